@@ -1,0 +1,1 @@
+"""What building question-Cypher data and answering questions must agree on."""

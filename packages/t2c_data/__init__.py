@@ -1,0 +1,1 @@
+"""Turn a Neo4j graph into question-Cypher pairs."""

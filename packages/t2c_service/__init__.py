@@ -1,0 +1,1 @@
+"""Answer plain questions with guarded, read-only Cypher."""
