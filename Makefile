@@ -26,3 +26,29 @@ $(VLLM_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(VLLM)
 	$(BIN)/python deploy/vllm/requirements.py | $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r /dev/stdin
 	touch $@
+
+demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
+	@$(BIN)/python recipes/demo.py $(if $(ONCE),--once)
+
+own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= MINUTES=25]
+	@$(BIN)/python recipes/own.py --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
+	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)')
+
+starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph
+	@$(BIN)/python recipes/own.py --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
+	  --pairs-dev demo/questions.jsonl --publish demo/starter $(if $(MINUTES),--minutes '$(MINUTES)')
+
+check: $(STAMP) ## Style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: $(VLLM_STAMP) check ## Every check, with the real Neo4j, models, vLLM and browser
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+bench: $(VLLM_STAMP) ## Run the benchmarks and write benchmarks/results
+	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+clean: ## Remove what the tools leave behind; models/ and .venv stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build
