@@ -1,0 +1,243 @@
+"""An index of the values of a graph in one SQLite file: value → the properties that hold it.
+
+Answers exact, folded (case, accents, punctuation, blanks) and fuzzy look-ups, with counts. It does not read
+questions (see `link`) and does not read graphs (the snapshot hands rows to `ValueIndex.build`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
+
+from t2c_core.errors import SnapshotError
+from t2c_core.values.storage import FORMAT_VERSION, IndexedValue, OwnerKind, decode, write
+from t2c_core.values.words import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+CACHED_FORMS = 100_000
+MAX_POSTINGS = 50_000
+MAX_CANDIDATES = 5_000
+MIN_MISSPELT_LETTERS = 4
+PART_PENALTY = 12.0
+"""How much less a form that only holds the text counts than one that is like it."""
+
+_LOOKUP = """
+    SELECT form.folded, occurrence.type, occurrence.text, occurrence.count, occurrence.owner
+    FROM json_each(?) AS asked CROSS JOIN form ON form.folded = asked.value
+    JOIN occurrence ON occurrence.form = form.id
+"""
+_GRAM_SIZES = """
+    SELECT gram_size.gram, gram_size.size FROM json_each(?) AS asked CROSS JOIN gram_size
+    ON gram_size.gram = asked.value ORDER BY 2, 1
+"""
+_SIMILAR = "SELECT folded FROM form WHERE id IN (SELECT rowid FROM gram WHERE gram MATCH ? LIMIT ?)"
+_SAME_START = """
+    SELECT word FROM word WHERE word >= ? AND word < ? AND length(word) BETWEEN ? AND ? LIMIT ?
+"""
+_SAME_END = """
+    SELECT word FROM word WHERE backwards >= ? AND backwards < ? AND length(word) BETWEEN ? AND ? LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A folded form near to what was asked, and how near: 0 to 100."""
+
+    folded: str
+    score: float
+
+
+class ValueIndex:
+    """The read side of the index; safe to share between threads.
+
+    Args:
+        path: the file that `build` wrote.
+
+    Raises:
+        SnapshotError: there is no such file, or it is not an index of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[str, tuple[IndexedValue, ...]] = OrderedDict()
+        self._connection, meta = _open(path)
+        self.max_words = int(meta["max_words"])
+        """Words of the longest folded form."""
+        self.count = int(meta["values"])
+        """How many distinct (value, property) are indexed."""
+        self._owners: dict[int, tuple[str, str, OwnerKind]] = {
+            each[0]: each[1:]
+            for each in self._connection.execute("SELECT id, owner, property, kind FROM owner")
+        }
+
+    @staticmethod
+    def build(path: Path, rows: Iterable[IndexedValue]) -> int:
+        """Write an index of all rows, in bounded memory; the same rows in any order give equal look-ups.
+
+        Args:
+            path: where the file goes; it appears there only when complete.
+            rows: values by property; the counts of equal rows are added.
+
+        Returns:
+            How many distinct (value, property) are indexed.
+        """
+        return write(path, rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._connection.close()
+
+    def exact(self, text: str) -> tuple[IndexedValue, ...]:
+        """Find a value as it is written, most frequent first."""
+        return tuple(each for each in self.folded(text) if str(each.value) == text)
+
+    def folded(self, text: str) -> tuple[IndexedValue, ...]:
+        """Find values equal to a text but for case, accents, punctuation and blanks, most frequent first."""
+        form = fold(text)
+        return self.forms([form]).get(form, ())
+
+    def forms(self, folded: Iterable[str]) -> dict[str, tuple[IndexedValue, ...]]:
+        """Find values of many folded forms at once; forms that no value has are left out."""
+        asked = dict.fromkeys(folded)
+        found: dict[str, tuple[IndexedValue, ...]] = {}
+        with self._lock:
+            missing = []
+            for form in asked:
+                known = self._cache.get(form)
+                if known is None:
+                    missing.append(form)
+                elif known:
+                    found[form] = known
+            if missing:
+                fresh = self._read(missing)
+                found |= fresh
+                for form in missing:
+                    self._cache[form] = fresh.get(form, ())
+                while len(self._cache) > CACHED_FORMS:
+                    self._cache.popitem(last=False)
+        return found
+
+    def similar(self, text: str, *, limit: int = 5, cutoff: float = 80.0) -> list[Similar]:
+        """Find folded forms near to a text, nearest first.
+
+        The rarest trigrams of the text bring the candidates, rapidfuzz ranks them. A form that holds the
+        whole text among others counts as near too, but less than one of like length.
+
+        Args:
+            text: at least three letters.
+            limit: how many at most.
+            cutoff: the least score, 0 to 100.
+        """
+        form = fold(text)
+        grams = sorted({form[i : i + 3] for i in range(len(form) - 2)})
+        with self._lock:
+            sizes = self._connection.execute(_GRAM_SIZES, (json.dumps(grams),)).fetchall()
+            rare = _rarest(sizes, len(grams))
+            if not rare:
+                return []
+            query = " OR ".join('"' + each.replace('"', '""') + '"' for each in rare)
+            candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
+        return _rank(form, candidates, cutoff)[:limit]
+
+    def spellings(self, word: str, *, limit: int = 3) -> list[str]:
+        """Find words of values that a folded word may be a misspelling of, nearest first.
+
+        One slip (a letter more, less, other, or two swapped) in words of four letters; two from eight letters
+        on, if both lie in the same half of the word.
+        """
+        if len(word) < MIN_MISSPELT_LETTERS:
+            return []
+        slips = 1 if len(word) < 2 * MIN_MISSPELT_LETTERS else 2
+        half = len(word) // 2
+        start, end = word[: half - 1], word[half:][::-1]
+        lengths = (len(word) - slips, len(word) + slips)
+        with self._lock:
+            near = {
+                each[0]
+                for statement, part in ((_SAME_START, start), (_SAME_END, end))
+                for each in self._connection.execute(
+                    statement, (part, part + "\U0010ffff", *lengths, MAX_CANDIDATES)
+                )
+            }
+        near.discard(word)
+        ranked = process.extract(word, sorted(near), scorer=OSA.distance, score_cutoff=slips, limit=limit)
+        return [each for each, _, _ in ranked]
+
+    def _read(self, forms: list[str]) -> dict[str, tuple[IndexedValue, ...]]:
+        found: dict[str, list[IndexedValue]] = {}
+        for form, kind, text, count, owner in self._connection.execute(_LOOKUP, (json.dumps(forms),)):
+            value = IndexedValue(decode(kind, text), *self._owners[owner], count)
+            found.setdefault(form, []).append(value)
+        return {form: tuple(sorted(values, key=_by_count)) for form, values in found.items()}
+
+
+def _by_count(value: IndexedValue) -> tuple[int, str, str, str]:
+    return -value.count, value.owner, value.property, str(value.value)
+
+
+def _rank(form: str, candidates: list[str], cutoff: float) -> list[Similar]:
+    scores = {
+        each: score
+        for each, score, _ in process.extract(
+            form, candidates, scorer=fuzz.ratio, limit=None, score_cutoff=cutoff
+        )
+    }
+    longer = [each for each in candidates if len(each) > len(form)]
+    for each, score, _ in process.extract(
+        form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=cutoff + PART_PENALTY
+    ):
+        scores[each] = max(score - PART_PENALTY, scores.get(each, 0.0))
+    return [Similar(*each) for each in sorted(scores.items(), key=lambda it: (-it[1], it[0]))]
+
+
+def _rarest(sizes: list[tuple[str, int]], grams: int) -> list[str]:
+    """Choose enough rare trigrams that two slips cannot spoil all, within a budget of postings."""
+    wanted = min(grams, 7)
+    chosen: list[str] = []
+    postings = 0
+    for gram, size in sizes[:wanted]:
+        postings += size
+        if chosen and postings > MAX_POSTINGS:
+            break
+        chosen.append(gram)
+    return chosen
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
+    advice = f"write it again with: t2c-graph snapshot --uri U --out {path.parent}"
+    if not path.is_file():
+        raise SnapshotError(f"no value index at {path}; {advice}")
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA mmap_size = 1073741824")
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise SnapshotError(f"{path} is not a value index ({error}); {advice}") from error
+    if meta.get("format") != FORMAT_VERSION:
+        connection.close()
+        raise SnapshotError(
+            f"{path} has value index format {meta.get('format')} where {FORMAT_VERSION} is read; {advice}"
+        )
+    return connection, meta
