@@ -1,0 +1,48 @@
+"""What can go wrong in t2c_service; what the database and the guard report is in `t2c_core.errors`.
+
+    ServiceError
+    ├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
+    ├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
+    ├── OverloadedError                 more questions at once than this service takes
+    ├── DeadlineError                   a question took longer than it may
+    └── ModelError                      the model
+        ├── ModelFolderError (ValueError)   no usable checkpoint in a folder: exit 2
+        ├── ModelUnavailableError       its server cannot be reached, or does not have it
+        └── CompletionError             it wrote something that is no completion: endless, empty, torn
+"""
+
+
+class ServiceError(Exception):
+    """Any failure that t2c_service raises on purpose."""
+
+
+class SettingsError(ServiceError, ValueError):
+    """A configuration cannot be used; the message names the key, what was found and what to write."""
+
+
+class PairsError(ServiceError, ValueError):
+    """A file of pairs cannot be evaluated."""
+
+
+class OverloadedError(ServiceError):
+    """More questions were asked at once than this service takes."""
+
+
+class DeadlineError(ServiceError):
+    """A question took longer than it may."""
+
+
+class ModelError(ServiceError):
+    """The model failed."""
+
+
+class ModelFolderError(ModelError, ValueError):
+    """A folder holds no checkpoint that can be used."""
+
+
+class ModelUnavailableError(ModelError):
+    """The model's server cannot be reached, refuses us, or does not have the model."""
+
+
+class CompletionError(ModelError):
+    """The model wrote something that is no completion: without end, empty or torn."""

@@ -1,0 +1,253 @@
+"""What a person configures, read from `--config` YAML and `T2C_*` variables; starts nothing.
+
+Variables win over the file. Nested keys take two underscores: `T2C_GRAPH__URI`, `T2C_MODEL__PATH`.
+Relative paths of a file are relative to that file, those of variables to the working folder.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from rapidfuzz import process
+
+from t2c_service.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "T2C_"
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class GraphSettings(_Part):
+    """The graph that is asked: a Bolt address, an embedded store, or both."""
+
+    uri: str | None = None
+    """Bolt address, for instance `bolt://127.0.0.1:7687`."""
+    user: str = "neo4j"
+    password: SecretStr | None = None
+    """Without one, no authentication is attempted."""
+    database: str | None = None
+    """Without one, the server's default database."""
+    home: Path | None = None
+    """Folder of an embedded store; it is started when nothing answers at `uri`."""
+
+
+class ModelSettings(_Part):
+    """The model that writes Cypher."""
+
+    kind: Literal["local", "openai"] = "local"
+    """`local`: a checkpoint folder, in process. `openai`: any server with the OpenAI HTTP API."""
+    path: Path | None = None
+    """Checkpoint folder of a local model."""
+    url: str | None = None
+    """Address of an OpenAI-compatible server, with `/v1`."""
+    name: str | None = None
+    """The model's name on that server; not needed if it serves one only."""
+    api_key: SecretStr | None = None
+    max_tokens: Annotated[int, Field(ge=8, le=4096)] = 256
+    """Longest completion; a longer one counts as endless."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """Longest wait for one completion."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """CPU threads of a local model; 0: one for a small model, all cores for others."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> ModelSettings:
+        needed = "path" if self.kind == "local" else "url"
+        if getattr(self, needed) is None:
+            raise ValueError(f"kind is {self.kind!r} and needs `{needed}`")
+        return self
+
+
+class LimitSettings(_Part):
+    """How much one question may cost."""
+
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Longest run of one query."""
+    request_s: Annotated[float, Field(gt=0, le=3600)] = 40.0
+    """Longest time for a question, all attempts together."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_bytes: Annotated[int, Field(ge=1000, le=100_000_000)] = 2_000_000
+    """Most bytes of rows; what is beyond is cut and said to be."""
+    max_cell_chars: Annotated[int, Field(ge=10, le=1_000_000)] = 2000
+    question_chars: Annotated[int, Field(ge=10, le=100_000)] = 2000
+    body_bytes: Annotated[int, Field(ge=1000, le=10_000_000)] = 65_536
+    """Longest request body."""
+    attempts: Annotated[int, Field(ge=1, le=5)] = 2
+    """Hypotheses tried before giving up on a question."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Questions worked on at once."""
+    waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Questions that may wait for their turn; more are turned away."""
+
+
+class Settings(BaseSettings):
+    """Everything the service can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+    graph: GraphSettings
+    snapshot: Path
+    """Folder that `t2c-graph snapshot` wrote: schema and values."""
+    model: ModelSettings
+    prompt: Literal["atoms", "chat"] = "atoms"
+    """`atoms` for a small per-graph model, `chat` for a general one."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """0 takes any free port."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names under which the service may be called; by default those of `host` if it is a loopback, else any."""
+    limits: LimitSettings = LimitSettings()
+    examples: Path | None = None
+    """JSONL of questions to offer: `question`, and `featured: true` on the few to show first."""
+    page: bool = True
+    """Whether to serve the page at `/`."""
+    title: str = "Graphling"
+    """Name of the page."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let variables win over the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_a_graph(self) -> Settings:
+        if self.graph.uri is None and self.graph.home is None:
+            raise ValueError("graph: give `uri` (a Bolt address), `home` (an embedded store), or both")
+        return self
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host names that requests may name; empty when any may."""
+        if self.allowed_hosts:
+            return self.allowed_hosts
+        return (*LOOPBACK_NAMES, self.host) if _is_loopback(self.host) else ()
+
+
+def load_settings(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings and say plainly what is wrong with them.
+
+    Args:
+        config: YAML file; without one, variables alone.
+        environment: variables to check for misspelt names; those of the process unless given.
+
+    Raises:
+        SettingsError: a file that cannot be read, an unknown key, a missing or impossible value.
+    """
+    content = _read(config) if config else {}
+    where = str(config) if config else "settings"
+    _refuse_unknown(content, Settings, where)
+    _refuse_unknown_variables(os.environ if environment is None else environment)
+    if config:
+        content = _resolve(content, Settings, config.resolve().parent)
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where)) from error
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the settings {config}: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{config} is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise SettingsError(f"{config}: a mapping of keys such as `graph:` and `model:` is needed")
+    return content
+
+
+def _part(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    annotation = model.model_fields[key].annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], where: str, above: str = "") -> None:
+    for key, value in content.items():
+        if key not in model.model_fields:
+            raise SettingsError(f"{where}: unknown key `{above}{key}`{_hint(str(key), model.model_fields, above)}")
+        part = _part(model, key)
+        if part and isinstance(value, dict):
+            _refuse_unknown(value, part, where, f"{above}{key}.")
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = set(_variables(Settings, PREFIX))
+    for name in environment:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise SettingsError(f"unknown variable {name}{_hint(name.upper(), known)}")
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for key in model.model_fields:
+        name = f"{prefix}{key.upper()}"
+        yield name
+        if part := _part(model, key):
+            yield from _variables(part, f"{name}__")
+
+
+def _hint(key: str, known: Any, above: str = "") -> str:
+    names = sorted(known)
+    match = process.extractOne(key, names, score_cutoff=60)
+    if match:
+        return f"; did you mean `{above}{match[0]}`?"
+    return f"; known are {', '.join(f'`{above}{name}`' for name in names)}"
+
+
+def _resolve(content: dict[str, Any], model: type[BaseModel], folder: Path) -> dict[str, Any]:
+    resolved = dict(content)
+    for key, value in content.items():
+        part = _part(model, key)
+        if part and isinstance(value, dict):
+            resolved[key] = _resolve(value, part, folder)
+        elif isinstance(value, str) and Path in (model.model_fields[key].annotation, *get_args(model.model_fields[key].annotation)):
+            resolved[key] = folder / Path(value).expanduser()
+    return resolved
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    lines = []
+    for each in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in each["loc"])
+        message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "missing":
+            message = f"is missing (in the file, or as {PREFIX}{key.upper().replace('.', '__')})"
+        lines.append(f"{where}: {f'`{key}` ' if key else ''}{message}")
+    return "\n".join(lines)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
