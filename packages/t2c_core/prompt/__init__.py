@@ -1,0 +1,6 @@
+"""What a model is asked and how its reply is read: one interface, a format for each kind of model."""
+
+from t2c_core.prompt.atoms import AtomsFormat
+from t2c_core.prompt.format import Generated, PromptFormat
+
+__all__ = ["AtomsFormat", "Generated", "PromptFormat"]

@@ -1,0 +1,126 @@
+"""The tokenizer of the atoms format: schema elements as single tokens, all else byte-level BPE.
+
+Writes a stock `tokenizer.json` that transformers and vLLM load. Trains on the prompts and completions of an export.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from t2c_core.prompt.atoms import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_mark
+from t2c_core.prompt.compact import MAX_PARAMETERS, split, token
+from t2c_core.prompt.names import SUFFIXES, Names, spell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from t2c_core.schema.model import GraphSchema
+
+END = "</s>"
+PAD = "<pad>"
+WORDS = 1500
+"""Byte-level vocabulary for the words of questions, bytes included."""
+
+_FIXED = """
+MATCH|OPTIONAL MATCH|WHERE|RETURN|WITH|ORDER BY|LIMIT|DISTINCT|AND|OR|NOT|IN|CONTAINS|STARTS WITH|ENDS WITH|IS NULL
+IS NOT NULL|AS|DESC|ASC|EXISTS {|COUNT {|}|CASE WHEN|THEN 1 END|count(*)|count(|avg(|min(|max(|sum(|collect(|size(
+=|<>|<|<=|>|>=|,|(|)|[|]|+|-|*|/|true|false|0|1|2|n
+"""
+_MARK = re.compile(r"<[^<>]+>")
+
+
+def schema_atoms(schema: GraphSchema) -> list[str]:
+    """List the atoms that any query on a schema may need, whether a training set has them or not."""
+    names = Names(schema)
+    atoms = [atom for line in _FIXED.strip().splitlines() for atom in line.split("|")]
+    for label in schema.labels:
+        atoms += [names.node(label.name, number) for number in (0, 1)]
+    for triple in schema.triples:
+        atoms += [names.triple(triple, source=0, target=0)] if triple.source != triple.target else []
+        atoms += [names.triple(triple, source=0, target=1, number=int(triple.source != triple.target))]
+        atoms += [names.triple(triple, source=1, target=0, number=1)]
+    for holders, variables in ((schema.labels, names.label_variables), (schema.types, names.type_variables)):
+        for holder in holders:
+            variable = variables[holder.name]
+            atoms += [variable + suffix for suffix in SUFFIXES[:2]]
+            for each in holder.properties:
+                access = f"{variable}.{spell(each.name)}"
+                atoms += [access, f"{variable}2.{spell(each.name)}"]
+                if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
+                    atoms += [f"{access}.year", f"{access}.month"]
+                    atoms += [f"date({access})"] if each.type != "DATE" else []
+    for number in range(1, MAX_PARAMETERS + 1):
+        atoms += [f"$v{number}", f"date($v{number})"]
+    return list(dict.fromkeys(atoms))
+
+
+def prompt_marks(schema: GraphSchema) -> list[str]:
+    """List the tokens that stand for mentions in prompts."""
+    marks = [ANSWER]
+    marks += [f"<v{number}>" for number in range(1, MAX_PARAMETERS + 1)]
+    marks += [f"<{kind}>" for kind in KINDS]
+    for holder in (*schema.labels, *schema.types):
+        marks += [place_mark(holder.name, each.name) for each in holder.properties]
+    return [QUESTION, UNANSWERABLE, *dict.fromkeys(" " + mark for mark in marks)]
+
+
+def train_tokenizer(
+    schema: GraphSchema, prompts: Iterable[str], completions: Iterable[str], *, words: int = WORDS
+) -> Tokenizer:
+    """Make the tokenizer of a graph.
+
+    Args:
+        schema: every element of it becomes a token.
+        prompts: rendered questions; their words are learnt.
+        completions: their atoms become tokens too, such as alternated types.
+        words: size of the byte-level vocabulary.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\s+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=words,
+        min_frequency=2,
+        special_tokens=[PAD, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = sorted({_MARK.sub("\n", prompt) for prompt in prompts})
+    tokenizer.train_from_iterator(texts, trainer)
+    atoms = dict.fromkeys(token(atom) for atom in schema_atoms(schema))
+    seen = {
+        token(atom)
+        for completion in set(completions)
+        if completion != UNANSWERABLE
+        for atom in split(completion)
+    }
+    atoms |= dict.fromkeys(sorted(seen))
+    added = [AddedToken(text, normalized=False, special=False) for text in (*prompt_marks(schema), *atoms)]
+    tokenizer.add_tokens(added)
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write `tokenizer.json` and its configuration as transformers reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    tokens = {"eos_token": END, "pad_token": PAD}
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 512,
+        "clean_up_tokenization_spaces": False,
+        "padding_side": "right",
+        **tokens,
+    }
+    for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", tokens)):
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
