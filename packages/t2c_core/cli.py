@@ -1,1 +1,158 @@
-def main() -> None: ...
+"""`t2c-graph`: the embedded Neo4j, CSV import, snapshots and checks from the command line.
+
+Parses, calls one public function, prints. Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+
+from t2c_core.errors import InputError, T2CError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+app = App(
+    name="t2c-graph",
+    help="Start, fill, describe and check a Neo4j graph. Exit 0: done, 1: failed, 2: wrong input.",
+    version_flags=["--version"],
+    result_action="return_value",
+)
+
+
+@app.command
+def up(
+    *,
+    home: Path,
+    port: int = 7687,
+    auth_file: Path | None = None,
+    read_only: bool = False,
+    heap_mb: int = 512,
+) -> int:
+    """Run an embedded Neo4j in the foreground; prints `ready bolt://127.0.0.1:PORT` when it can be used.
+
+    It listens on the loopback interface only. SIGTERM or Ctrl-C stops it.
+
+    Parameters
+    ----------
+    home
+        Folder of the store; made when absent.
+    port
+        Bolt port; 0 takes a free one.
+    auth_file
+        File of `user/password` lines: these are all users, and a password is asked for. Without it none
+        is asked for: any process of this machine can then read and write the graph.
+    read_only
+        Refuse writes to the graph.
+    heap_mb
+        Java heap in megabytes; raise it for large graphs.
+    """
+    import signal
+    import threading
+
+    from t2c_core.graph.embedded import EmbeddedGraph, ServerLimits
+
+    users = _read_users(auth_file) if auth_file else None
+    stop = threading.Event()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda *_: stop.set())
+    graph = EmbeddedGraph(
+        home, port=port, users=users, read_only=read_only, limits=ServerLimits(heap_mb=heap_mb)
+    )
+    with _progress("Fetching Neo4j (once)") as advance:
+        graph.start(progress=advance)
+    try:
+        if users is None:
+            _tell(
+                f"No password is asked for: any process of this machine can "
+                f"{'read' if read_only else 'read and write'} this graph at {graph.uri}. "
+                "Use --auth-file to ask for one."
+            )
+        print(f"ready {graph.uri}", flush=True)
+        while not stop.wait(0.5):
+            if not graph.is_running:
+                raise T2CError(
+                    f"the server ended by itself with status {graph.wait()}. It printed:\n{graph.log_tail()}"
+                )
+    finally:
+        graph.stop()
+    return 0
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    try:
+        status = app(exit_on_error=False)
+    except CycloptsError:
+        status = 2
+    except InputError as error:
+        _tell(f"t2c-graph: {error}")
+        status = 2
+    except T2CError as error:
+        _tell(f"t2c-graph: {error}")
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error once there is progress to show."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar: Bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(title, total=None)
+    started = False
+
+    def advance(done: int, total: int) -> None:
+        nonlocal started
+        if not started:
+            bar.start()
+            started = True
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        if started:
+            bar.stop()
+
+
+def _read_users(file: Path) -> dict[str, str]:
+    """Read `user/password` lines."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        shared = os.name == "posix" and file.stat().st_mode & 0o077
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read --auth-file {file}: {error}") from error
+    if shared:
+        _tell(f"Other users of this machine can read {file}; chmod 600 it.")
+    users: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, slash, password = line.strip().partition("/")
+        if not (name and slash and password):
+            raise InputError(f"{file}, line {number}: want user/password")
+        if len(password) < 8:
+            raise InputError(f"{file}, line {number}: the password of {name} has fewer than 8 characters")
+        users[name] = password
+    if not users:
+        raise InputError(f"{file} has no user/password line; without users nobody could log in")
+    return users

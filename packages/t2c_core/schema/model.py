@@ -9,10 +9,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from t2c_core.errors import SnapshotError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT_VERSION = 1
 
@@ -20,8 +22,9 @@ Scalar = str | int | float | bool
 """A value as JSON holds it; dates and times stand as ISO 8601 text."""
 
 PropertyType = Literal[
-    "STRING", "INTEGER", "FLOAT", "BOOLEAN", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME", "ZONED DATETIME",
-    "DURATION", "POINT", "LIST<STRING>", "LIST<INTEGER>", "LIST<FLOAT>", "LIST<BOOLEAN>", "LIST<DATE>", "LIST<ANY>",
+    "STRING", "INTEGER", "FLOAT", "BOOLEAN", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME",
+    "ZONED DATETIME", "DURATION", "POINT", "LIST<STRING>", "LIST<INTEGER>", "LIST<FLOAT>", "LIST<BOOLEAN>",
+    "LIST<DATE>", "LIST<ANY>",
 ]  # fmt: skip
 
 
@@ -138,7 +141,9 @@ class GraphSchema:
                 **content,
             )
         except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise SnapshotError(f"not a schema snapshot ({error}); write it with t2c-graph snapshot") from error
+            raise SnapshotError(
+                f"not a schema snapshot ({error}); write it with t2c-graph snapshot"
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> GraphSchema:
@@ -149,7 +154,9 @@ class GraphSchema:
         """
         file = path / "schema.json" if path.is_dir() else path
         if not file.is_file():
-            raise SnapshotError(f"no schema at {file}; write it with: t2c-graph snapshot --uri U --out {file.parent}")
+            raise SnapshotError(
+                f"no schema at {file}; write it with: t2c-graph snapshot --uri U --out {file.parent}"
+            )
         return cls.from_json(file.read_text(encoding="utf-8"))
 
 
