@@ -42,6 +42,7 @@ _GRAM_SIZES = """
     ON gram_size.gram = asked.value ORDER BY 2, 1
 """
 _SIMILAR = "SELECT folded FROM form WHERE id IN (SELECT rowid FROM gram WHERE gram MATCH ? LIMIT ?)"
+_KNOWN_WORDS = "SELECT word FROM json_each(?) AS asked CROSS JOIN word ON word.word = asked.value"
 _SAME_START = """
     SELECT word FROM word WHERE word >= ? AND word < ? AND length(word) BETWEEN ? AND ? LIMIT ?
 """
@@ -160,6 +161,11 @@ class ValueIndex:
             candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
         return _rank(form, candidates, cutoff)[:limit]
 
+    def known_words(self, folded: Iterable[str]) -> set[str]:
+        """Tell which folded words occur in values; words of two letters and numbers are not recorded."""
+        with self._lock:
+            return {each[0] for each in self._connection.execute(_KNOWN_WORDS, (json.dumps(list(folded)),))}
+
     def spellings(self, word: str, *, limit: int = 3) -> list[str]:
         """Find words of values that a folded word may be a misspelling of, nearest first.
 
@@ -241,3 +247,6 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
             f"{path} has value index format {meta.get('format')} where {FORMAT_VERSION} is read; {advice}"
         )
     return connection, meta
+
+
+__all__ = ["IndexedValue", "OwnerKind", "Similar", "ValueIndex"]

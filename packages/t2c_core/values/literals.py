@@ -1,0 +1,294 @@
+"""Numbers, dates, years, months and quotations as a person writes them in a question.
+
+Everything here comes from the text alone; whether a graph holds such a value is for `link` to say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from t2c_core.values.words import Word, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from t2c_core.schema.model import Scalar
+
+LiteralKind = Literal["number", "date", "year", "month"]
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A literal in a text: `text[start:end]` read as `value`.
+
+    A unit or percent sign after a number is not part of it: it stays in the text and says what is counted.
+    """
+
+    start: int
+    end: int
+    kind: LiteralKind
+    value: Scalar
+    """A number, a date or time in ISO 8601, a year, or a month 1 to 12."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """A quoted part of a text: `text[start:end]` with its quotes, `content` without."""
+
+    start: int
+    end: int
+    content: str
+
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul",
+            "august aug", "september sept sep", "october oct", "november nov", "december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_UNMISTAKABLE_MONTHS = {name for name in _MONTHS if len(name) > 3} - {"march", "sept"}
+_MONTH = "(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>\d{4})"
+_CLOCK = r"(?:(?:T|\s+(?:at\s+)?)(?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?))?"
+_DATES = tuple(
+    re.compile(rf"(?<![\w/.-]){pattern}(?![\w/]|[.-]\d)", re.IGNORECASE)
+    for pattern in (
+        r"(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK,
+        r"(?P<year>\d{4})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+        r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+        rf"{_DAY}(?:\s+of)?[\s-]+{_MONTH},?[\s-]+{_YEAR}",
+        rf"{_MONTH}[\s-]+{_DAY},?[\s-]+{_YEAR}",
+        rf"{_YEAR},?[\s-]+{_MONTH}[\s-]+{_DAY}",
+    )
+)
+_ANY_MONTH = re.compile(rf"(?<![\w-]){_MONTH}(?!\w)", re.IGNORECASE)
+_AFTER_MONTH = re.compile(
+    r",?\s+(?:of\s+)?(?:the\s+year\s+)?\d{4}\b|\s+\d{1,2}(?:st|nd|rd|th)?\b", re.IGNORECASE
+)
+_BEFORE_MONTH = re.compile(
+    r"\b(?:in|of|during|since|until|till|before|after|from|by|through|between|every|each)\s+$", re.IGNORECASE
+)
+
+_UNITS = (
+    r"mc?g|[uµμ]g|k?g|lbs?|oz|[cdm]?l|[mck]?m|mi|ft|secs?|mins?|h(?:rs?)?|wks?|mos?|y(?:rs?)?|px|[kmgt]b|"
+    r"[kmg]?hz|[km]?w|k?v|usd|eur|gbp|iu|[ap]m|x"
+)
+_SCALES = {
+    "k": 10**3, "thousand": 10**3, "million": 10**6, "mio": 10**6, "billion": 10**9, "bn": 10**9,
+}  # fmt: skip
+_NUMBER = re.compile(
+    r"(?<![\w./])(?<![\w)][-–—])(?P<sign>[-−](?=\.?\d))?"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
+    r"(?:(?P<scale>\s?(?:thousand|million|billion|bn|mio)|k)\b"
+    rf"|(?=(?:{_UNITS})\b)|(?P<decade>)(?='?s\b)|(?!\w|[./]\d))",
+    re.IGNORECASE,
+)
+_RANGE_END = re.compile(r"(?<=\d)[-–—](?P<digits>\d+(?:\.\d+)?)(?!\w|[./-]\d)")
+
+_ONES = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
+    "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+    "ninety": 90,
+}  # fmt: skip
+_LARGE = {"hundred": 100, "dozen": 12, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_COUNTS_ONE = {
+    "least", "most", "than", "exactly", "only", "just", "over", "under", "above", "below", "top", "within",
+    "equals", "equal", "precisely", "to",
+}  # fmt: skip
+
+_OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
+
+
+def readings(text: str) -> list[Reading]:
+    """Read the numbers, dates, years and months of a text, in order and without overlap.
+
+    `7/1/2021` is read month first unless only the other order is a date, `1.7.2021` day first.
+    """
+    found: list[Reading] = []
+    for reader in (_dates, _months, _digits, _spelt):
+        taken = list(found)
+        found += [
+            each
+            for each in reader(text)
+            if not any(each.start < old.end and old.start < each.end for old in taken)
+        ]
+    return sorted(found, key=lambda each: each.start)
+
+
+def quotations(text: str) -> list[list[Quotation]]:
+    """Find quoted parts, in order; each with its possible ends, nearest first.
+
+    A single quote opens only after a blank or punctuation and closes only before such, so that apostrophes
+    inside words are none; `'the patients' disease'` still has two possible ends.
+    """
+    found: list[list[Quotation]] = []
+    position = 0
+    while position < len(text):
+        closing = _OPENING.get(text[position])
+        if closing is None or not _opens(text, position):
+            position += 1
+            continue
+        ends = list(_closings(text, position, closing))
+        if ends:
+            found.append([Quotation(position, end + 1, text[position + 1 : end].strip()) for end in ends])
+        position = ends[0] + 1 if ends else position + 1
+    return found
+
+
+def _opens(text: str, position: int) -> bool:
+    before = text[position - 1] if position else " "
+    after = text[position + 1 : position + 2]
+    return not before.isalnum() and bool(after.strip())
+
+
+def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
+    for position in range(opening + 2, len(text)):
+        if text[position] in closing:
+            after = text[position + 1 : position + 2]
+            if not after.isalnum() or closing not in "'’":
+                yield position
+                if closing not in "'’":
+                    return
+        elif text[position] == text[opening] and _opens(text, position) and text[position - 1].isspace():
+            return
+
+
+def _dates(text: str) -> Iterator[Reading]:
+    for pattern in _DATES:
+        for found in pattern.finditer(text):
+            day = _read_date(found.groupdict())
+            if day is not None:
+                clock = found.groupdict().get("clock")
+                value = f"{day}T{clock}" if clock else day
+                yield Reading(found.start(), found.end(), "date", value)
+
+
+def _read_date(parts: dict[str, str | None]) -> str | None:
+    year = int(parts["year"] or 0)
+    if year < 100:
+        year += 2000 if year < 70 else 1900
+    if parts.get("first"):
+        first, second = int(parts["first"] or 0), int(parts["second"] or 0)
+        orders = (
+            [(second, first), (first, second)] if parts["mark"] == "." else [(first, second), (second, first)]
+        )
+    else:
+        name = parts.get("month")
+        month = _MONTHS[name.lower()] if name else int(parts["number"] or 0)
+        orders = [(month, int(parts["day"] or 0))]
+    for month, day in orders:
+        try:
+            return date(year, month, day).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def _months(text: str) -> Iterator[Reading]:
+    for found in _ANY_MONTH.finditer(text):
+        name = found["month"]
+        certain = (
+            name.lower() in _UNMISTAKABLE_MONTHS
+            or _AFTER_MONTH.match(text, found.end())
+            or (
+                _BEFORE_MONTH.search(text, 0, found.start())
+                and (name.lower() != "march" or name[0].isupper())
+            )
+        )
+        if certain:
+            end = found.start() + len(name)
+            yield Reading(found.start(), end, "month", _MONTHS[name.lower()])
+
+
+def _digits(text: str) -> Iterator[Reading]:
+    position = 0
+    while found := _NUMBER.search(text, position):
+        digits, scale = found["digits"], (found["scale"] or "").strip().lower()
+        value = _number(digits) * _SCALES.get(scale, 1)
+        if found["sign"]:
+            value = -value
+        kind: LiteralKind = "year" if _is_year(digits, found) else "number"
+        yield Reading(found.start(), found.end(), kind, _whole(value))
+        position = found.end()
+        if until := _RANGE_END.match(text, position):
+            end_kind: LiteralKind = (
+                "year" if kind == "year" and _is_year(until["digits"], until) else "number"
+            )
+            yield Reading(until.start("digits"), until.end(), end_kind, _number(until["digits"]))
+            position = until.end()
+
+
+def _is_year(digits: str, found: re.Match[str]) -> bool:
+    parts = found.groupdict()
+    plain = not parts.get("sign") and not parts.get("scale")
+    return plain and len(digits) == 4 and digits.isdigit() and FIRST_YEAR <= int(digits) <= LAST_YEAR
+
+
+def _number(digits: str) -> int | float:
+    plain = digits.replace(",", "")
+    return int(plain) if plain.isdigit() else float(plain)
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1e6 else value
+
+
+def _spelt(text: str) -> Iterator[Reading]:
+    run: list[Word] = []
+    for word in [*words(text), None]:
+        if word and run and _continues(text, run[-1], word):
+            run.append(word)
+            continue
+        if run:
+            yield from _read_spelt(text, run)
+        run = (
+            [word] if word and (word.folded in _ONES or word.folded in _TENS or word.folded in _LARGE) else []
+        )
+
+
+def _continues(text: str, last: Word, word: Word) -> bool:
+    between = text[last.end : word.start].strip()
+    if between not in {"", "-"}:
+        return False
+    if word.folded in _LARGE or last.folded == "and":
+        return word.folded in _LARGE or word.folded in _ONES or word.folded in _TENS
+    if word.folded == "and":
+        return last.folded in _LARGE
+    return (last.folded in _TENS and 0 < _ONES.get(word.folded, 0) < 10) or (
+        last.folded in _LARGE and (word.folded in _ONES or word.folded in _TENS)
+    )
+
+
+def _read_spelt(text: str, run: list[Word]) -> Iterator[Reading]:
+    while run and run[-1].folded == "and":
+        run.pop()
+    if [each.folded for each in run] == ["one"]:
+        before = text[: run[0].start].lower().split()
+        after = text[run[0].end :].lower().split()[:2]
+        if (not before or before[-1] not in _COUNTS_ONE) and after != ["or", "more"]:
+            return
+    total = current = 0
+    for word in run:
+        if word.folded in _LARGE:
+            scale = _LARGE[word.folded]
+            current = max(current, 1) * scale
+            if scale >= 10**3:
+                total, current = total + current, 0
+        else:
+            current += _ONES.get(word.folded, 0) + _TENS.get(word.folded, 0)
+    yield Reading(run[0].start, run[-1].end, "number", total + current)
