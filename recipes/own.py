@@ -1,0 +1,269 @@
+"""From a graph to a served, compressed, evaluated model of its own: what `make own` and `make starter` run.
+
+Chains the console scripts and holds no method of its own. A step runs when its result is missing or older than what
+it reads, so a second call goes on where the first was stopped.
+
+    graph ─ snapshot ─ lexicon ─ pairs ─ training rows ─ teacher ─ model ─ evaluation ─ report
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from report import written
+from steps import StepError, embedded_graph, read_rows, save, say, script, step
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINING = ROOT / "recipes" / "starter" / "train.yaml"
+TRAINING_SHARE = 0.5
+"""Share of the minutes that training the teacher gets; building, converting and evaluating take the rest."""
+HELD_OUT = 500
+"""Held-out synthetic questions that teacher and model are asked."""
+EXAMPLES = 12
+"""Questions that the page offers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What was asked for, and where it goes."""
+
+    home: Path
+    """Folder of everything that the run makes."""
+    uri: str | None
+    csv: Path | None
+    lexicon: Path | None
+    pairs_dev: Path | None
+    minutes: float
+    pairs: int
+    kv_heads: int
+    seed: int
+
+    @property
+    def words(self) -> Path:
+        """The lexicon that pairs are worded with."""
+        return self.lexicon or self.home / "lexicon.yaml"
+
+
+def build(run: Run) -> None:
+    """Make everything under `run.home`, in order."""
+    run.home.mkdir(parents=True, exist_ok=True)
+    with graph(run) as uri:
+        prepare(run, uri)
+    train(run)
+    convert(run)
+    settings(run)
+    evaluate(run)
+    report(run)
+
+
+@contextmanager
+def graph(run: Run) -> Iterator[str]:
+    """Give the address of the graph; a folder of CSVs is imported into an embedded one first."""
+    if run.uri:
+        yield run.uri
+        return
+    with embedded_graph(run.home / "graph") as uri:
+        summary = run.home / "graph.json"
+        step("import", summary, [], lambda: save(summary, script(
+            "t2c-graph", "import", run.csv, "--uri", uri, "--force")))  # fmt: skip
+        yield uri
+
+
+def prepare(run: Run, uri: str) -> None:
+    """Snapshot the graph, draft its lexicon, build pairs and the rows that a model is trained on."""
+    home = run.home
+    step("snapshot", home / "snapshot", [home / "graph.json"], lambda: script(
+        "t2c-graph", "snapshot", "--uri", uri, "--out", home / "snapshot"))  # fmt: skip
+    if run.lexicon is None:
+        step("lexicon", home / "lexicon.yaml", [], lambda: script(
+            "t2c-data", "lexicon", "--snapshot", home / "snapshot", "--out", home / "lexicon.yaml"))  # fmt: skip
+    step("pairs", home / "pairs", [home / "snapshot", run.words], lambda: script(
+        "t2c-data", "build", "--uri", uri, "--snapshot", home / "snapshot", "--out", home / "pairs",
+        "--lexicon", run.words, "--pairs", run.pairs, "--seed", run.seed), resumes=True)  # fmt: skip
+    step("training rows", home / "rows", [home / "pairs"], lambda: script(
+        "t2c-data", "export", "--pairs", home / "pairs" / "pairs.jsonl", "--snapshot", home / "snapshot",
+        "--format", "atoms", "--out", home / "rows"))  # fmt: skip
+
+
+def train(run: Run) -> None:
+    """Train the teacher, a stock LLaMA, from scratch."""
+    home = run.home
+    recipe = home / "train.yaml"
+    content = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) | {
+        "out": str(home / "teacher"),
+        "train": str(home / "rows" / "train.jsonl"),
+        "dev": str(home / "rows" / "dev.jsonl"),
+        "tokenizer": str(home / "rows" / "tokenizer"),
+        "minutes": run.minutes * TRAINING_SHARE,
+        "seed": run.seed,
+    }
+    save(recipe, yaml.safe_dump(content, sort_keys=False))
+    resume = ["--resume"] if (home / "teacher").exists() else []
+    step("teacher", home / "teacher", [home / "rows", recipe], lambda: script(
+        "gqa-compress", "train", recipe, *resume), resumes=True)  # fmt: skip
+
+
+def convert(run: Run) -> None:
+    """Take the teacher to fewer key-value heads."""
+    home = run.home
+    step("model", home / "model", [home / "teacher"], lambda: script(
+        "gqa-compress", "convert", home / "teacher", "--kv-heads", run.kv_heads,
+        "--calibration", home / "rows" / "calibration.jsonl", "--out", home / "model"))  # fmt: skip
+
+
+def settings(run: Run) -> None:
+    """Write the settings that serve teacher and model, and the questions that the page offers."""
+    home = run.home
+    content = {
+        "graph": {"uri": run.uri} if run.uri else {"home": "graph"},
+        "snapshot": "snapshot",
+        "prompt": "atoms",
+        "examples": "examples.jsonl",
+        "title": home.name,
+    }
+    for name, path in (("graphling.yaml", "model"), ("teacher.yaml", "teacher")):
+        save(
+            home / name, yaml.safe_dump(content | {"model": {"kind": "local", "path": path}}, sort_keys=False)
+        )
+    save(
+        home / "examples.jsonl",
+        "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in examples(run)),
+    )
+
+
+def examples(run: Run) -> list[dict[str, Any]]:
+    """Choose held-out questions of different templates for the page to offer."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for pair in read_rows(run.home / "pairs" / "pairs.jsonl"):
+        if len(chosen) == EXAMPLES:
+            break
+        if pair["split"] == "test" and pair["result_rows"]:
+            chosen.setdefault(pair["template"], {"question": pair["question"], "featured": True})
+    return list(chosen.values())
+
+
+def evaluate(run: Run) -> None:
+    """Ask teacher and model the held-out questions and, if given, questions by others."""
+    home = run.home
+    held_out = home / "held_out.jsonl"
+    sample = [pair for pair in read_rows(home / "pairs" / "pairs.jsonl") if pair["split"] == "test"][
+        :HELD_OUT
+    ]
+    save(held_out, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in sample))
+    for part, config in (("teacher", home / "teacher.yaml"), ("model", home / "graphling.yaml")):
+        measure(home, f"{part}_text", [home / part], (
+            "gqa-compress", "evaluate", home / part, "--text", home / "rows" / "test.jsonl"))  # fmt: skip
+        for name, pairs in (("held_out", held_out), ("dev", run.pairs_dev)):
+            if pairs:
+                measure(home, f"{part}_{name}", [home / part, pairs], (
+                    "t2c-service", "evaluate", "--pairs", pairs, "--config", config,
+                    "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
+
+
+def measure(home: Path, name: str, reads: Sequence[Path], command: tuple[object, ...]) -> None:
+    """Keep what an evaluating command prints in evaluation/`name`.json."""
+    (home / "evaluation").mkdir(exist_ok=True)
+    result = home / "evaluation" / f"{name}.json"
+    step(f"evaluation {name}", result, reads, lambda: save(result, script(str(command[0]), *command[1:])))
+
+
+def report(run: Run) -> None:
+    """Put the figures side by side in report.json and report.md."""
+    home = run.home
+    content = {
+        "name": home.name,
+        "pairs": json.loads((home / "pairs" / "manifest.json").read_text(encoding="utf-8")),
+        "conversion": json.loads((home / "model" / "conversion.json").read_text(encoding="utf-8")),
+        "models": {
+            part: json.loads(script("gqa-compress", "inspect", home / part)) for part in ("teacher", "model")
+        },
+        "evaluation": {
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted((home / "evaluation").glob("*.json"))
+        },
+    }
+    save(home / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    save(home / "report.md", written(content))
+
+
+def checked(options: argparse.Namespace) -> Run:
+    """Turn the options into a run.
+
+    Raises:
+        ValueError: an option is missing or cannot be.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
+        raise ValueError(
+            f"NAME={options.name!r}: a name for the folder under models/ is needed: letters, digits, . _ -"
+        )
+    if bool(options.uri) == bool(options.csv):
+        raise ValueError(
+            "give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip (typed-header CSVs)"
+        )
+    for key in ("csv", "lexicon", "pairs_dev"):
+        path = getattr(options, key)
+        if path and not path.exists():
+            raise ValueError(f"{key.upper()}={path}: there is no such file or folder")
+    if options.minutes <= 0:
+        raise ValueError(f"MINUTES={options.minutes}: more than 0 is needed")
+    return Run(
+        home=ROOT / "models" / options.name,
+        uri=options.uri,
+        csv=options.csv and options.csv.resolve(),
+        lexicon=options.lexicon and options.lexicon.resolve(),
+        pairs_dev=options.pairs_dev and options.pairs_dev.resolve(),
+        minutes=options.minutes,
+        pairs=options.pairs,
+        kv_heads=options.kv_heads,
+        seed=options.seed,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Say what can be asked for."""
+    made = argparse.ArgumentParser(prog="make own", description=__doc__, allow_abbrev=False)
+    made.add_argument("--name", required=True, help="folder under models/")
+    made.add_argument("--uri", help="Bolt address of a running Neo4j")
+    made.add_argument("--csv", type=Path, help="folder or zip of typed-header CSVs")
+    made.add_argument(
+        "--lexicon", type=Path, help="wording of labels, types and properties; drafted when absent"
+    )
+    made.add_argument("--pairs-dev", type=Path, help="JSONL of questions by others to be evaluated on")
+    made.add_argument("--minutes", type=float, default=25.0, help="minutes for all; training gets half")
+    made.add_argument("--pairs", type=int, default=60_000, help="pairs to build")
+    made.add_argument("--kv-heads", type=int, default=2, help="key-value heads of the compressed model")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--publish", type=Path, help="also put model and card into this folder")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all steps; print where the report lies."""
+    options = parser().parse_args(arguments)
+    try:
+        run = checked(options)
+        build(run)
+    except ValueError as error:
+        say(str(error))
+        return 2
+    except StepError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on from here")
+        return 130
+    print(run.home / "report.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

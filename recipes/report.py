@@ -1,0 +1,69 @@
+"""The report of a run: teacher and compressed model side by side, as Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROWS = (
+    ("execution accuracy", "ex", "{:.1%}"),
+    ("executable", "executable", "{:.1%}"),
+    ("F1 of rows", "f1", "{:.3f}"),
+    ("answered", "answered", "{:.1%}"),
+    ("questions", "n", "{:d}"),
+)
+SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
+
+
+def written(content: dict[str, Any]) -> str:
+    """Write the report of one run.
+
+    Args:
+        content: what report.json holds: `name`, `pairs`, `conversion`, `models` and `evaluation`.
+    """
+    teacher, model = content["models"]["teacher"], content["models"]["model"]
+    lines = [
+        f"# {content['name']}: a model for one graph",
+        "",
+        f"Trained on {content['pairs']['pairs']:,} question-Cypher pairs built from the graph; no question by others was trained on.",
+        "",
+        "| | teacher | compressed model |",
+        "|---|---|---|",
+        *_shape(teacher, model),
+        _row("perplexity of held-out answers", content["evaluation"], "text", "perplexity", "{:.3f}"),
+    ]
+    for name, title in SETS.items():
+        if f"model_{name}" in content["evaluation"]:
+            lines += [
+                _row(f"{title}: {label}", content["evaluation"], name, key, form) for label, key, form in ROWS
+            ]
+    lines += [
+        "",
+        "Ask it:",
+        "",
+        f"    .venv/bin/t2c-service serve --config models/{content['name']}/graphling.yaml",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _shape(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:
+    return [
+        f"| {label} | {teacher[key]:,} | {model[key]:,} |"
+        for label, key in (
+            ("query heads", "heads"),
+            ("key-value heads", "kv_heads"),
+            ("cache bytes a token", "cache_bytes_per_token"),
+        )
+    ]
+
+
+def _row(label: str, figures: dict[str, Any], name: str, key: str, form: str) -> str:
+    cells = []
+    for part in ("teacher", "model"):
+        found = figures[f"{part}_{name}"]
+        cell = form.format(found[key])
+        if key == "ex":
+            low, high = found["ex_interval"]
+            cell += f" ({low:.1%} to {high:.1%})"
+        cells.append(cell)
+    return f"| {label} | {' | '.join(cells)} |"

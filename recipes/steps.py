@@ -1,0 +1,120 @@
+"""Steps of a run: start a console script, skip what is done, keep the embedded graph up meanwhile.
+
+Knows nothing of what the steps make.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+STOP_S = 60
+
+
+class StepError(Exception):
+    """A console script failed; its own message stands above."""
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal; results alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def step(
+    name: str, result: Path, reads: Sequence[Path], make: Callable[[], object], *, resumes: bool = False
+) -> None:
+    """Make a result unless it is there and newer than everything it is made from.
+
+    Args:
+        name: what the person is told.
+        result: the file, or the folder whose manifest tells that it is whole.
+        reads: files and folders that the result is made from.
+        make: runs the console script.
+        resumes: whether `make` goes on with a part that a stopped run left; otherwise it starts anew.
+    """
+    made = finished_at(result)
+    if made is not None and all((finished_at(each) or 0) <= made for each in reads):
+        say(f"= {name}: done before")
+        return
+    if result.exists() and (made is not None or not resumes):
+        shutil.rmtree(result) if result.is_dir() else result.unlink()
+    say(f"> {name}")
+    started = time.monotonic()
+    make()
+    if finished_at(result) is None:
+        raise StepError(f"{name}: the command ended well, yet {result} is not whole")
+    say(f"= {name}: {time.monotonic() - started:.0f} s")
+
+
+def finished_at(result: Path) -> float | None:
+    """Tell when a file or folder was finished; None while it is missing or not whole."""
+    if result.is_file():
+        return result.stat().st_mtime
+    for mark in ("manifest.json", "conversion.json", "config.json"):
+        if (result / mark).is_file():
+            return (result / mark).stat().st_mtime
+    return None
+
+
+def script(name: str, *arguments: object) -> str:
+    """Run one of our console scripts, its progress shown, and return what it prints.
+
+    Raises:
+        StepError: it ended with another status than 0.
+    """
+    command = [str(BIN / name), *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise StepError(f"`{' '.join([name, *command[1:]])}` ended with status {done.returncode}")
+    return done.stdout
+
+
+@contextmanager
+def embedded_graph(home: Path) -> Iterator[str]:
+    """Keep the embedded Neo4j of a folder up, and give its Bolt address.
+
+    Raises:
+        StepError: it did not start.
+    """
+    command = [str(BIN / "t2c-graph"), "up", "--home", str(home), "--port", str(free_port())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline() if server.stdout else ""
+            if not line.startswith("ready "):
+                raise StepError(f"the embedded graph in {home} did not start")
+            yield line.split()[1]
+        finally:
+            server.terminate()
+            server.wait(STOP_S)
+
+
+def free_port() -> int:
+    """Find a port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file whole or not at all; one that already says so keeps its date."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + ".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Read a JSONL file row by row."""
+    with path.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
