@@ -1,7 +1,7 @@
 """The demo: graph, model, service and page on this machine; what `make demo` runs.
 
-Imports the demo graph into an embedded Neo4j once, then serves it with the starter model. With `--once` it asks the
-first example question, prints the response as one line of JSON and stops.
+Imports the demo graph into an embedded Neo4j once, then serves it with the starter model. With `--once` it
+asks the first example question, prints the response as one line of JSON and stops.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from steps import BIN, StepError, embedded_graph, free_port, read_rows, save, sa
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
 HOME = ROOT / "models" / "demo"
+SERVE = (BIN / "t2c-service", "serve", "--config", DEMO / "graphling.yaml")
 ADDRESS = "http://"
 
 
@@ -31,31 +32,24 @@ def prepare() -> None:
     with embedded_graph(HOME / "graph") as uri:
         step("import", summary, [], lambda: save(summary, script(
             "t2c-graph", "import", source, "--uri", uri, "--force")))  # fmt: skip
-        step(
-            "snapshot",
-            snapshot,
-            [summary],
-            lambda: script("t2c-graph", "snapshot", "--uri", uri, "--out", snapshot),
-        )
+        step("snapshot", snapshot, [summary], lambda: script(
+            "t2c-graph", "snapshot", "--uri", uri, "--out", snapshot))  # fmt: skip
 
 
 def serve() -> int:
     """Serve in the foreground until the person stops it."""
-    return subprocess.run(
-        [BIN / "t2c-service", "serve", "--config", DEMO / "graphling.yaml"], check=False
-    ).returncode
+    return subprocess.run(SERVE, check=False).returncode
 
 
 def ask_once() -> int:
     """Serve, ask the first example question over HTTP, print the response, stop."""
-    command = [BIN / "t2c-service", "serve", "--config", DEMO / "graphling.yaml", "--port", str(free_port())]
+    command = (*SERVE, "--port", str(free_port()))
     question = next(row["question"] for row in read_rows(DEMO / "questions.jsonl") if row.get("featured"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
         try:
             lines = service.stdout or ()
-            address = next(
-                (word for line in lines for word in line.split() if word.startswith(ADDRESS)), None
-            )
+            words = (word for line in lines for word in line.split())
+            address = next((word for word in words if word.startswith(ADDRESS)), None)
             if address is None:
                 raise StepError("the service did not start; its own message stands above")
             say(f"> {question}")

@@ -1,7 +1,7 @@
 """From a graph to a served, compressed, evaluated model of its own: what `make own` and `make starter` run.
 
-Chains the console scripts and holds no method of its own. A step runs when its result is missing or older than what
-it reads, so a second call goes on where the first was stopped.
+Chains the console scripts and holds no method of its own. A step runs when its result is missing or older
+than what it reads, so a second call goes on where the first was stopped.
 
     graph ─ snapshot ─ lexicon ─ pairs ─ training rows ─ teacher ─ model ─ evaluation ─ report
 """
@@ -12,15 +12,17 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from report import written
-from steps import StepError, embedded_graph, read_rows, save, say, script, step
+from steps import StepError, embedded_graph, jsonl, read_rows, save, say, script, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING = ROOT / "recipes" / "starter" / "train.yaml"
@@ -28,6 +30,7 @@ TRAINING_SHARE = 0.5
 """Share of the minutes that training the teacher gets; building, converting and evaluating take the rest."""
 HELD_OUT = 500
 """Held-out synthetic questions that teacher and model are asked."""
+PARTS = ("teacher", "model")
 EXAMPLES = 12
 """Questions that the page offers."""
 
@@ -85,7 +88,7 @@ def prepare(run: Run, uri: str) -> None:
         "t2c-graph", "snapshot", "--uri", uri, "--out", home / "snapshot"))  # fmt: skip
     if run.lexicon is None:
         step("lexicon", home / "lexicon.yaml", [], lambda: script(
-            "t2c-data", "lexicon", "--snapshot", home / "snapshot", "--out", home / "lexicon.yaml"))  # fmt: skip
+            "t2c-data", "lexicon", "--snapshot", home / "snapshot", "--out", run.words))  # fmt: skip
     step("pairs", home / "pairs", [home / "snapshot", run.words], lambda: script(
         "t2c-data", "build", "--uri", uri, "--snapshot", home / "snapshot", "--out", home / "pairs",
         "--lexicon", run.words, "--pairs", run.pairs, "--seed", run.seed), resumes=True)  # fmt: skip
@@ -134,10 +137,7 @@ def settings(run: Run) -> None:
         save(
             home / name, yaml.safe_dump(content | {"model": {"kind": "local", "path": path}}, sort_keys=False)
         )
-    save(
-        home / "examples.jsonl",
-        "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in examples(run)),
-    )
+    save(home / "examples.jsonl", jsonl(examples(run)))
 
 
 def examples(run: Run) -> list[dict[str, Any]]:
@@ -155,10 +155,8 @@ def evaluate(run: Run) -> None:
     """Ask teacher and model the held-out questions and, if given, questions by others."""
     home = run.home
     held_out = home / "held_out.jsonl"
-    sample = [pair for pair in read_rows(home / "pairs" / "pairs.jsonl") if pair["split"] == "test"][
-        :HELD_OUT
-    ]
-    save(held_out, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in sample))
+    pairs = read_rows(home / "pairs" / "pairs.jsonl")
+    save(held_out, jsonl([pair for pair in pairs if pair["split"] == "test"][:HELD_OUT]))
     for part, config in (("teacher", home / "teacher.yaml"), ("model", home / "graphling.yaml")):
         measure(home, f"{part}_text", [home / part], (
             "gqa-compress", "evaluate", home / part, "--text", home / "rows" / "test.jsonl"))  # fmt: skip
@@ -206,9 +204,7 @@ def checked(options: argparse.Namespace) -> Run:
             f"NAME={options.name!r}: a name for the folder under models/ is needed: letters, digits, . _ -"
         )
     if bool(options.uri) == bool(options.csv):
-        raise ValueError(
-            "give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip (typed-header CSVs)"
-        )
+        raise ValueError("give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip")
     for key in ("csv", "lexicon", "pairs_dev"):
         path = getattr(options, key)
         if path and not path.exists():
@@ -234,9 +230,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--name", required=True, help="folder under models/")
     made.add_argument("--uri", help="Bolt address of a running Neo4j")
     made.add_argument("--csv", type=Path, help="folder or zip of typed-header CSVs")
-    made.add_argument(
-        "--lexicon", type=Path, help="wording of labels, types and properties; drafted when absent"
-    )
+    made.add_argument("--lexicon", type=Path, help="wording of the schema; drafted when absent")
     made.add_argument("--pairs-dev", type=Path, help="JSONL of questions by others to be evaluated on")
     made.add_argument("--minutes", type=float, default=25.0, help="minutes for all; training gets half")
     made.add_argument("--pairs", type=int, default=60_000, help="pairs to build")

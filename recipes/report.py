@@ -24,7 +24,7 @@ def written(content: dict[str, Any]) -> str:
     lines = [
         f"# {content['name']}: a model for one graph",
         "",
-        f"Trained on {content['pairs']['pairs']:,} question-Cypher pairs built from the graph; no question by others was trained on.",
+        f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others.",
         "",
         "| | teacher | compressed model |",
         "|---|---|---|",
@@ -46,15 +46,15 @@ def written(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SHAPE = (
+    ("query heads", "heads"),
+    ("key-value heads", "kv_heads"),
+    ("cache bytes a token", "cache_bytes_per_token"),
+)
+
+
 def _shape(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:
-    return [
-        f"| {label} | {teacher[key]:,} | {model[key]:,} |"
-        for label, key in (
-            ("query heads", "heads"),
-            ("key-value heads", "kv_heads"),
-            ("cache bytes a token", "cache_bytes_per_token"),
-        )
-    ]
+    return [f"| {label} | {teacher[key]:,} | {model[key]:,} |" for label, key in SHAPE]
 
 
 def _row(label: str, figures: dict[str, Any], name: str, key: str, form: str) -> str:

@@ -11,10 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 BIN = Path(sys.executable).parent
 STOP_S = 60
@@ -112,6 +114,11 @@ def save(path: Path, text: str) -> None:
     half = path.with_name(path.name + ".half")
     half.write_text(text, encoding="utf-8")
     half.replace(path)
+
+
+def jsonl(rows: Iterable[dict[str, Any]]) -> str:
+    """Write rows as JSONL text."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
