@@ -1,0 +1,83 @@
+"""Files and folders that appear whole or not at all.
+
+Holds the temporary-name-then-rename writers that every artefact goes through. Knows nothing of
+what is written.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gqa_compress.errors import OutputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and rename it.
+
+    Args:
+        path: the final name; its folder exists.
+        text: the content, written as UTF-8.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON under a temporary name and rename it.
+
+    Args:
+        path: the final name; its folder exists.
+        content: anything `json` can write; paths become text.
+    """
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Fill a folder under a temporary name and rename it when the block ends without an error.
+
+    Args:
+        path: the final folder.
+        force: replace a folder that is there and not empty.
+
+    Yields:
+        The temporary folder to write into, beside the final one.
+
+    Raises:
+        OutputError: the folder is there, is not empty and `force` is off.
+    """
+    refuse_filled(path, force=force)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        old = path.with_name(f".{path.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.replace(old)
+        partial.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def refuse_filled(path: Path, *, force: bool = False) -> None:
+    """Refuse an output folder that already holds something.
+
+    Args:
+        path: the folder that is to be written.
+        force: accept it nevertheless.
+
+    Raises:
+        OutputError: it is a file, or a folder that is not empty and `force` is off.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"the output {path} is a file; name a folder")
+    if not force and path.is_dir() and any(path.iterdir()):
+        raise OutputError(f"the output folder {path} is not empty; name another one or give --force")

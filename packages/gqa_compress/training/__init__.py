@@ -1,0 +1,1 @@
+"""Training from scratch or from a checkpoint, resumable at any moment."""

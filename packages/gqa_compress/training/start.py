@@ -1,0 +1,168 @@
+"""The things a run starts from: device, tokenizer, model, optimiser.
+
+Holds their making from a recipe. Trains nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from gqa_compress.errors import CheckpointError, RecipeError
+from gqa_compress.training import attention
+from gqa_compress.training.recipe import ModelShape, Recipe
+
+# Model types whose only attention mask is the causal one.
+PLAIN_CAUSAL = {"llama"}
+
+
+def pick_device(recipe: Recipe) -> torch.device:
+    """Choose where to train.
+
+    Args:
+        recipe: with `device`.
+
+    Returns:
+        The device.
+
+    Raises:
+        RecipeError: an accelerator was asked for and there is none.
+    """
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("device=cuda was asked for and no CUDA device is there; use device: auto or cpu")
+    wanted = recipe.device if recipe.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(wanted)
+
+
+def uses_bf16(recipe: Recipe, device: torch.device) -> bool:
+    """Tell whether matrix products run in bf16.
+
+    Args:
+        recipe: with `precision`.
+        device: where to train.
+
+    Returns:
+        Whether they do; `auto` asks the processor.
+    """
+    if recipe.precision != "auto":
+        return recipe.precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def load_tokenizer(recipe: Recipe) -> Any:
+    """Load the run's tokenizer.
+
+    Args:
+        recipe: with `tokenizer` or `checkpoint`.
+
+    Returns:
+        A transformers tokenizer.
+
+    Raises:
+        CheckpointError: there is none in that folder.
+    """
+    folder = recipe.tokenizer or recipe.checkpoint
+    assert folder is not None  # noqa: S101  the recipe has checked it
+    _need_file(folder, "tokenizer")
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"no tokenizer can be loaded from {folder}: {error}") from error
+
+
+def load_model(folder: Path) -> Any:
+    """Load a checkpoint's model in fp32.
+
+    Args:
+        folder: the checkpoint.
+
+    Returns:
+        The model, with the attention that is fastest for it.
+
+    Raises:
+        CheckpointError: the folder is no loadable checkpoint.
+    """
+    _need_file(folder, "config.json")
+    attention.register()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    except Exception as error:
+        raise CheckpointError(f"the model {folder} cannot be loaded: {error}") from error
+    return _with_attention(model)
+
+
+def make_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
+    """Make a LLaMA with random weights.
+
+    Args:
+        shape: its sizes.
+        tokenizer: decides the vocabulary and the special tokens.
+        seed: of the weights.
+
+    Returns:
+        The model, in fp32.
+    """
+    attention.register()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=shape.num_attention_heads,
+        num_key_value_heads=shape.num_key_value_heads,
+        head_dim=shape.head_dim or shape.hidden_size // shape.num_attention_heads,
+        tie_word_embeddings=shape.tie_word_embeddings,
+        max_position_embeddings=shape.max_position_embeddings,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        rms_norm_eps=shape.rms_norm_eps,
+        initializer_range=shape.initializer_range,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=True,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _with_attention(LlamaForCausalLM(config))  # type: ignore[no-untyped-call]
+
+
+def make_optimizer(recipe: Recipe, model: torch.nn.Module) -> torch.optim.AdamW:
+    """Make AdamW with weight decay on matrices only.
+
+    Args:
+        recipe: with the optimiser's fields.
+        model: its trainable weights.
+
+    Returns:
+        The optimiser, all of it in one fused call a step.
+    """
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim >= 2 and id(p) not in embeddings]
+    others = [p for p in trained if p.ndim < 2 or id(p) in embeddings]
+    return torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": recipe.optimizer.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.optimizer.lr,
+        betas=recipe.optimizer.betas,
+        fused=True,
+    )
+
+
+def _with_attention(model: Any) -> Any:
+    if model.config.model_type in PLAIN_CAUSAL and not torch.cuda.is_available():
+        model.set_attn_implementation(attention.NAME)
+    return model
+
+
+def _need_file(folder: Path, prefix: str) -> None:
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no folder {folder}")
+    if not any(folder.glob(f"{prefix}*")):
+        raise CheckpointError(f"the folder {folder} holds no {prefix}")

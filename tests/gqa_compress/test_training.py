@@ -1,0 +1,216 @@
+"""Training: rows, batches, resume, the checkpoint that comes out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from gqa_compress.errors import CheckpointError, OutputError, RecipeError, RowsError
+from gqa_compress.training import attention
+from gqa_compress.training.data import make_batch, plan_epoch, read_rows
+from gqa_compress.training.loop import train
+from gqa_compress.training.recipe import ModelShape, Optimizer, Recipe, Teacher, as_json, read_recipe
+
+SHAPE = ModelShape(
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    max_position_embeddings=64,
+)
+
+
+@pytest.fixture
+def recipe(byte_tokenizer: Path, sorting_rows: Path, tmp_path: Path) -> Recipe:
+    return Recipe(
+        out=tmp_path / "out",
+        train=sorting_rows,
+        dev=sorting_rows,
+        tokenizer=byte_tokenizer,
+        model=SHAPE,
+        steps=12,
+        batch_tokens=128,
+        max_tokens=64,
+        dev_every=6,
+        checkpoint_every=4,
+        threads=1,
+        optimizer=Optimizer(lr=3e-3, warmup_steps=2),
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_training_lowers_the_loss_and_writes_a_stock_checkpoint(recipe: Recipe) -> None:
+    report = train(recipe)
+    first = losses(recipe.out)[0]
+    assert report.dev_loss is not None
+    assert report.dev_loss < first - 0.5
+    assert report.steps == len(losses(recipe.out)) == 12
+    model = AutoModelForCausalLM.from_pretrained(recipe.out)
+    assert type(model) is LlamaForCausalLM
+    assert len(AutoTokenizer.from_pretrained(recipe.out)) == model.config.vocab_size == 257
+    assert json.loads((recipe.out / "generation_config.json").read_text())["eos_token_id"] == 0
+    assert "attn_implementation" not in (recipe.out / "config.json").read_text()
+    assert not (recipe.out / "checkpoints").exists()
+
+
+def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(recipe: Recipe, tmp_path: Path) -> None:
+    whole = replace(recipe, out=tmp_path / "whole", steps=40)
+    train(whole)
+    torn = replace(whole, out=tmp_path / "torn")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(as_json(torn)))
+    metrics = torn.out / "metrics.jsonl"
+    command = [sys.executable, "-c", "from gqa_compress.cli import main; main()", "train", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (metrics.exists() and len(metrics.read_text().splitlines()) >= 10):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (torn.out / "config.json").exists()
+    train(read_recipe(path), resume=True)
+    assert losses(torn.out) == losses(whole.out)
+
+
+def test_resume_of_a_finished_run_returns_its_report(recipe: Recipe) -> None:
+    report = train(recipe)
+    assert train(recipe, resume=True) == report
+
+
+def test_resume_refuses_another_recipe(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gqa_compress.training.loop._write_checkpoint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe)
+    with pytest.raises(CheckpointError, match="seed changed"):
+        train(replace(recipe, seed=1), resume=True)
+
+
+def test_a_filled_folder_is_refused_without_force(recipe: Recipe) -> None:
+    train(recipe)
+    with pytest.raises(OutputError, match="not empty"):
+        train(recipe)
+    assert train(recipe, force=True).steps == 12
+
+
+def test_minutes_end_a_run_and_bring_the_rate_to_zero(recipe: Recipe) -> None:
+    report = train(replace(recipe, steps=None, minutes=0.02))
+    rates = [json.loads(line)["lr"] for line in (recipe.out / "metrics.jsonl").read_text().splitlines()]
+    assert report.elapsed_s >= 1.2
+    assert rates[-1] < 0.1 * max(rates)
+
+
+def test_distillation_starts_at_zero_from_the_teacher_itself(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe)
+    student = replace(
+        recipe,
+        out=tmp_path / "student",
+        model=None,
+        checkpoint=recipe.out,
+        steps=1,
+        precision="fp32",
+        teacher=Teacher(checkpoint=recipe.out, weight=1.0),
+    )
+    train(student)
+    assert abs(losses(student.out)[0]) < 1e-6
+
+
+def test_batches_hold_every_row_once_and_waste_little(byte_tokenizer: Path, sorting_rows: Path) -> None:
+    rows = read_rows(sorting_rows, AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
+    plan = plan_epoch(rows, batch_tokens=256, seed=3, epoch=0)
+    assert sorted(np.concatenate(plan)) == list(range(400))
+    padded = sum(len(chosen) * rows.lengths[chosen].max() for chosen in plan)
+    assert padded <= 1.05 * rows.lengths.sum()
+    assert all(len(chosen) * rows.lengths[chosen].max() <= 256 for chosen in plan)
+    again = plan_epoch(rows, batch_tokens=256, seed=3, epoch=1)
+    assert [list(chosen) for chosen in plan] != [list(chosen) for chosen in again]
+
+
+@pytest.mark.parametrize("prompt_weight", [0.0, 0.25])
+def test_the_loss_sits_on_the_completion(byte_tokenizer: Path, tmp_path: Path, prompt_weight: float) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "ab=", "completion": "xy"}\n{"prompt": "a=", "completion": "z"}\n')
+    tokenizer = AutoTokenizer.from_pretrained(byte_tokenizer)
+    rows = read_rows(path, tokenizer, max_tokens=64)
+    batch = make_batch(rows, np.array([1, 0]), prompt_weight=prompt_weight)
+    full = batch.weights == 1
+    assert tokenizer.decode(batch.targets[full]) == "z</s>xy</s>"
+    assert batch.rows[full].tolist() == [0, 0, 1, 1, 1]
+    rest = batch.targets[~full]
+    assert tokenizer.decode(rest) == ("=b=" if prompt_weight else "")
+    assert torch.all(batch.weights[~full] == prompt_weight)
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_causal_products_agree_with_transformers(kv_heads: int) -> None:
+    attention.register()
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+    )
+    model = LlamaForCausalLM(config).eval()
+    tokens = torch.randint(50, (3, 11))
+    reference = model(tokens).logits
+    model.set_attn_implementation(attention.NAME)
+    torch.testing.assert_close(model(tokens).logits, reference, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stepz": 5}, "stepz: no such field"),
+        ({"steps": 0}, "steps: .*greater than 0.*found 0"),
+        ({"steps": None}, "give `steps` or `minutes`"),
+        ({"model": {"hiden": 3}}, "model.hiden: no such field"),
+        ({"model": {"num_attention_heads": 5}}, "num_attention_heads=5 does not divide hidden_size=256"),
+        ({"model": None}, "either `model`"),
+        ({"optimizer": {"lr": "fast"}}, "optimizer.lr: .*found 'fast'"),
+    ],
+)
+def test_a_wrong_recipe_is_explained(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        yaml.safe_dump({"out": "o", "train": "t.jsonl", "tokenizer": "k", "model": {}, "steps": 3} | change)
+    )
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "are empty"),
+        ('{"prompt": "a"}\n', ":1 has no texts"),
+        ('{"prompt": "a", "completion": "b"}\nnope\n', ":2 is not JSON"),
+        ('{"prompt": "a", "completion": "' + "b" * 99 + '"}\n', "no row of at most"),
+    ],
+)
+def test_wrong_rows_are_explained(byte_tokenizer: Path, tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises(RowsError, match=message):
+        read_rows(path, AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
+
+
+def test_missing_rows_are_explained(byte_tokenizer: Path, tmp_path: Path) -> None:
+    with pytest.raises(RowsError, match="cannot be read"):
+        read_rows(tmp_path / "none.jsonl", AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
