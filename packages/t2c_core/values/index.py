@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 CACHED_FORMS = 100_000
 MAX_POSTINGS = 50_000
 MAX_CANDIDATES = 5_000
-MIN_MISSPELT_LETTERS = 4
+MIN_MISSPELT_LETTERS = 3
+MIN_LETTERS_FOR_TWO_SLIPS = 8
 PART_PENALTY = 12.0
 """How much less a form that only holds the text counts than one that is like it."""
 
@@ -169,14 +170,14 @@ class ValueIndex:
     def spellings(self, word: str, *, limit: int = 3) -> list[str]:
         """Find words of values that a folded word may be a misspelling of, nearest first.
 
-        One slip (a letter more, less, other, or two swapped) in words of four letters; two from eight letters
-        on, if both lie in the same half of the word.
+        One slip (a letter more, less, other, or two swapped) in words of three letters; two from eight on, if
+        both lie in the same half of the word.
         """
         if len(word) < MIN_MISSPELT_LETTERS:
             return []
-        slips = 1 if len(word) < 2 * MIN_MISSPELT_LETTERS else 2
+        slips = 1 if len(word) < MIN_LETTERS_FOR_TWO_SLIPS else 2
         half = len(word) // 2
-        start, end = word[: half - 1], word[half:][::-1]
+        start, end = word[: max(1, half - 1)], word[half:][::-1]
         lengths = (len(word) - slips, len(word) + slips)
         with self._lock:
             near = {

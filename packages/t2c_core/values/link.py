@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LinkKind = Literal["value", "number", "date", "year", "month", "text"]
 
 MAX_PLACES = 16
-MAX_VARIANTS = 2
+MAX_VARIANTS = 4
 """How many spellings of one value in one property are kept."""
 
 
@@ -86,9 +86,7 @@ class Linker:
             question: one question, in plain words.
         """
         chosen: list[Mention] = []
-        for mention in sorted(
-            self._finder.find(question), key=lambda it: (-it.weight, it.start - it.end, it.start)
-        ):
+        for mention in sorted(self._finder.find(question), key=_preference):
             if not any(mention.start < each.end and each.start < mention.end for each in chosen):
                 chosen.append(mention)
         chosen.sort(key=lambda each: each.start)
@@ -105,6 +103,17 @@ class Linker:
             for number, each in enumerate(chosen, start=1)
         )
         return LinkedQuestion(question, tuple(links))
+
+
+def _preference(mention: Mention) -> tuple[bool, int, bool, bool, int]:
+    """Put quoted mentions first, then longer ones, then sure ones, then values before numbers."""
+    return (
+        not mention.quoted,
+        mention.start - mention.end,
+        not mention.sure,
+        mention.kind in {"value", "text"} and not mention.hits,
+        mention.start,
+    )
 
 
 def _places(hits: tuple[IndexedValue, ...]) -> tuple[Place, ...]:

@@ -53,6 +53,27 @@ COMMON_WORDS = frozenset(
 )
 """Words that people use to ask; a value spelt like one needs more than its letters to be linked."""
 
+LINKING_WORDS = frozenset(
+    {
+        "is",
+        "was",
+        "are",
+        "were",
+        "be",
+        "as",
+        "of",
+        "the",
+        "a",
+        "an",
+        "named",
+        "called",
+        "equals",
+        "equal",
+        "to",
+    }
+)
+"""Words between a property and its value: "the route is other"."""
+
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 _ENDINGS = ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y")
 _MIN_STEM = 3
@@ -86,8 +107,8 @@ class SchemaWords:
         self._stems = frozenset(one for each in names for one in name_stems(each))
 
     def is_name(self, text: str) -> bool:
-        """Tell whether a text is the name of a label, relationship type or property."""
-        return text.casefold() in self._names
+        """Tell whether a text is the name of a label, type or property, or made of such words."""
+        return text.casefold() in self._names or all(self.holds(each.folded) for each in words(text))
 
     def holds(self, folded: str) -> bool:
         """Tell whether a folded word occurs in a name, whatever its ending."""

@@ -1,0 +1,98 @@
+"""A question cut into words, its quoted parts, and what stands around a run of words.
+
+Holds no values: `mentions` looks runs up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from t2c_core.values.literals import Quotation, quotations
+from t2c_core.values.vocabulary import LINKING_WORDS, stem
+from t2c_core.values.words import Word, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NEAR_WORDS = 3
+
+
+class Run(NamedTuple):
+    """Words first..last of a sentence, and their folded form."""
+
+    first: int
+    last: int
+    form: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A question with what its words, quotes and capitals tell.
+
+    Args:
+        text: the question as written.
+    """
+
+    text: str
+
+    @cached_property
+    def words(self) -> list[Word]:
+        """Its words in order."""
+        return words(self.text)
+
+    @cached_property
+    def stems(self) -> list[str]:
+        """Stems of its words."""
+        return [stem(each.folded) for each in self.words]
+
+    @cached_property
+    def cased(self) -> bool:
+        """Whether capitals mean something: some letters are capital, some small."""
+        return not self.text.islower() and not self.text.isupper()
+
+    def quoted(self, choose: Callable[[list[Quotation]], Quotation]) -> list[Quotation]:
+        """Find its quoted parts, of each the end that `choose` prefers."""
+        found: list[Quotation] = []
+        for ends in quotations(self.text):
+            if not found or ends[0].start >= found[-1].end:
+                found.append(choose(ends))
+        return found
+
+    def run(self, start: int, end: int) -> Run | None:
+        """Give the words that begin in `text[start:end]`, if there are any."""
+        inside = [i for i, word in enumerate(self.words) if start <= word.start < end]
+        if not inside:
+            return None
+        return Run(inside[0], inside[-1], " ".join(self.words[i].folded for i in inside))
+
+    def runs(self, quoted: list[Quotation], longest: int) -> Iterator[Run]:
+        """Give every run of up to `longest` words outside quotes."""
+        free = [not any(each.start <= word.start < each.end for each in quoted) for word in self.words]
+        for first in range(len(self.words)):
+            form = ""
+            for last in range(first, min(first + longest, len(self.words))):
+                if not free[last]:
+                    break
+                form = f"{form} {self.words[last].folded}" if form else self.words[last].folded
+                yield Run(first, last, form)
+
+    def written(self, run: Run) -> str:
+        """Give a run as it is written."""
+        return self.text[self.words[run.first].start : self.words[run.last].end]
+
+    def near(self, run: Run) -> set[str]:
+        """Give the stems of the words around a run, and of neighbours written together."""
+        before = self.stems[max(0, run.first - NEAR_WORDS) : run.first]
+        after = self.stems[run.last + 1 : run.last + 1 + NEAR_WORDS]
+        joined = [left + right for side in (before, after) for left, right in pairwise(side)]
+        return {*before, *after, *joined}
+
+    def pointer(self, run: Run) -> str:
+        """Give the stem of the last word before a run that is not just "is", "the", "named" or the like."""
+        for position in range(run.first - 1, -1, -1):
+            if self.words[position].folded not in LINKING_WORDS:
+                return self.stems[position]
+        return ""
