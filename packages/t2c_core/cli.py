@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from t2c_core.errors import InputError, T2CError
+from t2c_core.errors import EmbeddedError, InputError, T2CError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -55,20 +55,18 @@ def up(
         Java heap in megabytes; raise it for large graphs.
     """
     import signal
-    import threading
 
     from t2c_core.graph.embedded import EmbeddedGraph, ServerLimits
 
     users = _read_users(auth_file) if auth_file else None
-    stop = threading.Event()
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, lambda *_: stop.set())
     graph = EmbeddedGraph(
         home, port=port, users=users, read_only=read_only, limits=ServerLimits(heap_mb=heap_mb)
     )
-    with _progress("Fetching Neo4j (once)") as advance:
-        graph.start(progress=advance)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.default_int_handler)
     try:
+        with _progress("Fetching Neo4j (once)") as advance:
+            graph.start(progress=advance)
         if users is None:
             _tell(
                 f"No password is asked for: any process of this machine can "
@@ -76,14 +74,14 @@ def up(
                 "Use --auth-file to ask for one."
             )
         print(f"ready {graph.uri}", flush=True)
-        while not stop.wait(0.5):
-            if not graph.is_running:
-                raise T2CError(
-                    f"the server ended by itself with status {graph.wait()}. It printed:\n{graph.log_tail()}"
-                )
+        status = graph.wait()
+    except KeyboardInterrupt:
+        return 0
     finally:
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, signal.SIG_IGN)
         graph.stop()
-    return 0
+    raise EmbeddedError(f"the server ended by itself with status {status}. {graph.log_tail()}")
 
 
 def main() -> None:

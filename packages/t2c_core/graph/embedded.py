@@ -118,8 +118,13 @@ class EmbeddedGraph:
             )
         _check_port_free(self._wanted_port)
         jars = ensure_jars(progress)
-        for name in ("import", "logs"):
-            (self.home / name).mkdir(parents=True, exist_ok=True)
+        try:
+            for name in ("import", "logs"):
+                (self.home / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddedError(
+                f"cannot keep a store in {self.home}: {error}; choose another --home"
+            ) from error
         order = {
             "home": str(self.home),
             "jvm": str(jvm_library()),
