@@ -75,12 +75,17 @@ def drug_sheets() -> list[Sheet]:
     return [
         Sheet.of_nodes(
             "Drug",
-            "name:ID(Drug)", "brandNames:string[]", "approvalYear:long", "prescriptionOnly:boolean",
+            "name:ID(Drug)",
+            "brandNames:string[]",
+            "approvalYear:long",
+            "prescriptionOnly:boolean",
             "halfLifeHours:double",
             rows=[tuple(row[column] for column in columns) for row in drugs],
         ),
         Sheet.of_nodes(
-            "DrugClass", "name:ID(DrugClass)", "mechanism",
+            "DrugClass",
+            "name:ID(DrugClass)",
+            "mechanism",
             rows=[(row["name"], row["mechanism"]) for row in read_table("classes")],
         ),
         named_nodes("SideEffect", [effect for _, effect, _ in effects]),
@@ -89,12 +94,17 @@ def drug_sheets() -> list[Sheet]:
         ),
         Sheet.of_relationships("Drug", "HAS_SIDE_EFFECT", "SideEffect", "frequency", rows=effects),
         Sheet.of_relationships(
-            "Drug", "INTERACTS_WITH", "Drug", "severity", "effect",
+            "Drug",
+            "INTERACTS_WITH",
+            "Drug",
+            "severity",
+            "effect",
             rows=[
-                (row["drug"], row["other"], row["severity"], row["effect"]) for row in read_table("interactions")
+                (row["drug"], row["other"], row["severity"], row["effect"])
+                for row in read_table("interactions")
             ],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def disease_sheets() -> list[Sheet]:
@@ -116,7 +126,10 @@ def disease_sheets() -> list[Sheet]:
     ]
     return [
         Sheet.of_nodes(
-            "Disease", "name:ID(Disease)", "icd10", "chronic:boolean",
+            "Disease",
+            "name:ID(Disease)",
+            "icd10",
+            "chronic:boolean",
             rows=[(row["name"], row["icd10"], row["chronic"]) for row in diseases],
         ),
         named_nodes("BodySystem", [row["bodySystem"] for row in diseases]),
@@ -130,7 +143,7 @@ def disease_sheets() -> list[Sheet]:
         Sheet.of_relationships(
             "Specialty", "COVERS", "Disease", rows=[(row["specialty"], row["name"]) for row in diseases]
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_sheets() -> list[Sheet]:
@@ -138,13 +151,20 @@ def test_sheets() -> list[Sheet]:
     tests = read_table("lab_tests")
     return [
         Sheet.of_nodes(
-            "LabTest", "name:ID(LabTest)", "unit", "low:double", "high:double",
+            "LabTest",
+            "name:ID(LabTest)",
+            "unit",
+            "low:double",
+            "high:double",
             rows=[(row["name"], row["unit"], row["low"], row["high"]) for row in tests],
         ),
         Sheet.of_relationships(
-            "LabTest", "MONITORS", "Drug", rows=[(row["name"], drug) for row in tests for drug in split(row["drugs"])]
+            "LabTest",
+            "MONITORS",
+            "Drug",
+            rows=[(row["name"], drug) for row in tests for drug in split(row["drugs"])],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def write(sheet: Sheet, folder: Path) -> None:

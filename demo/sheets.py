@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from random import Random
 
+LAST_DAY = datetime.date(2025, 12, 31)
+"""Nothing in the hospital is later than this."""
+
 Row = tuple[object, ...]
+"""The cells of one line of a sheet."""
 
 
 class Sheet(NamedTuple):
