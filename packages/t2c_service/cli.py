@@ -1,1 +1,179 @@
-def main() -> None: ...
+"""`t2c-service`: serve questions, ask one, or evaluate many from the command line.
+
+Parses, calls one public function, prints. Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path  # noqa: TC003  (cyclopts reads the annotations)
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+if TYPE_CHECKING:
+    from t2c_service.answering.records import Answer
+    from t2c_service.settings import Settings
+
+app = App(
+    name="t2c-service",
+    help="Answer plain questions about a graph with read-only Cypher. Exit 0: done, 1: failed, 2: wrong input.",
+    version_flags=["--version"],
+    result_action="return_value",
+)
+
+
+@app.command
+def serve(*, config: Path | None = None, host: str | None = None, port: int | None = None) -> int:
+    """Serve the page and the HTTP interface; prints the address when questions can be answered.
+
+    SIGTERM or Ctrl-C stops it. Settings come from the file and from T2C_ variables, which win.
+
+    Parameters
+    ----------
+    config
+        YAML file of settings.
+    host
+        Address to listen on, instead of the settings'.
+    port
+        Port to listen on, instead of the settings'; 0 takes a free one.
+    """
+    from t2c_service.errors import SettingsError
+    from t2c_service.serving import serve as run
+    from t2c_service.settings import load_settings
+
+    if port is not None and not 0 <= port <= 65535:
+        raise SettingsError(f"--port {port} is no port; choose 1 to 65535, or 0 for a free one")
+    chosen = {"host": host, "port": port}
+    settings = load_settings(config).model_copy(
+        update={key: value for key, value in chosen.items() if value is not None}
+    )
+    _log(logging.INFO)
+    run(settings, lambda address: print(address, flush=True))
+    return 0
+
+
+@app.command
+def ask(
+    question: str,
+    *,
+    config: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Ask one question and print the answer; exit 0 if a query ran, 1 if none did.
+
+    Parameters
+    ----------
+    question
+        In plain language, in quotes.
+    config
+        YAML file of settings.
+    json
+        Print everything that `POST /query` would return, as one line.
+    """
+    import asyncio
+
+    from pydantic import ValidationError
+
+    from t2c_service.api.models import QueryRequest
+    from t2c_service.errors import SettingsError
+    from t2c_service.settings import load_settings
+
+    settings = load_settings(config)
+    try:
+        request = QueryRequest(question=question)
+    except ValidationError as error:
+        raise SettingsError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    if len(request.question) > settings.limits.question_chars:
+        raise SettingsError(
+            f"the question has {len(request.question)} characters where {settings.limits.question_chars} are allowed"
+        )
+    _log(logging.WARNING)
+    answer = asyncio.run(_ask(settings, request.question))
+    print(answer.model_dump_json() if json else _readable(answer))
+    return 0 if answer.status in {"answered", "empty"} else 1
+
+
+@app.command
+def evaluate(
+    *, pairs: Path, config: Path | None = None, url: str | None = None, out: Path | None = None
+) -> int:
+    """Ask many questions, compare with the gold queries' rows and print the figures as JSON.
+
+    Parameters
+    ----------
+    pairs
+        JSONL of `question` and `cypher` (with `parameters` if it has any), or of `question` and expected `rows`.
+    config
+        YAML file of settings; names the graph that the gold queries run on.
+    url
+        Address of a running service to ask, instead of asking in this process.
+    out
+        JSONL of each question's outcome.
+    """
+    import asyncio
+
+    from t2c_service.evaluation import evaluate as run
+    from t2c_service.settings import load_settings
+
+    _log(logging.WARNING)
+    report = asyncio.run(run(pairs, load_settings(config), url=url, out=out))
+    print(report.to_json())
+    return 0
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    try:
+        status = app(exit_on_error=False)
+    except CycloptsError:
+        status = 2
+    except ValueError as error:
+        status = _told(error, 2)
+    except Exception as error:  # noqa: BLE001 - the outer edge
+        status = _told(error, 1)
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(error: Exception, status: int) -> int:
+    """Print an error of ours as a sentence; let any other one through."""
+    from t2c_core.errors import T2CError
+    from t2c_service.errors import ServiceError
+
+    if not isinstance(error, T2CError | ServiceError):
+        raise error
+    print(f"t2c-service: {error}", file=sys.stderr, flush=True)
+    return status
+
+
+def _log(level: int) -> None:
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("httpx", "httpx2", "neo4j", "openai", "transformers"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+async def _ask(settings: Settings, question: str) -> Answer:
+    from t2c_service.assembly import open_service
+
+    async with open_service(settings) as service:
+        return await service.ask(question)
+
+
+def _readable(answer: Answer) -> str:
+    lines = [answer.answer]
+    if answer.cypher:
+        values = "".join(f"\n  ${name} = {value!r}" for name, value in answer.parameters.items())
+        lines.append(f"\n  {answer.cypher}{values}")
+    lines += [f"! {warning}" for warning in answer.warnings]
+    if answer.status in {"refused", "failed"}:
+        lines += [f"! {attempt.message}" for attempt in answer.attempts]
+    return "\n".join(lines)

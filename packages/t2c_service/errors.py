@@ -1,14 +1,14 @@
 """What can go wrong in t2c_service; what the database and the guard report is in `t2c_core.errors`.
 
-    ServiceError
-    ├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
-    ├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
-    ├── OverloadedError                 more questions at once than this service takes
-    ├── DeadlineError                   a question took longer than it may
-    └── ModelError                      the model
-        ├── ModelFolderError (ValueError)   no usable checkpoint in a folder: exit 2
-        ├── ModelUnavailableError       its server cannot be reached, or does not have it
-        └── CompletionError             it wrote something that is no completion: endless, empty, torn
+ServiceError
+├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
+├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
+├── OverloadedError                 more questions at once than this service takes
+├── DeadlineError                   a question took longer than it may
+└── ModelError                      the model
+    ├── ModelFolderError (ValueError)   no usable checkpoint in a folder: exit 2
+    ├── ModelUnavailableError       its server cannot be reached, or does not have it
+    └── CompletionError             it wrote something that is no completion: endless, empty, torn
 """
 
 

@@ -193,7 +193,9 @@ def _part(model: type[BaseModel], key: str) -> type[BaseModel] | None:
 def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], where: str, above: str = "") -> None:
     for key, value in content.items():
         if key not in model.model_fields:
-            raise SettingsError(f"{where}: unknown key `{above}{key}`{_hint(str(key), model.model_fields, above)}")
+            raise SettingsError(
+                f"{where}: unknown key `{above}{key}`{_hint(str(key), model.model_fields, above)}"
+            )
         part = _part(model, key)
         if part and isinstance(value, dict):
             _refuse_unknown(value, part, where, f"{above}{key}.")
@@ -228,7 +230,10 @@ def _resolve(content: dict[str, Any], model: type[BaseModel], folder: Path) -> d
         part = _part(model, key)
         if part and isinstance(value, dict):
             resolved[key] = _resolve(value, part, folder)
-        elif isinstance(value, str) and Path in (model.model_fields[key].annotation, *get_args(model.model_fields[key].annotation)):
+        elif isinstance(value, str) and Path in (
+            model.model_fields[key].annotation,
+            *get_args(model.model_fields[key].annotation),
+        ):
             resolved[key] = folder / Path(value).expanduser()
     return resolved
 

@@ -149,7 +149,9 @@ class LocalModel:
         ids: torch.Tensor = self._tokenizer(prompt, return_tensors="pt")["input_ids"]
         return ids
 
-    def decode(self, ids: torch.Tensor, cancelled: threading.Event, prefix: tuple[Step, ...] = ()) -> list[Step]:
+    def decode(
+        self, ids: torch.Tensor, cancelled: threading.Event, prefix: tuple[Step, ...] = ()
+    ) -> list[Step]:
         """Continue a prompt with the likeliest token at each step, until the end mark.
 
         Args:
@@ -201,5 +203,7 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     configured = getattr(model.generation_config, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
     if not ends:
-        raise ModelFolderError("the model's tokenizer has no end mark (eos_token), so no completion would end")
+        raise ModelFolderError(
+            "the model's tokenizer has no end mark (eos_token), so no completion would end"
+        )
     return frozenset(ends)

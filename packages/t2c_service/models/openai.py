@@ -108,7 +108,9 @@ class OpenAIModel:
                 else:
                     text, tokens, logprob = await self._chat(name, prompt, sampling)
         except TimeoutError as error:
-            raise DeadlineError(f"the model server at {self._url} took longer than {timeout_s:.3g} s") from error
+            raise DeadlineError(
+                f"the model server at {self._url} took longer than {timeout_s:.3g} s"
+            ) from error
         except openai.OpenAIError as error:
             raise self._explained(error) from error
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -140,7 +142,9 @@ class OpenAIModel:
         logprobs = getattr(choice.logprobs, "token_logprobs", None) or []
         return self._finished(choice, choice.text, reply, [each for each in logprobs if each is not None])
 
-    async def _chat(self, name: str, prompt: Prompt, sampling: dict[str, Any]) -> tuple[str, int, float | None]:
+    async def _chat(
+        self, name: str, prompt: Prompt, sampling: dict[str, Any]
+    ) -> tuple[str, int, float | None]:
         messages: Any = [dict(message) for message in prompt if not isinstance(message, str)]
         reply = await self._client.chat.completions.create(
             model=name, messages=messages, max_tokens=self._max_tokens, **sampling
@@ -194,7 +198,9 @@ class OpenAIModel:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
                 return ModelUnavailableError(f"{server} does not accept our key; set `model.api_key`")
             case openai.NotFoundError():
-                return ModelUnavailableError(f"{server} does not have {self.name!r}, or `model.url` lacks its /v1")
+                return ModelUnavailableError(
+                    f"{server} does not have {self.name!r}, or `model.url` lacks its /v1"
+                )
             case openai.BadRequestError() | openai.UnprocessableEntityError():
                 return CompletionError(f"{server} does not take this prompt: {error.message}")
             case openai.APIStatusError():

@@ -1,0 +1,170 @@
+"""Every error as an RFC 9457 problem: `application/problem+json` with a stable `type`, never a traceback.
+
+Source: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from t2c_core.errors import GraphError, GraphTimeoutError, T2CError
+from t2c_service.errors import DeadlineError, ModelError, OverloadedError, ServiceError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = "2"
+NAMESPACE = "urn:graphling:problem:"
+
+
+class Flaw(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(description="JSON pointer to the place in the body.", examples=["#/question"])
+    detail: str = Field(examples=["String should have at least 1 character"])
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": NAMESPACE + "graph-unavailable",
+                    "title": "The graph cannot be asked",
+                    "status": 503,
+                    "detail": "the database at bolt://127.0.0.1:7687 cannot be reached",
+                    "request_id": "4f0c2a9be1d74c55",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="Stable name of the kind of problem.")
+    title: str
+    status: int
+    detail: str = ""
+    request_id: str = ""
+    errors: list[Flaw] | None = Field(
+        default=None, description="What is wrong with the request, if that is it."
+    )
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"description": description, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    for code, description in {
+        400: "The request is not understood",
+        413: "The body is too long",
+        422: "The request is understood and wrong",
+        500: "A fault of the service",
+        503: "The graph, the model or the service cannot answer now",
+        504: "The question took too long",
+    }.items()
+}
+
+
+def problem(
+    request_id: str, status: int, kind: str, title: str, detail: str = "", **more: Any
+) -> JSONResponse:
+    """Write a problem as a response."""
+    content = {"type": kind, "title": title, "status": status, "detail": detail, "request_id": request_id}
+    headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else {}
+    headers |= more.pop("headers", None) or {}
+    return JSONResponse({**content, **more}, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make an application answer every error with a problem."""
+    app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
+    app.add_exception_handler(T2CError, _ours)
+    app.add_exception_handler(ServiceError, _ours)
+    app.add_exception_handler(Exception, _fault)
+
+
+def request_id_of(request: Request) -> str:
+    """Give the request's id, which the envelope set."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    phrase = http.HTTPStatus(error.status_code).phrase
+    detail = "" if error.detail == phrase else str(error.detail)
+    if error.status_code == 404 and not detail:
+        detail = f"nothing is at {request.url.path}"
+    if error.status_code == 405:
+        detail = f"{request.method} is not possible at {request.url.path}"
+    kind = NAMESPACE + "too-long" if error.status_code == 413 else "about:blank"
+    return problem(request_id_of(request), error.status_code, kind, phrase, detail, headers=error.headers)
+
+
+async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+    flaws = error.errors()
+    if any(flaw["type"] == "json_invalid" for flaw in flaws):
+        return problem(request_id_of(request), 400, NAMESPACE + "not-json", "The body is not JSON")
+    told = [
+        {
+            "pointer": "#/" + "/".join(str(part) for part in flaw["loc"][1:]),
+            "detail": flaw["msg"].removeprefix("Value error, "),
+        }
+        for flaw in flaws
+    ]
+    detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in told)
+    return problem(
+        request_id_of(request), 422, NAMESPACE + "invalid", "The request is not valid", detail, errors=told
+    )
+
+
+def kind_of(error: Exception) -> tuple[int, str, str]:
+    """Give status, stable kind and title for an error of ours."""
+    match error:
+        case OverloadedError():
+            return 503, "overloaded", "Too many questions at once"
+        case DeadlineError() | GraphTimeoutError():
+            return 504, "timeout", "The question took too long"
+        case ModelError():
+            return 503, "model-unavailable", "The model cannot be asked"
+        case GraphError():
+            return 503, "graph-unavailable", "The graph cannot be asked"
+    return 500, "fault", "A fault of the service"
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    status, kind, title = kind_of(error)
+    log.warning("%s %s: %s", request_id_of(request), kind, error)
+    return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error))
+
+
+async def _fault(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s fault: %r", request_id_of(request), error)
+    return problem(
+        request_id_of(request),
+        500,
+        NAMESPACE + "fault",
+        "A fault of the service",
+        "it was logged with this request id",
+    )
+
+
+def problem_body(request_id: str, status: int, kind: str, title: str, detail: str) -> bytes:
+    """Write a problem as bytes, for what answers below the application."""
+    content = {
+        "type": NAMESPACE + kind,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    return json.dumps(content).encode()

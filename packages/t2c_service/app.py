@@ -1,0 +1,54 @@
+"""The web application: routes, errors and the page, put around what `assembly` opens for as long as it runs."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from t2c_service.api import health, problems, query, schema
+from t2c_service.api.envelope import Envelope
+from t2c_service.assembly import open_service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from t2c_service.settings import Settings
+
+DESCRIPTION = """Ask a graph in plain language. Every answer comes with the read-only Cypher that gave it, its rows and a trace.
+
+Errors are RFC 9457 problems (`application/problem+json`) with a stable `type`."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; what it needs is opened when it starts and closed when it stops.
+
+    Args:
+        settings: see `load_settings`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_service(settings) as service:
+            app.state.service = service
+            yield
+
+    app = FastAPI(
+        title=settings.title,
+        version=version("graphling"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # its scripts come from another host
+        redoc_url=None,
+    )
+    for router in (query.router, schema.router, health.router):
+        app.include_router(router)
+    problems.install(app)
+    if settings.page:
+        from t2c_service.page import mount_page
+
+        mount_page(app, settings)
+    app.add_middleware(Envelope, body_bytes=settings.limits.body_bytes, hosts=settings.hosts)
+    return app

@@ -1,0 +1,175 @@
+"""From settings to running parts, and back: who starts the graph, loads the model and lets go of them at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from t2c_core.errors import T2CError
+from t2c_core.graph.client import GraphClient
+from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.schema.model import GraphSchema
+from t2c_core.values.index import ValueIndex
+from t2c_core.values.link import Linker
+from t2c_service.access.limits import Gate
+from t2c_service.answering.examples import Example, load_examples
+from t2c_service.answering.loop import Answerer, AskOptions, Parts
+from t2c_service.errors import ServiceError, SettingsError
+from t2c_service.models import CypherModel, open_model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from t2c_core.prompt.format import PromptFormat
+    from t2c_service.answering.records import Answer
+    from t2c_service.settings import GraphSettings, Settings
+
+log = logging.getLogger(__name__)
+
+URI_FILE = "service.uri"
+"""In an embedded store's folder: where the service that started it can be found."""
+EMBEDDED_START_S = 180.0
+
+
+@dataclass(frozen=True)
+class DependencyCheck:
+    """What a look at one dependency found; `failure` is empty when it can be used."""
+
+    failure: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything that runs, for as long as `open_service` holds it open."""
+
+    settings: Settings
+    schema: GraphSchema
+    graph: GraphClient
+    model: CypherModel
+    answerer: Answerer
+    examples: tuple[Example, ...]
+    gate: Gate
+
+    async def ask(self, question: str, options: AskOptions | None = None) -> Answer:
+        """Answer a question when its turn has come; see `Answerer.answer` for what it raises."""
+        async with self.gate.turn():
+            return await self.answerer.answer(question, options)
+
+    async def check(self) -> dict[str, DependencyCheck]:
+        """Look whether graph and model can be asked now."""
+        graph, model = await asyncio.gather(_checked(self.graph.check), _checked(self.model.check))
+        return {"graph": graph, "model": model}
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Start what the settings name and stop it at the end.
+
+    A graph or model server that does not answer yet is no error: `Service.check` tells.
+
+    Raises:
+        SnapshotError, SettingsError, ModelFolderError: something that the settings name is not there.
+        EmbeddedError: the embedded graph cannot be started.
+    """
+    schema = GraphSchema.load(settings.snapshot)
+    examples = load_examples(settings.examples)
+    async with AsyncExitStack() as stack:
+        index = stack.enter_context(ValueIndex(settings.snapshot / "values.sqlite"))
+        linker = await asyncio.to_thread(Linker, index, schema)
+        uri, model = await asyncio.gather(
+            _find_or_start(settings.graph, stack), open_model(settings.model), return_exceptions=True
+        )
+        if not isinstance(model, BaseException):
+            stack.push_async_callback(model.close)
+        for started in (uri, model):
+            if isinstance(started, BaseException):
+                raise started
+        graph = await stack.enter_async_context(_client(uri, settings.graph))
+        parts = Parts(
+            schema=schema, linker=linker, prompt=_prompt(settings, schema), model=model, graph=graph
+        )
+        yield Service(
+            settings=settings,
+            schema=schema,
+            graph=graph,
+            model=model,
+            answerer=Answerer(parts, settings.limits, model_timeout_s=settings.model.timeout_s),
+            examples=examples,
+            gate=Gate(settings.limits.concurrency, settings.limits.waiting),
+        )
+
+
+def _prompt(settings: Settings, schema: GraphSchema) -> PromptFormat:
+    if settings.prompt == "chat":
+        from t2c_core.prompt.chat import ChatFormat
+
+        return ChatFormat(schema)
+    from t2c_core.prompt.atoms import AtomsFormat
+
+    return AtomsFormat(schema)
+
+
+def _client(uri: str, settings: GraphSettings) -> GraphClient:
+    auth = (settings.user, settings.password.get_secret_value()) if settings.password else None
+    return GraphClient(uri, auth=auth, database=settings.database)
+
+
+async def _find_or_start(settings: GraphSettings, stack: AsyncExitStack) -> str:
+    """Give the graph's address; start the embedded store when nothing answers there."""
+    home = settings.home
+    if home is None:
+        assert settings.uri is not None  # noqa: S101  (the settings see to it)
+        return settings.uri
+    if not (home / "data").is_dir():
+        raise SettingsError(
+            f"no graph in `graph.home` {home}; load one with: t2c-graph up --home {home} --port P, then "
+            "t2c-graph import SOURCE --uri bolt://127.0.0.1:P"
+        )
+    known = settings.uri or _read_uri(home)
+    if known and await _answers(known, settings):
+        return known
+    return await asyncio.to_thread(_start, home, settings.uri, stack)
+
+
+def _start(home: Path, uri: str | None, stack: AsyncExitStack) -> str:
+    port = int(uri.rpartition(":")[2]) if uri and uri.rpartition(":")[2].isdigit() else 0
+    log.info("starting the embedded graph of %s", home)
+    graph = EmbeddedGraph(home, port=port, read_only=True)
+    graph.start(timeout_s=EMBEDDED_START_S)
+    note = home / URI_FILE
+    note.write_text(graph.uri, encoding="utf-8")
+    stack.callback(graph.stop)
+    stack.callback(note.unlink, missing_ok=True)
+    return graph.uri
+
+
+def _read_uri(home: Path) -> str | None:
+    try:
+        return (home / URI_FILE).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+async def _answers(uri: str, settings: GraphSettings) -> bool:
+    try:
+        async with _client(uri, settings) as client:
+            await client.check()
+    except T2CError:
+        return False
+    return True
+
+
+async def _checked(check: Callable[[], Awaitable[None]]) -> DependencyCheck:
+    started = time.perf_counter()
+    failure = ""
+    try:
+        await check()
+    except (T2CError, ServiceError) as error:
+        failure = str(error)
+    return DependencyCheck(failure, round((time.perf_counter() - started) * 1000, 3))

@@ -1,0 +1,101 @@
+"""A graph view as ECharts options: force layout, one colour a label. Text is drawn on the canvas, never as markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from t2c_service.answering.answer import show
+from t2c_service.page.theme import PALETTE
+
+if TYPE_CHECKING:
+    from t2c_service.answering.records import GraphNode, GraphView
+
+NAME_PROPERTIES = ("name", "title", "label", "description", "code", "id")
+NAME_CHARS = 22
+INK = "#7b8798"
+
+
+def colours(view: GraphView) -> dict[str, str]:
+    """Give each label that occurs a colour, the most frequent first."""
+    counts: dict[str, int] = {}
+    for node in view.nodes:
+        counts[label_of(node)] = counts.get(label_of(node), 0) + 1
+    labels = sorted(counts, key=lambda label: (-counts[label], label))
+    return {label: PALETTE[position % len(PALETTE)] for position, label in enumerate(labels)}
+
+
+def label_of(node: GraphNode) -> str:
+    """Give the label that a node is drawn as."""
+    return node.labels[0] if node.labels else "node"
+
+
+def name_of(node: GraphNode) -> str:
+    """Choose what a node is called."""
+    by_name = {key.lower(): value for key, value in node.properties.items()}
+    for key in NAME_PROPERTIES:
+        if isinstance(by_name.get(key), str | int):
+            return show(str(by_name[key]), quoted=False)
+    texts = [value for value in node.properties.values() if isinstance(value, str)]
+    numbers = [value for value in node.properties.values() if isinstance(value, int)]
+    found = next(iter(texts or numbers), None)
+    return label_of(node) if found is None else show(str(found), quoted=False)
+
+
+def options(view: GraphView) -> dict[str, Any]:
+    """Write the chart's options."""
+    by_label = colours(view)
+    degree: dict[str, int] = {}
+    for each in view.relationships:
+        for end in (each.start, each.end):
+            degree[end] = degree.get(end, 0) + 1
+    few = len(view.nodes) <= 30
+    nodes = [
+        {
+            "id": node.id,
+            "name": _short(name_of(node)),
+            "symbolSize": 16 + min(22, 3 * degree.get(node.id, 0)),
+            "itemStyle": {"color": by_label[label_of(node)]},
+            "label": {"show": few or degree.get(node.id, 0) > 2},
+        }
+        for node in view.nodes
+    ]
+    links = [
+        {
+            "source": each.start,
+            "target": each.end,
+            "value": each.type,
+            "label": {"show": len(view.relationships) <= 8},
+        }
+        for each in view.relationships
+    ]
+    return {
+        "animation": False,
+        "series": [
+            {
+                "type": "graph",
+                "layout": "force",
+                "roam": True,
+                "draggable": True,
+                "data": nodes,
+                "links": links,
+                "zoom": 1.0 if len(view.nodes) <= 8 else 0.9 if len(view.nodes) <= 25 else 0.65,
+                "force": {
+                    "repulsion": 420,
+                    "edgeLength": [60, 120],
+                    "gravity": 0.2,
+                    "layoutAnimation": False,
+                },
+                "lineStyle": {"color": "#9aa6b5", "opacity": 0.55, "width": 1.3, "curveness": 0.06},
+                "edgeSymbol": ["none", "arrow"],
+                "edgeSymbolSize": 7,
+                "label": {"position": "bottom", "distance": 3, "color": INK, "fontSize": 11},
+                "edgeLabel": {"formatter": "{c}", "color": INK, "fontSize": 9},
+                "labelLayout": {"hideOverlap": True},
+                "emphasis": {"focus": "adjacency", "label": {"show": True}, "lineStyle": {"width": 2.2}},
+            }
+        ],
+    }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NAME_CHARS else text[: NAME_CHARS - 1].rstrip() + "…"

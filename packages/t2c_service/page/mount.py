@@ -1,0 +1,51 @@
+"""How the page joins the application: NiceGUI answers `/` and its own files, the API everything else.
+
+NiceGUI has one application a process, so a process can have one page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nicegui
+from nicegui import ui
+from starlette.routing import Match, Mount
+
+from t2c_service.page.theme import ICON
+from t2c_service.page.view import AskPage
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import Scope
+
+    from t2c_service.settings import Settings
+
+OWN_PATHS = ("/_nicegui", "/favicon.ico")
+
+
+class PageMount(Mount):
+    """Matches the page and its files only, so that unknown paths and wrong methods stay the API's to answer."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match `/` and NiceGUI's own paths."""
+        path = scope.get("path", "")
+        is_page = path == "/" and scope.get("method", "GET") in {"GET", "HEAD"}
+        if is_page or path.startswith(OWN_PATHS):
+            return super().matches(scope)
+        return Match.NONE, {}
+
+
+def mount_page(app: FastAPI, settings: Settings) -> None:
+    """Serve the page at `/` of an application.
+
+    Args:
+        app: has `state.service` while it runs.
+        settings: its title and limits.
+    """
+
+    @ui.page("/", title=settings.title, dark=None)
+    async def ask_page() -> None:
+        await AskPage(app.state.service).build()
+
+    ui.run_with(app, title=settings.title, favicon=ICON, show_welcome_message=False)
+    app.router.routes[-1] = PageMount("", app=nicegui.app)

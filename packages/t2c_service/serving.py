@@ -1,0 +1,107 @@
+"""The process that serves: a socket, uvicorn, and the word that it is ready. The application itself is `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from t2c_service.app import create_app
+from t2c_service.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from t2c_service.assembly import Service
+    from t2c_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 10
+"""How long running requests may take after a stop was asked for."""
+READY_POLL_S = 1.0
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: see `load_settings`.
+        announce: called once with the address, as soon as questions can be answered.
+
+    Raises:
+        SettingsError: the address cannot be listened on; what `open_service` raises.
+    """
+    with _bind(settings.host, settings.port) as listener, contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_serve(settings, listener, announce))
+
+
+async def _serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101
+    with contextlib.suppress(NotImplementedError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    # The lifespan is run here, not by uvicorn, so that what is wrong at the start reaches the caller as it is.
+    async with app.router.lifespan_context(app):
+        announcing = asyncio.create_task(_announce(server, app.state.service, _address(listener), announce))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            announcing.cancel()
+
+
+async def _announce(
+    server: uvicorn.Server, service: Service, address: str, announce: Callable[[str], None]
+) -> None:
+    told: dict[str, str] = {}
+    while True:
+        if server.started:
+            failures = {
+                name: check.failure for name, check in (await service.check()).items() if check.failure
+            }
+            if not failures:
+                announce(address)
+                return
+            if failures != told:
+                log.warning("not ready yet: %s", "; ".join(failures.values()))
+                told = failures
+        await asyncio.sleep(READY_POLL_S if server.started else 0.02)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error}; choose another `port` or `host`"
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
