@@ -2,9 +2,9 @@
 
     python benchmarks/linking.py --snapshot SNAPSHOT --pairs PAIRS.jsonl [--values 1000000] [--show 20]
 
-Writes results/linking.json and results/linking.md beside this file. A gold literal counts as found if some link
-has the literal's value, and for an equality also the property that the gold Cypher compares it with, where the graph
-holds it there.
+Writes results/linking.json and results/linking.md beside this file. A gold literal counts as found if some
+link has the literal's value, and for an equality also the property that the gold Cypher compares it with,
+where the graph holds it there.
 """
 
 from __future__ import annotations
