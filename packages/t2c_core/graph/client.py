@@ -1,0 +1,333 @@
+"""READ-only Bolt access with limits: plans and rows of a graph. Writes nothing and decides nothing (see `guard`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from neo4j import READ_ACCESS, AsyncGraphDatabase
+from neo4j.exceptions import (
+    AuthError,
+    ConfigurationError,
+    DatabaseUnavailable,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
+from neo4j.graph import Node, Path, Relationship
+
+from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, InputError, QueryError
+from t2c_core.results import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from types import TracebackType
+
+    from neo4j import AsyncSession, AsyncTransaction
+
+    from t2c_core.schema.model import Scalar
+
+LANGUAGE = "CYPHER 5"
+"""Prefix of every query that is sent, so that the database's default language does not matter."""
+GRACE_S = 2.0
+"""How much longer than the server's own time limit an answer is waited for."""
+EXPLAIN_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+FETCH_SIZE = 200
+TIMEOUT_CODES = frozenset(
+    {
+        "Neo.ClientError.Transaction.TransactionTimedOut",
+        "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
+        "Neo.TransientError.Transaction.LockClientStopped",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much one query may cost."""
+
+    timeout_s: float = 10.0
+    max_rows: int = 1000
+    max_bytes: int = 2_000_000
+    """Bytes of all rows as JSON."""
+    max_cell_chars: int = 2000
+    """Characters of one string; a longer one is cut and ends in an ellipsis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elements:
+    """The nodes and relationships among the values of a result, each once."""
+
+    nodes: tuple[dict[str, Any], ...] = ()
+    """`id`, `labels`, `properties`."""
+    relationships: tuple[dict[str, Any], ...] = ()
+    """`id`, `type`, `start`, `end`, `properties`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryResult:
+    """Rows of a query, as plain JSON values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+    """Whether rows or long strings were cut to stay within the limits."""
+    elapsed_ms: float
+    graph: Elements
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFacts:
+    """What EXPLAIN tells of a query."""
+
+    query_type: str
+    """`r` reads; `w`, `rw` and `s` (schema or system) do not only read."""
+    operators: frozenset[str]
+    """Names of all operators of the plan, without the database's suffix."""
+    estimated_rows: float
+    """The largest estimate of any operator."""
+    notifications: tuple[str, ...] = ()
+    """GQLSTATUS and description of what the server remarks."""
+
+
+class GraphClient:
+    """READ-only access to one database; an asynchronous context manager, safe to share between tasks.
+
+    Args:
+        uri: Bolt address; `neo4j://` routes to readers of a cluster.
+        auth: user and password, if the server wants them.
+        database: its name; the server's default when absent.
+        concurrency: connections kept at most.
+
+    Raises:
+        InputError: the address is none.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        database: str | None = None,
+        concurrency: int = 32,
+    ) -> None:
+        self.uri = uri
+        self.database = database
+        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # they are in PlanFacts already
+        try:
+            self._driver = AsyncGraphDatabase.driver(
+                uri,
+                auth=auth,
+                max_connection_pool_size=concurrency,
+                connection_timeout=CONNECT_TIMEOUT_S,
+                connection_acquisition_timeout=CONNECT_TIMEOUT_S * 2,
+                fetch_size=FETCH_SIZE,
+                user_agent="graphling",
+            )
+        except (ConfigurationError, ValueError) as error:
+            raise InputError(f"{uri!r} is no Bolt address such as bolt://127.0.0.1:7687: {error}") from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._driver.close()
+
+    async def check(self) -> None:
+        """Ask the database for one row.
+
+        Raises:
+            GraphUnavailableError: it does not give one.
+        """
+        try:
+            await self.read("RETURN 1", limits=Limits(timeout_s=CONNECT_TIMEOUT_S))
+        except (GraphTimeoutError, QueryError) as error:
+            raise GraphUnavailableError(str(error)) from error
+
+    async def explain(self, cypher: str, parameters: Mapping[str, Scalar] | None = None) -> PlanFacts:
+        """Have the server plan a query without running it.
+
+        Raises:
+            QueryError: the server does not accept it.
+            GraphUnavailableError, GraphTimeoutError: there was no answer.
+        """
+        async with self._transaction(EXPLAIN_TIMEOUT_S) as transaction:
+            result = await transaction.run(f"{LANGUAGE} EXPLAIN {cypher}", dict(parameters or {}))
+            summary = await result.consume()
+        operators = list(_operators(summary.plan or {}))
+        return PlanFacts(
+            query_type=summary.query_type or "",
+            operators=frozenset(name for name, _ in operators),
+            estimated_rows=max((rows for _, rows in operators), default=0.0),
+            notifications=tuple(
+                f"{each.gql_status} {each.status_description}"
+                for each in summary.gql_status_objects
+                if each.is_notification
+            ),
+        )
+
+    async def read(
+        self, cypher: str, parameters: Mapping[str, Any] | None = None, limits: Limits | None = None
+    ) -> QueryResult:
+        """Run a query in an explicit READ transaction that is rolled back.
+
+        Args:
+            cypher: what the guard has passed; it is sent as it is.
+            parameters: values by name, without the dollar sign.
+            limits: how much it may cost.
+
+        Raises:
+            QueryError: the server refused it; a write is refused here too.
+            GraphTimeoutError: it ran past `limits.timeout_s`.
+            GraphUnavailableError: there was no answer.
+        """
+        limits = limits or Limits()
+        started = time.perf_counter()
+        reader = _Reader(limits)
+        async with self._transaction(limits.timeout_s) as transaction:
+            result = await transaction.run(f"{LANGUAGE} {cypher}", dict(parameters or {}))
+            columns = tuple(result.keys())
+            async for record in result:
+                if not reader.take(record.values()):
+                    break
+        return QueryResult(
+            columns=columns,
+            rows=tuple(reader.rows),
+            truncated=reader.truncated,
+            elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
+            graph=Elements(
+                nodes=tuple(reader.nodes.values()), relationships=tuple(reader.relationships.values())
+            ),
+        )
+
+    @asynccontextmanager
+    async def _transaction(self, timeout_s: float) -> AsyncIterator[AsyncTransaction]:
+        with _translated(timeout_s, self.uri):
+            async with asyncio.timeout(timeout_s + GRACE_S), self._session() as session:
+                transaction = await session.begin_transaction(timeout=timeout_s)
+                try:
+                    yield transaction
+                finally:
+                    if not transaction.closed():
+                        await transaction.rollback()
+
+    def _session(self) -> AsyncSession:
+        return self._driver.session(database=self.database, default_access_mode=READ_ACCESS)
+
+
+class _Reader:
+    """Takes rows until a limit is reached."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._bytes = 0
+        self.rows: list[tuple[Any, ...]] = []
+        self.truncated = False
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self.relationships: dict[str, dict[str, Any]] = {}
+
+    def take(self, values: list[Any]) -> bool:
+        """Take a row; false if none more may come."""
+        row = tuple(self._cut(canonical(value)) for value in values)
+        size = len(json.dumps(row, ensure_ascii=False).encode())
+        if len(self.rows) == self._limits.max_rows or self._bytes + size > self._limits.max_bytes:
+            self.truncated = True
+            return False
+        self._bytes += size
+        self.rows.append(row)
+        for value in values:
+            self._see(value)
+        return True
+
+    def _cut(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > self._limits.max_cell_chars:
+            self.truncated = True
+            return value[: self._limits.max_cell_chars - 1] + "…"
+        if isinstance(value, list):
+            return [self._cut(each) for each in value]
+        if isinstance(value, dict):
+            return {name: self._cut(each) for name, each in value.items()}
+        return value
+
+    def _see(self, value: Any) -> None:
+        match value:
+            case Node():
+                self.nodes[value.element_id] = {
+                    "id": value.element_id,
+                    "labels": sorted(value.labels),
+                    "properties": self._cut(canonical(dict(value))),
+                }
+            case Relationship():
+                self.relationships[value.element_id] = {
+                    "id": value.element_id,
+                    "type": value.type,
+                    "start": value.start_node.element_id if value.start_node else None,
+                    "end": value.end_node.element_id if value.end_node else None,
+                    "properties": self._cut(canonical(dict(value))),
+                }
+            case Path():
+                for each in (*value.nodes, *value.relationships):
+                    self._see(each)
+            case list():
+                for each in value:
+                    self._see(each)
+            case dict():
+                self._see(list(value.values()))
+
+
+class _translated:  # noqa: N801  (used as a statement)
+    """Turn the driver's errors into ours."""
+
+    def __init__(self, timeout_s: float, uri: str) -> None:
+        self._timeout_s = timeout_s
+        self._uri = uri
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match error:
+            case TimeoutError():
+                raise GraphTimeoutError(f"the query did not end within {self._timeout_s:g} s") from error
+            case AuthError():
+                raise GraphUnavailableError(
+                    f"{self._uri} refused user and password: {error.message}"
+                ) from error
+            case ServiceUnavailable() | SessionExpired() | DatabaseUnavailable() | OSError():
+                raise GraphUnavailableError(f"no Neo4j answers at {self._uri}: {error}") from error
+            case Neo4jError() if error.code in TIMEOUT_CODES:
+                raise GraphTimeoutError(f"the query did not end within {self._timeout_s:g} s") from error
+            case Neo4jError() if (error.code or "").startswith("Neo.ClientError.Database"):
+                raise GraphUnavailableError(f"{self._uri}: {error.message}") from error
+            case Neo4jError():
+                raise QueryError(error.message or str(error), code=error.code or "") from error
+            case DriverError():
+                raise GraphUnavailableError(f"{self._uri}: {error}") from error
+
+
+def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    stack = [plan]
+    while stack:
+        each = stack.pop()
+        if "operatorType" in each:
+            name = str(each["operatorType"]).partition("@")[0]
+            yield name, float((each.get("args") or {}).get("EstimatedRows", 0.0))
+        stack += each.get("children") or ()
+
+
+__all__ = ["Elements", "GraphClient", "Limits", "PlanFacts", "QueryResult"]
