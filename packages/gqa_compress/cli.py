@@ -42,7 +42,7 @@ def train(
     from gqa_compress.training.loop import train as run_training
     from gqa_compress.training.recipe import read_recipe
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     _print(asdict(run_training(read_recipe(recipe), resume=resume, force=force)))
 
 

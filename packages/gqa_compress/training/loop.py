@@ -29,6 +29,7 @@ from gqa_compress.training.losses import cross_entropy, divergence
 from gqa_compress.training.recipe import Recipe, as_json
 from gqa_compress.training.schedule import learning_rate, share_done
 from gqa_compress.training.start import (
+    keep_memory,
     load_model,
     load_tokenizer,
     make_model,
@@ -149,6 +150,8 @@ def train(recipe: Recipe, *, resume: bool = False, force: bool = False) -> Train
 
 def _prepare(recipe: Recipe) -> tuple[Run, Any]:
     device = pick_device(recipe)
+    if device.type == "cpu":
+        keep_memory()
     tokenizer = load_tokenizer(recipe)
     train_rows = read_rows(recipe.train, tokenizer, max_tokens=recipe.max_tokens)
     dev_rows = read_rows(recipe.dev, tokenizer, max_tokens=recipe.max_tokens) if recipe.dev else None

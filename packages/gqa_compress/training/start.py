@@ -3,6 +3,8 @@
 Holds their making from a recipe. Trains nothing.
 """
 
+import ctypes
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,20 @@ def make_optimizer(recipe: Recipe, model: torch.nn.Module) -> torch.optim.AdamW:
         betas=recipe.optimizer.betas,
         fused=True,
     )
+
+
+def keep_memory() -> None:
+    """Tell glibc to keep freed memory rather than give it back after every operation.
+
+    A training step allocates the same tensors over and over; without this each is paged in anew, which costs
+    about a tenth of the step on a CPU. Does nothing on other C libraries.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    trim_threshold, mmap_max = -1, -4  # names of malloc.h
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(mmap_max, 0)
 
 
 def _with_attention(model: Any) -> Any:
