@@ -1,0 +1,172 @@
+"""Typed CSV headers, as `neo4j-admin import` defines them, and the cells under them.
+
+    :ID  :ID(space)  name:ID  name:ID(space)    identity of a node in its space; with a name also a property
+    :LABEL                                      labels, several parted by `;`
+    :START_ID(space)  :END_ID(space)  :TYPE     ends and type of a relationship
+    name  name:type  name:type[]                a property; elements of a list are parted by `;`
+    :IGNORE  name:IGNORE                        left out
+
+An empty cell is no value. Holds no files (see `source`) and no database access (see `importer`).
+
+Source: https://neo4j.com/docs/operations-manual/current/import/#import-tool-header-format
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from neo4j.spatial import CartesianPoint, WGS84Point
+from neo4j.time import Date, DateTime, Duration, Time
+
+ColumnKind = Literal["id", "label", "start", "end", "type", "property", "ignore"]
+Convert = Callable[[str], Any]
+
+SEPARATOR = ";"
+_FIELD = re.compile(r"(?P<name>.*?):(?P<type>[A-Za-z_]+)(?P<many>\[\])?(\((?P<space>[^()]*)\))?", re.DOTALL)
+_SPECIAL: dict[str, ColumnKind] = {
+    "ID": "id",
+    "LABEL": "label",
+    "START_ID": "start",
+    "END_ID": "end",
+    "TYPE": "type",
+    "IGNORE": "ignore",
+}
+_ZONE = re.compile(r"\[([^\[\]]+)\]$")
+_POINT_PART = re.compile(r"\s*([A-Za-z_]+)\s*:\s*(-?[0-9.eE+-]+)\s*")
+
+
+class HeaderError(ValueError):
+    """A header field that means nothing to the importer."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one header field says."""
+
+    field: str
+    kind: ColumnKind
+    property: str = ""
+    """Name of the property to write; empty for none."""
+    space: str = ""
+    convert: Convert = str
+    """Turns a cell that is not empty into the property's value; raises ValueError."""
+
+
+def read_column(field: str) -> Column:
+    """Read one header field.
+
+    Raises:
+        HeaderError: it is none; the message says what would be.
+    """
+    match = _FIELD.fullmatch(field)
+    if not match:
+        if not field.strip() or ":" in field:
+            raise HeaderError(f"{field!r} is no header field; write name, name:type, or :ID, :LABEL, :TYPE …")
+        return Column(field, "property", field)
+    name, kind, space = match["name"], _SPECIAL.get(match["type"].upper()), match["space"] or ""
+    if kind:
+        if match["many"] or (name and kind not in ("id", "ignore")):
+            raise HeaderError(f"{field!r}: :{match['type']} takes neither a name nor []")
+        if space and kind not in ("id", "start", "end"):
+            raise HeaderError(f"{field!r}: only :ID, :START_ID and :END_ID have an id space")
+        return Column(field, kind, name if kind == "id" else "", space)
+    convert = _CONVERTERS.get(match["type"].lower())
+    if convert is None:
+        raise HeaderError(f"{field!r}: type {match['type']!r} is none of {', '.join(_CONVERTERS)}")
+    if not name or space:
+        raise HeaderError(f"{field!r}: a property is written name:type")
+    return Column(field, "property", name, convert=_listed(convert) if match["many"] else convert)
+
+
+def _listed(convert: Convert) -> Convert:
+    return lambda cell: [convert(each) for each in cell.split(SEPARATOR)]
+
+
+def _integer(cell: str) -> int:
+    value = int(cell)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"{cell} does not fit in 64 bits")
+    return value
+
+
+def _boolean(cell: str) -> bool:
+    lower = cell.strip().lower()
+    if lower not in ("true", "false"):
+        raise ValueError(f"{cell!r} is neither true nor false")
+    return lower == "true"
+
+
+def _character(cell: str) -> str:
+    if len(cell) != 1:
+        raise ValueError(f"{cell!r} is not one character")
+    return cell
+
+
+def _time(cell: str, *, zoned: bool) -> Time:
+    value = Time.from_iso_format(cell.strip())
+    if zoned != (value.tzinfo is not None):
+        raise ValueError(f"{cell!r} has {'no' if zoned else 'an'} offset from UTC")
+    return value
+
+
+def _date_time(cell: str, *, zoned: bool) -> DateTime:
+    text = cell.strip()
+    zone = _ZONE.search(text)
+    if zone:
+        text = text[: zone.start()]
+    if len(text) > 10 and text[10] not in "T ":
+        raise ValueError(f"{cell!r} has no T between date and time")
+    value = DateTime.combine(Date.from_iso_format(text[:10]), Time.from_iso_format(text[11:] or "00"))
+    if not zoned:
+        if zone or value.tzinfo is not None:
+            raise ValueError(f"{cell!r} has a time zone; that is of type datetime, not localdatetime")
+        return value
+    if zone:
+        try:
+            named = ZoneInfo(zone[1])
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{zone[1]!r} is no time zone") from error
+        return value.astimezone(named) if value.tzinfo else value.replace(tzinfo=named)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _point(cell: str) -> WGS84Point | CartesianPoint:
+    text = cell.strip().removeprefix("{").removesuffix("}")
+    parts: dict[str, float] = {}
+    for part in text.split(","):
+        match = _POINT_PART.fullmatch(part)
+        if not match:
+            raise ValueError(
+                f"{cell!r} is no point; write {{latitude: 1.0, longitude: 2.0}} or {{x: 1.0, y: 2.0}}"
+            )
+        parts[match[1].lower()] = float(match[2])
+    for names, kind in (
+        (("longitude", "latitude"), WGS84Point),
+        (("longitude", "latitude", "height"), WGS84Point),
+        (("x", "y"), CartesianPoint),
+        (("x", "y", "z"), CartesianPoint),
+    ):
+        if parts.keys() == set(names):
+            return kind([parts[name] for name in names])
+    raise ValueError(f"{cell!r} has neither latitude and longitude nor x and y")
+
+
+_CONVERTERS: dict[str, Convert] = {
+    "string": str,
+    "char": _character,
+    **dict.fromkeys(("int", "integer", "long", "short", "byte"), _integer),
+    **dict.fromkeys(("float", "double"), float),
+    "boolean": _boolean,
+    "date": lambda cell: Date.from_iso_format(cell.strip()),
+    "time": lambda cell: _time(cell, zoned=True),
+    "localtime": lambda cell: _time(cell, zoned=False),
+    "datetime": lambda cell: _date_time(cell, zoned=True),
+    "localdatetime": lambda cell: _date_time(cell, zoned=False),
+    "duration": lambda cell: Duration.from_iso_format(cell.strip()),
+    "point": _point,
+}

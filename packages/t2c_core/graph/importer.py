@@ -1,0 +1,319 @@
+"""Loads a folder or zip of CSVs into an empty database.
+
+Every header and row is checked before the first write. While an import runs the database holds one marker node,
+which is deleted by the last transaction: a database with a marker holds a broken import, and the next import
+removes it.
+Holds no reading of CSVs (see `source`).
+
+Reads: `:ID … :LABEL` and `:START_ID … :END_ID … :TYPE` files. Writes: nodes, relationships, nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args
+
+from neo4j import Driver, GraphDatabase, Session
+
+from t2c_core.cypher.names import quote_name
+from t2c_core.errors import GraphError, InputError, SourceError
+from t2c_core.graph.failures import explained
+from t2c_core.graph.source import FileKind, Rejection, Row, Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and all rows."""
+Report = Callable[[str], None]
+
+MARKER = "_GraphlingImport"
+BATCH_ROWS = 5_000
+BATCH_CHARS = 4_000_000
+DELETE_ROWS = 20_000
+OTHER_IMPORT_WAIT_S = 6.0
+
+_CREATE_NODES = """
+    UNWIND $rows AS row CREATE (n:{names}) SET n = row.properties
+    RETURN row.ordinal AS ordinal, elementId(n) AS id
+"""
+_CREATE_RELATIONSHIPS = """
+    UNWIND $rows AS row
+    MATCH (a) WHERE elementId(a) = row.start
+    MATCH (b) WHERE elementId(b) = row.end
+    CREATE (a)-[r:{names}]->(b) SET r = row.properties
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSummary:
+    """What an import wrote."""
+
+    nodes: int
+    relationships: int
+    by_label: dict[str, int]
+    by_type: dict[str, int]
+    rejected: int
+    """Rows left out because they cannot be imported."""
+
+
+@dataclass
+class _Checked:
+    """What the check of all rows found."""
+
+    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(space, id) of each node that has one → its place in the order of nodes."""
+    counts: Counter[str] = field(default_factory=Counter)
+    bad: dict[FileKind, set[int]] = field(default_factory=lambda: {"nodes": set(), "relationships": set()})
+    """Places, in the order of reading, of rows left out."""
+
+
+def import_graph(
+    path: Path,
+    *,
+    uri: str,
+    auth: tuple[str, str] | None = None,
+    database: str | None = None,
+    replace: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+    report: Report | None = None,
+) -> ImportSummary:
+    """Load a folder or zip of CSVs into an empty database.
+
+    Args:
+        path: folder or zip.
+        uri: Bolt address.
+        auth: user and password.
+        database: its name; the server's default when absent.
+        replace: delete what the database holds first.
+        strict: refuse the whole import if one row cannot be imported.
+        progress: told how far the writing is.
+        report: told of each row that cannot be imported, and of a broken import that is removed.
+
+    Raises:
+        SourceError: the files cannot be imported; nothing was written.
+        InputError: the address is wrong, or the database is not empty; nothing was written.
+        GraphError: the database failed; what was written is removed now or by the next import.
+    """
+    tell = report or (lambda _: None)
+    with Source(path) as source:
+        checked = _check(source, tell)
+        rejected = sum(len(each) for each in checked.bad.values())
+        if strict and rejected:
+            raise SourceError(
+                f"{rejected} rows of {path} cannot be imported (listed above); nothing was written"
+            )
+        if not checked.counts["nodes"]:
+            raise SourceError(f"{path} has no node that can be imported; nothing was written")
+        with explained(uri), _driver(uri, auth) as driver:
+            target = _Target(driver, database)
+            target.begin(replace=replace, tell=tell)
+            try:
+                writer = _Writer(target, checked, progress)
+                writer.write(source)
+                target.finish()
+            except BaseException:
+                with suppress(Exception):  # the marker stays, and the next import removes what is left
+                    target.clear()
+                    target.finish()
+                raise
+    return ImportSummary(
+        nodes=checked.counts["nodes"],
+        relationships=checked.counts["relationships"],
+        by_label=dict(sorted(writer.by_label.items())),
+        by_type=dict(sorted(writer.by_type.items())),
+        rejected=rejected,
+    )
+
+
+def _check(source: Source, tell: Report) -> _Checked:
+    """Read everything once: ids in memory, rows not."""
+    checked = _Checked()
+    for kind in get_args(FileKind):
+        for place, row in enumerate(source.rows(kind)):
+            checked_row = row if isinstance(row, Rejection) else _checked_row(row, kind, checked)
+            if isinstance(checked_row, Rejection):
+                checked.bad[kind].add(place)
+                tell(str(checked_row))
+                continue
+            if kind == "nodes" and checked_row.ids:
+                checked.ordinals[checked_row.ids[0]] = checked.counts[kind]
+            checked.counts[kind] += 1
+    return checked
+
+
+def _checked_row(row: Row, kind: FileKind, checked: _Checked) -> Row | Rejection:
+    if kind == "nodes":
+        if row.ids and row.ids[0] in checked.ordinals:
+            return Rejection(row.file, row.line, ":ID", f"the id {row.ids[0][1]!r} occurred before")
+        return row
+    for end, column in zip(row.ids, (":START_ID", ":END_ID"), strict=True):
+        if end not in checked.ordinals:
+            return Rejection(row.file, row.line, column, f"no node that is imported has the id {end[1]!r}")
+    return row
+
+
+class _Writer:
+    """Writes checked rows in batches."""
+
+    def __init__(self, target: _Target, checked: _Checked, progress: Progress | None) -> None:
+        self._target = target
+        self._checked = checked
+        self._progress = progress
+        self._total = checked.counts.total()
+        self._done = 0
+        self._prefix = ""
+        self._ids = array("q", bytes(8 * checked.counts["nodes"]))
+        self.by_label: Counter[str] = Counter()
+        self.by_type: Counter[str] = Counter()
+
+    def write(self, source: Source) -> None:
+        first = 0
+        for batch in _batches(self._good(source, "nodes")):
+            self._write_nodes(batch, first)
+            first += len(batch)
+        for batch in _batches(self._good(source, "relationships")):
+            self._write_relationships(batch)
+
+    def _good(self, source: Source, kind: FileKind) -> Iterator[Row]:
+        bad = self._checked.bad[kind]
+        for place, row in enumerate(source.rows(kind)):
+            if place not in bad:
+                if isinstance(row, Rejection):
+                    raise SourceError(f"{row.file} changed while it was read; run the import again")
+                yield row
+
+    def _write_nodes(self, batch: list[Row], first: int) -> None:
+        groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for ordinal, row in enumerate(batch, first):
+            groups[row.names].append({"ordinal": ordinal, "properties": row.properties})
+            self.by_label.update(row.names)
+        for record in self._target.create(_CREATE_NODES, groups, self._done + len(batch)):
+            prefix, _, number = record["id"].rpartition(":")
+            self._prefix = self._prefix or prefix
+            if prefix != self._prefix:
+                raise GraphError(f"the server names nodes in a way not understood: {record['id']}")
+            self._ids[record["ordinal"]] = int(number)
+        self._advance(len(batch))
+
+    def _write_relationships(self, batch: list[Row]) -> None:
+        groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for row in batch:
+            start, end = (f"{self._prefix}:{self._ids[self._checked.ordinals[each]]}" for each in row.ids)
+            groups[row.names].append({"start": start, "end": end, "properties": row.properties})
+            self.by_type.update(row.names)
+        self._target.create(_CREATE_RELATIONSHIPS, groups, self._done + len(batch))
+        self._advance(len(batch))
+
+    def _advance(self, rows: int) -> None:
+        self._done += rows
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+class _Target:
+    """The database that is filled, and the marker in it."""
+
+    def __init__(self, driver: Driver, database: str | None) -> None:
+        self._driver = driver
+        self._database = database
+
+    def begin(self, *, replace: bool, tell: Report) -> None:
+        """Put the marker into an empty database; empty it first where that is right."""
+        count = self._value("MATCH (n) RETURN count(n)")
+        done = self._marker()
+        if done is not None:
+            self._check_abandoned(done)
+            tell("The database holds an import that was broken off; removing it.")
+        elif count and not replace:
+            raise InputError(
+                f"the database holds {count} nodes already; import into an empty one, or give --force to "
+                "delete them first"
+            )
+        else:
+            self._run(f"CREATE (:{MARKER} {{rows: 0}})")
+        if count:
+            self.clear()
+
+    def create(
+        self, query: str, groups: dict[tuple[str, ...], list[dict[str, Any]]], done: int
+    ) -> list[dict[str, Any]]:
+        """Write one batch, grouped by labels or type, in one transaction."""
+        records: list[dict[str, Any]] = []
+        with self._session() as session, session.begin_transaction() as transaction:
+            for names, rows in groups.items():
+                text = query.format(names=":".join(quote_name(each) for each in names))
+                result = transaction.run(text, rows=rows)
+                records += result.data()
+                made = result.consume().counters
+                if made.nodes_created + made.relationships_created != len(rows):
+                    raise GraphError("the database changed during the import; run it again")
+            transaction.run(f"MATCH (m:{MARKER}) SET m.rows = $done", done=done).consume()
+            transaction.commit()
+        return records
+
+    def clear(self) -> None:
+        """Delete everything but the marker, in batches."""
+        for query in (
+            "MATCH ()-[r]->() WITH r LIMIT $rows DELETE r RETURN count(*)",
+            f"MATCH (n) WHERE NOT n:{MARKER} WITH n LIMIT $rows DELETE n RETURN count(*)",
+        ):
+            while self._value(query, rows=DELETE_ROWS):
+                pass
+
+    def finish(self) -> None:
+        """Delete the marker: from here on the import is whole."""
+        self._run(f"MATCH (m:{MARKER}) DELETE m")
+
+    def _marker(self) -> int | None:
+        found: int | None = self._value(f"MATCH (m:{MARKER}) RETURN max(m.rows)")
+        return found
+
+    def _check_abandoned(self, done: int) -> None:
+        """Make sure that the import the marker stands for is not going on."""
+        end = time.monotonic() + OTHER_IMPORT_WAIT_S
+        while time.monotonic() < end:
+            time.sleep(0.5)
+            if self._marker() != done:
+                raise GraphError("another import into this database is running; wait for it to end")
+
+    def _value(self, query: str, **parameters: Any) -> Any:
+        return self._run(query, **parameters)[0][0]
+
+    def _run(self, query: str, **parameters: Any) -> list[list[Any]]:
+        with self._session() as session, session.begin_transaction() as transaction:
+            rows: list[list[Any]] = transaction.run(query, **parameters).values()
+            transaction.commit()
+        return rows
+
+    def _session(self) -> Session:
+        return self._driver.session(database=self._database)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Part rows into batches bounded in rows and in characters."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(len(value) if isinstance(value, str | list) else 8 for value in row.properties.values())
+        if len(batch) >= BATCH_ROWS or size >= BATCH_CHARS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _driver(uri: str, auth: tuple[str, str] | None) -> Iterator[Driver]:
+    with GraphDatabase.driver(
+        uri, auth=auth, connection_timeout=10, notifications_min_severity="OFF"
+    ) as driver:
+        driver.verify_connectivity()
+        yield driver
