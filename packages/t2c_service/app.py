@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-DESCRIPTION = """Ask a graph in plain language. Every answer comes with the read-only Cypher that gave it, its rows and a trace.
+DESCRIPTION = """Ask a graph in plain language. Every answer comes with its read-only Cypher, its rows and a trace.
 
 Errors are RFC 9457 problems (`application/problem+json`) with a stable `type`."""
 

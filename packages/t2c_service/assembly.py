@@ -82,15 +82,17 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         index = stack.enter_context(ValueIndex(settings.snapshot / "values.sqlite"))
         linker = await asyncio.to_thread(Linker, index, schema)
-        uri, model = await asyncio.gather(
-            _find_or_start(settings.graph, stack), open_model(settings.model), return_exceptions=True
+        model, graph = await asyncio.gather(
+            open_model(settings.model),
+            stack.enter_async_context(open_graph(settings.graph)),
+            return_exceptions=True,
         )
         if not isinstance(model, BaseException):
             stack.push_async_callback(model.close)
-        for started in (uri, model):
-            if isinstance(started, BaseException):
-                raise started
-        graph = await stack.enter_async_context(_client(uri, settings.graph))
+        if isinstance(model, BaseException):
+            raise model
+        if isinstance(graph, BaseException):
+            raise graph
         parts = Parts(
             schema=schema, linker=linker, prompt=_prompt(settings, schema), model=model, graph=graph
         )
@@ -120,12 +122,20 @@ def _client(uri: str, settings: GraphSettings) -> GraphClient:
     return GraphClient(uri, auth=auth, database=settings.database)
 
 
-async def _find_or_start(settings: GraphSettings, stack: AsyncExitStack) -> str:
-    """Give the graph's address; start the embedded store when nothing answers there."""
+@asynccontextmanager
+async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
+    """Connect to a graph; an embedded store is started when nothing answers for it, and stopped at the end.
+
+    Raises:
+        SettingsError: `home` holds no graph.
+        EmbeddedError: it cannot be started.
+    """
     home = settings.home
     if home is None:
         assert settings.uri is not None  # noqa: S101  (the settings see to it)
-        return settings.uri
+        async with _client(settings.uri, settings) as client:
+            yield client
+        return
     if not (home / "data").is_dir():
         raise SettingsError(
             f"no graph in `graph.home` {home}; load one with: t2c-graph up --home {home} --port P, then "
@@ -133,20 +143,26 @@ async def _find_or_start(settings: GraphSettings, stack: AsyncExitStack) -> str:
         )
     known = settings.uri or _read_uri(home)
     if known and await _answers(known, settings):
-        return known
-    return await asyncio.to_thread(_start, home, settings.uri, stack)
-
-
-def _start(home: Path, uri: str | None, stack: AsyncExitStack) -> str:
-    port = int(uri.rpartition(":")[2]) if uri and uri.rpartition(":")[2].isdigit() else 0
-    log.info("starting the embedded graph of %s", home)
-    graph = EmbeddedGraph(home, port=port, read_only=True)
-    graph.start(timeout_s=EMBEDDED_START_S)
+        async with _client(known, settings) as client:
+            yield client
+        return
+    embedded = await asyncio.to_thread(_start, home, settings.uri)
     note = home / URI_FILE
-    note.write_text(graph.uri, encoding="utf-8")
-    stack.callback(graph.stop)
-    stack.callback(note.unlink, missing_ok=True)
-    return graph.uri
+    try:
+        note.write_text(embedded.uri, encoding="utf-8")
+        async with _client(embedded.uri, settings) as client:
+            yield client
+    finally:
+        note.unlink(missing_ok=True)
+        await asyncio.to_thread(embedded.stop)
+
+
+def _start(home: Path, uri: str | None) -> EmbeddedGraph:
+    port = uri.rpartition(":")[2] if uri else ""
+    log.info("starting the embedded graph of %s", home)
+    return EmbeddedGraph(home, port=int(port) if port.isdigit() else 0, read_only=True).start(
+        timeout_s=EMBEDDED_START_S
+    )
 
 
 def _read_uri(home: Path) -> str | None:

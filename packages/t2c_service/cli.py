@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from pathlib import Path  # noqa: TC003  (cyclopts reads the annotations)
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -71,7 +71,7 @@ def ask(
     config
         YAML file of settings.
     json
-        Print everything that `POST /query` would return, as one line.
+        Print the answer with its rows and trace as one line of JSON.
     """
     import asyncio
 
@@ -114,13 +114,16 @@ def evaluate(
         JSONL of each question's outcome.
     """
     import asyncio
+    import json
 
     from t2c_service.evaluation import evaluate as run
-    from t2c_service.settings import load_settings
+    from t2c_service.settings import load_graph_settings, load_settings
 
+    settings = load_settings(config) if url is None else None
+    graph = load_graph_settings(config) if url is not None else None
     _log(logging.WARNING)
-    report = asyncio.run(run(pairs, load_settings(config), url=url, out=out))
-    print(report.to_json())
+    report = asyncio.run(run(pairs, settings=settings, graph_settings=graph, url=url, out=out))
+    print(json.dumps(report, ensure_ascii=False))
     return 0
 
 

@@ -171,6 +171,27 @@ def load_settings(config: Path | None = None, environment: Mapping[str, str] | N
         raise SettingsError(_explain(error, where)) from error
 
 
+def load_graph_settings(config: Path | None = None) -> GraphSettings | None:
+    """Read which graph is meant, if that is said at all; the other settings need not be there.
+
+    Raises:
+        SettingsError: it is said, and wrong.
+    """
+    content = _resolve(_read(config), Settings, config.resolve().parent) if config else {}
+    named = dict(content.get("graph") or {})
+    named |= {
+        key: os.environ[name]
+        for key in GraphSettings.model_fields
+        if (name := f"{PREFIX}GRAPH__{key.upper()}") in os.environ
+    }
+    if not named.keys() & {"uri", "home"}:
+        return None
+    try:
+        return GraphSettings(**named)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, str(config or "settings"))) from error
+
+
 def _read(config: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Rows as one plain-text answer, made by template: no model, no markup, every value quoted as data with its row cited."""
+"""Rows as one plain-text answer, made by template: no model, no markup, values quoted as data, rows cited."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def tell(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bo
     return [*told, Said("; and more in the table." if len(rows) > items or truncated else ".")]
 
 
-def show(value: Any, *, quoted: bool = True) -> str:
+def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case a type)
     """Write a value as text on one line, without control or direction characters and of bounded length."""
     match value:
         case None:

@@ -72,6 +72,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Time a stage from entry to exit."""
         started = time.perf_counter()
         try:
             yield

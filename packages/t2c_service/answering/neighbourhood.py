@@ -37,8 +37,11 @@ _PLAIN_TYPES = frozenset({"STRING", "INTEGER", "FLOAT", "BOOLEAN"})
 def plain_properties(schema: GraphSchema) -> frozenset[str]:
     """Names of the properties whose values come back from JSON as they were, for every owner that has them."""
     types: dict[str, set[str]] = {}
-    for holder in (*schema.labels, *schema.types):
-        for each in holder.properties:
+    for properties in (
+        *(each.properties for each in schema.labels),
+        *(each.properties for each in schema.types),
+    ):
+        for each in properties:
             types.setdefault(each.name, set()).add(each.type)
     return frozenset(name for name, found in types.items() if found <= _PLAIN_TYPES)
 

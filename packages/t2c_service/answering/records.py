@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_core.schema.model import Scalar
+from t2c_core.schema.model import Scalar  # noqa: TC001  (pydantic reads it)
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
 Outcome = Literal["ran", "unanswerable", "refused", "failed"]
@@ -92,8 +92,8 @@ class Answer(_Record):
 
     question: str
     status: Status
-    """`answered`: rows; `empty`: it ran, no rows; `unanswerable`: the model says that the graph cannot tell; `refused`: no
-    query was allowed to run; `failed`: none could be run."""
+    """`answered`: rows; `empty`: it ran, no rows; `unanswerable`: the model says that the graph cannot tell;
+    `refused`: no query was allowed to run; `failed`: none could be run."""
     answer: str
     """The answer as plain text; `[n]` cites row n. Values of the graph stand in it as data."""
     cypher: str | None = None

@@ -95,7 +95,8 @@ class LocalModel:
             raise ModelFolderError(f"the model at {folder} cannot be loaded: {error}") from error
         if threads or model.num_parameters() < SMALL_MODEL_PARAMETERS:
             torch.set_num_threads(threads or 1)
-        return cls(model.eval(), tokenizer, name=folder.resolve().name, max_tokens=max_tokens)
+        model.train(mode=False)
+        return cls(model, tokenizer, name=folder.resolve().name, max_tokens=max_tokens)
 
     async def complete(self, prompt: Prompt, *, hypothesis: int = 0, timeout_s: float) -> Completion:
         """Write one completion; see `CypherModel.complete`."""

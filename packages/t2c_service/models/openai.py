@@ -186,7 +186,7 @@ class OpenAIModel:
     def _has_not(self, names: list[str]) -> str:
         return f"the model server at {self._url} has no {self._name!r}; it has {', '.join(names) or 'none'}"
 
-    def _explained(self, error: openai.OpenAIError) -> Exception:
+    def _explained(self, error: openai.OpenAIError) -> Exception:  # noqa: PLR0911  (one for each kind)
         server = f"the model server at {self._url}"
         if _caused_by(error, _ReplyTooLongError):
             return CompletionError(f"{server} sent more than {MAX_REPLY_BYTES} bytes")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
@@ -30,7 +30,7 @@ STAGES = {
     "run": ("query run", "#d97706"),
     "graph": ("graph drawn", "#64748b"),
 }
-CODE_THEMES = {True: "githubDark", False: "githubLight"}
+CODE_THEMES: dict[bool, Literal["githubDark", "githubLight"]] = {True: "githubDark", False: "githubLight"}
 PAGE_ROWS = 10
 
 
@@ -154,7 +154,8 @@ class ResultView:
         nodes = {node.id: node for node in view.nodes}
 
         def pick(event: EChartPointClickEventArguments) -> None:
-            node = nodes.get(event.data.get("id", "")) if event.data_type == "node" else None
+            data = event.data if isinstance(event.data, dict) else {}
+            node = nodes.get(str(data.get("id"))) if event.data_type == "node" else None
             if node is None:
                 return
             detail.clear()

@@ -108,12 +108,14 @@ class AskPage:
                 for each in shown:
                     with ui.element("button").classes("g-example").on("click", self._asker(each.question)):
                         ui.label(each.question)
-            with ui.button("More examples", icon="expand_more").props(
-                "flat dense no-caps color=primary"
-            ) as more:
-                with ui.menu().props("max-height=60vh"):
-                    for each in examples[:MENU]:
-                        ui.menu_item(each.question, self._asker(each.question))
+            with (
+                ui.button("More examples", icon="expand_more").props(
+                    "flat dense no-caps color=primary"
+                ) as more,
+                ui.menu().props("max-height=60vh"),
+            ):
+                for each in examples[:MENU]:
+                    ui.menu_item(each.question, self._asker(each.question))
             more.set_visibility(len(examples) > len(shown))
             self._more = more
 

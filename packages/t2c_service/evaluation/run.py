@@ -1,0 +1,194 @@
+"""The evaluation itself: golds first, then every question, a few at a time, with progress on standard error.
+
+Reads: a file of pairs. Writes: outcomes as JSONL, if asked to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from t2c_core.metrics import compare, jaccard, precision_recall
+from t2c_service.assembly import open_graph, open_service
+from t2c_service.errors import PairsError
+from t2c_service.evaluation.asking import Asker, LocalAsker, RemoteAsker, UnansweredError
+from t2c_service.evaluation.golds import LIMITS, provenance, run_gold
+from t2c_service.evaluation.pairs import Pair, read_pairs
+from t2c_service.evaluation.report import Outcome, as_lines, figures
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from t2c_core.graph.client import GraphClient
+    from t2c_service.answering.records import Answer
+    from t2c_service.evaluation.golds import GoldResult
+    from t2c_service.settings import GraphSettings, Settings
+
+CONCURRENCY = 4
+WORTH_ASKING = frozenset({None, "unstable"})
+"""Golds whose questions are asked; the unstable ones are reported apart."""
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+async def evaluate(
+    file: Path,
+    *,
+    settings: Settings | None = None,
+    graph_settings: GraphSettings | None = None,
+    url: str | None = None,
+    out: Path | None = None,
+) -> dict[str, Any]:
+    """Ask every question of a file and compare with the golds.
+
+    Args:
+        file: pairs; see `pairs`.
+        settings: of the service to ask in this process; not needed with `url`.
+        graph_settings: the graph that golds run on when a running service is asked; without it, the
+            file's own rows are the golds.
+        url: address of a running service.
+        out: where each pair's outcome goes.
+
+    Returns:
+        The figures of `report.figures`.
+
+    Raises:
+        PairsError: the file cannot be evaluated.
+    """
+    pairs = read_pairs(file)
+    async with _opened(settings, graph_settings, url) as (asker, graph):
+        if graph is None and not any(pair.rows for pair in pairs):
+            raise PairsError(
+                f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
+            )
+        outcomes, model = await _outcomes(pairs, asker, graph)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        half = out.with_name(out.name + ".half")
+        half.write_text(as_lines(outcomes), encoding="utf-8")
+        half.replace(out)
+    return figures(outcomes, model=model)
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings | None, graph_settings: GraphSettings | None, url: str | None
+) -> AsyncIterator[tuple[Asker, GraphClient | None]]:
+    if url is None:
+        if settings is None:
+            raise PairsError("there is nothing to ask: give --config, T2C_ variables, or --url")
+        wide = settings.limits.model_copy(
+            update={
+                "max_rows": LIMITS.max_rows,
+                "max_bytes": LIMITS.max_bytes,
+                "max_cell_chars": LIMITS.max_cell_chars,
+            }
+        )
+        async with open_service(settings.model_copy(update={"limits": wide})) as service:
+            yield LocalAsker(service), service.graph
+        return
+    async with httpx2.AsyncClient() as client:
+        if graph_settings is None:
+            yield RemoteAsker(url, client), None
+        else:
+            async with open_graph(graph_settings) as graph:
+                yield RemoteAsker(url, client), graph
+
+
+async def _outcomes(
+    pairs: Sequence[Pair], asker: Asker, graph: GraphClient | None
+) -> tuple[list[Outcome], str]:
+    models: list[str] = []
+
+    async def gold_of(pair: Pair) -> GoldResult | None:
+        return await run_gold(graph, pair) if pair.answerable else None
+
+    async def outcome_of(each: tuple[Pair, GoldResult | None]) -> Outcome:
+        pair, gold = each
+        if gold is not None and gold.excluded not in WORTH_ASKING:
+            return _outcome(pair, gold)
+        try:
+            answer = await asker.ask(pair.question)
+        except UnansweredError as error:
+            return _outcome(pair, gold, status="failed", detail=str(error))
+        models.append(answer.model)
+        return await _judged(pair, gold, answer, graph)
+
+    with _progress() as progress:
+        golds = await _each(pairs, gold_of, progress, "running golds")
+        outcomes = await _each(list(zip(pairs, golds, strict=True)), outcome_of, progress, "asking")
+    return outcomes, models[0] if models else ""
+
+
+async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: GraphClient | None) -> Outcome:
+    failures = [attempt.message for attempt in answer.attempts if attempt.message]
+    told = {
+        "status": answer.status,
+        "cypher": answer.cypher,
+        "parameters": dict(answer.parameters),
+        "total_ms": answer.timings_ms.get("total"),
+        "attempts": len(answer.attempts),
+        "detail": failures[-1] if failures else "",
+    }
+    if gold is None or gold.gold is None:
+        return _outcome(pair, gold, **told)
+    ran = answer.status in {"answered", "empty"}
+    verdict = compare(gold.gold.rows, answer.rows, order=gold.gold.order) if ran else None
+    told["equal"] = bool(verdict and verdict.equal and not answer.truncated)
+    told["reason"] = verdict.reason if verdict else f"the question was {answer.status}"
+    told["f1"] = precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0
+    if gold.nodes is not None and graph is not None:
+        nodes = await provenance(graph, answer.cypher or "", answer.parameters) if ran else None
+        told["psjs"] = jaccard(gold.nodes, nodes) if nodes is not None else 0.0
+    return _outcome(pair, gold, **told)
+
+
+def _outcome(pair: Pair, gold: GoldResult | None, **told: Any) -> Outcome:
+    return Outcome(
+        id=pair.id,
+        category=pair.category,
+        question=pair.question,
+        gold=pair.cypher,
+        answerable=pair.answerable,
+        excluded=gold.excluded if gold else None,
+        **{
+            "detail": gold.detail if gold else "",
+            **{key: value for key, value in told.items() if value != ""},
+        },
+    )
+
+
+async def _each(
+    items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Made]], progress: Progress, title: str
+) -> list[_Made]:
+    """Do some work for every item, a few at a time, in the items' order."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+    task = progress.add_task(title, total=len(items))
+
+    async def one(item: _Item) -> _Made:
+        async with slots:
+            made = await work(item)
+        progress.advance(task)
+        return made
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(item)) for item in items]
+    return [each.result() for each in tasks]
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
