@@ -63,7 +63,10 @@ def named_nodes(label: str, names: list[str]) -> Sheet:
 
 
 def drug_sheets() -> list[Sheet]:
-    """Return drugs, their classes and what relates a drug to another or to an effect."""
+    """Return drugs, their classes and what relates a drug to another or to an effect.
+
+    An interaction is mutual: it is written in both directions, so that either finds it.
+    """
     drugs = read_table("drugs")
     effects = [
         (row["drug"], effect, frequency)
@@ -100,8 +103,9 @@ def drug_sheets() -> list[Sheet]:
             "severity",
             "effect",
             rows=[
-                (row["drug"], row["other"], row["severity"], row["effect"])
+                (*pair, row["severity"], row["effect"])
                 for row in read_table("interactions")
+                for pair in ((row["drug"], row["other"]), (row["other"], row["drug"]))
             ],
         ),
     ]
