@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 )
 _TWO_WORDS = {("OPTIONAL", "MATCH"), ("ORDER", "BY")}
 _KEYWORDS = frozenset(
-    "MATCH OPTIONAL_MATCH WHERE WITH RETURN ORDER_BY SKIP OFFSET LIMIT UNION UNWIND CALL".split()  # noqa: SIM905
+    "MATCH OPTIONAL_MATCH WHERE WITH RETURN ORDER_BY SKIP OFFSET LIMIT UNION UNWIND CALL".split()
 )
 _NOT_CLAUSES = frozenset({"STARTS", "ENDS", "."})
 """Words before WITH or a property name that make it none."""

@@ -14,7 +14,7 @@ from t2c_core.metrics.clauses import Clause, clauses, split_items
 from t2c_core.results import keyed_results
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from t2c_core.results import Rows
 
@@ -58,49 +58,52 @@ class GoldQuery:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def probe(self) -> str:
-        """The query to run in its place: it also returns hidden sort keys, and a row beyond the limit.
+    def probe(self) -> str | None:
+        """A second query to run, for hidden sort keys and a row beyond the limit; None if not needed.
 
-        A server that refuses it although it takes the query itself does so for a form of ORDER BY that is
-        not read rightly here; then the query itself has to be run, and its rows compared without order.
+        A server that refuses it although it takes the query itself does so for a form of ORDER BY that is not
+        read rightly here; then go on without.
         """
-        if not self._keys:
-            return self.cypher
-        added = [
-            f"{key} AS sort_key_{number}" for number, key in enumerate(self._keys) if isinstance(key, str)
-        ]
+        limit = self._limit()
+        hidden = [f"{key} AS sort_key_{i}" for i, key in enumerate(self._keys) if isinstance(key, str)]
+        if not hidden and (not self._keys or limit is None):
+            return None
         written = []
         for position, clause in enumerate(self._clauses):
             body = clause.body
-            if position >= self._last:
-                if clause.keyword == "RETURN":
-                    body = ", ".join([body, *added])
-                elif clause.keyword == "LIMIT" and self._limit() is not None:
-                    body += " + 1"
+            if position == self._last:
+                body = ", ".join([body, *hidden])
+            elif position > self._last and clause.keyword == "LIMIT" and limit is not None:
+                body += " + 1"
             written.append(f"{clause.keyword} {body}".strip())
         return " ".join(written)
 
-    def read(self, rows: Rows) -> Gold:
-        """Read the rows that `probe` gave.
+    def read(self, rows: Rows, probed: Rows | None = None) -> Gold:
+        """Read what the query gave.
 
         Args:
-            rows: all of them, as `results.canonical_rows` gives them.
+            rows: of the query itself, as `results.canonical_rows` gives them.
+            probed: of the probe, if there was one and it ran.
         """
-        if not self._keys:
-            return Gold(tuple(map(tuple, rows)), None, self._instability())
-        added = sum(isinstance(key, str) for key in self._keys)
-        columns = len(rows[0]) - added if rows else 0
-        places = list(range(columns, columns + added))
-        picked = [places.pop(0) if isinstance(key, str) else key for key in self._keys]
-        (order,) = keyed_results([[row[place] for place in picked] for row in rows])
-        shown = [tuple(row[:columns]) for row in rows]
+        shown = tuple(map(tuple, rows))
         unstable = self._instability()
-        limit = self._limit()
-        if limit is not None and len(rows) > limit:
-            if unstable is None and limit and order[limit] == order[limit - 1]:
-                unstable = "limit cuts ties"
-            shown, order = shown[:limit], order[:limit]
-        return Gold(tuple(shown), tuple(order), unstable)
+        order = self._sorted_by(rows if probed is None else probed)
+        if order is None:
+            return Gold(shown, None, unstable)
+        beyond = order[len(rows) : len(rows) + 1]
+        if unstable is None and rows and beyond == order[len(rows) - 1 : len(rows)]:
+            unstable = "limit cuts ties"
+        return Gold(shown, tuple(order[: len(rows)]), unstable)
+
+    def _sorted_by(self, rows: Rows) -> Sequence[Hashable] | None:
+        """Give the sort key of each row, hidden keys being the last columns; None if these are missing."""
+        hidden = sum(isinstance(key, str) for key in self._keys)
+        if not self._keys or not rows or len(rows[0]) < self._columns + hidden:
+            return None
+        places = iter(range(len(rows[0]) - hidden, len(rows[0])))
+        picked = [next(places) if isinstance(key, str) else key for key in self._keys]
+        (order,) = keyed_results([[row[place] for place in picked] for row in rows])
+        return order
 
     @cached_property
     def _clauses(self) -> list[Clause]:
@@ -118,15 +121,24 @@ class GoldQuery:
         return {each.keyword: each.body for each in self._clauses[self._last :]}
 
     @cached_property
+    def _items(self) -> list[str]:
+        """What the final RETURN lists."""
+        return split_items(_DISTINCT.sub("", self._tail.get("RETURN", "")))
+
+    @property
+    def _columns(self) -> int:
+        """How many columns the result has at least."""
+        return len(self._items)
+
+    @cached_property
     def _keys(self) -> list[int | str]:
         """What the result is sorted by: positions of columns, or expressions that are no columns."""
         union = any(each.keyword == "UNION" for each in self._clauses)
         if union or "ORDER BY" not in self._tail:
             return []
-        items = split_items(_DISTINCT.sub("", self._tail["RETURN"]))
         expressions: dict[str, str] = {}
         columns: dict[str, int] = {}
-        for position, item in enumerate(items):
+        for position, item in enumerate(self._items):
             named = _ALIAS.match(item)
             expression = named["expression"] if named else item
             columns.setdefault(expression, position)
@@ -134,7 +146,7 @@ class GoldQuery:
                 columns[named["alias"]] = position
                 expressions[named["alias"]] = expression
         keys = [_DIRECTION.sub("", each) for each in split_items(self._tail["ORDER BY"])]
-        known = {} if "*" in items else columns
+        known = {} if "*" in self._items else columns
         return [known[key] if key in known else _without_aliases(key, expressions) for key in keys]
 
     def _limit(self) -> int | None:
