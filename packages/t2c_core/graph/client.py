@@ -11,18 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from neo4j import READ_ACCESS, AsyncGraphDatabase
-from neo4j.exceptions import (
-    AuthError,
-    ConfigurationError,
-    DatabaseUnavailable,
-    DriverError,
-    Neo4jError,
-    ServiceUnavailable,
-    SessionExpired,
-)
 from neo4j.graph import Node, Path, Relationship
 
-from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, InputError, QueryError
+from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
+from t2c_core.graph.failures import explained
 from t2c_core.results import canonical
 
 if TYPE_CHECKING:
@@ -40,13 +32,6 @@ GRACE_S = 2.0
 EXPLAIN_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 FETCH_SIZE = 200
-TIMEOUT_CODES = frozenset(
-    {
-        "Neo.ClientError.Transaction.TransactionTimedOut",
-        "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
-        "Neo.TransientError.Transaction.LockClientStopped",
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +106,7 @@ class GraphClient:
         self.uri = uri
         self.database = database
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # they are in PlanFacts already
-        try:
+        with explained(uri):
             self._driver = AsyncGraphDatabase.driver(
                 uri,
                 auth=auth,
@@ -131,8 +116,6 @@ class GraphClient:
                 fetch_size=FETCH_SIZE,
                 user_agent="graphling",
             )
-        except (ConfigurationError, ValueError) as error:
-            raise InputError(f"{uri!r} is no Bolt address such as bolt://127.0.0.1:7687: {error}") from error
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,14 +198,17 @@ class GraphClient:
 
     @asynccontextmanager
     async def _transaction(self, timeout_s: float) -> AsyncIterator[AsyncTransaction]:
-        with _translated(timeout_s, self.uri):
-            async with asyncio.timeout(timeout_s + GRACE_S), self._session() as session:
-                transaction = await session.begin_transaction(timeout=timeout_s)
-                try:
-                    yield transaction
-                finally:
-                    if not transaction.closed():
-                        await transaction.rollback()
+        with explained(self.uri):
+            try:
+                async with asyncio.timeout(timeout_s + GRACE_S), self._session() as session:
+                    transaction = await session.begin_transaction(timeout=timeout_s)
+                    try:
+                        yield transaction
+                    finally:
+                        if not transaction.closed():
+                            await transaction.rollback()
+            except TimeoutError as error:
+                raise GraphTimeoutError(f"the query did not end within {timeout_s:g} s") from error
 
     def _session(self) -> AsyncSession:
         return self._driver.session(database=self.database, default_access_mode=READ_ACCESS)
@@ -286,38 +272,6 @@ class _Reader:
                     self._see(each)
             case dict():
                 self._see(list(value.values()))
-
-
-class _translated:  # noqa: N801  (used as a statement)
-    """Turn the driver's errors into ours."""
-
-    def __init__(self, timeout_s: float, uri: str) -> None:
-        self._timeout_s = timeout_s
-        self._uri = uri
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        match error:
-            case TimeoutError():
-                raise GraphTimeoutError(f"the query did not end within {self._timeout_s:g} s") from error
-            case AuthError():
-                raise GraphUnavailableError(
-                    f"{self._uri} refused user and password: {error.message}"
-                ) from error
-            case ServiceUnavailable() | SessionExpired() | DatabaseUnavailable() | OSError():
-                raise GraphUnavailableError(f"no Neo4j answers at {self._uri}: {error}") from error
-            case Neo4jError() if error.code in TIMEOUT_CODES:
-                raise GraphTimeoutError(f"the query did not end within {self._timeout_s:g} s") from error
-            case Neo4jError() if (error.code or "").startswith("Neo.ClientError.Database"):
-                raise GraphUnavailableError(f"{self._uri}: {error.message}") from error
-            case Neo4jError():
-                raise QueryError(error.message or str(error), code=error.code or "") from error
-            case DriverError():
-                raise GraphUnavailableError(f"{self._uri}: {error}") from error
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

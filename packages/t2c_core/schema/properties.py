@@ -1,0 +1,142 @@
+"""What the values of a property say about it: its type, how often it is set, its range, frequent values.
+
+Holds no database access (see `census`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args
+
+from neo4j.spatial import Point
+from neo4j.time import Date, DateTime, Duration, Time
+
+from t2c_core.results import canonical
+from t2c_core.schema.census import MAX_TEXT
+from t2c_core.schema.model import Property, PropertyType, Scalar
+
+if TYPE_CHECKING:
+    from t2c_core.schema.census import Owner
+
+MAX_DISTINCT = 1_000_000
+EXAMPLES = 5
+
+_ORDERED = ("INTEGER", "FLOAT", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME", "ZONED DATETIME")
+
+
+def type_of(value: Any) -> PropertyType:
+    """Name a value's type as Cypher does."""
+    match value:
+        case bool():
+            return "BOOLEAN"
+        case int():
+            return "INTEGER"
+        case float():
+            return "FLOAT"
+        case Date():
+            return "DATE"
+        case DateTime():
+            return "ZONED DATETIME" if value.tzinfo else "LOCAL DATETIME"
+        case Time():
+            return "ZONED TIME" if value.tzinfo else "LOCAL TIME"
+        case Duration():
+            return "DURATION"
+        case Point():
+            return "POINT"
+        case list():
+            return _list_type(value)
+    return "STRING"
+
+
+def _list_type(values: list[Any]) -> PropertyType:
+    inner = {type_of(each) for each in values}
+    name = f"LIST<{inner.pop()}>" if len(inner) == 1 else "LIST<ANY>"
+    return next((each for each in get_args(PropertyType) if each == name), "LIST<ANY>")
+
+
+@dataclass
+class Tally:
+    """Counts of the distinct values of one property; of lists, of their elements.
+
+    Args:
+        values: value and how often it occurs, in any order, repeated or not.
+    """
+
+    values: Iterable[tuple[Any, int]]
+    types: Counter[PropertyType] = field(default_factory=Counter)
+    counts: Counter[tuple[PropertyType, Any]] = field(default_factory=Counter)
+    set_on: int = 0
+    """Nodes or relationships that have the property."""
+    complete: bool = True
+    """Whether all distinct values were kept."""
+
+    def __post_init__(self) -> None:
+        for value, count in self.values:
+            self.set_on += count
+            self.types[type_of(value)] += count
+            for each in value if isinstance(value, list) else [value]:
+                key = (type_of(each), _hashable(each))
+                if key in self.counts or len(self.counts) < MAX_DISTINCT:
+                    self.counts[key] += count
+                else:
+                    self.complete = False
+
+    def describe(self, name: str, owner: Owner, scanned: int) -> Property:
+        """Sum up what was counted.
+
+        Args:
+            name: the property's.
+            owner: the label or type that has it.
+            scanned: how many nodes or relationships were looked at.
+        """
+        kind = min(self.types, key=lambda each: (-self.types[each], each))
+        exact = not owner.sampled and self.complete
+        ordered = sorted(
+            value for (each, value), _ in self.counts.items() if each == kind and _is_ordered(each, value)
+        )
+        return Property(
+            name=name,
+            type=kind,
+            share=round(self.set_on / scanned, 6),
+            distinct=len(self.counts),
+            unique=exact and not kind.startswith("LIST") and 1 < len(self.counts) == self.set_on,
+            sampled=not exact,
+            examples=tuple(value for value, _ in self.frequent()),
+            minimum=canonical(ordered[0]) if ordered else None,
+            maximum=canonical(ordered[-1]) if ordered else None,
+        )
+
+    def frequent(self) -> list[tuple[Scalar, int]]:
+        """Give a few frequent values, most frequent first."""
+        best = sorted(
+            (each for each in self.scalars() if each[1] and _is_shown(each[0])),
+            key=lambda each: (-each[1], str(type(each[0])), each[0]),
+        )
+        return best[:EXAMPLES]
+
+    def scalars(self) -> Iterator[tuple[Scalar, int]]:
+        """Give each distinct value that JSON has a scalar for, and its count."""
+        for (kind, value), count in self.counts.items():
+            if kind not in ("POINT",) and not (isinstance(value, float) and not math.isfinite(value)):
+                yield canonical(value), count
+
+    def findable(self) -> Iterator[tuple[Scalar, int]]:
+        """Give each distinct string that is not too long, integer and date, and its count."""
+        for (kind, value), count in self.counts.items():
+            if kind in ("INTEGER", "DATE") or (kind == "STRING" and 0 < len(value) <= MAX_TEXT):
+                yield canonical(value), count
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+def _is_ordered(kind: PropertyType, value: Any) -> bool:
+    return kind in _ORDERED and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _is_shown(value: Scalar) -> bool:
+    return not isinstance(value, str) or len(value) <= MAX_TEXT
