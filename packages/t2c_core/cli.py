@@ -144,48 +144,6 @@ def snapshot(
     force: bool = False,
     auth_file: Path | None = None,
 ) -> int:
-    """Write a graph's schema and an index of its values; prints a JSON summary.
-
-    Parameters
-    ----------
-    uri
-        Bolt address.
-    out
-        Folder to write: schema.json, values.sqlite and manifest.json.
-    database
-        Its name; the server's default database when not given.
-    policy
-        YAML file with `hidden`, a list of Label, TYPE, Label.property and TYPE.property to leave out.
-    force
-        Replace the snapshot that `out` holds.
-    auth_file
-        File of a `user/password` line; else NEO4J_USERNAME and NEO4J_PASSWORD are used if set.
-    """
-    from t2c_core.guard.policy import Policy
-    from t2c_core.schema.snapshot import SnapshotOptions, write_snapshot
-
-    options = SnapshotOptions(
-        database=database,
-        auth=_read_auth(auth_file),
-        policy=Policy.load(policy) if policy else Policy(),
-        force=force,
-    )
-    with _progress("Looking at the graph") as advance:
-        written = write_snapshot(uri, out, options, advance)
-    print(json.dumps(written.summary(), ensure_ascii=False))
-    return 0
-
-
-@app.command
-def snapshot(
-    *,
-    uri: str,
-    out: Path,
-    database: str | None = None,
-    policy: Path | None = None,
-    force: bool = False,
-    auth_file: Path | None = None,
-) -> int:
     """Write schema.json and values.sqlite of a graph, for all who work without the graph; prints the manifest.
 
     Parameters

@@ -7,7 +7,6 @@ writes no files (see `snapshot`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from t2c_core.cypher.names import quote_name
 from t2c_core.schema.model import Triple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from t2c_core.guard.policy import Policy
     from t2c_core.values.storage import OwnerKind
 
@@ -157,7 +158,7 @@ class Census:
 
         Strings are cut after `MAX_TEXT` + 1 characters.
         """
-        for row in self._chunks(_VALUES, owner, property=quote_name(name)):
+        for row in self._chunks(_VALUES, owner, name, property=quote_name(name)):
             yield row["value"], row["count"]
 
     def scanned(self, owner: Owner) -> int:
@@ -167,15 +168,20 @@ class Census:
         query = f"MATCH {owner.pattern} {self._visible(owner)} WITH x LIMIT $rows RETURN count(x) AS count"
         return int(next(iter(self._rows(query, rows=MAX_SCAN)))["count"])
 
-    def _visible(self, owner: Owner) -> str:
-        """Keep nodes that also have a hidden label out of sight."""
-        hidden = sorted(name for name in self._policy.hidden if "." not in name)
+    def _visible(self, owner: Owner, name: str = "") -> str:
+        """Keep out of sight nodes that also have a label which is hidden, or whose property `name` is."""
+        hidden = {each for each in self._policy.hidden if "." not in each}
+        hidden |= {
+            each.removesuffix(f".{name}")
+            for each in self._policy.hidden
+            if name and each.endswith(f".{name}")
+        }
         if owner.kind == "relationship" or not hidden:
             return ""
-        return f"WHERE NOT x:{'|'.join(quote_name(name) for name in hidden)}"
+        return f"WHERE NOT x:{'|'.join(quote_name(each) for each in sorted(hidden))}"
 
-    def _chunks(self, template: str, owner: Owner, **names: str) -> Iterator[Any]:
-        query = template.format(pattern=owner.pattern, visible=self._visible(owner), **names)
+    def _chunks(self, template: str, owner: Owner, name: str = "", **names: str) -> Iterator[Any]:
+        query = template.format(pattern=owner.pattern, visible=self._visible(owner, name), **names)
         for skip in range(0, min(owner.count, MAX_SCAN), CHUNK):
             yield from self._rows(query, skip=skip, rows=min(CHUNK, MAX_SCAN - skip))
 

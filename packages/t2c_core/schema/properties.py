@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,6 +18,8 @@ from t2c_core.schema.census import MAX_TEXT
 from t2c_core.schema.model import Property, PropertyType, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from t2c_core.schema.census import Owner
 
 MAX_DISTINCT = 1_000_000
@@ -27,28 +28,28 @@ EXAMPLES = 5
 _ORDERED = ("INTEGER", "FLOAT", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME", "ZONED DATETIME")
 
 
-def type_of(value: Any) -> PropertyType:
-    """Name a value's type as Cypher does."""
+_TYPES: dict[type, PropertyType] = {
+    bool: "BOOLEAN",
+    int: "INTEGER",
+    float: "FLOAT",
+    str: "STRING",
+    Date: "DATE",
+    Duration: "DURATION",
+}
+
+
+def type_of(value: Any) -> PropertyType | None:
+    """Name a value's type as Cypher does; None for bytes and vectors, which nobody asks for by value."""
     match value:
-        case bool():
-            return "BOOLEAN"
-        case int():
-            return "INTEGER"
-        case float():
-            return "FLOAT"
-        case Date():
-            return "DATE"
         case DateTime():
             return "ZONED DATETIME" if value.tzinfo else "LOCAL DATETIME"
         case Time():
             return "ZONED TIME" if value.tzinfo else "LOCAL TIME"
-        case Duration():
-            return "DURATION"
         case Point():
             return "POINT"
         case list():
             return _list_type(value)
-    return "STRING"
+    return _TYPES.get(type(value))
 
 
 def _list_type(values: list[Any]) -> PropertyType:
@@ -67,6 +68,7 @@ class Tally:
 
     values: Iterable[tuple[Any, int]]
     types: Counter[PropertyType] = field(default_factory=Counter)
+    """How many values are of each type; none if no value is of a type that schemas know."""
     counts: Counter[tuple[PropertyType, Any]] = field(default_factory=Counter)
     set_on: int = 0
     """Nodes or relationships that have the property."""
@@ -75,10 +77,13 @@ class Tally:
 
     def __post_init__(self) -> None:
         for value, count in self.values:
+            kind = type_of(value)
+            if kind is None:
+                continue
             self.set_on += count
-            self.types[type_of(value)] += count
+            self.types[kind] += count
             for each in value if isinstance(value, list) else [value]:
-                key = (type_of(each), _hashable(each))
+                key = (type_of(each) or kind, _hashable(each))
                 if key in self.counts or len(self.counts) < MAX_DISTINCT:
                     self.counts[key] += count
                 else:
@@ -120,7 +125,7 @@ class Tally:
     def scalars(self) -> Iterator[tuple[Scalar, int]]:
         """Give each distinct value that JSON has a scalar for, and its count."""
         for (kind, value), count in self.counts.items():
-            if kind not in ("POINT",) and not (isinstance(value, float) and not math.isfinite(value)):
+            if kind != "POINT" and not (isinstance(value, float) and not math.isfinite(value)):
                 yield canonical(value), count
 
     def findable(self) -> Iterator[tuple[Scalar, int]]:

@@ -14,7 +14,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neo4j import GraphDatabase
@@ -30,6 +29,8 @@ from t2c_core.values.index import ValueIndex
 from t2c_core.values.storage import IndexedValue
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from neo4j import Driver
 
 SCHEMA_FILE = "schema.json"
@@ -117,6 +118,7 @@ def _fill(
         "values": values,
         "sampled": [owner.name for owner in survey.owners if owner.sampled],
         "sample_size": MAX_SCAN,
+        "left_out": survey.left_out,
         "sha256": {name: _sha256(folder / name) for name in (SCHEMA_FILE, VALUES_FILE)},
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -134,6 +136,8 @@ class _Survey:
     progress: Progress | None
     properties: dict[Owner, list[Property]] = field(default_factory=dict)
     triples: list[Triple] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Properties that hold only bytes or vectors."""
 
     @property
     def owners(self) -> list[Owner]:
@@ -148,7 +152,9 @@ class _Survey:
             scanned = self.census.scanned(owner)
             for name in self.census.keys(owner):
                 tally = Tally(self.census.values(owner, name))
-                if tally.types:
+                if not tally.types:
+                    self.left_out.append(f"{owner.name}.{name}")
+                else:
                     self.properties[owner].append(tally.describe(name, owner, scanned))
                 for value, count in tally.findable():
                     yield IndexedValue(value, owner.name, name, owner.kind, count)
