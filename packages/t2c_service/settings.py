@@ -197,8 +197,12 @@ def _read(config: Path) -> dict[str, Any]:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the settings {config}: {error}") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{config} is not YAML: {error}") from error
+    except yaml.YAMLError as error:  # its words may quote a secret
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise SettingsError(
+            f"{config}{where} is not YAML: {getattr(error, 'problem', 'unreadable')}"
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):

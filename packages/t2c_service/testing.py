@@ -123,8 +123,6 @@ def _handler(  # noqa: C901  (one class, made for one server)
     server: ScriptedServer, reply: Callable[[dict[str, Any]], Reply], models: Sequence[str]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_GET(self) -> None:
             server.keys.append(self.headers.get("Authorization"))
             if self.path != "/v1/models":
@@ -155,7 +153,6 @@ def _handler(  # noqa: C901  (one class, made for one server)
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.close_connection = True
             try:
                 while not server.is_stopping:
                     self.wfile.write(b" " * 65536)

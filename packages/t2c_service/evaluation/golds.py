@@ -85,7 +85,7 @@ async def _run(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -
     check_limits(cypher)
     check_plan(await graph.explain(cypher, parameters))
     try:
-        result = await graph.read(query.probe, parameters, LIMITS)
+        result = await graph.read(str(query.probe), parameters, LIMITS)
         gold = query.read(result.rows)
     except QueryError:
         if query.probe == cypher:

@@ -7,7 +7,6 @@ than share the cores. `decode` is the whole of the decoding; nothing here knows 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -84,16 +83,20 @@ class LocalModel:
             found = "no config.json in it" if folder.is_dir() else "no such folder"
             raise ModelFolderError(f"no model at {folder}: {found}; `model.path` names a checkpoint folder")
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+                folder, local_files_only=True, use_safetensors=True, dtype="auto"
             )
-        except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelFolderError(f"the model at {folder} cannot be loaded: {error}") from error
-        if threads or model.num_parameters() < SMALL_MODEL_PARAMETERS:
+        is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
+        if is_small:
+            model.float()  # half precision is slow on a CPU, and a small model has the memory
+        if threads or is_small:
             torch.set_num_threads(threads or 1)
         model.train(mode=False)
         return cls(model, tokenizer, name=folder.resolve().name, max_tokens=max_tokens)
@@ -131,6 +134,8 @@ class LocalModel:
             steps = self.decode(ids, cancelled)
             if hypothesis:
                 steps = self._fork(ids, steps, hypothesis, cancelled)
+            if steps[-1].token not in self._ends:
+                raise CompletionError(f"{self.name} wrote {len(steps)} tokens without coming to an end")
         tokens = [step.token for step in steps]
         text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Completion(
@@ -153,7 +158,7 @@ class LocalModel:
     def decode(
         self, ids: torch.Tensor, cancelled: threading.Event, prefix: tuple[Step, ...] = ()
     ) -> list[Step]:
-        """Continue a prompt with the likeliest token at each step, until the end mark.
+        """Continue a prompt with the likeliest token at each step, until the end mark or `max_tokens`.
 
         Args:
             ids: prompt, (1, T).
@@ -161,7 +166,7 @@ class LocalModel:
             prefix: steps already taken.
 
         Raises:
-            CompletionError: no room for a completion, or no end within `max_tokens`.
+            CompletionError: the prompt leaves no room for a completion.
         """
         import torch
         from transformers import DynamicCache
@@ -175,11 +180,9 @@ class LocalModel:
         taken = torch.tensor([[step.token for step in prefix]], dtype=ids.dtype)
         inputs = torch.cat([ids, taken], dim=1)  # (1, T)
         cache = DynamicCache(config=self._model.config)
-        while not steps or steps[-1].token not in self._ends:
+        while len(steps) < room and not (steps and steps[-1].token in self._ends):
             if cancelled.is_set():
                 raise _Cancelled
-            if len(steps) >= room:
-                raise CompletionError(f"{self.name} wrote {len(steps)} tokens without coming to an end")
             output = self._model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
             logprobs = output.logits[0, -1].log_softmax(-1)  # (N)
             (best, second), (token, runner_up) = (each.tolist() for each in logprobs.topk(2))

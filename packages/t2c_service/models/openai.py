@@ -7,6 +7,7 @@ is not a reply is an error with the server's address in it, never an empty compl
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,10 @@ OTHER_TEMPERATURE = 0.7
 
 class _ReplyTooLongError(Exception):
     pass
+
+
+UNREADABLE = (_ReplyTooLongError, json.JSONDecodeError)
+"""What reading a reply raises when it is none."""
 
 
 class _CappedStream(httpx2.AsyncByteStream):
@@ -81,10 +86,11 @@ class OpenAIModel:
         self._url = url.rstrip("/")
         self._name = name
         self._max_tokens = max_tokens
+        # Without a key of ours none is sent, whatever OPENAI_API_KEY says.
+        self._headers: Any = {} if api_key else {"Authorization": openai.Omit()}
         self._client = openai.AsyncOpenAI(
             base_url=self._url,
             api_key=api_key.get_secret_value() if api_key else "none",
-            default_headers=None if api_key else {"Authorization": openai.Omit()},  # type: ignore[dict-item]
             max_retries=RETRIES,
             http_client=openai.DefaultAsyncHttpxClient(transport=_CappedTransport(), follow_redirects=False),
         )
@@ -111,7 +117,7 @@ class OpenAIModel:
             raise DeadlineError(
                 f"the model server at {self._url} took longer than {timeout_s:.3g} s"
             ) from error
-        except openai.OpenAIError as error:
+        except (openai.OpenAIError, *UNREADABLE) as error:
             raise self._explained(error) from error
         elapsed_ms = (time.perf_counter() - started) * 1000
         return Completion(text=text, tokens=tokens, mean_logprob=logprob, elapsed_ms=elapsed_ms)
@@ -125,7 +131,7 @@ class OpenAIModel:
             raise ModelUnavailableError(
                 f"the model server at {self._url} did not answer within {CHECK_TIMEOUT_S:.0f} s"
             ) from error
-        except openai.OpenAIError as error:
+        except (openai.OpenAIError, *UNREADABLE) as error:
             raise self._explained(error) from error
         if self._name is not None and self._name not in names:
             raise ModelUnavailableError(self._has_not(names))
@@ -136,7 +142,12 @@ class OpenAIModel:
 
     async def _text(self, name: str, prompt: str, sampling: dict[str, Any]) -> tuple[str, int, float | None]:
         reply = await self._client.completions.create(
-            model=name, prompt=prompt, max_tokens=self._max_tokens, logprobs=1, **sampling
+            model=name,
+            prompt=prompt,
+            max_tokens=self._max_tokens,
+            logprobs=1,
+            extra_headers=self._headers,
+            **sampling,
         )
         choice = self._first(reply)
         logprobs = getattr(choice.logprobs, "token_logprobs", None) or []
@@ -147,7 +158,11 @@ class OpenAIModel:
     ) -> tuple[str, int, float | None]:
         messages: Any = [dict(message) for message in prompt if not isinstance(message, str)]
         reply = await self._client.chat.completions.create(
-            model=name, messages=messages, max_tokens=self._max_tokens, **sampling
+            model=name,
+            messages=messages,
+            max_tokens=self._max_tokens,
+            extra_headers=self._headers,
+            **sampling,
         )
         choice = self._first(reply)
         return self._finished(choice, getattr(choice.message, "content", None), reply, [])
@@ -169,7 +184,7 @@ class OpenAIModel:
         return text, int(tokens), sum(logprobs) / len(logprobs) if logprobs else None
 
     async def _names(self) -> list[str]:
-        page = await self._client.models.list()
+        page = await self._client.models.list(extra_headers=self._headers)
         if not isinstance(getattr(page, "data", None), list):
             raise ModelUnavailableError(f"what answers at {self._url} is no OpenAI-compatible server")
         return [model.id for model in page.data]
@@ -186,11 +201,11 @@ class OpenAIModel:
     def _has_not(self, names: list[str]) -> str:
         return f"the model server at {self._url} has no {self._name!r}; it has {', '.join(names) or 'none'}"
 
-    def _explained(self, error: openai.OpenAIError) -> Exception:  # noqa: PLR0911  (one for each kind)
+    def _explained(self, error: Exception) -> Exception:  # noqa: PLR0911  (one for each kind)
         server = f"the model server at {self._url}"
-        if _caused_by(error, _ReplyTooLongError):
-            return CompletionError(f"{server} sent more than {MAX_REPLY_BYTES} bytes")
         match error:
+            case _ReplyTooLongError():
+                return CompletionError(f"{server} sent more than {MAX_REPLY_BYTES} bytes")
             case openai.APITimeoutError():
                 return DeadlineError(f"{server} took too long")
             case openai.APIConnectionError():
@@ -206,11 +221,3 @@ class OpenAIModel:
             case openai.APIStatusError():
                 return ModelUnavailableError(f"{server} answered with status {error.status_code}")
         return CompletionError(f"{server} sent something that is no completion")
-
-
-def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -154,7 +154,7 @@ class ResultView:
         nodes = {node.id: node for node in view.nodes}
 
         def pick(event: EChartPointClickEventArguments) -> None:
-            data = event.data if isinstance(event.data, dict) else {}
+            data: dict[str, object] = event.data if isinstance(event.data, dict) else {}
             node = nodes.get(str(data.get("id"))) if event.data_type == "node" else None
             if node is None:
                 return

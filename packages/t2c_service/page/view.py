@@ -87,9 +87,8 @@ class AskPage:
         with ui.row().classes("g-ask"):
             self._question = (
                 ui.textarea(placeholder="What would you like to know?")
-                .props(
-                    f"borderless dense autogrow autofocus rows=1 maxlength={limit} aria-label=Question enterkeyhint=search"
-                )
+                .props(f"borderless dense autogrow autofocus rows=1 maxlength={limit}")
+                .props("aria-label=Question enterkeyhint=search")
                 .on("keydown.enter.prevent", self._ask)
             )
             self._go = (

@@ -1,0 +1,146 @@
+"""A checkpoint folder in process: exact completions, other hypotheses, limits and cancellation."""
+
+import asyncio
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
+from t2c_service.models import local
+from t2c_service.models.local import LocalModel
+
+from .conftest import BY_HEART
+
+
+@pytest.fixture
+async def model(heart: Path):  # noqa: ANN201
+    loaded = LocalModel.load(heart)
+    yield loaded
+    await loaded.close()
+
+
+async def test_completions_are_what_was_learned(model: LocalModel) -> None:
+    for prompt, completion in BY_HEART.items():
+        written = await model.complete(prompt, timeout_s=20)
+        assert written.text == completion
+        assert written.tokens == len(completion.split()) + 1
+        assert written.mean_logprob == pytest.approx(0, abs=0.1)
+
+
+async def test_decoding_agrees_with_transformers(model: LocalModel, heart: Path) -> None:
+    reference = AutoModelForCausalLM.from_pretrained(heart)
+    tokenizer = AutoTokenizer.from_pretrained(heart)
+    ids = tokenizer("beta", return_tensors="pt")["input_ids"]
+    made = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=9, do_sample=False)
+    assert (
+        tokenizer.decode(made[0, 1:], skip_special_tokens=True)
+        == (await model.complete("beta", timeout_s=20)).text
+    )
+
+
+async def test_other_hypotheses_differ_from_the_first_and_from_each_other(model: LocalModel) -> None:
+    texts = [(await model.complete("alpha", hypothesis=number, timeout_s=20)).text for number in range(4)]
+    assert texts[0] == BY_HEART["alpha"]
+    assert len(set(texts)) == 4
+
+
+async def test_hypotheses_are_the_same_each_time(model: LocalModel) -> None:
+    first, second = [await model.complete("alpha", hypothesis=1, timeout_s=20) for _ in range(2)]
+    assert first.text == second.text
+
+
+async def test_hypotheses_run_out(model: LocalModel) -> None:
+    with pytest.raises(CompletionError, match="no further hypothesis"):
+        await model.complete("gamma", hypothesis=3, timeout_s=20)
+
+
+async def test_many_questions_at_once_get_their_own_answers(model: LocalModel) -> None:
+    prompts = [*BY_HEART] * 5
+    written = await asyncio.gather(*(model.complete(prompt, timeout_s=60) for prompt in prompts))
+    assert [each.text for each in written] == [BY_HEART[prompt] for prompt in prompts]
+
+
+async def test_endless_output_is_an_error(heart: Path) -> None:
+    model = LocalModel.load(heart, max_tokens=2)
+    with pytest.raises(CompletionError, match="2 tokens without coming to an end"):
+        await model.complete("alpha", timeout_s=20)
+    await model.close()
+
+
+async def test_a_prompt_that_fills_the_context_is_an_error(model: LocalModel) -> None:
+    with pytest.raises(CompletionError, match="no room"):
+        await model.complete("alpha" + " one" * 300, timeout_s=20)
+
+
+async def test_the_deadline_stops_the_worker(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[threading.Event] = []
+    running = threading.Event()
+
+    def forever(_ids: object, cancelled: threading.Event, _prefix: object = ()) -> None:
+        seen.append(cancelled)
+        running.set()
+        assert cancelled.wait(20)
+        raise local._Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "decode", forever)
+        with pytest.raises(DeadlineError, match="took longer than"):
+            await model.complete("alpha", timeout_s=0.3)
+    assert running.is_set()
+    assert seen[0].is_set()
+    assert (await model.complete("gamma", timeout_s=20)).text == BY_HEART["gamma"]
+
+
+async def test_a_question_given_up_frees_the_worker(model: LocalModel) -> None:
+    task = asyncio.create_task(model.complete("alpha", timeout_s=20))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await model.complete("gamma", timeout_s=20)).text == BY_HEART["gamma"]
+    assert model._pending == 0
+
+
+async def test_too_many_waiting_are_turned_away(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "WAITING", 0)
+    with pytest.raises(OverloadedError):
+        await model.complete("alpha", timeout_s=20)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match="no such folder"):
+        LocalModel.load(tmp_path / "none")
+    with pytest.raises(ModelFolderError, match=r"no config\.json"):
+        LocalModel.load(tmp_path)
+
+
+def test_a_torn_checkpoint_is_refused(tmp_path: Path, heart: Path) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(heart, torn)
+    (torn / "model.safetensors").write_bytes(b"\x00" * 100)
+    with pytest.raises(ModelFolderError, match="cannot be loaded"):
+        LocalModel.load(torn)
+
+
+def test_a_checkpoint_of_pickles_is_not_loaded(tmp_path: Path, heart: Path) -> None:
+    pickled = tmp_path / "pickled"
+    shutil.copytree(heart, pickled)
+    (pickled / "model.safetensors").unlink()
+    torch.save({}, pickled / "pytorch_model.bin")
+    with pytest.raises(ModelFolderError, match="cannot be loaded"):
+        LocalModel.load(pickled)
+
+
+def test_a_tokenizer_without_end_is_refused(tmp_path: Path, heart: Path) -> None:
+    endless = tmp_path / "endless"
+    shutil.copytree(heart, endless)
+    for name in ("tokenizer_config.json", "config.json", "generation_config.json"):
+        content = json.loads((endless / name).read_text())
+        (endless / name).write_text(json.dumps({**content, "eos_token": None, "eos_token_id": None}))
+    with pytest.raises(ModelFolderError, match="no end mark"):
+        LocalModel.load(endless)

@@ -1,0 +1,153 @@
+"""Models behind the OpenAI HTTP API, against a real server on loopback that behaves as scripted."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
+from t2c_service.models.openai import OpenAIModel
+from t2c_service.testing import Reply, ScriptedServer
+
+
+def always(reply: Reply) -> Callable[[dict[str, Any]], Reply]:
+    return lambda asked: reply
+
+
+Connect = Callable[..., OpenAIModel]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    made: list[OpenAIModel] = []
+
+    def make(url: str, **more: Any) -> OpenAIModel:
+        made.append(OpenAIModel(url, **more))
+        return made[-1]
+
+    yield make
+    for model in made:
+        await model.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+async def test_text_prompts_go_to_completions_greedily(connect: Connect) -> None:
+    with ScriptedServer(always(Reply(" RETURN 1"))) as server:
+        model = connect(server.url, name="scripted", max_tokens=99)
+        written = await model.complete("the prompt", timeout_s=10)
+    assert written.text == " RETURN 1"
+    assert (written.tokens, written.mean_logprob) == (2, -0.5)
+    assert server.requests[0]["prompt"] == "the prompt"
+    assert (server.requests[0]["temperature"], server.requests[0]["max_tokens"]) == (0.0, 99)
+
+
+async def test_messages_go_to_chat(connect: Connect) -> None:
+    with ScriptedServer(always(Reply("hello"))) as server:
+        model = connect(server.url)
+        written = await model.complete([{"role": "user", "content": "hi"}], timeout_s=10)
+    assert written.text == "hello"
+    assert server.requests[0]["messages"] == [{"role": "user", "content": "hi"}]
+
+
+async def test_other_hypotheses_are_sampled_with_a_seed(connect: Connect) -> None:
+    with ScriptedServer(always(Reply("x"))) as server:
+        model = connect(server.url)
+        await model.complete("p", hypothesis=2, timeout_s=10)
+    assert server.requests[0]["temperature"] > 0
+    assert server.requests[0]["seed"] == 2
+
+
+async def test_the_only_model_needs_no_name(connect: Connect) -> None:
+    with ScriptedServer(always(Reply("x")), models=["one"]) as server:
+        model = connect(server.url)
+        await model.complete("p", timeout_s=10)
+    assert (server.requests[0]["model"], model.name) == ("one", "one")
+
+
+async def test_of_several_models_one_must_be_named(connect: Connect) -> None:
+    with ScriptedServer(always(Reply("x")), models=["one", "two"]) as server:
+        model = connect(server.url)
+        with pytest.raises(ModelUnavailableError, match=r"has 2 models \(one, two\); set `model.name`"):
+            await model.complete("p", timeout_s=10)
+
+
+async def test_a_model_that_is_not_there_is_named(connect: Connect) -> None:
+    with ScriptedServer(always(Reply("x")), models=["one"]) as server:
+        model = connect(server.url, name="other")
+        with pytest.raises(ModelUnavailableError, match="does not have 'other'"):
+            await model.complete("p", timeout_s=10)
+        with pytest.raises(ModelUnavailableError, match="has no 'other'; it has one"):
+            await model.check()
+
+
+async def test_the_key_is_sent_only_if_there_is_one(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of another service")
+    with ScriptedServer(always(Reply("x"))) as server:
+        for key in (None, SecretStr("k1")):
+            model = connect(server.url, name="scripted", api_key=key)
+            await model.complete("p", timeout_s=10)
+        assert server.keys == [None, "Bearer k1"]
+
+
+async def test_a_server_that_is_down_is_named(connect: Connect, free_port: int) -> None:
+    model = connect(f"http://127.0.0.1:{free_port}/v1")
+    with pytest.raises(ModelUnavailableError, match=f"127.0.0.1:{free_port}/v1 cannot be reached"):
+        await model.complete("p", timeout_s=10)
+    with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+        await model.check()
+
+
+async def test_a_server_that_comes_back_is_used_again(connect: Connect, free_port: int) -> None:
+    model = connect(f"http://127.0.0.1:{free_port}/v1")
+    with pytest.raises(ModelUnavailableError):
+        await model.check()
+    with ScriptedServer(always(Reply("x")), port=free_port):
+        await model.check()
+        assert (await model.complete("p", timeout_s=10)).text == "x"
+    with pytest.raises(ModelUnavailableError):
+        await model.complete("p", timeout_s=10)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "told"),
+    [
+        (Reply("x", finish="length"), CompletionError, "without coming to an end"),
+        (Reply("   "), CompletionError, "wrote nothing"),
+        (Reply(endless=True), CompletionError, "sent more than"),
+        (Reply(raw=b"<html>hello</html>"), CompletionError, "no completion"),
+        (Reply(raw=b'{"choices": []}'), CompletionError, "no completion"),
+        (Reply(raw=b'{"choices": [{"text": 3, "finish_reason": "stop"}]}'), CompletionError, "wrote nothing"),
+        (Reply(raw=b"[]"), CompletionError, "no completion"),
+        (Reply(status=500), ModelUnavailableError, "status 500"),
+        (Reply(status=429), ModelUnavailableError, "status 429"),
+        (Reply(status=401), ModelUnavailableError, "does not accept our key"),
+        (Reply(status=400), CompletionError, "does not take this prompt"),
+        (Reply("x", delay_s=5), DeadlineError, "took longer than 3 s"),
+    ],
+    ids=lambda value: None if isinstance(value, Reply) else "",
+)
+async def test_what_is_no_completion_is_a_clear_error(
+    connect: Connect, reply: Reply, error: type[Exception], told: str
+) -> None:
+    with ScriptedServer(always(reply)) as server:
+        model = connect(server.url, name="scripted")
+        with pytest.raises(error, match=told):
+            await model.complete("p", timeout_s=3)
+
+
+async def test_retries_are_bounded(connect: Connect) -> None:
+    with ScriptedServer(always(Reply(status=503))) as server:
+        model = connect(server.url, name="scripted")
+        with pytest.raises(ModelUnavailableError):
+            await model.complete("p", timeout_s=10)
+    assert len(server.requests) == 2
