@@ -11,21 +11,22 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from t2c_core.errors import SnapshotError
-from t2c_core.values.storage import FORMAT_VERSION, IndexedValue, OwnerKind, decode, write
+from t2c_core.values.storage import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
 from t2c_core.values.words import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
 
-CACHED_FORMS = 100_000
+CACHED_KEYS = 100_000
+MAX_SPELLINGS = 5
 MAX_POSTINGS = 50_000
 MAX_CANDIDATES = 5_000
 MIN_MISSPELT_LETTERS = 3
@@ -33,8 +34,10 @@ MIN_LETTERS_FOR_TWO_SLIPS = 8
 PART_PENALTY = 12.0
 """How much less a form that only holds the text counts than one that is like it."""
 
+Found = TypeVar("Found")
+
 _LOOKUP = """
-    SELECT form.folded, occurrence.type, occurrence.text, occurrence.count, occurrence.owner
+    SELECT form.folded, occurrence.type, occurrence.text, occurrence.part, occurrence.count, occurrence.owner
     FROM json_each(?) AS asked CROSS JOIN form ON form.folded = asked.value
     JOIN occurrence ON occurrence.form = form.id
 """
@@ -43,7 +46,7 @@ _GRAM_SIZES = """
     ON gram_size.gram = asked.value ORDER BY 2, 1
 """
 _SIMILAR = "SELECT folded FROM form WHERE id IN (SELECT rowid FROM gram WHERE gram MATCH ? LIMIT ?)"
-_KNOWN_WORDS = "SELECT word FROM json_each(?) AS asked CROSS JOIN word ON word.word = asked.value"
+_WORDS = "SELECT word, longest FROM json_each(?) AS asked CROSS JOIN word ON word.word = asked.value"
 _SAME_START = """
     SELECT word FROM word WHERE word >= ? AND word < ? AND length(word) BETWEEN ? AND ? LIMIT ?
 """
@@ -73,7 +76,9 @@ class ValueIndex:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._cache: OrderedDict[str, tuple[IndexedValue, ...]] = OrderedDict()
+        self._forms: _Cache[tuple[IndexedValue, ...]] = _Cache()
+        self._openings: _Cache[int] = _Cache()
+        self._spellings: _Cache[list[str]] = _Cache()
         self._connection, meta = _open(path)
         self.max_words = int(meta["max_words"])
         """Words of the longest folded form."""
@@ -97,6 +102,22 @@ class ValueIndex:
         """
         return write(path, rows)
 
+    @staticmethod
+    def change(
+        path: Path, *, added: Iterable[IndexedValue] = (), removed: Iterable[IndexedValue] = ()
+    ) -> int:
+        """Bring an index up to date without reading all values again; open ones keep what they had.
+
+        Args:
+            path: the file; the changed one takes its place when complete.
+            added: values that are new, or whose counts go up by those given.
+            removed: values that a property no longer has.
+
+        Returns:
+            How many distinct (value, property) are then indexed.
+        """
+        return change(path, added, removed)
+
     def __enter__(self) -> Self:
         return self
 
@@ -117,28 +138,24 @@ class ValueIndex:
     def folded(self, text: str) -> tuple[IndexedValue, ...]:
         """Find values equal to a text but for case, accents, punctuation and blanks, most frequent first."""
         form = fold(text)
-        return self.forms([form]).get(form, ())
+        return tuple(each for each in self.forms([form]).get(form, ()) if fold(str(each.value)) == form)
 
     def forms(self, folded: Iterable[str]) -> dict[str, tuple[IndexedValue, ...]]:
-        """Find values of many folded forms at once; forms that no value has are left out."""
-        asked = dict.fromkeys(folded)
-        found: dict[str, tuple[IndexedValue, ...]] = {}
+        """Find values of many folded forms at once; forms that no value has are left out.
+
+        A property that has no value of a form, but values that people call so (`Hospitalization` for
+        `Hospitalization - Initial or Prolonged`), gives these.
+        """
         with self._lock:
-            missing = []
-            for form in asked:
-                known = self._cache.get(form)
-                if known is None:
-                    missing.append(form)
-                elif known:
-                    found[form] = known
-            if missing:
-                fresh = self._read(missing)
-                found |= fresh
-                for form in missing:
-                    self._cache[form] = fresh.get(form, ())
-                while len(self._cache) > CACHED_FORMS:
-                    self._cache.popitem(last=False)
-        return found
+            return self._forms.find(folded, self._read)
+
+    def openings(self, folded: Iterable[str]) -> dict[str, int]:
+        """Tell which folded words occur in values, and the words of the longest form that begins with each.
+
+        Numbers are not recorded.
+        """
+        with self._lock:
+            return self._openings.find(folded, self._read_words)
 
     def similar(self, text: str, *, limit: int = 5, cutoff: float = 80.0) -> list[Similar]:
         """Find folded forms near to a text, nearest first.
@@ -162,11 +179,6 @@ class ValueIndex:
             candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
         return _rank(form, candidates, cutoff)[:limit]
 
-    def known_words(self, folded: Iterable[str]) -> set[str]:
-        """Tell which folded words occur in values; words of two letters and numbers are not recorded."""
-        with self._lock:
-            return {each[0] for each in self._connection.execute(_KNOWN_WORDS, (json.dumps(list(folded)),))}
-
     def spellings(self, word: str, *, limit: int = 3) -> list[str]:
         """Find words of values that a folded word may be a misspelling of, nearest first.
 
@@ -175,28 +187,60 @@ class ValueIndex:
         """
         if len(word) < MIN_MISSPELT_LETTERS:
             return []
+        with self._lock:
+            return self._spellings.find([word], lambda _: {word: self._near(word)}).get(word, [])[:limit]
+
+    def _near(self, word: str) -> list[str]:
         slips = 1 if len(word) < MIN_LETTERS_FOR_TWO_SLIPS else 2
         half = len(word) // 2
         start, end = word[: max(1, half - 1)], word[half:][::-1]
         lengths = (len(word) - slips, len(word) + slips)
-        with self._lock:
-            near = {
-                each[0]
-                for statement, part in ((_SAME_START, start), (_SAME_END, end))
-                for each in self._connection.execute(
-                    statement, (part, part + "\U0010ffff", *lengths, MAX_CANDIDATES)
-                )
-            }
+        near = {
+            each[0]
+            for statement, part in ((_SAME_START, start), (_SAME_END, end))
+            for each in self._connection.execute(
+                statement, (part, part + "\U0010ffff", *lengths, MAX_CANDIDATES)
+            )
+        }
         near.discard(word)
-        ranked = process.extract(word, sorted(near), scorer=OSA.distance, score_cutoff=slips, limit=limit)
+        ranked = process.extract(
+            word, sorted(near), scorer=OSA.distance, score_cutoff=slips, limit=MAX_SPELLINGS
+        )
         return [each for each, _, _ in ranked]
 
     def _read(self, forms: list[str]) -> dict[str, tuple[IndexedValue, ...]]:
-        found: dict[str, list[IndexedValue]] = {}
-        for form, kind, text, count, owner in self._connection.execute(_LOOKUP, (json.dumps(forms),)):
+        whole: dict[str, list[IndexedValue]] = {}
+        parts: dict[str, list[IndexedValue]] = {}
+        for form, kind, text, part, count, owner in self._connection.execute(_LOOKUP, (json.dumps(forms),)):
             value = IndexedValue(decode(kind, text), *self._owners[owner], count)
-            found.setdefault(form, []).append(value)
-        return {form: tuple(sorted(values, key=_by_count)) for form, values in found.items()}
+            (parts if part else whole).setdefault(form, []).append(value)
+        for form, values in parts.items():
+            held = {(each.owner, each.property) for each in whole.get(form, ())}
+            whole.setdefault(form, []).extend(
+                each for each in values if (each.owner, each.property) not in held
+            )
+        return {form: tuple(sorted(values, key=_by_count)) for form, values in whole.items()}
+
+    def _read_words(self, words: list[str]) -> dict[str, int]:
+        return dict(self._connection.execute(_WORDS, (json.dumps(words),)).fetchall())
+
+
+class _Cache(Generic[Found]):
+    """What was found and what was not found under the latest keys; its user holds the lock."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Found | None] = OrderedDict()
+
+    def find(self, keys: Iterable[str], read: Callable[[list[str]], dict[str, Found]]) -> dict[str, Found]:
+        asked = dict.fromkeys(keys)
+        missing = [key for key in asked if key not in self._known]
+        if missing:
+            fresh = read(missing)
+            self._known.update((key, fresh.get(key)) for key in missing)
+        found = {key: value for key in asked if (value := self._known[key]) is not None}
+        while len(self._known) > CACHED_KEYS:
+            self._known.popitem(last=False)
+        return found
 
 
 def _by_count(value: IndexedValue) -> tuple[int, str, str, str]:

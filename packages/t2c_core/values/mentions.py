@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from t2c_core.values.literals import Quotation, Reading, readings
 from t2c_core.values.sentence import Run, Sentence
 from t2c_core.values.spelling import SpellingCorrector
-from t2c_core.values.vocabulary import COMMON_WORDS, SchemaWords, name_stems
+from t2c_core.values.vocabulary import COMMON_WORDS, SchemaWords, name_stems, near_common
 from t2c_core.values.words import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.index import ValueIndex
@@ -27,6 +28,7 @@ SIMILAR_QUOTED = 84.0
 MAX_CODE_LETTERS = 2
 MIN_MISSPELT_ALONE = 6
 LONG_DIGITS = 5
+MIN_ENDING = 4
 
 _GENDERS = {
     "male": ("m",), "males": ("m",), "man": ("m", "male"), "men": ("m", "male"),
@@ -34,20 +36,19 @@ _GENDERS = {
 }  # fmt: skip
 _ENDINGS = {"ies": ("y", "ie"), "es": ("e", ""), "s": ("", "ses"), "ly": ("",)}
 _GENDER_STEMS = {"gender", "sex"}
-_PART_NOUNS = "letters?|words?|text|string|phrase|substring|prefix|suffix|characters?"
-_PART_OF = re.compile(
+_PART_OF = (
     r"\b(?:contain(?:s|ing|ed)?|includ(?:es|ing)|like|match(?:es|ing)?"
     r"|(?:start|begin|end|prefix|suffix)(?:s|ed|ing|ning)?\s+(?:with|in|by))"
-    rf"(?:\s+the)?(?:\s+(?:{_PART_NOUNS}))?\s*$",
-    re.IGNORECASE,
+    r"(?:\s+the)?+(?:\s+(?:letters?|words?|text|string|phrase|substring|prefix|suffix|characters?)\b)?+"
 )
-_PART_NOUN = re.compile(_PART_NOUNS)
+_PART_END = re.compile(_PART_OF + r"\s*$", re.IGNORECASE)
+_PART_WORD = re.compile(_PART_OF + r"\s+(?P<word>\w+)", re.IGNORECASE)
 _LIMIT_OR_BOUND = re.compile(
     r"\b(?:top|first|last|bottom|best|limit|than|least|most|over|under|above|below|exceed(?:s|ing)?|between"
     r"|up\s+to|older|younger|aged?|maximum|minimum|only|exactly|from|within)(?:\s+(?:of|is|the))?\s*$",
     re.IGNORECASE,
 )
-_LIMIT = ("top", "first", "last", "bottom", "best", "limit")
+_LIMITS = ("top", "first", "last", "bottom", "best", "limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,26 @@ class MentionFinder:
         for quotation in quoted:
             yield from self._quoted(sentence, quotation)
         yield from self._literals(sentence, quoted)
-        runs = list(sentence.runs(quoted, self._index.max_words))
+        free = sentence.free(quoted)
+        wrong = self._corrector.wrong_words(sentence.words[position].folded for position in free)
+        runs = list(sentence.runs(free, self._reach(sentence, free, wrong)))
         yield from self._values(sentence, runs)
-        yield from self._misspelt(sentence, runs)
+        yield from self._misspelt(sentence, runs, wrong)
         yield from self._texts(sentence)
+
+    def _reach(
+        self, sentence: Sentence, free: list[int], wrong: Mapping[str, list[str]]
+    ) -> Callable[[str], int]:
+        """Tell how long a value may be that begins with a word, or with what it may be a misspelling of."""
+        words = {sentence.words[position].folded for position in free}
+        openings = self._index.openings({*words, *(each for some in wrong.values() for each in some)})
+
+        def reach(word: str) -> int:
+            if word.isdigit():
+                return self._index.max_words
+            return max(openings.get(each, 0) for each in (word, *wrong.get(word, ())))
+
+        return reach
 
     def _choose(self, ends: list[Quotation]) -> Quotation:
         """Choose among the possible ends of a quotation: the farthest that makes a value, else the first."""
@@ -99,7 +116,7 @@ class MentionFinder:
 
     def _quoted(self, sentence: Sentence, quotation: Quotation) -> Iterator[Mention]:
         content = quotation.content
-        part = _PART_OF.search(sentence.text, 0, quotation.start)
+        part = _PART_END.search(sentence.text, 0, quotation.start)
         hits = self._index.forms([fold(content)]).get(fold(content), ())
         inner = readings(content)
         found = Mention(quotation.start, quotation.end, "text", content, quoted=True)
@@ -119,8 +136,9 @@ class MentionFinder:
 
     def _similar(self, sentence: Sentence, quotation: Quotation) -> tuple[IndexedValue, ...]:
         run = sentence.run(quotation.start, quotation.end)
-        corrected = self._corrector.correct([run], whole=True) if run else {}
-        hits = [hit for form in corrected for hit in self._index.forms([form])[form]]
+        wrong = self._corrector.wrong_words(run.form.split(), quoted=True) if run else {}
+        corrected = self._corrector.correct([run] if run else [], wrong)
+        hits = [hit for some in self._index.forms(corrected).values() for hit in some]
         if not hits:
             near = [each.folded for each in self._index.similar(quotation.content, cutoff=SIMILAR_QUOTED)]
             known = self._index.forms(near)
@@ -136,17 +154,20 @@ class MentionFinder:
         forms = [fold(each) for each in _spellings(sentence, reading)]
         known = self._index.forms(forms)
         found = [hit for form in forms for hit in known.get(form, ())]
-        hits = self._ranked(sentence, reading.start, reading.end, found)
         kind: LinkKind = reading.kind
         bound = _LIMIT_OR_BOUND.search(sentence.text, 0, reading.start)
-        if bound and kind == "year" and bound[0].lower().startswith(_LIMIT):
-            kind = "number"
+        limit = bound is not None and bound[0].lower().startswith(_LIMITS)
+        if limit:
+            kind = "number" if kind == "year" else kind
+            found = []
+        elif bound and kind == "number":
+            found = [hit for hit in found if isinstance(hit.value, (int, float))]
+        hits = self._ranked(sentence, reading.start, reading.end, found)
         run = sentence.run(reading.start, reading.end)
-        if kind == "number" and hits and not bound and run:
+        if kind == "number" and hits and run and not bound:
             near = sentence.near(run)
             pointed = any(near & name_stems(hit.property) for hit in hits)
-            if pointed or reading.end - reading.start >= LONG_DIGITS:
-                kind = "value"
+            kind = "value" if pointed or reading.end - reading.start >= LONG_DIGITS else kind
         return Mention(reading.start, reading.end, kind, reading.value, hits)
 
     def _values(self, sentence: Sentence, runs: list[Run]) -> Iterator[Mention]:
@@ -180,20 +201,30 @@ class MentionFinder:
             return any(near & name_stems(hit.property) for hit in hits)
         return True
 
-    def _misspelt(self, sentence: Sentence, runs: list[Run]) -> Iterator[Mention]:
-        corrected = self._corrector.correct(runs)
-        known = self._index.forms(corrected)
-        for form, run in corrected.items():
-            if form in known and (run.first != run.last or len(form) >= MIN_MISSPELT_ALONE):
-                yield replace(self._mention(sentence, run, known[form]), sure=False)
+    def _misspelt(
+        self, sentence: Sentence, runs: list[Run], wrong: Mapping[str, list[str]]
+    ) -> Iterator[Mention]:
+        corrected = self._corrector.correct(runs, wrong)
+        found: dict[Run, tuple[IndexedValue, ...]] = {}
+        for form, hits in self._index.forms(corrected).items():
+            found[corrected[form]] = found.get(corrected[form], ()) + hits
+        for run, hits in found.items():
+            if run.first != run.last or self._is_slip(sentence, run, hits):
+                yield replace(self._mention(sentence, run, hits), sure=False)
+
+    def _is_slip(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+        """Judge whether a single word is a misspelt value: long, or near a word of its property."""
+        if self._schema_words.near(run.form):
+            return False
+        near = sentence.near(run)
+        long = len(run.form) >= MIN_MISSPELT_ALONE and not near_common(run.form)
+        return long or any(near & _stems(hit) for hit in hits)
 
     def _texts(self, sentence: Sentence) -> Iterator[Mention]:
         """Take the word after "starts with", "containing" and the like as text."""
-        for word in sentence.words:
-            text = sentence.text[word.start : word.end]
-            plain = word.folded in COMMON_WORDS - {"a"} or _PART_NOUN.fullmatch(word.folded)
-            if not plain and _PART_OF.search(sentence.text, 0, word.start):
-                yield Mention(word.start, word.end, "text", text, sure=False)
+        for found in _PART_WORD.finditer(sentence.text):
+            if found["word"].lower() not in COMMON_WORDS - {"a"}:
+                yield Mention(found.start("word"), found.end("word"), "text", found["word"], sure=False)
 
     def _mention(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> Mention:
         start, end = sentence.words[run.first].start, sentence.words[run.last].end
@@ -218,12 +249,22 @@ class MentionFinder:
 
 def _variants(form: str) -> tuple[str, ...]:
     """Give other endings of the last word: plural, singular, adjective for adverb; letters for genders."""
-    if form in _GENDERS or len(form) < 4:
-        return _GENDERS.get(form, ())
+    start, blank, last = form.rpartition(" ")
+    return tuple(f"{start}{blank}{each}" for each in _other_endings(last)) if blank else _other_endings(form)
+
+
+@lru_cache(maxsize=65_536)
+def _other_endings(word: str) -> tuple[str, ...]:
+    if word in _GENDERS or len(word) < MIN_ENDING:
+        return _GENDERS.get(word, ())
     for ending, others in _ENDINGS.items():
-        if form.endswith(ending):
-            return tuple(form.removesuffix(ending) + each for each in others)
-    return (form + "s", form + "es") if form[-1].isalpha() else ()
+        if word.endswith(ending):
+            return tuple(word.removesuffix(ending) + each for each in others)
+    return (word + "s", word + "es") if word[-1].isalpha() else ()
+
+
+def _stems(hit: IndexedValue) -> frozenset[str]:
+    return name_stems(hit.owner) | name_stems(hit.property)
 
 
 def _may_vary(form: str, hit: IndexedValue) -> bool:

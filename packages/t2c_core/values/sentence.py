@@ -68,15 +68,29 @@ class Sentence:
             return None
         return Run(inside[0], inside[-1], " ".join(self.words[i].folded for i in inside))
 
-    def runs(self, quoted: list[Quotation], longest: int) -> Iterator[Run]:
-        """Give every run of up to `longest` words outside quotes."""
-        free = [not any(each.start <= word.start < each.end for each in quoted) for word in self.words]
-        for first in range(len(self.words)):
-            form = ""
-            for last in range(first, min(first + longest, len(self.words))):
-                if not free[last]:
+    def free(self, quoted: list[Quotation]) -> list[int]:
+        """Give the positions of the words outside quotes."""
+        return [
+            position
+            for position, word in enumerate(self.words)
+            if not any(each.start <= word.start < each.end for each in quoted)
+        ]
+
+    def runs(self, free: list[int], reach: Callable[[str], int]) -> Iterator[Run]:
+        """Give every run of these words that is not longer than its first word allows.
+
+        Args:
+            free: positions of the words that may be in runs.
+            reach: how many words a run may have that begins with a folded word.
+        """
+        allowed = set(free)
+        for first in free:
+            form = self.words[first].folded
+            yield Run(first, first, form)
+            for last in range(first + 1, first + reach(form)):
+                if last not in allowed:
                     break
-                form = f"{form} {self.words[last].folded}" if form else self.words[last].folded
+                form = f"{form} {self.words[last].folded}"
                 yield Run(first, last, form)
 
     def written(self, run: Run) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from t2c_core.values.vocabulary import COMMON_WORDS, SchemaWords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.sentence import Run
@@ -31,39 +31,41 @@ class SpellingCorrector:
         self._index = index
         self._schema_words = schema_words
 
-    def correct(self, runs: list[Run], *, whole: bool = False) -> dict[str, Run]:
-        """Give the corrected folded forms of runs that have misspelt words.
+    def wrong_words(self, words: Iterable[str], *, quoted: bool = False) -> dict[str, list[str]]:
+        """Find spellings for words that no value has and that are neither plain English nor of the schema.
 
         Args:
-            runs: runs of words of one question.
-            whole: the run is surely meant as a value, so that plain words may be slips as well.
+            words: folded words.
+            quoted: they are surely meant as a value, so that plain words may be slips as well.
         """
-        wrong = self._wrong_words({word for run in runs for word in run.form.split()}, whole=whole)
-        corrected: dict[str, Run] = {}
-        for run in runs if wrong else ():
-            cut = run.form.split()
-            slips = [position for position, word in enumerate(cut) if word in wrong][:MAX_WRONG_WORDS]
-            if not slips or (len(cut) == 1 and not whole and self._schema_words.near(run.form)):
-                continue
-            for spellings in product(*(wrong[cut[position]] for position in slips)):
-                for position, spelling in zip(slips, spellings, strict=True):
-                    cut[position] = spelling
-                corrected.setdefault(" ".join(cut), run)
-        known = self._index.forms(corrected)
-        return {form: run for form, run in corrected.items() if form in known}
-
-    def _wrong_words(self, asked: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
-        """Find spellings for words that no value has and that are neither plain English nor of the schema."""
-        asked = sorted(asked)
-        known = self._index.known_words({form for word in asked for form in (word, *_endings(word))})
+        asked = dict.fromkeys(word for word in words if word.isalpha())
+        known = self._index.openings(form for word in asked for form in (word, *_endings(word)))
         wrong: dict[str, list[str]] = {}
         for word in asked:
-            meant = not whole and (word in COMMON_WORDS or self._schema_words.holds(word))
-            if meant or not word.isalpha() or known.intersection((word, *_endings(word))):
+            meant = not quoted and (word in COMMON_WORDS or self._schema_words.holds(word))
+            if meant or any(form in known for form in (word, *_endings(word))):
                 continue
             if spellings := self._index.spellings(word):
                 wrong[word] = spellings
         return wrong
+
+    def correct(self, runs: Iterable[Run], wrong: Mapping[str, list[str]]) -> dict[str, Run]:
+        """Give the folded forms of runs with their misspelt words corrected in every way.
+
+        Args:
+            runs: runs of words of one question.
+            wrong: as `wrong_words` gives them.
+        """
+        corrected: dict[str, Run] = {}
+        for run in runs if wrong else ():
+            cut = run.form.split()
+            slips = [position for position, word in enumerate(cut) if word in wrong][:MAX_WRONG_WORDS]
+            for spellings in product(*(wrong[cut[position]] for position in slips)) if slips else ():
+                right = list(cut)
+                for position, spelling in zip(slips, spellings, strict=True):
+                    right[position] = spelling
+                corrected.setdefault(" ".join(right), run)
+        return corrected
 
 
 def _endings(word: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Holds no look-ups: `link` asks here whether a word alone is reason enough to lin
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rapidfuzz import process
@@ -48,8 +49,15 @@ COMMON_WORDS = frozenset(
     exactly approximately yes true false null empty missing available database data dataset graph node
     nodes relationship relationships property properties label labels details detail information info
     result results question answer query one zero two three four five six seven eight nine ten hundred
-    thousand million
-    """.split()  # noqa: SIM905
+    thousand million found keep keeps kept seem seems become becomes became put puts set sets ask asks
+    asked say says said think help helps gets got whether rather instead already currently ever never
+    always sometimes however because due according based together apart amongst anybody everybody nobody
+    whichever whatever thanks hello ok okay tells told explain understand compare compared comparison
+    exclude excluded excluding filter filtered restrict restricted limit limited returned pull grab
+    overall individual individually separately combined altogether apiece later afterwards earlier soon
+    recently possible likely correct right wrong sure actually really quite almost nearly roughly wants
+    wanted needs needed like likes liked prefer relevant matching match matches
+    """.split()
 )
 """Words that people use to ask; a value spelt like one needs more than its letters to be linked."""
 
@@ -79,6 +87,7 @@ _ENDINGS = ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y")
 _MIN_STEM = 3
 
 
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Cut plural and verb endings off a folded word; good only for comparing with another stem."""
     for ending in _ENDINGS:
@@ -87,6 +96,7 @@ def stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=16_384)
 def name_stems(name: str) -> frozenset[str]:
     """Take the stems of the words in a name like `reporterOccupation`, `HAS_REACTION` or `Age Group`."""
     parts = [each.lower() for each in _PARTS.findall(name)]
@@ -117,3 +127,8 @@ class SchemaWords:
     def near(self, folded: str) -> bool:
         """Tell whether a folded word looks like a misspelt word of a name."""
         return bool(process.extractOne(stem(folded), self._stems, scorer=OSA.distance, score_cutoff=1))
+
+
+def near_common(folded: str) -> bool:
+    """Tell whether a folded word looks like a misspelt word of plain English."""
+    return bool(process.extractOne(folded, COMMON_WORDS, scorer=OSA.distance, score_cutoff=1))

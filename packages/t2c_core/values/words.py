@@ -15,6 +15,13 @@ _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(
     rf"[{_IDEOGRAPHS}]|%|[^\W_{_IDEOGRAPHS}]+(?:[{_APOSTROPHES}][^\W_{_IDEOGRAPHS}]+)*(?:[+#]+(?!\w))?"
 )
+_HEAD = re.compile(r"(?P<head>[^\W\d_].*?)(?:\s*[(\[]|\s+[-–—]\s|:\s).")
+_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
+_NAMES = re.compile(
+    r"(?P<last>[^\W\d_]+(?:[\s-][^\W\d_]+){0,2}),\s+(?P<first>[^\W\d_]+\.?(?:[\s-][^\W\d_]+\.?){0,2})"
+)
+MIN_SHORT_FORM = 4
+
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
     | dict.fromkeys(_APOSTROPHES)
@@ -42,6 +49,24 @@ def fold(text: str) -> str:
     question can be looked up as it stands. A text without any word folds to itself in lower case.
     """
     return " ".join([_fold_word(each) for each in _WORD.findall(text)]) or text.casefold().strip()
+
+
+def short_forms(text: str) -> list[str]:
+    """Give the folded forms of parts that people call a value by.
+
+    What stands before brackets, a dash or a colon; brackets of two words and more; `First Last` of `Last,
+    First`.
+    """
+    found: list[str] = []
+    head = _HEAD.match(text)
+    if head:
+        found.append(fold(head["head"]))
+    found += [form for form in map(fold, _BRACKETS.findall(text)) if " " in form]
+    names = _NAMES.fullmatch(text)
+    if names:
+        found.append(fold(f"{names['first']} {names['last']}"))
+    whole = fold(text)
+    return [each for each in dict.fromkeys(found) if len(each) >= MIN_SHORT_FORM and each != whole]
 
 
 @lru_cache(maxsize=65_536)
