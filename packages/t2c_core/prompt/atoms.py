@@ -130,11 +130,13 @@ class ParameterUse:
 def mention(link: Link) -> str:
     """Write a linked mention: its marker, the places of the value, and what it may be otherwise."""
     marks = [f"<{link.name}>"]
-    marks += dict.fromkeys(place_mark(place.owner, place.property) for place in link.places[:MAX_PLACES])
+    places = list(dict.fromkeys(place_mark(place.owner, place.property) for place in link.places))
+    numeric = isinstance(link.value, int | float) and not isinstance(link.value, bool)
     if link.kind != "value":
         marks.append(f"<{link.kind}>")
-    elif isinstance(link.value, int | float) and not isinstance(link.value, bool):
+    elif numeric:
         marks.append("<number>")
+    marks += sorted(places)[:MAX_PLACES] if numeric else places[:MAX_PLACES]
     return " ".join(marks)
 
 

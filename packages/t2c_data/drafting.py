@@ -1,0 +1,243 @@
+"""The lexicon that a schema alone suggests: names split into words and inflected.
+
+A person reads it and makes it better (see `lexicon`). Uses names, types and counts; no model and no values.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import inflect
+
+from t2c_data.lexicon import triple_key
+
+if TYPE_CHECKING:
+    from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Triple
+
+_ENGINE = inflect.engine()
+_ABBREVIATIONS = {
+    "qty": "quantity", "num": "number", "nr": "number", "no": "number", "amt": "amount", "desc": "description",
+    "dob": "date of birth", "addr": "address", "tel": "telephone", "pct": "percentage", "avg": "average", "org": "organisation",
+}  # fmt: skip
+_PREPOSITIONS = frozenset(
+    "by in on at of to from for with into under over as about via through until since".split()
+)
+_AUXILIARIES = frozenset({"has", "have", "is", "are", "was", "were", "had"})
+_NAME_WORDS = ("name", "title", "label", "fullname", "full name", "description", "term", "caption", "heading")
+_PEOPLE = frozenset(
+    """person people user customer patient employee author actor director member student teacher doctor reviewer
+    player coach owner manager supplier reader writer borrower librarian artist scientist researcher""".split()
+)
+
+
+def draft(schema: GraphSchema) -> dict[str, Any]:
+    """Draft the content of a lexicon file from a schema."""
+    content: dict[str, Any] = {"labels": {}, "properties": {}, "types": {}}
+    for label in schema.labels:
+        content["labels"][label.name] = _label(label)
+        content["properties"][label.name] = {
+            each.name: _property(label.name, each) for each in label.properties
+        }
+    several = _types_of_several(schema)
+    for triple in schema.triples:
+        key = triple_key(triple) if triple.type in several else triple.type
+        content["types"][key] = _link(triple, schema)
+    for kind in schema.types:
+        if kind.properties:
+            content["properties"][kind.name] = {
+                each.name: _property(kind.name, each) for each in kind.properties
+            }
+    content["properties"] = {owner: held for owner, held in content["properties"].items() if held}
+    return content
+
+
+@cache
+def words_of(name: str) -> str:
+    """Split a name into lower-case words: `reportDate`, `REPORT_DATE` and `report-date` give `report date`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    parts = [part for part in re.split(r"[^0-9A-Za-z\u00c0-\uffff]+", spaced) if part]
+    words = [_ABBREVIATIONS.get(part.lower(), part.lower()) for part in parts]
+    return " ".join("ID" if word == "id" else word for word in words) or name
+
+
+@cache
+def plural_of(noun: str) -> str:
+    """Inflect the head of a noun phrase: `date of birth` gives `dates of birth`."""
+    head, preposition, rest = noun, "", ""
+    match = re.search(r" (of|by|in|for|on|at|to|with|from) ", noun)
+    if match:
+        head, preposition, rest = noun[: match.start()], match[0], noun[match.end() :]
+    words = head.split(" ")
+    last = words[-1]
+    if last in {"ID", "IDs"}:
+        words[-1] = "IDs"
+    elif last and last.isalpha() and not _ENGINE.singular_noun(last):
+        words[-1] = str(_ENGINE.plural_noun(last))
+    return " ".join(words) + preposition + rest
+
+
+def _label(label: NodeLabel) -> dict[str, Any]:
+    noun = words_of(label.name)
+    noun = (
+        str(_ENGINE.singular_noun(noun) or noun) if noun.endswith("s") and not noun.endswith("ss") else noun
+    )
+    key = key_of(label)
+    words: dict[str, Any] = {"nouns": [f"{noun}|{plural_of(noun)}"], "key": key}
+    named = [
+        each.name
+        for each in label.properties
+        if each.name == key and each.type == "STRING" and not _is_id(each)
+    ]
+    words["name"] = named
+    if noun.split(" ")[-1] in _PEOPLE:
+        words["people"] = words["nouns"]
+    return words
+
+
+def key_of(label: NodeLabel) -> str:
+    """Choose the property that says which node it is: a name, else an identifier, else the most distinct one."""
+    scored = sorted(label.properties, key=lambda each: (-_naming(each, label), each.name))
+    return scored[0].name if scored else ""
+
+
+def _naming(each: Property, label: NodeLabel) -> float:
+    words = words_of(each.name)
+    label_words = words_of(label.name)
+    if each.type not in {"STRING", "INTEGER"}:
+        return -2.0 if each.type.startswith("LIST") else -1.0
+    score = each.share + (each.distinct / max(label.count, 1)) + (1.0 if each.unique else 0.0)
+    tail = words.split(" ")[-1]
+    if each.type == "STRING":
+        if words in {"name", "title", "full name", label_words, f"{label_words} name"}:
+            score += 4
+        elif tail in _NAME_WORDS:
+            score += 2.5
+        elif tail in label_words.split(" "):
+            score += 2
+    if _is_id(each):
+        score += 1.5
+    return score
+
+
+def _is_id(each: Property) -> bool:
+    return bool(re.search(r"(^|[ _])(ID|id|key|code|number|uuid|isbn)$", words_of(each.name))) or (
+        each.type == "INTEGER" and each.unique and each.name.lower().endswith("id")
+    )
+
+
+def _property(owner: str, each: Property) -> dict[str, Any]:
+    noun = words_of(each.name)
+    if noun.lower().endswith("id") and " " not in noun and len(noun) > 3:
+        noun = noun[:-2] + " ID"
+    owner_words = words_of(owner)
+    nouns = [noun]
+    if noun.startswith(owner_words + " ") and len(noun) > len(owner_words) + 1:
+        nouns.append(noun.removeprefix(owner_words + " "))
+    words: dict[str, Any] = {"nouns": [f"{each}|{plural_of(each)}" for each in nouns]}
+    if each.type == "BOOLEAN":
+        bare = re.sub(r"^(is|has|was) ", "", noun)
+        words["yes"] = (
+            [f"that [is|are] {bare}", bare]
+            if noun != f"has {bare}"
+            else [f"that [has|have] {bare}", f"with {bare}"]
+        )
+        words["no"] = (
+            [f"that [is|are] not {bare}", f"not {bare}"] if noun != f"has {bare}" else [f"without {bare}"]
+        )
+    if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
+        bare = re.sub(r" (date|time|at|on)$", "", noun)
+        if bare.endswith("ed"):
+            words["when"] = [bare + " {}"]
+    return words
+
+
+def _link(triple: Triple, schema: GraphSchema) -> dict[str, Any]:
+    words = words_of(triple.type).lower().split(" ")
+    target, source = (words_of(end) for end in (triple.target, triple.source))
+    phrase = " ".join(words)
+    first, rest = words[0], " ".join(words[1:])
+    last = words[-1]
+    forward: list[str] = []
+    backward: list[str] = []
+    called: list[str] = []
+    if first in {"has", "have"}:
+        role = rest or target
+        called = [role]
+        forward = [
+            f"that [has|have] {_with(role, target)}",
+            f"with {_with(role, target)}",
+            f"having {_with(role, target)}",
+        ]
+        backward = ["of {}", "that {} [has|have]", "belonging to {}"]
+    elif first in {"is", "are", "was"} and last in _PREPOSITIONS and len(words) > 2:
+        forward = [f"that [is|are] {rest} {{}}", f"{rest} {{}}"]
+        backward = [f"that {{}} [is|are] {rest}"]
+    elif first in {"is", "are", "was"}:
+        called = [rest]
+        forward = [f"that [has|have] {{}} as {rest}", f"with {rest} {{}}", f"with {{}} as {rest}"]
+        backward = [f"that [is|are] {rest} of {{}}", f"listed as {rest} in {{}}"]
+    elif last == "by" and len(words) == 2:
+        verb = words[0]
+        forward = [f"that [was|were] {verb} by {{}}", f"{verb} by {{}}"]
+        backward = [f"that {verb} {{}}", f"who {verb} {{}}"]
+    elif last in _PREPOSITIONS and len(words) > 1:
+        participle = first.endswith(("ed", "en"))
+        forward = [
+            f"that {phrase} {{}}" if not participle else f"that [was|were] {phrase} {{}}",
+            f"{phrase} {{}}",
+        ]
+        if participle:
+            forward.append(f"that {phrase} {{}}")
+        backward = [f"that {{}} {phrase}", f"of {{}}"]
+    elif last in _PREPOSITIONS:
+        forward = [f"that [is|are] {phrase} {{}}", f"{phrase} {{}}"]
+        backward = ["of {}", "related to {}"]
+    else:
+        base = _verb(words)
+        forward = [f"that {base} {{}}", *([] if base == phrase else [f"that {phrase} {{}}"])]
+        past = first if first.endswith("ed") else None
+        backward = (
+            [f"{past} by {{}}", f"that [was|were] {past} by {{}}"] if past else [f"that {{}} {base}", "of {}"]
+        )
+        if past and rest:
+            backward = [f"{past} {rest} by {{}}"]
+    forward += [f"linked to {{}} by {phrase}"]
+    return {
+        "forward": forward,
+        "backward": backward,
+        "target": [f"{each}|{plural_of(each)}" for each in called],
+        "source": [],
+    } | {"without": [f"without {target}"]}
+
+
+def _with(role: str, target: str) -> str:
+    return "{}" if role == target or target.endswith(role) else f"{role} {{}}"
+
+
+def _verb(words: list[str]) -> str:
+    first, rest = words[0], words[1:]
+    if first.endswith("ed") or first in _AUXILIARIES:
+        return " ".join(words)
+    third = first if first.endswith("s") and not first.endswith("ss") else _third(first)
+    bare = first[:-1] if first.endswith("s") and not first.endswith("ss") else first
+    return " ".join([f"[{third}|{bare}]", *rest])
+
+
+def _third(verb: str) -> str:
+    if re.search(r"(s|x|z|ch|sh|o)$", verb):
+        return verb + "es"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ies"
+    return verb + "s"
+
+
+def _types_of_several(schema: GraphSchema) -> set[str]:
+    seen: dict[str, int] = {}
+    for triple in schema.triples:
+        seen[triple.type] = seen.get(triple.type, 0) + 1
+    return {kind for kind, count in seen.items() if count > 1}
+
+
+__all__ = ["draft", "key_of", "plural_of", "words_of"]

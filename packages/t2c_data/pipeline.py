@@ -1,0 +1,281 @@
+"""The template pipeline: compose, execute, keep what holds, split, write.
+
+Reads: a graph over Bolt (READ only), its snapshot, a lexicon, the patterns.
+Writes: `candidates.jsonl` (append-only, resumable), `pairs.jsonl`, `manifest.json` last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from t2c_core.errors import GraphTimeoutError, QueryError
+from t2c_core.graph.client import GraphClient, Limits
+from t2c_core.prompt.compact import CompactSyntaxError, encode
+from t2c_core.prompt.names import Names
+from t2c_data.binding import UnfitError, World
+from t2c_data.composition import Composer, Draft
+from t2c_data.errors import BuildError
+from t2c_data.patterns import load_patterns
+from t2c_data.records import Pair, normal, pair_id, write_lines
+from t2c_data.sample import read_sample
+from t2c_data.split import assign_splits
+from t2c_data.store import ChunkStore
+from t2c_data.surface import write
+from t2c_data.unanswerable import Refuser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from t2c_core.schema.model import GraphSchema, Scalar
+    from t2c_data.lexicon import Lexicon
+    from t2c_data.patterns import Pattern
+
+MAX_ROWS = 25
+"""Rows read of each answer."""
+CHUNK = 400
+"""Bindings of a chunk."""
+TRIES = 12
+"""How often a pattern is bound anew before the next one is taken."""
+WORDINGS = 4
+READING = Limits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
+ANSWERING = Limits(timeout_s=20, max_rows=MAX_ROWS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig:
+    """What a build is to make."""
+
+    pairs: int = 3_000
+    """How many pairs."""
+    seed: int = 0
+    workers: int = 6
+    """Queries in flight."""
+    unanswerable: float = 0.04
+    """Share of questions that the graph cannot answer."""
+    wordings: int = WORDINGS
+    """Wordings tried for of each binding."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    draft: Draft
+    rows: list[dict[str, Any]]
+
+
+async def build(
+    out: Path,
+    *,
+    uri: str,
+    schema: GraphSchema,
+    lexicon: Lexicon,
+    config: BuildConfig,
+    auth: tuple[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Build pairs from a graph; a stopped build goes on where it was.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        BuildError: no pairs come out.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
+
+        async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
+            return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
+
+        world = World(schema, lexicon, await read_sample(read, schema))
+        maker = _Maker(world, client, config)
+        with ChunkStore(out / "candidates.jsonl") as store:
+            seen: dict[str, str] = {}
+            kept: list[dict[str, Any]] = []
+            drops: Counter[str] = Counter()
+            for row in store.rows():
+                _take(row, seen, kept, drops)
+            barren = 0
+            while len(kept) < config.pairs:
+                rows = await maker.chunk(store.chunks)
+                store.append(rows)
+                before = len(kept)
+                for row in rows:
+                    _take(row, seen, kept, drops)
+                barren = barren + 1 if len(kept) == before else 0
+                if barren > 20:
+                    if not kept:
+                        raise BuildError(
+                            "no pair came out of 20 chunks; is the graph empty or the lexicon hidden?"
+                        )
+                    break
+                if progress:
+                    progress(min(len(kept), config.pairs), config.pairs)
+    return _deliver(out, kept[: config.pairs], drops, config, schema)
+
+
+def _take(row: dict[str, Any], seen: dict[str, str], kept: list[dict[str, Any]], drops: Counter[str]) -> None:
+    """Keep a row unless it was dropped before or its question is already there."""
+    if "drop" in row:
+        drops[row["drop"]] += 1
+        return
+    key = normal(row["question"])
+    if key in seen:
+        drops["duplicate" if seen[key] == row["cypher"] else "contradiction"] += 1
+        return
+    seen[key] = row["cypher"]
+    kept.append(row)
+
+
+def _deliver(
+    out: Path, rows: list[dict[str, Any]], drops: Counter[str], config: BuildConfig, schema: GraphSchema
+) -> dict[str, Any]:
+    pairs = [Pair(**row, id=pair_id(row["question"], row["cypher"]), graph=schema.version) for row in rows]
+    pairs, leaks = assign_splits(pairs, seed=config.seed)
+    write_lines(out / "pairs.jsonl", (pair.to_json() for pair in pairs))
+    manifest = {
+        "pairs": len(pairs),
+        "config": asdict(config),
+        "schema": schema.version,
+        "by_split": dict(sorted(Counter(pair.split for pair in pairs).items())),
+        "by_category": dict(sorted(Counter(pair.category for pair in pairs).items())),
+        "by_template": dict(sorted(Counter(pair.template for pair in pairs).items())),
+        "dropped": dict(sorted(drops.items())),
+        "leaks": leaks,
+        "sha256": hashlib.sha256((out / "pairs.jsonl").read_bytes()).hexdigest(),
+    }
+    write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
+    return manifest
+
+
+class _Maker:
+    """Makes chunks of rows, each from its own seed."""
+
+    def __init__(self, world: World, client: GraphClient, config: BuildConfig) -> None:
+        self._world = world
+        self._client = client
+        self._config = config
+        self._composer = Composer(world, Names(world.schema))
+        self._patterns = load_patterns()
+        self._weights = [pattern.weight for pattern in self._patterns]
+        self._refuser = Refuser(world)
+
+    async def chunk(self, number: int) -> list[dict[str, Any]]:
+        """Compose and execute one chunk."""
+        jobs: list[_Job] = []
+        rows: list[dict[str, Any]] = []
+        for place in range(CHUNK):
+            rng = _generator(self._config.seed, number, place)
+            if rng.random() < self._config.unanswerable:
+                rows += self._refuser.rows(rng)
+                continue
+            jobs += self._compose(rng)
+        gate = asyncio.Semaphore(self._config.workers)
+
+        async def run(job: _Job) -> list[dict[str, Any]]:
+            async with gate:
+                return await self._execute(job)
+
+        for done in await asyncio.gather(*(run(job) for job in jobs)):
+            rows += done
+        return rows
+
+    def _compose(self, rng: Random) -> Iterator[_Job]:
+        pattern = rng.choices(self._patterns, self._weights)[0]
+        for _ in range(TRIES):
+            try:
+                draft = self._composer.compose(pattern, rng, wordings=self._config.wordings)
+            except UnfitError:
+                continue
+            yield _Job(draft, list(_rows(draft, rng)))
+            return
+
+    async def _execute(self, job: _Job) -> list[dict[str, Any]]:
+        first = job.rows[0]
+        cypher, parameters = first["cypher"], first["parameters"]
+        limited = " LIMIT " in cypher
+        if limited:
+            cypher, parameters = _one_more(cypher, parameters)
+        try:
+            encode(cypher)
+            result = await self._client.read(cypher, parameters, ANSWERING)
+        except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
+            return [{**row, "drop": type(error).__name__} for row in job.rows]
+        answer = [list(row) for row in result.rows]
+        reason = _fault(job.draft.pattern, answer, cypher, limited=limited, first=first)
+        if reason:
+            return [{"drop": reason}]
+        count = min(len(answer), _limit(first)) if limited else len(answer)
+        return [{**row, "result_rows": count} for row in job.rows]
+
+
+def _rows(draft: Draft, rng: Random) -> Iterator[dict[str, Any]]:
+    pattern = draft.pattern
+    for text in draft.texts:
+        written = write(text, draft.cypher, draft.mentions, rng)
+        yield {
+            "question": written.question, "cypher": written.cypher, "parameters": written.parameters,
+            "category": pattern.category, "template": pattern.id, "difficulty": pattern.difficulty,
+        }  # fmt: skip
+
+
+def _generator(*parts: int) -> Random:
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+    return Random(int.from_bytes(digest[:8], "big"))  # noqa: S311
+
+
+def _limit(row: dict[str, Any]) -> int:
+    match = re.search(r" LIMIT (?:\$(v\d+)|(\d+))", row["cypher"])
+    if match is None:
+        return MAX_ROWS
+    return int(row["parameters"][match[1]] if match[1] else match[2])
+
+
+def _one_more(cypher: str, parameters: dict[str, Scalar]) -> tuple[str, dict[str, Scalar]]:
+    """Ask for one row more than the limit, to see whether the last place is shared."""
+    match = re.search(r" LIMIT (?:\$(v\d+)|(\d+))", cypher)
+    if match is None:
+        return cypher, parameters
+    if match[1]:
+        return cypher, {**parameters, match[1]: int(parameters[match[1]]) + 1}
+    return cypher[: match.start(2)] + str(int(match[2]) + 1) + cypher[match.end(2) :], parameters
+
+
+def _fault(
+    pattern: Pattern, answer: list[list[Any]], cypher: str, *, limited: bool, first: dict[str, Any]
+) -> str:
+    """Say why an answer does not do; empty if it does."""
+    if not answer:
+        return "empty"
+    if all(value is None or value == [] for row in answer for value in row):
+        return "null"
+    if pattern.category in {"count", "aggregate"} and answer == [[0]]:
+        return "zero"
+    if limited:
+        limit = _limit(first)
+        if limit >= MAX_ROWS:
+            return "limit"
+        if len(answer) < 2:
+            return "short"
+        if len(answer) > limit:
+            column = _order_column(cypher)
+            if column is None or answer[limit - 1][column] == answer[limit][column]:
+                return "tie"
+        if len({json.dumps(row[_order_column(cypher) or 0]) for row in answer}) < 2:
+            return "tie"
+    return ""
+
+
+def _order_column(cypher: str) -> int | None:
+    match = re.search(r"RETURN (?:DISTINCT )?(.*) ORDER BY (.*?)(?: DESC)? LIMIT", cypher)
+    if match is None:
+        return None
+    items = match[1].split(", ")
+    return items.index(match[2]) if match[2] in items else None

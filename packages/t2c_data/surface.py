@@ -1,0 +1,115 @@
+"""Writes a draft out: mentions as people write them, parameters numbered in their order, sentences finished."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Mention
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from t2c_core.schema.model import Scalar
+
+_MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
+_WHERE = re.compile("\ue003([^\ue003]*)\ue003")
+MONTHS = tuple(date(2000, number, 1).strftime("%B") for number in range(1, 13))
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_ASKING = re.compile(
+    r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b|.*,? (what|how many|which) ",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A question and the query that it means."""
+
+    question: str
+    cypher: str
+    parameters: dict[str, Scalar]
+
+
+def write(text: str, cypher: str, mentions: dict[int, Mention], rng: Random) -> Written:
+    """Write out a wording and number its parameters.
+
+    Args:
+        text: wording with marks.
+        cypher: query with marks.
+        mentions: what the marks stand for.
+        rng: chooses quotes, dates and capitals.
+    """
+    order: dict[int, int] = {}
+    for found in _MARK.findall(text):
+        order.setdefault(int(found), len(order) + 1)
+    quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
+    spelt = {number: spell_mention(mentions[number], quote, rng) for number in order}
+    question = _MARK.sub(lambda match: spelt[int(match[1])], text)
+    return Written(
+        _finish(question, rng),
+        number_parameters(cypher, order),
+        {f"v{place}": mentions[number].value for number, place in order.items()},
+    )
+
+
+def number_parameters(cypher: str, order: dict[int, int]) -> str:
+    """Replace marks by `$v1`, ... and put conditions into the order of their parameters."""
+    numbered = _MARK.sub(lambda match: f"v{order[int(match[1])]}", cypher)
+
+    def conditions(found: re.Match[str]) -> str:
+        parts = [part for part in found[1].split("\ue002") if part]
+        return " AND ".join(sorted(parts, key=_first))
+
+    return _WHERE.sub(conditions, numbered)
+
+
+def _first(condition: str) -> int:
+    numbers = [int(each) for each in re.findall(r"\$v(\d+)", condition)]
+    return min(numbers, default=99)
+
+
+def spell_mention(mention: Mention, quote: str, rng: Random) -> str:
+    """Write a mention as a person would."""
+    value = mention.value
+    if mention.kind == "month":
+        return MONTHS[int(value) - 1]
+    if mention.kind == "date":
+        return _date(str(value), quote, rng)
+    if mention.kind == "count" and isinstance(value, int) and value < len(WORDS) and rng.random() < 0.15:
+        return WORDS[value]
+    if mention.kind == "part":
+        return f"{quote or rng.choice(chr(39) + chr(34))}{value}{quote or ''}" if quote else f"'{value}'"
+    if mention.kind == "string":
+        text = str(value)
+        if quote and quote not in text:
+            return f"{quote}{text}{quote}"
+        return text
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e15 else str(value)
+    return str(value)
+
+
+def _date(value: str, quote: str, rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.45:
+        mark = quote or "'"
+        return f"{mark}{value}{mark}"
+    if roll < 0.8:
+        return value
+    day = date.fromisoformat(value)
+    month = MONTHS[day.month - 1]
+    return f"{month} {day.day}, {day.year}" if roll < 0.9 else f"{day.day} {month} {day.year}"
+
+
+def _finish(text: str, rng: Random) -> str:
+    text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
+    if rng.random() < 0.75:
+        text = text[:1].upper() + text[1:]
+        text = re.sub(r"\. ([a-z])", lambda match: ". " + match[1].upper(), text)
+    roll = rng.random()
+    if _ASKING.match(text):
+        return text + "?" if roll < 0.8 else text
+    return text + "." if roll < 0.6 else text
