@@ -160,9 +160,17 @@ async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
 def _start(home: Path, uri: str | None) -> EmbeddedGraph:
     port = uri.rpartition(":")[2] if uri else ""
     log.info("starting the embedded graph of %s", home)
-    return EmbeddedGraph(home, port=int(port) if port.isdigit() else 0, read_only=True).start(
-        timeout_s=EMBEDDED_START_S
-    )
+    embedded = EmbeddedGraph(home, port=int(port) if port.isdigit() else 0, read_only=True)
+    try:
+        return embedded.start(timeout_s=EMBEDDED_START_S, progress=_fetching)
+    except BaseException:
+        embedded.stop()
+        raise
+
+
+def _fetching(done: int, total: int) -> None:
+    if done == total or done % 25 == 0:
+        log.info("fetching Neo4j (once): %d of %d files", done, total)
 
 
 def _read_uri(home: Path) -> str | None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from t2c_service.testing import learn_by_heart
+from t2c_service.app import create_app
+from t2c_service.settings import GraphSettings, ModelSettings, Settings
+from t2c_service.testing import Reply, ScriptedServer, learn_by_heart
+
+if TYPE_CHECKING:
+    from tests.conftest import TestGraph
 
 torch.set_num_threads(1)  # more threads than free cores make tiny models a hundred times slower
 
@@ -36,3 +45,57 @@ def heart(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: PreTrainedTo
     folder = tmp_path_factory.mktemp("models") / "heart"
     learn_by_heart(folder, word_tokenizer, BY_HEART)
     return folder
+
+
+@dataclass
+class Script:
+    """What the model of the service under test says: one completion a hypothesis, the last one for all others."""
+
+    says: list[str | Reply] = field(default_factory=lambda: ["MATCH (n:Nothing) RETURN n"])
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def reply(self, asked: dict[str, Any]) -> Reply:
+        self.asked.append(asked)
+        said = self.says[min(asked.get("seed", 0), len(self.says) - 1)]
+        return said if isinstance(said, Reply) else Reply(said)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def model_url(script: Script) -> Iterator[str]:
+    with ScriptedServer(script.reply) as server:
+        yield server.url
+
+
+@pytest.fixture
+def settings(graph: TestGraph, model_url: str, tmp_path: Path) -> Settings:
+    """A service on the demo graph whose model follows `script`; without the page."""
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text('{"question": "Second?"}\n{"question": "First?", "featured": true, "rows": [[1]]}\n')
+    return Settings(
+        graph=GraphSettings(uri=graph.uri),
+        snapshot=graph.snapshot,
+        model=ModelSettings(kind="openai", url=model_url, timeout_s=5),
+        examples=examples,
+        page=False,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the application while it runs."""
+    app = create_app(settings)
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app):
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            yield client
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    async with running(settings) as client:
+        yield client

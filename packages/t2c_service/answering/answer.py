@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from t2c_service.answering.headings import heading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MAX_ITEMS = 5
 """Rows told in words; the table has the others."""
@@ -17,6 +17,8 @@ MAX_WIDE_ITEMS = 3
 """The same for rows of more than two columns."""
 MAX_VALUE_CHARS = 80
 MAX_COLUMNS = 4
+NAME_PROPERTIES = ("name", "title", "label", "description", "code", "id")
+"""Properties that things are called by, best first."""
 
 UNANSWERABLE = "This graph does not hold what would answer the question."
 EMPTY = "Nothing in the graph matches."
@@ -78,6 +80,10 @@ def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case
             return ", ".join(items) + (
                 f" and {len(value) - MAX_ITEMS} more" if len(value) > MAX_ITEMS else ""
             )
+        case {"element_id": _, "properties": dict() as properties}:
+            kind = _plain(":".join(value.get("labels") or [str(value.get("type", ""))]))
+            name = name_among(properties)
+            return kind if name is None else f"{kind} {show(name, quoted=quoted)}".strip()
         case dict():
             items = [
                 f"{_plain(str(key))} {show(item, quoted=quoted)}"
@@ -85,6 +91,14 @@ def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case
             ]
             return "(" + ", ".join(items) + ")"
     return _plain(str(value))
+
+
+def name_among(properties: Mapping[str, Any]) -> str | None:
+    """Choose the property that a node is called by; none if it has no text or whole number."""
+    by_key = {key.lower(): value for key, value in properties.items()}
+    values = [*(by_key.get(key) for key in NAME_PROPERTIES), *properties.values()]
+    named = [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+    return str(next((value for value in named if isinstance(value, str)), named[0])) if named else None
 
 
 def _sentence(column: str, value: Any) -> str:

@@ -99,6 +99,12 @@ class Envelope:
 
         try:
             await self._app(scope, receive_bounded, send_dressed)
+        except Exception:
+            log.exception("%s fault", request_id)
+            if status:
+                raise
+            status = 500
+            await _refuse(scope, send, request_id, 500, "fault", "A fault of the service")
         finally:
             elapsed_ms = (time.perf_counter() - started) * 1000
             log.info("%s %s %s %d %.1f ms", request_id, scope["method"], scope["path"], status, elapsed_ms)

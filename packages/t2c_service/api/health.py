@@ -1,10 +1,8 @@
 """`GET /healthz`: the process answers; `GET /readyz`: so do the graph and the model."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter, Response
 
-from t2c_service.api.dependencies import ServiceDependency  # noqa: TC001  (FastAPI reads it)
+from t2c_service.api.dependencies import ServiceDependency
 from t2c_service.api.models import Alive, DependencyState, Readiness
 
 router = APIRouter(tags=["health"])

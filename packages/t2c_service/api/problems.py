@@ -3,13 +3,12 @@
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from __future__ import annotations
-
 import http
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,9 +16,6 @@ from starlette.exceptions import HTTPException
 
 from t2c_core.errors import GraphError, GraphTimeoutError, T2CError
 from t2c_service.errors import DeadlineError, ModelError, OverloadedError, ServiceError
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
 
 log = logging.getLogger(__name__)
 
@@ -86,12 +82,11 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Make an application answer every error with a problem."""
+    """Make an application answer every error with a problem; faults are left to the envelope around it."""
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
     app.add_exception_handler(T2CError, _ours)
     app.add_exception_handler(ServiceError, _ours)
-    app.add_exception_handler(Exception, _fault)
 
 
 def request_id_of(request: Request) -> str:
@@ -145,17 +140,6 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, kind, title = kind_of(error)
     log.warning("%s %s: %s", request_id_of(request), kind, error)
     return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error))
-
-
-async def _fault(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s fault: %r", request_id_of(request), error)
-    return problem(
-        request_id_of(request),
-        500,
-        NAMESPACE + "fault",
-        "A fault of the service",
-        "it was logged with this request id",
-    )
 
 
 def problem_body(request_id: str, status: int, kind: str, title: str, detail: str) -> bytes:

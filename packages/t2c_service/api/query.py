@@ -1,12 +1,10 @@
 """`POST /query`: a question in, an answer with its trace out."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 
 from t2c_service.answering.loop import AskOptions
-from t2c_service.api.dependencies import RequestId, ServiceDependency  # noqa: TC001  (FastAPI reads them)
+from t2c_service.api.dependencies import RequestId, ServiceDependency
 from t2c_service.api.models import QueryRequest, QueryResponse
 from t2c_service.api.problems import PROBLEM_RESPONSES
 

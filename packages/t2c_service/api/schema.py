@@ -1,12 +1,10 @@
 """`GET /schema` and `GET /examples`: what can be asked."""
 
-from __future__ import annotations
-
 import json
 
 from fastapi import APIRouter
 
-from t2c_service.api.dependencies import ServiceDependency  # noqa: TC001  (FastAPI reads it)
+from t2c_service.api.dependencies import ServiceDependency
 from t2c_service.api.models import Example, ExamplesResponse, SchemaResponse
 
 router = APIRouter(tags=["graph"])

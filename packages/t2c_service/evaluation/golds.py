@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,12 +85,11 @@ async def _run(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -
     query = GoldQuery(cypher, parameters)
     check_limits(cypher)
     check_plan(await graph.explain(cypher, parameters))
-    try:
-        result = await graph.read(str(query.probe), parameters, LIMITS)
-        gold = query.read(result.rows)
-    except QueryError:
-        if query.probe == cypher:
-            raise
-        result = await graph.read(cypher, parameters, LIMITS)
-        gold = Gold(result.rows, None, None)
-    return None if result.truncated else gold
+    result = await graph.read(cypher, parameters, LIMITS)
+    if result.truncated:
+        return None
+    probed = None
+    if query.probe is not None:
+        with suppress(QueryError):
+            probed = (await graph.read(query.probe, parameters, LIMITS)).rows
+    return query.read(result.rows, probed)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.answer import show
+from t2c_service.answering.answer import name_among, show
 from t2c_service.page.theme import PALETTE
 
 if TYPE_CHECKING:
     from t2c_service.answering.records import GraphNode, GraphView
 
-NAME_PROPERTIES = ("name", "title", "label", "description", "code", "id")
 NAME_CHARS = 22
 INK = "#7b8798"
 
@@ -31,14 +30,8 @@ def label_of(node: GraphNode) -> str:
 
 def name_of(node: GraphNode) -> str:
     """Choose what a node is called."""
-    by_name = {key.lower(): value for key, value in node.properties.items()}
-    for key in NAME_PROPERTIES:
-        if isinstance(by_name.get(key), str | int):
-            return show(str(by_name[key]), quoted=False)
-    texts = [value for value in node.properties.values() if isinstance(value, str)]
-    numbers = [value for value in node.properties.values() if isinstance(value, int)]
-    found = next(iter(texts or numbers), None)
-    return label_of(node) if found is None else show(str(found), quoted=False)
+    name = name_among(node.properties)
+    return label_of(node) if name is None else show(name, quoted=False)
 
 
 def options(view: GraphView) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""Rows told in words, column names for people, and the pattern behind rows."""
+
+import pytest
+
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
+from t2c_service.answering.answer import phrase, show, tell
+from t2c_service.answering.headings import heading
+from t2c_service.answering.neighbourhood import SHOWN, behind, plain_properties
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("drug.name", "drug name"),
+        ("count(case_)", "number of cases"),
+        ("count(DISTINCT drug)", "number of different drugs"),
+        ("count(disease)", "number of diseases"),
+        ("count(therapy)", "number of therapies"),
+        ("count(*)", "number"),
+        ("avg(case_.age)", "average case age"),
+        ("collect(DISTINCT drug.name)", "list of different drug name"),
+        ("age_group.ageGroup", "age group"),
+        ("case_.eventDate.year", "case event date year"),
+        ("totalCases", "total cases"),
+        ("`my col`", "my col"),
+        ("ICDCode", "icd code"),
+        ("drug.price * 2", "drug.price * 2"),
+        ("count(drug) > 3", "count(drug) > 3"),
+    ],
+)
+def test_columns_are_named_for_people(column: str, told: str) -> None:
+    assert heading(column) == told
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "told"),
+    [
+        (["x"], [], "Nothing in the graph matches."),
+        (["count(drug)"], [[12345]], "Number of drugs: 12\u202f345 [1]"),
+        (["count(drug) > 0"], [[True]], "Yes [1]"),
+        (["drug.name"], [["A"], ["B"]], "2 results: “A” [1]; “B” [2]."),
+        (["drug.name", "count(x)"], [["A", 1], ["B", 2]], "2 rows: “A”: 1 [1]; “B”: 2 [2]."),
+        (["drug.name", "drug.dose"], [["A", None]], "Drug name “A”, drug dose nothing [1]"),
+        (["a", "b", "c"], [["A", 1, 2.5]] * 2, "2 rows: “A” (b 1, c 2.5) [1]; “A” (b 1, c 2.5) [2]."),
+    ],
+)
+def test_rows_are_told(columns: list[str], rows: list[list[object]], told: str) -> None:
+    assert phrase(columns, rows) == told
+
+
+def test_only_some_rows_are_told_and_the_others_mentioned() -> None:
+    text = phrase(["x"], [[number] for number in range(9)], truncated=True)
+    assert text == "More than 9 results: 0 [1]; 1 [2]; 2 [3]; 3 [4]; 4 [5]; and more in the table."
+
+
+def test_citations_come_from_rows_and_never_from_values() -> None:
+    pieces = tell(["x"], [["[9]"], ["b"]])
+    assert [piece.row for piece in pieces if piece.row] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a\nb\t c\u2028d", "“a b c d”"),
+        ("\u202eevil\u200b", "“evil”"),
+        ("“quoted”", "“'quoted'”"),
+        ("x" * 500, "“" + "x" * 79 + "…”"),
+        (["a", None, True], "“a”, nothing, yes"),
+        (list(range(7)), "0, 1, 2, 3, 4 and 2 more"),
+        ({"a": 1}, "(a 1)"),
+        (1.0, "1"),
+        (-0.00012345678, "-0.000123457"),
+        (
+            {"element_id": "4:x:1", "labels": ["Drug"], "properties": {"name": "Aspirin", "n": 1}},
+            "Drug “Aspirin”",
+        ),
+        ({"element_id": "5:x:1", "type": "TREATS", "start": "a", "end": "b", "properties": {}}, "TREATS"),
+    ],
+)
+def test_values_are_one_line_of_plain_text(value: object, told: str) -> None:
+    assert show(value) == told
+
+
+PLAIN = frozenset({"name", "n"})
+
+
+def rewritten(
+    cypher: str, columns: list[str], rows: list[list[object]], **parameters: str
+) -> tuple[str, dict[str, object]]:
+    found = behind(cypher, parameters, columns, rows, plain=PLAIN)
+    assert found is not None
+    return found
+
+
+def test_the_pattern_is_returned_whole_and_narrowed_to_the_rows() -> None:
+    cypher, parameters = rewritten(
+        "MATCH (a:A)-[r:R]->(b:B) WHERE a.n = $v1 OR b.n STARTS WITH $v2 RETURN a.name, count(b) ORDER BY count(b) DESC LIMIT 3",
+        ["a.name", "count(b)"],
+        [["x", 1], ["y", 2], [None, 3]],
+        v1="1",
+        v2="2",
+    )
+    assert cypher == (
+        "MATCH (a:A)-[r:R]->(b:B) WHERE (a.n = $v1 OR b.n STARTS WITH $v2) AND a.name IN $shown RETURN * LIMIT 41"
+    )
+    assert parameters == {"v1": "1", "v2": "2", SHOWN: ["x", "y"]}
+
+
+def test_without_conditions_there_is_no_where() -> None:
+    assert rewritten("MATCH (a:A) RETURN count(a)", ["count(a)"], [[3]])[0] == "MATCH (a:A) RETURN * LIMIT 41"
+
+
+def test_columns_that_json_changes_are_not_compared() -> None:
+    assert SHOWN not in rewritten("MATCH (a:A) RETURN a.born", ["a.born"], [["2020-01-01"]])[1]
+
+
+@pytest.mark.parametrize(
+    "cypher",
+    [
+        "MATCH (a) WITH a RETURN a.name",
+        "MATCH (a) MATCH (b) RETURN a.name",
+        "MATCH (a) OPTIONAL MATCH (a)--(b) RETURN a.name",
+        "MATCH (a) RETURN a.name UNION MATCH (b) RETURN b.name",
+        "MATCH (a) WHERE a.name = 'x' RETURN a.name",
+        "MATCH (a) WHERE EXISTS { (a)--() } RETURN a.name",
+        "MATCH (a) RETURN a.`x`",
+        "MATCH (a) // comment\n RETURN a.name",
+        "MATCH (a) SET a.x = 1 RETURN a.name",
+        "MATCH () RETURN count(*)",
+        "UNWIND [1] AS x RETURN x",
+        "MATCH (a) UNWIND a.names AS n RETURN n",
+        "",
+    ],
+)
+def test_other_shapes_have_no_view(cypher: str) -> None:
+    assert behind(cypher, {}, ["a.name"], [["x"]], plain=PLAIN) is None
+
+
+def test_a_property_is_plain_only_if_it_is_for_every_owner() -> None:
+    def label(owner: str, types: dict[str, PropertyType]) -> NodeLabel:
+        properties = tuple(Property(name=name, type=kind) for name, kind in types.items())
+        return NodeLabel(name=owner, count=1, properties=properties)
+
+    schema = GraphSchema(
+        labels=(
+            label("A", {"name": "STRING", "when": "STRING"}),
+            label("B", {"when": "DATE", "n": "INTEGER"}),
+        ),
+        types=(),
+        triples=(),
+    )
+    assert plain_properties(schema) == {"name", "n"}

@@ -1,0 +1,197 @@
+"""What happens when the graph, the model or the questions misbehave; nothing needs a restart to recover."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from t2c_core.errors import EmbeddedError, SnapshotError
+from t2c_service.access.limits import Gate
+from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
+from t2c_service.settings import GraphSettings, ModelSettings
+from t2c_service.testing import Reply
+
+from .conftest import Script, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx2
+
+    from t2c_service.settings import Settings
+    from tests.conftest import TestGraph
+
+pytestmark = pytest.mark.graph
+
+GOOD = "MATCH (drug:Drug) RETURN count(drug)"
+
+
+class Cable:
+    """A line to the database that can be cut and mended."""
+
+    def __init__(self, uri: str) -> None:
+        self._target = urlsplit(uri).port
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    @property
+    def uri(self) -> str:
+        return f"bolt://127.0.0.1:{self.port}"
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            try:
+                while data := await source.read(65536):
+                    sink.write(data)
+                    await sink.drain()
+            except OSError:
+                pass
+            finally:
+                sink.close()
+                with contextlib.suppress(OSError):
+                    await sink.wait_closed()
+
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        for task in (asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(there, writer))):
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+@pytest.fixture
+async def cable(graph: TestGraph) -> AsyncIterator[Cable]:
+    line = Cable(graph.uri)
+    await line.mend()
+    yield line
+    await line.cut()
+
+
+async def ask(client: httpx2.AsyncClient, question: str = "How many drugs are there?") -> httpx2.Response:
+    return await client.post("/query", json={"question": question})
+
+
+async def test_the_graph_may_be_down_at_the_start_go_and_come_back(
+    settings: Settings, script: Script, cable: Cable
+) -> None:
+    script.says = [GOOD]
+    await cable.cut()
+    cut = settings.model_copy(update={"graph": GraphSettings(uri=cable.uri)})
+    async with running(cut) as client:
+        for _ in range(2):
+            response = await ask(client)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+            assert response.json()["type"] == "urn:graphling:problem:graph-unavailable"
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            states = ready.json()["dependencies"]
+            assert (states["graph"]["state"], states["model"]["state"]) == ("down", "up")
+            assert cable.uri in states["graph"]["detail"]
+            assert (await client.get("/healthz")).status_code == 200
+            await cable.mend()
+            assert (await ask(client)).json()["status"] == "answered"
+            assert (await client.get("/readyz")).status_code == 200
+            await cable.cut()
+
+
+async def test_a_model_that_is_down_is_a_problem_and_readiness_says_so(settings: Settings) -> None:
+    down = ModelSettings(kind="openai", url="http://127.0.0.1:9/v1", name="x")
+    async with running(settings.model_copy(update={"model": down})) as client:
+        response = await ask(client)
+        assert response.status_code == 503
+        assert response.json()["type"] == "urn:graphling:problem:model-unavailable"
+        assert "127.0.0.1:9" in response.json()["detail"]
+        assert (await client.get("/readyz")).json()["dependencies"]["model"]["state"] == "down"
+
+
+async def test_a_slow_model_is_a_timeout(settings: Settings, script: Script) -> None:
+    script.says = [Reply("x", delay_s=3)]
+    hasty = settings.model.model_copy(update={"timeout_s": 0.2})
+    async with running(settings.model_copy(update={"model": hasty})) as client:
+        response = await ask(client)
+    assert (response.status_code, response.json()["type"]) == (504, "urn:graphling:problem:timeout")
+
+
+async def test_a_question_has_a_deadline_over_all_attempts(settings: Settings, script: Script) -> None:
+    script.says = [Reply("x", delay_s=3)]
+    limits = settings.limits.model_copy(update={"request_s": 0.2})
+    async with running(settings.model_copy(update={"limits": limits})) as client:
+        response = await ask(client)
+    assert response.status_code == 504
+    assert "no answer within 0.2 s" in response.json()["detail"]
+
+
+async def test_babble_fails_the_question_only(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [Reply(raw=b"<html>"), Reply(endless=True)]
+    answer = (await ask(client)).json()
+    assert answer["status"] == "failed"
+    assert [attempt["codes"] for attempt in answer["attempts"]] == [["completion"]] * 2
+    script.says = [GOOD]
+    assert (await ask(client)).json()["status"] == "answered"
+
+
+async def test_more_questions_than_places_are_turned_away(settings: Settings, script: Script) -> None:
+    script.says = [Reply(GOOD, delay_s=0.5)]
+    limits = settings.limits.model_copy(update={"concurrency": 1, "waiting": 1})
+    async with running(settings.model_copy(update={"limits": limits})) as client:
+        responses = await asyncio.gather(*(ask(client) for _ in range(4)))
+    statuses = sorted(response.status_code for response in responses)
+    assert statuses == [200, 200, 503, 503]
+    refused = next(response for response in responses if response.status_code == 503)
+    assert refused.json()["type"] == "urn:graphling:problem:overloaded"
+
+
+async def test_a_gate_counts_those_who_leave() -> None:
+    gate = Gate(1, 1)
+    async with gate.turn():
+        waiting = asyncio.create_task(gate.turn().__aenter__())
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await gate.turn().__aenter__()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        second = asyncio.create_task(gate.turn().__aenter__())
+        await asyncio.sleep(0)
+    await asyncio.wait_for(second, 5)
+
+
+async def test_what_is_not_there_at_the_start_is_named(settings: Settings, tmp_path: Path) -> None:
+    for changes, error, told in (
+        ({"snapshot": tmp_path / "none"}, SnapshotError, "none"),
+        ({"model": ModelSettings(path=tmp_path / "none")}, ModelFolderError, "no such folder"),
+        ({"graph": GraphSettings(home=tmp_path / "none")}, SettingsError, "no graph in `graph.home`"),
+        ({"examples": tmp_path / "none.jsonl"}, SettingsError, "cannot read `examples`"),
+    ):
+        with pytest.raises(error, match=told):
+            async with running(settings.model_copy(update=changes)):
+                pass
+
+
+async def test_a_store_in_use_by_another_program_is_named(settings: Settings, graph: TestGraph) -> None:
+    with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
+        async with running(settings.model_copy(update={"graph": GraphSettings(home=graph.home)})):
+            pass
+
+
+async def test_a_store_that_is_served_already_is_used_where_it_is(
+    settings: Settings, graph: TestGraph, script: Script
+) -> None:
+    script.says = [GOOD]
+    both = GraphSettings(home=graph.home, uri=graph.uri)
+    async with running(settings.model_copy(update={"graph": both})) as client:
+        assert (await ask(client)).json()["status"] == "answered"
