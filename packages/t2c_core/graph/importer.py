@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from neo4j import Driver, GraphDatabase, Session
-
-from t2c_core.cypher.names import quote_name
 from t2c_core.errors import GraphError, InputError, SourceError
-from t2c_core.graph.failures import explained
+from t2c_core.graph.connection import connected
 from t2c_core.graph.source import FileKind, Rejection, Row, Source
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from neo4j import Driver, Session
 
 Progress = Callable[[int, int], None]
 """Called with rows done and all rows."""
@@ -39,14 +38,14 @@ DELETE_ROWS = 20_000
 OTHER_IMPORT_WAIT_S = 6.0
 
 _CREATE_NODES = """
-    UNWIND $rows AS row CREATE (n:{names}) SET n = row.properties
+    UNWIND $rows AS row CREATE (n:$(row.names)) SET n = row.properties
     RETURN row.ordinal AS ordinal, elementId(n) AS id
 """
 _CREATE_RELATIONSHIPS = """
     UNWIND $rows AS row
     MATCH (a) WHERE elementId(a) = row.start
     MATCH (b) WHERE elementId(b) = row.end
-    CREATE (a)-[r:{names}]->(b) SET r = row.properties
+    CREATE (a)-[r:$(row.names)]->(b) SET r = row.properties
 """
 
 
@@ -111,7 +110,7 @@ def import_graph(
             )
         if not checked.counts["nodes"]:
             raise SourceError(f"{path} has no node that can be imported; nothing was written")
-        with explained(uri), _driver(uri, auth) as driver:
+        with connected(uri, auth) as driver:
             target = _Target(driver, database)
             target.begin(replace=replace, tell=tell)
             try:
@@ -190,25 +189,26 @@ class _Writer:
                 yield row
 
     def _write_nodes(self, batch: list[Row], first: int) -> None:
-        groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-        for ordinal, row in enumerate(batch, first):
-            groups[row.names].append({"ordinal": ordinal, "properties": row.properties})
-            self.by_label.update(row.names)
-        for record in self._target.create(_CREATE_NODES, groups, self._done + len(batch)):
+        rows = [
+            {"ordinal": ordinal, "names": row.names, "properties": row.properties}
+            for ordinal, row in enumerate(batch, first)
+        ]
+        for record in self._target.create(_CREATE_NODES, rows, self._done + len(batch)):
             prefix, _, number = record["id"].rpartition(":")
             self._prefix = self._prefix or prefix
             if prefix != self._prefix:
                 raise GraphError(f"the server names nodes in a way not understood: {record['id']}")
             self._ids[record["ordinal"]] = int(number)
+        self.by_label.update(name for row in batch for name in row.names)
         self._advance(len(batch))
 
     def _write_relationships(self, batch: list[Row]) -> None:
-        groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        rows = []
         for row in batch:
             start, end = (f"{self._prefix}:{self._ids[self._checked.ordinals[each]]}" for each in row.ids)
-            groups[row.names].append({"start": start, "end": end, "properties": row.properties})
-            self.by_type.update(row.names)
-        self._target.create(_CREATE_RELATIONSHIPS, groups, self._done + len(batch))
+            rows.append({"start": start, "end": end, "names": row.names, "properties": row.properties})
+        self._target.create(_CREATE_RELATIONSHIPS, rows, self._done + len(batch))
+        self.by_type.update(name for row in batch for name in row.names)
         self._advance(len(batch))
 
     def _advance(self, rows: int) -> None:
@@ -241,19 +241,14 @@ class _Target:
         if count:
             self.clear()
 
-    def create(
-        self, query: str, groups: dict[tuple[str, ...], list[dict[str, Any]]], done: int
-    ) -> list[dict[str, Any]]:
-        """Write one batch, grouped by labels or type, in one transaction."""
-        records: list[dict[str, Any]] = []
+    def create(self, query: str, rows: list[dict[str, Any]], done: int) -> list[dict[str, Any]]:
+        """Write one batch in one transaction."""
         with self._session() as session, session.begin_transaction() as transaction:
-            for names, rows in groups.items():
-                text = query.format(names=":".join(quote_name(each) for each in names))
-                result = transaction.run(text, rows=rows)
-                records += result.data()
-                made = result.consume().counters
-                if made.nodes_created + made.relationships_created != len(rows):
-                    raise GraphError("the database changed during the import; run it again")
+            result = transaction.run(query, rows=rows)
+            records = result.data()
+            made = result.consume().counters
+            if made.nodes_created + made.relationships_created != len(rows):
+                raise GraphError("the database changed during the import; run it again")
             transaction.run(f"MATCH (m:{MARKER}) SET m.rows = $done", done=done).consume()
             transaction.commit()
         return records
@@ -308,12 +303,3 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-@contextmanager
-def _driver(uri: str, auth: tuple[str, str] | None) -> Iterator[Driver]:
-    with GraphDatabase.driver(
-        uri, auth=auth, connection_timeout=10, notifications_min_severity="OFF"
-    ) as driver:
-        driver.verify_connectivity()
-        yield driver

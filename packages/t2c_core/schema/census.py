@@ -30,9 +30,10 @@ MAX_TEXT = 200
 """Characters of a string that are read; one more tells that it is longer."""
 QUERY_TIMEOUT_S = 600.0
 
+_PATTERNS = {"node": "(x:$($owner))", "relationship": "()-[x:$($owner)]->()"}
 _VALUES = f"""
     MATCH {{pattern}} {{visible}} WITH x SKIP $skip LIMIT $rows
-    WITH x.{{property}} AS value WHERE value IS NOT NULL
+    WITH x[$name] AS value WHERE value IS NOT NULL
     RETURN CASE WHEN value IS :: STRING NOT NULL THEN left(value, {MAX_TEXT + 1}) ELSE value END AS value,
            count(*) AS count
 """
@@ -41,13 +42,16 @@ _KEYS = """
     UNWIND keys(x) AS key RETURN key, count(*) AS count
 """
 _TRIPLES = """
-    MATCH (a)-[x:{name}]->(b) WITH a, b LIMIT $rows
+    MATCH (a)-[:$($owner)]->(b) WITH a, b LIMIT $rows
     RETURN labels(a) AS sources, labels(b) AS targets, count(*) AS count
 """
-_MOST = """
-    MATCH (a:{source}) WITH a LIMIT $rows
-    RETURN max(COUNT {{ (a){left}[:{name}]{right}(:{target}) }}) AS most
-"""
+_MOST = {
+    True: """MATCH (a:$($from)) WITH a LIMIT $rows
+        RETURN max(COUNT { (a)-[:$($owner)]->(b WHERE $to IN labels(b)) }) AS most""",
+    False: """MATCH (a:$($from)) WITH a LIMIT $rows
+        RETURN max(COUNT { (a)<-[:$($owner)]-(b WHERE $to IN labels(b)) }) AS most""",
+}
+"""By whether the relationships are outgoing."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,6 @@ class Owner:
     def sampled(self) -> bool:
         """Whether there are too many to look at all."""
         return self.count > MAX_SCAN
-
-    @property
-    def pattern(self) -> str:
-        """Cypher that finds them as `x`."""
-        name = quote_name(self.name)
-        return f"(x:{name})" if self.kind == "node" else f"()-[x:{name}]->()"
 
 
 class Census:
@@ -117,7 +115,7 @@ class Census:
         """Count which labels a relationship type joins; a node of several labels counts under each."""
         found: Counter[tuple[str, str]] = Counter()
         seen = 0
-        for row in self._rows(_TRIPLES.format(name=quote_name(kind.name)), rows=MAX_SCAN):
+        for row in self._rows(_TRIPLES, owner=kind.name, rows=MAX_SCAN):
             seen += row["count"]
             if not any(self._policy.hides(label) for label in (*row["sources"], *row["targets"])):
                 for pair in product(row["sources"], row["targets"]):
@@ -136,15 +134,9 @@ class Census:
             if source in labels and target in labels
         ]
 
-    def _most(self, name: str, source: str, target: str, *, outgoing: bool) -> int:
-        query = _MOST.format(
-            name=quote_name(name),
-            source=quote_name(source),
-            target=quote_name(target),
-            left="-" if outgoing else "<-",
-            right="->" if outgoing else "-",
-        )
-        return int(next(iter(self._rows(query, rows=MAX_SCAN)))["most"])
+    def _most(self, name: str, start: str, end: str, *, outgoing: bool) -> int:
+        parameters = {"owner": name, "from": start, "to": end, "rows": MAX_SCAN}
+        return int(next(iter(self._rows(_MOST[outgoing], **parameters)))["most"])
 
     def keys(self, owner: Owner) -> list[str]:
         """List the properties that a label or type has."""
@@ -158,15 +150,15 @@ class Census:
 
         Strings are cut after `MAX_TEXT` + 1 characters.
         """
-        for row in self._chunks(_VALUES, owner, name, property=quote_name(name)):
+        for row in self._chunks(_VALUES, owner, name):
             yield row["value"], row["count"]
 
     def scanned(self, owner: Owner) -> int:
         """Count the nodes or relationships that `values` looks at."""
         if not self._visible(owner):
             return min(owner.count, MAX_SCAN)
-        query = f"MATCH {owner.pattern} {self._visible(owner)} WITH x LIMIT $rows RETURN count(x) AS count"
-        return int(next(iter(self._rows(query, rows=MAX_SCAN)))["count"])
+        query = f"MATCH {_PATTERNS[owner.kind]} {self._visible(owner)} WITH x LIMIT $rows RETURN count(x) AS count"
+        return int(next(iter(self._rows(query, owner=owner.name, rows=MAX_SCAN)))["count"])
 
     def _visible(self, owner: Owner, name: str = "") -> str:
         """Keep out of sight nodes that also have a label which is hidden, or whose property `name` is."""
@@ -180,10 +172,11 @@ class Census:
             return ""
         return f"WHERE NOT x:{'|'.join(quote_name(each) for each in sorted(hidden))}"
 
-    def _chunks(self, template: str, owner: Owner, name: str = "", **names: str) -> Iterator[Any]:
-        query = template.format(pattern=owner.pattern, visible=self._visible(owner, name), **names)
+    def _chunks(self, template: str, owner: Owner, name: str = "") -> Iterator[Any]:
+        query = template.format(pattern=_PATTERNS[owner.kind], visible=self._visible(owner, name))
         for skip in range(0, min(owner.count, MAX_SCAN), CHUNK):
-            yield from self._rows(query, skip=skip, rows=min(CHUNK, MAX_SCAN - skip))
+            rows = min(CHUNK, MAX_SCAN - skip)
+            yield from self._rows(query, owner=owner.name, name=name, skip=skip, rows=rows)
 
     def _rows(self, query: str, **parameters: Any) -> Iterator[Any]:
         with (

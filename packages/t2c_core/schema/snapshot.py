@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from neo4j import GraphDatabase
-
 from t2c_core.errors import GraphError, SnapshotError
-from t2c_core.graph.failures import explained
+from t2c_core.graph.connection import connected
 from t2c_core.graph.importer import MARKER
 from t2c_core.guard.policy import Policy
 from t2c_core.schema.census import MAX_SCAN, Census, Owner
@@ -76,13 +74,7 @@ def write_snapshot(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        with (
-            explained(uri),
-            GraphDatabase.driver(
-                uri, auth=auth, connection_timeout=10, notifications_min_severity="OFF"
-            ) as driver,
-        ):
-            driver.verify_connectivity()
+        with connected(uri, auth) as driver:
             manifest = _fill(partial, driver, database, policy or Policy(), progress)
         _put_in_place(partial, out)
     finally:
