@@ -256,7 +256,7 @@ def _rank(form: str, candidates: list[str], cutoff: float) -> list[Similar]:
     }
     longer = [each for each in candidates if len(each) > len(form)]
     for each, score, _ in process.extract(
-        form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=cutoff + PART_PENALTY
+        form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=min(100.0, cutoff + PART_PENALTY)
     ):
         scores[each] = max(score - PART_PENALTY, scores.get(each, 0.0))
     return [Similar(*each) for each in sorted(scores.items(), key=lambda it: (-it[1], it[0]))]

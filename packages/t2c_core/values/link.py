@@ -86,8 +86,10 @@ class Linker:
             question: one question, in plain words.
         """
         chosen: list[Mention] = []
+        taken = bytearray(len(question))
         for mention in sorted(self._finder.find(question), key=_preference):
-            if not any(mention.start < each.end and each.start < mention.end for each in chosen):
+            if not any(taken[mention.start : mention.end]):
+                taken[mention.start : mention.end] = b"x" * (mention.end - mention.start)
                 chosen.append(mention)
         chosen.sort(key=lambda each: each.start)
         links = (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LiteralKind = Literal["number", "date", "year", "month"]
 
+MAX_QUOTED = 300
+"""Characters between quotes at most."""
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
@@ -120,13 +122,12 @@ def readings(text: str) -> list[Reading]:
     `7/1/2021` is read month first unless only the other order is a date, `1.7.2021` day first.
     """
     found: list[Reading] = []
+    taken = bytearray(len(text))
     for reader in (_dates, _months, _digits, _spelt):
-        taken = list(found)
-        found += [
-            each
-            for each in reader(text)
-            if not any(each.start < old.end and old.start < each.end for old in taken)
-        ]
+        for each in reader(text):
+            if not any(taken[each.start : each.end]):
+                taken[each.start : each.end] = b"x" * (each.end - each.start)
+                found.append(each)
     return sorted(found, key=lambda each: each.start)
 
 
@@ -157,7 +158,7 @@ def _opens(text: str, position: int) -> bool:
 
 
 def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
-    for position in range(opening + 2, len(text)):
+    for position in range(opening + 2, min(len(text), opening + MAX_QUOTED)):
         if text[position] in closing:
             after = text[position + 1 : position + 2]
             if not after.isalnum() or closing not in "'’":

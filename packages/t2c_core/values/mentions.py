@@ -28,6 +28,8 @@ SIMILAR_QUOTED = 84.0
 MAX_CODE_LETTERS = 2
 MIN_MISSPELT_ALONE = 6
 LONG_DIGITS = 5
+LEAD = 60
+"""Characters before a mention that are looked at for words that tell how it is meant."""
 MIN_ENDING = 4
 
 _GENDERS = {
@@ -85,7 +87,7 @@ class MentionFinder:
         quoted = sentence.quoted(self._choose)
         for quotation in quoted:
             yield from self._quoted(sentence, quotation)
-        yield from self._literals(sentence, quoted)
+        yield from (self._literal(sentence, each) for each in readings(question))
         free = sentence.free(quoted)
         wrong = self._corrector.wrong_words(sentence.words[position].folded for position in free)
         runs = list(sentence.runs(free, self._reach(sentence, free, wrong)))
@@ -116,18 +118,19 @@ class MentionFinder:
 
     def _quoted(self, sentence: Sentence, quotation: Quotation) -> Iterator[Mention]:
         content = quotation.content
-        part = _PART_END.search(sentence.text, 0, quotation.start)
+        part = _PART_END.search(sentence.text, max(0, quotation.start - LEAD), quotation.start)
         hits = self._index.forms([fold(content)]).get(fold(content), ())
-        inner = readings(content)
+        inner = [each for each in readings(content) if (each.start, each.end) == (0, len(content))]
+        day = inner and inner[0].kind in {"date", "year"}
         found = Mention(quotation.start, quotation.end, "text", content, quoted=True)
         if part:
             exact = tuple(hit for hit in hits if hit.value == content)
             yield replace(found, kind="value" if exact else "text", hits=exact)
-        elif hits:
+        elif hits and not day:
             yield replace(
                 found, kind="value", hits=self._ranked(sentence, quotation.start, quotation.end, hits)
             )
-        elif len(inner) == 1 and (inner[0].start, inner[0].end) == (0, len(content)):
+        elif inner:
             reading = replace(inner[0], start=quotation.start, end=quotation.end)
             yield replace(self._literal(sentence, reading), quoted=True)
         elif not self._schema_words.is_name(content):
@@ -145,17 +148,12 @@ class MentionFinder:
             hits = [hit for form in near for hit in known[form]]
         return tuple(hits)
 
-    def _literals(self, sentence: Sentence, quoted: list[Quotation]) -> Iterator[Mention]:
-        for reading in readings(sentence.text):
-            if not any(reading.start < each.end and each.start < reading.end for each in quoted):
-                yield self._literal(sentence, reading)
-
     def _literal(self, sentence: Sentence, reading: Reading) -> Mention:
         forms = [fold(each) for each in _spellings(sentence, reading)]
         known = self._index.forms(forms)
         found = [hit for form in forms for hit in known.get(form, ())]
         kind: LinkKind = reading.kind
-        bound = _LIMIT_OR_BOUND.search(sentence.text, 0, reading.start)
+        bound = _LIMIT_OR_BOUND.search(sentence.text, max(0, reading.start - LEAD), reading.start)
         limit = bound is not None and bound[0].lower().startswith(_LIMITS)
         if limit:
             kind = "number" if kind == "year" else kind

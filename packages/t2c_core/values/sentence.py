@@ -5,9 +5,11 @@ Holds no values: `mentions` looks runs up.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from t2c_core.values.literals import Quotation, quotations
@@ -63,18 +65,20 @@ class Sentence:
 
     def run(self, start: int, end: int) -> Run | None:
         """Give the words that begin in `text[start:end]`, if there are any."""
-        inside = [i for i, word in enumerate(self.words) if start <= word.start < end]
-        if not inside:
-            return None
-        return Run(inside[0], inside[-1], " ".join(self.words[i].folded for i in inside))
+        first = bisect_left(self.words, start, key=attrgetter("start"))
+        after = bisect_left(self.words, end, lo=first, key=attrgetter("start"))
+        inside = self.words[first:after]
+        return Run(first, after - 1, " ".join(each.folded for each in inside)) if inside else None
 
     def free(self, quoted: list[Quotation]) -> list[int]:
         """Give the positions of the words outside quotes."""
-        return [
+        taken = {
             position
-            for position, word in enumerate(self.words)
-            if not any(each.start <= word.start < each.end for each in quoted)
-        ]
+            for each in quoted
+            if (run := self.run(each.start, each.end))
+            for position in range(run.first, run.last + 1)
+        }
+        return [position for position in range(len(self.words)) if position not in taken]
 
     def runs(self, free: list[int], reach: Callable[[str], int]) -> Iterator[Run]:
         """Give every run of these words that is not longer than its first word allows.

@@ -1,0 +1,62 @@
+"""Folding and short forms."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from t2c_core.values.words import fold, short_forms, words
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Crohn's disease", "crohns disease"),
+        ("Crohn’s  Disease", "crohns disease"),
+        ("ENALAPRIL\\HYDROCHLOROTHIAZIDE", "enalapril hydrochlorothiazide"),
+        ("Stevens-Johnson syndrome", "stevens johnson syndrome"),
+        ("Björk Guðmundsdóttir", "bjork gudmundsdottir"),
+        ("STRASSE", "strasse"),
+        ("Straße", "strasse"),
+        ("C++", "c++"),
+        ("10 %", "10 %"),
+        ("10%", "10 %"),
+        ("糖尿病", "糖 尿 病"),
+        ("—", "—"),
+        ("", ""),
+    ],
+)
+def test_case_accents_punctuation_and_blanks_make_no_difference(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@given(st.text(max_size=30))
+def test_folding_is_done_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(max_size=30))
+def test_words_point_into_their_text_and_join_to_its_folded_form(text: str) -> None:
+    cut = words(text)
+    assert all(0 <= each.start < each.end <= len(text) for each in cut)
+    if cut:
+        assert " ".join(each.folded for each in cut) == fold(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hospitalization - Initial or Prolonged", ["hospitalization"]),
+        ("Other Serious (Important Medical Event)", ["other serious", "important medical event"]),
+        ("Intravenous (nos)", ["intravenous"]),
+        ("Star Wars: A New Hope", ["star wars"]),
+        ("Hanks, Tom", ["tom hanks"]),
+        ("Life-Threatening", []),
+        ("Oil, gas and coal industry workers", []),
+        ("F (x)", []),
+        ("2021 - 2022", []),
+    ],
+)
+def test_short_forms_are_what_people_call_a_value(text: str, expected: list[str]) -> None:
+    assert short_forms(text) == expected
