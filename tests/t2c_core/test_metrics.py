@@ -30,6 +30,7 @@ tables = st.integers(1, 4).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(tables, st.randoms(use_true_random=False))
 def test_rows_and_columns_may_stand_in_any_order(table: list[list[object]], chance: random.Random) -> None:
     columns = list(range(len(table[0])))
@@ -40,7 +41,7 @@ def test_rows_and_columns_may_stand_in_any_order(table: list[list[object]], chan
 
 
 @given(tables, tables)
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 def test_the_verdict_is_that_of_trying_every_order_of_columns(
     gold: list[list[object]], predicted: list[list[object]]
 ) -> None:
@@ -54,6 +55,7 @@ def test_the_verdict_is_that_of_trying_every_order_of_columns(
     assert compare(gold, predicted).equal == expected
 
 
+@settings(deadline=None)
 @given(tables)
 def test_gold_against_gold_is_right(table: list[list[object]]) -> None:
     assert compare(table, table, order=range(len(table))).equal

@@ -7,7 +7,7 @@ import math
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
@@ -120,11 +120,13 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(values)
 def test_every_value_equals_itself_after_a_round_trip_through_json(value: object) -> None:
     assert same(canonical(value), json.loads(json.dumps(canonical(value))))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(values, min_size=2, max_size=2), max_size=5))
 def test_rows_keep_their_shape(rows: list[list[object]]) -> None:
     (keyed,) = keyed_results(canonical_rows(rows))

@@ -73,9 +73,9 @@ def short_forms(text: str) -> list[str]:
 def _fold_word(word: str) -> str:
     if word.isascii():
         return word.lower().translate(_LETTERS)
-    word = word.casefold()
+    word = word.casefold().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", word)
     plain = (
         "".join(each for each in decomposed if not unicodedata.combining(each)).casefold().translate(_LETTERS)
     )
-    return plain if plain.isalnum() else word.translate(_LETTERS)
+    return plain if plain.rstrip("+#").isalnum() else word

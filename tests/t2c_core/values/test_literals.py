@@ -6,7 +6,7 @@ import itertools
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2c_core.values.literals import quotations, readings
@@ -82,6 +82,7 @@ def test_an_impossible_month_means_that_the_day_comes_first() -> None:
     assert read("31/12/2020") == [("31/12/2020", "date", "2020-12-31")]
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(1900, 1, 1), date(2099, 12, 31)),
     st.sampled_from(["%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%d.%m.%Y"]),
@@ -90,6 +91,7 @@ def test_every_date_reads_back(day: date, form: str) -> None:
     assert read(f"cases on {day.strftime(form)}?") == [(day.strftime(form), "date", day.isoformat())]
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9))
 def test_every_whole_number_reads_back(number: int) -> None:
     ((_, _, plain),) = read(f"x = {number}!")
@@ -97,6 +99,7 @@ def test_every_whole_number_reads_back(number: int) -> None:
     assert (plain, separated) == (number, number)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_readings_stand_in_order_and_never_overlap(text: str) -> None:
     found = readings(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2c_core.values.words import fold, short_forms, words
@@ -31,11 +31,13 @@ def test_case_accents_punctuation_and_blanks_make_no_difference(text: str, folde
     assert fold(text) == folded
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_folding_is_done_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_words_point_into_their_text_and_join_to_its_folded_form(text: str) -> None:
     cut = words(text)
