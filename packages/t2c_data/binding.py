@@ -347,7 +347,9 @@ class Binder:
             each for each in self.world.sample.values[owner, condition.name] if isinstance(each, int | float)
         ]
         spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
-        below, above = _rounded(value - rng.random() * spread, -1), _rounded(value + rng.random() * spread, 1)
+        whole_only = self.world.property(owner, condition.name).type == "INTEGER"
+        below = _rounded(value - rng.random() * spread, -1, whole=whole_only)
+        above = _rounded(value + rng.random() * spread, 1, whole=whole_only)
         whole = _tidy(value)
         if condition.operator == "between":
             if below >= above:
@@ -609,7 +611,7 @@ def _tidy(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 
-def _rounded(value: float, direction: int) -> int | float:
+def _rounded(value: float, direction: int, *, whole: bool) -> int | float:
     """Round to few digits away from where the value was, as people do."""
     import math
 
@@ -617,6 +619,10 @@ def _rounded(value: float, direction: int) -> int | float:
         return 0
     size = 10 ** max(math.floor(math.log10(abs(value))) - 1, -4)
     step = size * (5 if abs(value) > 20 * size else 1)
+    if whole:
+        step = max(step, 1)
+        if 1500 <= value <= 2100:  # a year
+            step = 1 if abs(value) % 10 < 5 else 5
     rounded = math.floor(value / step) * step if direction < 0 else math.ceil(value / step) * step
     return _tidy(round(rounded, 6))
 

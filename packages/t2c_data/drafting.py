@@ -10,12 +10,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import inflect
+import yaml
 
 from t2c_data.lexicon import triple_key
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Triple
 
+_HEADER = """# Words of the graph, drafted from its schema. Edit them: the better they are, the better the questions.
+# nouns: singular|plural, the most usual first (a noun may be repeated to make it more frequent)
+# key: the property that is returned when a question asks for the thing itself
+# name: properties by whose value people name one ("the drug 'ASPIRIN'"), best first; [] if there is none
+# phrases, more, less, when, most, least, unit: see docs/dataset.md
+# forward, backward: phrases behind the noun of the source and of the target; {} is the thing at the other end with
+#   its noun, {value} only its name, [is|are] inflects with the noun in front
+# hidden: true keeps a label, property or type out of all questions"""
 _ENGINE = inflect.engine()
 _ABBREVIATIONS = {
     "qty": "quantity", "num": "number", "nr": "number", "no": "number", "amt": "amount", "desc": "description",
@@ -51,6 +60,12 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
             }
     content["properties"] = {owner: held for owner, held in content["properties"].items() if held}
     return content
+
+
+def draft_text(schema: GraphSchema) -> str:
+    """Write a drafted lexicon as the YAML file that a person edits."""
+    body = yaml.safe_dump(draft(schema), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return f"{_HEADER}\n{body}"
 
 
 @cache

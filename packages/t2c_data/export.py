@@ -10,15 +10,17 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat, parameter_uses
-from t2c_core.prompt.compact import MAX_PARAMETERS, split
+from t2c_core.prompt.chat import REFUSAL, ChatFormat
+from t2c_core.prompt.compact import MAX_PARAMETERS, decode, split
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.link import Link, LinkedQuestion, Linker
+from t2c_data.errors import DataInputError
 from t2c_data.noise import disturb
 from t2c_data.records import write_lines
 
@@ -92,6 +94,94 @@ def export_atoms(
     rows, contradictions = _agreed(rows)
     dropped["contradiction"] += contradictions
     return _write(rows, dropped, out, schema)
+
+
+def fresh_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder that holds something, unless forced.
+
+    Raises:
+        DataInputError: it is not empty.
+    """
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise DataInputError(f"{out} is not empty; give --force to write into it, or another --out")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def export_chat(
+    pairs: Sequence[Pair],
+    out: Path,
+    *,
+    schema: GraphSchema,
+    snapshot: Path,
+    messages: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Write rows for general models: `{"messages": [...]}`, or `{"prompt", "completion"}`.
+
+    Args:
+        pairs: what `build` made.
+        out: the folder.
+        schema: the graph's schema.
+        snapshot: folder with the value index.
+        messages: chat messages rather than prompt and completion.
+        progress: told how many are linked.
+
+    Returns:
+        The manifest.
+    """
+    index = ValueIndex(snapshot / "values.sqlite")
+    linker, chat, atoms = Linker(index, schema), ChatFormat(schema), AtomsFormat(schema)
+    rows: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    dropped = 0
+    for number, pair in enumerate(pairs):
+        linked = linker.link(pair.question)
+        completion = rewrite(pair, linked, atoms) if pair.cypher else REFUSAL
+        if completion is None:
+            dropped += 1
+            continue
+        cypher = decode(completion) if pair.cypher else REFUSAL
+        asked = chat.messages(linked)
+        content: dict[str, Any] = {"messages": [*asked, {"role": "assistant", "content": cypher}]}
+        if not messages:
+            content = {"prompt": "\n\n".join(each["content"] for each in asked) + "\n", "completion": cypher}
+        rows[pair.split].append(json.dumps({**content, "id": pair.id}, ensure_ascii=False))
+        if progress:
+            progress(number + 1, len(pairs))
+    index.close()
+    for name, lines in rows.items():
+        write_lines(out / f"{name}.jsonl", lines)
+    manifest = {
+        "format": ChatFormat.name, "rows": {name: len(lines) for name, lines in rows.items()}, "dropped": {"unlinked": dropped},
+        "schema": schema.version,
+    }  # fmt: skip
+    write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
+    return manifest
+
+
+def export_parquet(pairs: Sequence[Pair], out: Path) -> dict[str, Any]:
+    """Write the pairs as Parquet, a file a split, in a folder that `datasets.load_dataset` reads, with a card.
+
+    Returns:
+        The manifest.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from t2c_data.card import card
+
+    rows = {}
+    for name in ("train", "dev", "test"):
+        held = [pair for pair in pairs if pair.split == name]
+        rows[name] = len(held)
+        content = [{**asdict(pair), "parameters": json.dumps(pair.parameters, ensure_ascii=False)} for pair in held]
+        if content:
+            fresh = out / f"{name}.parquet.tmp"
+            pq.write_table(pa.Table.from_pylist(content), fresh)
+            fresh.replace(out / f"{name}.parquet")
+    write_lines(out / "README.md", card(pairs, rows).splitlines())
+    manifest = {"format": "parquet", "rows": rows}
+    write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
+    return manifest
 
 
 def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | None:

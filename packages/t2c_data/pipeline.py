@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
 from t2c_data.binding import UnfitError, World
 from t2c_data.composition import Composer, Draft
-from t2c_data.errors import BuildError
+from t2c_data.errors import BuildError, DataInputError
 from t2c_data.patterns import load_patterns
 from t2c_data.records import Pair, normal, pair_id, write_lines
 from t2c_data.sample import read_sample
@@ -62,6 +62,33 @@ class BuildConfig:
     """Share of questions that the graph cannot answer."""
     wordings: int = WORDINGS
     """Wordings tried for of each binding."""
+
+
+def prepare(out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: BuildConfig, force: bool = False) -> None:
+    """Make the folder of a build, or find it left by an earlier call of the same build.
+
+    Raises:
+        DataInputError: the folder holds something else.
+    """
+    plan = {
+        "schema": schema.version,
+        "lexicon": hashlib.sha256(repr(lexicon).encode()).hexdigest()[:12],
+        "templates": hashlib.sha256(repr(load_patterns()).encode()).hexdigest()[:12],
+        "config": asdict(replace(config, workers=0)),
+    }
+    text = json.dumps(plan, indent=1, sort_keys=True)
+    file = out / "plan.json"
+    if file.is_file() and file.read_text(encoding="utf-8").strip() == text and not force:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        if not force:
+            raise DataInputError(
+                f"{out} is not empty and does not hold this very build; give --force to build it anew, or another --out"
+            )
+        for name in ("manifest.json", "pairs.jsonl", "candidates.jsonl", "plan.json"):
+            (out / name).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    write_lines(file, [text])
 
 
 @dataclass(frozen=True, slots=True)
