@@ -73,9 +73,7 @@ def short_forms(text: str) -> list[str]:
 def _fold_word(word: str) -> str:
     if word.isascii():
         return word.lower().translate(_LETTERS)
-    word = word.casefold().translate(_LETTERS)
-    decomposed = unicodedata.normalize("NFKD", word)
-    plain = (
-        "".join(each for each in decomposed if not unicodedata.combining(each)).casefold().translate(_LETTERS)
-    )
-    return plain if plain.rstrip("+#").isalnum() else word
+    plain = word.casefold().translate(_LETTERS) or word
+    parts = [each for each in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(each)]
+    bare = "".join(parts).casefold().translate(_LETTERS)
+    return bare if bare.rstrip("+#").isalnum() else plain
