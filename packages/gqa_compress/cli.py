@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from gqa_compress.plan import ConversionPlan
+
 app = App(
     name="gqa-compress",
     help="Turn a LLaMA-family checkpoint into a stock checkpoint with fewer key-value heads.",
@@ -34,16 +36,98 @@ def train(
         resume: Go on where the same recipe was stopped, or start if it never began.
         force: Throw away what the output folder holds.
     """
-    _wait_politely()
+    _before_torch()
     from dataclasses import asdict
-
-    from transformers.utils.logging import disable_progress_bar
 
     from gqa_compress.training.loop import train as run_training
     from gqa_compress.training.recipe import read_recipe
 
-    disable_progress_bar()  # type: ignore[no-untyped-call]
     _print(asdict(run_training(read_recipe(recipe), resume=resume, force=force)))
+
+
+@app.command
+def inspect(model: Path) -> None:
+    """Say what a checkpoint's attention looks like and whether it can be converted.
+
+    Args:
+        model: Checkpoint folder.
+    """
+    _before_torch()
+    from dataclasses import asdict
+
+    from gqa_compress.inspection import inspect as look
+
+    _print(asdict(look(model)))
+
+
+@app.command
+def convert(
+    model: Path,
+    *,
+    calibration: Path,
+    out: Path,
+    plan: Annotated[ConversionPlan, Parameter(name="*")],
+    force: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Turn a checkpoint into a stock checkpoint with fewer key-value heads, by calibration alone.
+
+    Args:
+        model: Checkpoint folder.
+        calibration: Text to calibrate on, .txt or .jsonl with `text`.
+        out: Folder to write.
+        plan: How to convert.
+        force: Replace what OUT holds.
+    """
+    _before_torch()
+    from dataclasses import asdict
+
+    from gqa_compress.convert import convert as run_conversion
+
+    _print(asdict(run_conversion(model, calibration, out, plan, force=force)))
+
+
+@app.command
+def evaluate(
+    model: Path, *, text: Path, against: Path | None = None, tokens: int | None = None, length: int = 512
+) -> None:
+    """Measure a model's loss on a text, and its distance from a teacher.
+
+    Args:
+        model: Checkpoint folder.
+        text: Text to measure on, .txt or .jsonl with `text`.
+        against: Checkpoint folder of a teacher; adds KL(teacher ‖ model).
+        tokens: About how many tokens to use, evenly from the whole text; all when absent.
+        length: Most tokens in a sequence.
+    """
+    _before_torch()
+    from dataclasses import asdict
+
+    from gqa_compress.evaluation.perplexity import compare
+    from gqa_compress.evaluation.perplexity import evaluate as measure
+
+    if against is None:
+        _print(asdict(measure(model, text, tokens=tokens, length=length)))
+    else:
+        _print(asdict(compare(model, against, text, tokens=tokens, length=length)))
+
+
+@app.command
+def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 64, repeats: int = 3) -> None:
+    """Weigh a model's key-value cache and time its decoding.
+
+    Args:
+        model: Checkpoint folder.
+        batch: Sequences decoded at once.
+        prompt: Tokens of each prompt.
+        new_tokens: Tokens to decode for each.
+        repeats: Timed runs.
+    """
+    _before_torch()
+    from dataclasses import asdict
+
+    from gqa_compress.evaluation.cache import bench as measure
+
+    _print(asdict(measure(model, batch=batch, prompt=prompt, new_tokens=new_tokens, repeats=repeats)))
 
 
 def main() -> None:
@@ -60,13 +144,17 @@ def main() -> None:
         _fail("stopped", 130)
 
 
-def _wait_politely() -> None:
-    """Let idle threads sleep rather than spin; must run before torch is first imported.
+def _before_torch() -> None:
+    """Let idle threads sleep rather than spin, and libraries be silent; must run before torch is first imported.
 
     With a busy neighbour on the same cores, spinning costs most of the speed.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _print(content: Any) -> None:

@@ -11,34 +11,31 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from gqa_compress.atomic import refuse_filled, write_json
+from gqa_compress.checkpoint import load_tokenizer
+from gqa_compress.console import CONSOLE
 from gqa_compress.errors import InputError, TrainingError
+from gqa_compress.machine import keep_memory, versions
 from gqa_compress.training import state
 from gqa_compress.training.data import Batch, Rows, make_batch, plan_epoch, read_rows
 from gqa_compress.training.losses import cross_entropy, divergence
 from gqa_compress.training.recipe import Recipe, as_json
 from gqa_compress.training.schedule import learning_rate, share_done
 from gqa_compress.training.start import (
-    keep_memory,
-    load_model,
-    load_tokenizer,
     make_model,
     make_optimizer,
     pick_device,
+    start_model,
     uses_bf16,
 )
-
-CONSOLE = Console(stderr=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,17 +149,19 @@ def _prepare(recipe: Recipe) -> tuple[Run, Any]:
     device = pick_device(recipe)
     if device.type == "cpu":
         keep_memory()
-    tokenizer = load_tokenizer(recipe)
+    folder = recipe.tokenizer or recipe.checkpoint
+    assert folder is not None  # noqa: S101  the recipe has checked it
+    tokenizer = load_tokenizer(folder)
     train_rows = read_rows(recipe.train, tokenizer, max_tokens=recipe.max_tokens)
     dev_rows = read_rows(recipe.dev, tokenizer, max_tokens=recipe.max_tokens) if recipe.dev else None
     if train_rows.dropped:
         CONSOLE.print(f"{train_rows.dropped} rows of more than {recipe.max_tokens} tokens are left out")
     if recipe.checkpoint is not None:
-        model = load_model(recipe.checkpoint)
+        model = start_model(recipe.checkpoint)
     else:
         assert recipe.model is not None  # noqa: S101  the recipe has checked it
         model = make_model(recipe.model, tokenizer, recipe.seed)
-    teacher = load_model(recipe.teacher.checkpoint) if recipe.teacher else None
+    teacher = start_model(recipe.teacher.checkpoint) if recipe.teacher else None
     for holder in filter(None, (model, teacher)):
         if holder.config.vocab_size < len(tokenizer):
             raise InputError(
@@ -332,7 +331,7 @@ def _report(run: Run, last: dict[str, float]) -> TrainingReport:
         precision="bf16" if run.bf16 else "fp32",
         device=run.device.type,
         seed=run.recipe.seed,
-        versions={name: version(name) for name in ("torch", "transformers", "graphling")},
+        versions=versions(),
         recipe=as_json(run.recipe),
     )
 

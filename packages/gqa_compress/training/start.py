@@ -1,17 +1,16 @@
-"""The things a run starts from: device, tokenizer, model, optimiser.
+"""The things a run starts from: device, model, optimiser.
 
 Holds their making from a recipe. Trains nothing.
 """
 
-import ctypes
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from gqa_compress.errors import CheckpointError, RecipeError
+from gqa_compress.checkpoint import load_model
+from gqa_compress.errors import RecipeError
 from gqa_compress.training import attention
 from gqa_compress.training.recipe import ModelShape, Recipe
 
@@ -55,46 +54,20 @@ def uses_bf16(recipe: Recipe, device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def load_tokenizer(recipe: Recipe) -> Any:
-    """Load the run's tokenizer.
-
-    Args:
-        recipe: with `tokenizer` or `checkpoint`.
-
-    Returns:
-        A transformers tokenizer.
-
-    Raises:
-        CheckpointError: there is none in that folder.
-    """
-    folder = recipe.tokenizer or recipe.checkpoint
-    assert folder is not None  # noqa: S101  the recipe has checked it
-    _need_file(folder, "tokenizer")
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"no tokenizer can be loaded from {folder}: {error}") from error
-
-
-def load_model(folder: Path) -> Any:
-    """Load a checkpoint's model in fp32.
+def start_model(folder: Path) -> Any:
+    """Load a checkpoint to train or to learn from.
 
     Args:
         folder: the checkpoint.
 
     Returns:
-        The model, with the attention that is fastest for it.
+        The model in fp32, with the attention that is fastest for it.
 
     Raises:
         CheckpointError: the folder is no loadable checkpoint.
     """
-    _need_file(folder, "config.json")
     attention.register()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    except Exception as error:
-        raise CheckpointError(f"the model {folder} cannot be loaded: {error}") from error
-    return _with_attention(model)
+    return _with_attention(load_model(folder))
 
 
 def make_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
@@ -157,28 +130,7 @@ def make_optimizer(recipe: Recipe, model: torch.nn.Module) -> torch.optim.AdamW:
     )
 
 
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory rather than give it back after every operation.
-
-    A training step allocates the same tensors over and over; without this each is paged in anew, which costs
-    about a tenth of the step on a CPU. Does nothing on other C libraries.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, mmap_max = -1, -4  # names of malloc.h
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(mmap_max, 0)
-
-
 def _with_attention(model: Any) -> Any:
     if model.config.model_type in PLAIN_CAUSAL and not torch.cuda.is_available():
         model.set_attn_implementation(attention.NAME)
     return model
-
-
-def _need_file(folder: Path, prefix: str) -> None:
-    if not folder.is_dir():
-        raise CheckpointError(f"there is no folder {folder}")
-    if not any(folder.glob(f"{prefix}*")):
-        raise CheckpointError(f"the folder {folder} holds no {prefix}")

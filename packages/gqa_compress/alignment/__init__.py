@@ -1,0 +1,1 @@
+"""Maps that bring heads onto each other without changing what the model computes."""

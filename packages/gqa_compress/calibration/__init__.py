@@ -1,0 +1,1 @@
+"""From text to what a layer sees: token batches, residual streams, Grams."""

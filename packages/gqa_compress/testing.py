@@ -1,0 +1,154 @@
+"""Tiny checkpoints with known answers, for tests here and elsewhere.
+
+Holds random models of every supported type, a byte tokenizer, and models whose heads are copies of each other up to
+maps that a conversion must undo. Nothing here is for real work.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from gqa_compress.architectures import SUPPORTED, geometry
+from gqa_compress.checkpoint import layer_prefix
+from gqa_compress.heads import Heads, read_heads, write_heads
+from gqa_compress.rope import Planes, as_complex, as_real, planes
+
+Copies = Literal["equal", "rotated", "scaled"]
+
+
+def byte_tokenizer(folder: Path) -> None:
+    """Save a tokenizer of 256 bytes and an end-of-text token.
+
+    Args:
+        folder: to save into.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"</s>": 0} | {letter: index + 1 for index, letter in enumerate(alphabet)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)  # type: ignore[no-untyped-call]  # noqa: S106
+
+
+def tiny_model(model_type: str = "llama", *, kv_heads: int = 8, seed: int = 0, **fields: Any) -> Any:
+    """Make a random model of two layers and eight query heads.
+
+    Args:
+        model_type: a supported type.
+        kv_heads: key-value heads.
+        seed: of the weights.
+        **fields: further configuration fields.
+
+    Returns:
+        The model, in evaluation mode and fp32; biases, where there are any, are not zero.
+    """
+    shape = {
+        "vocab_size": 257,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 8,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": 128,
+        "bos_token_id": None,
+        "eos_token_id": 0,
+        "pad_token_id": None,
+    }
+    if model_type == "gemma":
+        shape["head_dim"] = 16
+    config = AutoConfig.for_model(model_type, **(shape | fields))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1 and name.endswith("bias"):
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+            elif parameter.ndim > 1:
+                parameter.mul_(6.0)
+    return model.eval()
+
+
+def save_tiny(model: Any, folder: Path, **options: Any) -> Path:
+    """Save a model and a byte tokenizer as a checkpoint.
+
+    Args:
+        model: to save.
+        folder: to save into.
+        **options: for `save_pretrained`.
+
+    Returns:
+        The folder.
+    """
+    model.save_pretrained(folder, **options)
+    byte_tokenizer(folder)
+    return folder
+
+
+def with_copied_heads(
+    model: Any, groups: int, copies: Copies, *, interleaved: bool = False, seed: int = 0
+) -> Any:
+    """Make the key-value heads of each group copies of each other, up to a map that attention can't see.
+
+    Args:
+        model: changed in place.
+        groups: G, distinct heads.
+        copies: `equal`; `rotated` by an orthogonal map of values and one rotation a plane of keys; `scaled` by any
+            invertible map of values and any complex factor a plane.
+        interleaved: whether heads h, h + G, h + 2G … are copies, rather than adjacent ones.
+        seed: of the maps.
+
+    Returns:
+        The model.
+    """
+    where, sizes = SUPPORTED[model.config.model_type], geometry(model.config)
+    turning = planes(where, sizes)
+    generator = torch.Generator().manual_seed(seed)
+    state = model.state_dict()
+    for index in range(sizes.layers):
+        prefix = layer_prefix(index)
+        layer = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+        heads = read_heads(layer, where, sizes)
+        every, members = torch.arange(sizes.kv_heads), sizes.kv_heads // groups
+        first = every % groups if interleaved else every // members * members
+        copied = Heads(heads.w_q, heads.w_k[first], heads.w_v[first], heads.w_o)
+        mapped = copied if copies == "equal" else _mapped(copied, turning, copies, generator)
+        for name, tensor in write_heads(mapped, layer, where).items():
+            state[prefix + name] = tensor
+    model.load_state_dict(state)
+    return model
+
+
+def _mapped(heads: Heads, where: Planes, copies: Copies, generator: torch.Generator) -> Heads:
+    count, size = heads.w_v.shape[:2]
+
+    def maps(width: int) -> torch.Tensor:
+        free = torch.randn(count, width, width, generator=generator, dtype=torch.float64)
+        turned: torch.Tensor = torch.linalg.qr(free)[0]
+        if copies == "rotated":
+            return turned
+        stretch: torch.Tensor = 0.5 + torch.rand(count, 1, width, generator=generator, dtype=torch.float64)
+        return turned * stretch
+
+    angle = 2 * torch.pi * torch.rand(count, len(where.real), generator=generator, dtype=torch.float64)
+    length = torch.ones_like(angle)
+    if copies == "scaled":
+        length = 0.5 + torch.rand(angle.shape, generator=generator, dtype=torch.float64)
+    factor = torch.polar(length, angle)  # (K, P), z ← factor·z and q ← q / conj(factor)
+    value, still = maps(size), maps(len(where.rest))
+    return Heads(
+        w_q=as_real(
+            as_complex(heads.w_q, where) / factor.conj()[:, None, :, None],
+            torch.linalg.inv(still)[:, None] @ heads.w_q[..., where.rest, :],
+            where,
+        ),
+        w_k=as_real(
+            as_complex(heads.w_k, where) * factor[..., None], still.mT @ heads.w_k[..., where.rest, :], where
+        ),
+        w_v=value.mT @ heads.w_v,
+        w_o=torch.linalg.inv(value)[:, None] @ heads.w_o,
+    )

@@ -1,0 +1,280 @@
+"""Conversion: exact cases, stock output, wrong input."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from gqa_compress.architectures import SUPPORTED
+from gqa_compress.convert import convert
+from gqa_compress.errors import CheckpointError, OutputError, PlanError, RowsError, UnsupportedError
+from gqa_compress.evaluation.cache import bench
+from gqa_compress.inspection import inspect
+from gqa_compress.plan import ConversionPlan
+from gqa_compress.testing import Copies, byte_tokenizer, save_tiny, tiny_model, with_copied_heads
+
+TOKENS = torch.randint(1, 257, (3, 24), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text(
+        "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs!\n" * 20
+    )
+    return path
+
+
+def closed_form(kv_heads: int, **fields: object) -> ConversionPlan:
+    defaults = {"local_steps": 0, "tokens": 1024, "length": 64}
+    return ConversionPlan(kv_heads=kv_heads, **(defaults | fields))
+
+
+def logits(folder: Path) -> torch.Tensor:
+    with torch.no_grad():
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()(TOKENS).logits
+
+
+@pytest.mark.parametrize("model_type", sorted(SUPPORTED))
+@pytest.mark.parametrize(
+    ("copies", "method"), [("rotated", "aligned"), ("scaled", "weighted"), ("equal", "mean")]
+)
+def test_copied_heads_convert_without_loss(
+    tmp_path: Path, text: Path, model_type: str, copies: Copies, method: str
+) -> None:
+    source = save_tiny(with_copied_heads(tiny_model(model_type), 2, copies), tmp_path / "source")
+    convert(source, text, tmp_path / "out", closed_form(2, method=method))
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"partial_rotary_factor": 0.5}, {"partial_rotary_factor": 0.25, "use_parallel_residual": True}]
+)
+def test_coordinates_without_rotation_convert_without_loss(tmp_path: Path, text: Path, fields: dict) -> None:
+    model = with_copied_heads(tiny_model("stablelm", **fields), 2, "scaled")
+    source = save_tiny(model, tmp_path / "source")
+    convert(source, text, tmp_path / "out", closed_form(2))
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [2, 1])
+def test_a_gqa_source_converts_further_without_loss(tmp_path: Path, text: Path, groups: int) -> None:
+    model = with_copied_heads(tiny_model("llama", kv_heads=4), groups, "scaled")
+    source = save_tiny(model, tmp_path / "source")
+    convert(source, text, tmp_path / "out", closed_form(groups))
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+def test_search_finds_copies_that_are_not_adjacent(tmp_path: Path, text: Path) -> None:
+    model = with_copied_heads(tiny_model("llama"), 2, "rotated", interleaved=True)
+    source = save_tiny(model, tmp_path / "source")
+    report = convert(source, text, tmp_path / "out", closed_form(2, grouping="search"))
+    assert report.layers[0].groups == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("local_steps", [0, 5])
+def test_keeping_all_heads_changes_no_weight(tmp_path: Path, text: Path, local_steps: int) -> None:
+    source = save_tiny(tiny_model("qwen2"), tmp_path / "source")
+    convert(source, text, tmp_path / "out", closed_form(8, local_steps=local_steps))
+    before, after = (load_file(folder / "model.safetensors") for folder in (source, tmp_path / "out"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory, text: Path) -> tuple[Path, Path]:
+    """A random bf16 model, and the same with one key-value head."""
+    folder = tmp_path_factory.mktemp("converted")
+    source = save_tiny(tiny_model("llama").to(torch.bfloat16), folder / "source")
+    convert(source, text, folder / "out", closed_form(1, local_steps=4))
+    return source, folder / "out"
+
+
+def test_the_result_is_a_stock_checkpoint(converted: tuple[Path, Path]) -> None:
+    source, out = converted
+    before, after = (json.loads((folder / "config.json").read_text()) for folder in converted)
+    assert after == before | {"num_key_value_heads": 1}
+    model = AutoModelForCausalLM.from_pretrained(out)
+    assert model.dtype == torch.bfloat16
+    assert model.model.layers[0].self_attn.k_proj.weight.shape == (8, 64)
+    assert AutoTokenizer.from_pretrained(out).encode("ab") == AutoTokenizer.from_pretrained(source).encode(
+        "ab"
+    )
+    assert "8 → 1 key-value heads" in (out / "README.md").read_text()
+
+
+def test_generation_with_a_cache_agrees_with_generation_without(converted: tuple[Path, Path]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(converted[1], dtype=torch.float32).eval()
+    with_cache, without = (
+        model.generate(TOKENS[:1], max_new_tokens=12, do_sample=False, use_cache=use, pad_token_id=0)
+        for use in (True, False)
+    )
+    assert torch.equal(with_cache, without)
+
+
+def test_the_cache_shrinks_by_the_share_of_heads(converted: tuple[Path, Path]) -> None:
+    before, after = (bench(folder, prompt=8, new_tokens=4, repeats=1) for folder in converted)
+    assert before.cache_bytes_a_token == inspect(converted[0]).cache_bytes_a_token == 2 * 2 * 8 * 8 * 2
+    assert after.cache_bytes_a_token == before.cache_bytes_a_token / 8
+
+
+def test_the_report_is_written_and_says_what_was_done(converted: tuple[Path, Path]) -> None:
+    report = json.loads((converted[1] / "conversion.json").read_text())
+    assert report["plan"]["kv_heads"] == report["kv_heads_after"] == 1
+    assert [layer["groups"] for layer in report["layers"]] == [[list(range(8))]] * 2
+    assert all(0 < layer["stream_error"] < 1 for layer in report["layers"])
+    assert report["peak_memory_bytes"] > 0
+
+
+def test_refits_and_local_steps_lower_the_error(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+
+    def error(name: str, **fields: object) -> float:
+        report = convert(source, text, tmp_path / name, closed_form(2, **fields))
+        return report.layers[-1].stream_error
+
+    merged = error("merged", refit=False)
+    refitted = error("refitted")
+    assert refitted < merged
+    assert error("distilled", local_steps=40) < refitted
+
+
+def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    for name in ("one", "two"):
+        convert(source, text, tmp_path / name, closed_form(2, local_steps=5))
+    first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert first == second
+
+
+def test_a_sharded_checkpoint_converts_to_a_sharded_one(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gqa_compress.checkpoint.SHARD_BYTES", 40_000)
+    model = with_copied_heads(tiny_model("llama"), 2, "equal")
+    source = save_tiny(model, tmp_path / "source", max_shard_size="40KB")
+    assert (source / "model.safetensors.index.json").exists()
+    convert(source, text, tmp_path / "out", closed_form(2))
+    assert len(list((tmp_path / "out").glob("model-*-of-*.safetensors"))) > 1
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+def test_heads_that_do_not_divide_are_refused(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    with pytest.raises(
+        PlanError, match="kv_heads=3 does not divide num_key_value_heads=8; choose one of 1, 2, 4, 8"
+    ):
+        convert(source, text, tmp_path / "out", closed_form(3))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def break_shard(folder: Path) -> None:
+    next(folder.glob("model-*")).unlink()
+
+
+def break_tail(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def break_values(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.1.self_attn.k_proj.weight"][3, 5] = float("nan")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def break_shape(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 4}))
+
+
+def break_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+
+
+def break_tokenizer(folder: Path) -> None:
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_shard, "lacks model-"),
+        (break_tail, "torn or no safetensors file"),
+        (break_values, r"layers\.1\.self_attn\.k_proj\.weight .* not finite"),
+        (break_shape, "has shape .* config.json says"),
+        (break_config, "cannot be read"),
+        (break_tokenizer, "holds no tokenizer"),
+    ],
+)
+def test_a_broken_checkpoint_is_refused_and_nothing_is_left(
+    tmp_path: Path, text: Path, damage: object, message: str
+) -> None:
+    size = "40KB" if damage is break_shard else "1GB"
+    source = save_tiny(tiny_model("llama"), tmp_path / "source", max_shard_size=size)
+    damage(source)
+    with pytest.raises(CheckpointError, match=message):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"model_type": "qwen3"}, "normalises queries and keys"),
+        ({"model_type": "gpt2"}, "no option for fewer key-value heads"),
+        ({"model_type": "phi3"}, "fused"),
+        ({"model_type": "mamba"}, "decoder|supported types"),
+        ({"model_type": "stablelm", "qk_layernorm": True}, "normalises queries and keys"),
+    ],
+)
+def test_unsupported_models_are_refused_by_name(
+    tmp_path: Path, text: Path, fields: dict, reason: str
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(UnsupportedError, match=reason):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_little_text_is_refused(tmp_path: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    short = tmp_path / "short.txt"
+    short.write_text("too short")
+    with pytest.raises(RowsError, match="needs at least 256"):
+        convert(source, short, tmp_path / "out", closed_form(2))
+
+
+def test_a_filled_folder_is_refused_and_kept(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("x")
+    with pytest.raises(OutputError, match="not empty"):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert (tmp_path / "out" / "mine").read_text() == "x"
+    convert(source, text, tmp_path / "out", closed_form(2), force=True)
+    assert not (tmp_path / "out" / "mine").exists()
+
+
+def test_rows_and_text_give_the_same_kind_of_result(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(with_copied_heads(tiny_model("llama"), 2, "rotated"), tmp_path / "source")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(
+        "".join(json.dumps({"text": text.read_text()[i : i + 20 + i % 7]}) + "\n" for i in range(60))
+    )
+    report = convert(source, rows, tmp_path / "out", closed_form(2))
+    assert report.calibration_tokens + report.held_out_tokens <= 60 * 27
+    torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+def test_the_byte_tokenizer_round_trips(tmp_path: Path) -> None:
+    byte_tokenizer(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.decode(tokenizer.encode("def f():\n\treturn 'ü'")) == "def f():\n\treturn 'ü'"
