@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from t2c_core.errors import T2CError
 from t2c_core.graph.client import GraphClient
 from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.prompt import AtomsFormat, ChatFormat, PromptFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.link import Linker
@@ -22,15 +24,15 @@ from t2c_service.errors import ServiceError, SettingsError
 from t2c_service.models import CypherModel, open_model
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
 
-    from t2c_core.prompt.format import PromptFormat
     from t2c_service.answering.records import Answer
     from t2c_service.settings import GraphSettings, Settings
 
 log = logging.getLogger(__name__)
 
+FORMATS: dict[str, Callable[[GraphSchema], PromptFormat]] = {"atoms": AtomsFormat, "chat": ChatFormat}
 URI_FILE = "service.uri"
 """In an embedded store's folder: where the service that started it can be found."""
 EMBEDDED_START_S = 180.0
@@ -94,7 +96,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         if isinstance(graph, BaseException):
             raise graph
         parts = Parts(
-            schema=schema, linker=linker, prompt=_prompt(settings, schema), model=model, graph=graph
+            schema=schema, linker=linker, prompt=FORMATS[settings.prompt](schema), model=model, graph=graph
         )
         yield Service(
             settings=settings,
@@ -105,16 +107,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             examples=examples,
             gate=Gate(settings.limits.concurrency, settings.limits.waiting),
         )
-
-
-def _prompt(settings: Settings, schema: GraphSchema) -> PromptFormat:
-    if settings.prompt == "chat":
-        from t2c_core.prompt.chat import ChatFormat
-
-        return ChatFormat(schema)
-    from t2c_core.prompt.atoms import AtomsFormat
-
-    return AtomsFormat(schema)
 
 
 def _client(uri: str, settings: GraphSettings) -> GraphClient:

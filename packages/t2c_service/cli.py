@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from t2c_service.answering.records import Answer
     from t2c_service.settings import Settings
 
@@ -127,10 +129,10 @@ def evaluate(
     return 0
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     try:
-        status = app(exit_on_error=False)
+        status = app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False)
     except CycloptsError:
         status = 2
     except ValueError as error:
@@ -160,8 +162,8 @@ def _log(level: int) -> None:
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("httpx", "httpx2", "neo4j", "openai", "transformers"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for noisy in ("httpx", "httpx2", "neo4j", "nicegui", "openai", "transformers", "uvicorn"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
 async def _ask(settings: Settings, question: str) -> Answer:

@@ -5,6 +5,7 @@ ServiceError
 ├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
 ├── OverloadedError                 more questions at once than this service takes
 ├── DeadlineError                   a question took longer than it may
+├── UnansweredError                 an evaluated question got a problem instead of an answer
 └── ModelError                      the model
     ├── ModelFolderError (ValueError)   no usable checkpoint in a folder: exit 2
     ├── ModelUnavailableError       its server cannot be reached, or does not have it
@@ -30,6 +31,10 @@ class OverloadedError(ServiceError):
 
 class DeadlineError(ServiceError):
     """A question took longer than it may."""
+
+
+class UnansweredError(ServiceError):
+    """An evaluated question got a problem instead of an answer."""
 
 
 class ModelError(ServiceError):

@@ -49,13 +49,20 @@ def heart(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: PreTrainedTo
 
 @dataclass
 class Script:
-    """What the model of the service under test says: one completion a hypothesis, the last one for all others."""
+    """What the model of the service under test says: one completion a hypothesis, the last one for all others.
+
+    Completions in `by_words` go first: for prompts in which the words occur.
+    """
 
     says: list[str | Reply] = field(default_factory=lambda: ["MATCH (n:Nothing) RETURN n"])
+    by_words: dict[str, str] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def reply(self, asked: dict[str, Any]) -> Reply:
         self.asked.append(asked)
+        for words, said in self.by_words.items():
+            if words in asked.get("prompt", ""):
+                return Reply(said)
         said = self.says[min(asked.get("seed", 0), len(self.says) - 1)]
         return said if isinstance(said, Reply) else Reply(said)
 

@@ -346,3 +346,18 @@ async def test_health_and_readiness(client: httpx2.AsyncClient) -> None:
         "graph": "up",
         "model": "up",
     }
+
+
+async def test_a_chat_model_gets_messages_and_is_told_what_was_wrong(
+    settings: Settings, script: Script
+) -> None:
+    script.says = ["```cypher\nMATCH (d:Drug) SET d.x = 1 RETURN d.name\n```"]
+    async with running(settings.model_copy(update={"prompt": "chat"})) as client:
+        answer = await ask(client)
+    assert answer["status"] == "refused"
+    first, second = [asked["messages"] for asked in script.asked]
+    assert [message["role"] for message in first] == ["system", "user"]
+    assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
+    assert "only reading queries run here" in second[3]["content"]
+    assert first == second[:2]
+    assert all(asked["temperature"] == 0 for asked in script.asked)

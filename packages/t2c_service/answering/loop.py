@@ -15,6 +15,7 @@ from t2c_core.errors import GraphError, GraphTimeoutError, GraphUnavailableError
 from t2c_core.graph.client import Limits
 from t2c_core.guard.limits import check_limits
 from t2c_core.guard.plan import check_plan
+from t2c_core.prompt import ChatFormat
 from t2c_service.answering import answer as wording
 from t2c_service.answering.neighbourhood import MAX_ROWS, behind, plain_properties
 from t2c_service.answering.records import (
@@ -33,15 +34,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from t2c_core.graph.client import GraphClient, QueryResult
-    from t2c_core.prompt.format import PromptFormat
+    from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.link import LinkedQuestion, Linker
-    from t2c_service.models import CypherModel
+    from t2c_service.models import CypherModel, Prompt
     from t2c_service.settings import LimitSettings
 
 VIEW_TIMEOUT_S = 2.0
 """Longest extra query for the graph view."""
 VIEW_CELL_CHARS = 200
+FEEDBACK = "That query cannot be used: {reason}\nReply with a corrected query alone."
+FEEDBACK_CHARS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +153,10 @@ class Answerer:
         watch = Stopwatch()
         made: dict[str, Any] = {"hypothesis": len(earlier), "timings_ms": watch.timings_ms}
         try:
+            prompt, hypothesis = self._prompt(linked, earlier)
             with watch("model"):
                 completion = await self._parts.model.complete(
-                    self._parts.prompt.render(linked),
-                    hypothesis=len(earlier),
-                    timeout_s=self._model_timeout_s,
+                    prompt, hypothesis=hypothesis, timeout_s=self._model_timeout_s
                 )
             made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
             generated = self._parts.prompt.parse(completion.text, linked)
@@ -174,6 +176,21 @@ class Answerer:
         except GraphTimeoutError as error:
             return Attempt(outcome="failed", codes=("timeout",), message=str(error), **made), None
         return Attempt(outcome="ran", **made), result
+
+    def _prompt(self, linked: LinkedQuestion, earlier: list[Attempt]) -> tuple[Prompt, int]:
+        """Write the prompt and choose the hypothesis; chat models are told what was wrong instead."""
+        if not isinstance(self._parts.prompt, ChatFormat):
+            return self._parts.prompt.render(linked), len(earlier)
+        messages = self._parts.prompt.messages(linked)
+        for attempt in earlier:
+            if attempt.cypher:
+                feedback = FEEDBACK.format(reason=attempt.message[:FEEDBACK_CHARS])
+                messages += [
+                    {"role": "assistant", "content": attempt.cypher},
+                    {"role": "user", "content": feedback},
+                ]
+        silent = sum(not attempt.cypher for attempt in earlier)
+        return messages, silent
 
     async def _guard(self, cypher: str, parameters: dict[str, Any]) -> None:
         check_limits(cypher)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("t2c_service.access")
 
+PAGE_FILES = "/_nicegui"
 REQUEST_ID = "x-request-id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -107,7 +108,9 @@ class Envelope:
             await _refuse(scope, send, request_id, 500, "fault", "A fault of the service")
         finally:
             elapsed_ms = (time.perf_counter() - started) * 1000
-            log.info("%s %s %s %d %.1f ms", request_id, scope["method"], scope["path"], status, elapsed_ms)
+            level = logging.DEBUG if scope["path"].startswith(PAGE_FILES) else logging.INFO
+            line = "%s %s %s %d %.1f ms"
+            log.log(level, line, request_id, scope["method"], scope["path"], status, elapsed_ms)
 
     def _too_long(self) -> str:
         return f"The body is longer than {self._body_bytes} bytes"

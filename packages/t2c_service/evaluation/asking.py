@@ -11,17 +11,13 @@ from pydantic import ValidationError
 from t2c_core.errors import GraphError
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
-from t2c_service.errors import DeadlineError, ModelError, OverloadedError, ServiceError
+from t2c_service.errors import DeadlineError, ModelError, OverloadedError, UnansweredError
 
 if TYPE_CHECKING:
     from t2c_service.assembly import Service
 
 TRIES = 5
 TIMEOUT_S = 300.0
-
-
-class UnansweredError(ServiceError):
-    """A question got a problem instead of an answer."""
 
 
 class Asker(Protocol):

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from t2c_core.metrics import compare, jaccard, precision_recall
 from t2c_service.assembly import open_graph, open_service
-from t2c_service.errors import PairsError
-from t2c_service.evaluation.asking import Asker, LocalAsker, RemoteAsker, UnansweredError
+from t2c_service.errors import PairsError, UnansweredError
+from t2c_service.evaluation.asking import Asker, LocalAsker, RemoteAsker
 from t2c_service.evaluation.golds import LIMITS, provenance, run_gold
 from t2c_service.evaluation.pairs import Pair, read_pairs
 from t2c_service.evaluation.report import Outcome, as_lines, figures
@@ -61,6 +61,7 @@ async def evaluate(
 
     Raises:
         PairsError: the file cannot be evaluated.
+        UnansweredError: not one question got an answer.
     """
     pairs = read_pairs(file)
     async with _opened(settings, graph_settings, url) as (asker, graph):
@@ -124,7 +125,10 @@ async def _outcomes(
     with _progress() as progress:
         golds = await _each(pairs, gold_of, progress, "running golds")
         outcomes = await _each(list(zip(pairs, golds, strict=True)), outcome_of, progress, "asking")
-    return outcomes, models[0] if models else ""
+    if not models:
+        detail = next((each.detail for each in outcomes if each.status == "failed"), "no gold can be used")
+        raise UnansweredError(f"no question could be asked: {detail}")
+    return outcomes, models[0]
 
 
 async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: GraphClient | None) -> Outcome:

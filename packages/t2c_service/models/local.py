@@ -95,7 +95,8 @@ class LocalModel:
             raise ModelFolderError(f"the model at {folder} cannot be loaded: {error}") from error
         is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
         if is_small:
-            model.float()  # half precision is slow on a CPU, and a small model has the memory
+            # Half precision is slow on a CPU, and a small model has the memory.
+            model.float()  # type: ignore[no-untyped-call]
         if threads or is_small:
             torch.set_num_threads(threads or 1)
         model.train(mode=False)

@@ -1,0 +1,152 @@
+"""Evaluation: golds that count and golds that do not, figures with known values, and a running service."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import neo4j
+import pytest
+
+from t2c_service.app import create_app
+from t2c_service.errors import PairsError, UnansweredError
+from t2c_service.evaluation import evaluate
+from t2c_service.evaluation.pairs import read_pairs
+from t2c_service.evaluation.report import Outcome, figures
+from t2c_service.settings import GraphSettings
+
+from .conftest import Script
+
+if TYPE_CHECKING:
+    from t2c_service.settings import Settings
+    from tests.conftest import TestGraph
+
+HALF_LIFE = "MATCH (d:Drug {name: 'Warfarin'}) RETURN d.halfLifeHours"
+PAIRS: list[dict[str, Any]] = [
+    {"id": "right", "question": "What is the half-life of warfarin?", "cypher": HALF_LIFE, "category": "a"},
+    {
+        "id": "wrong",
+        "question": "How many diseases are there?",
+        "cypher": "MATCH (d:Disease) RETURN count(d)",
+        "category": "a",
+    },
+    {
+        "id": "parameters",
+        "question": "The half-life of Warfarin, please",
+        "cypher": "MATCH (d:Drug) WHERE d.name = $v1 RETURN d.halfLifeHours",
+        "parameters": {"v1": "Warfarin"},
+        "rows": [[40]],
+        "category": "b",
+    },
+    {"id": "rows", "question": "How many planets are there?", "rows": [[8]], "category": "b"},
+    {"id": "write", "question": "q1", "cypher": "CREATE (n:Owned) RETURN n"},
+    {"id": "file", "question": "q2", "cypher": "LOAD CSV FROM 'file:///etc/passwd' AS l RETURN l"},
+    {"id": "empty", "question": "q3", "cypher": "MATCH (d:Drug {name: 'Nothing'}) RETURN d.name"},
+    {"id": "broken", "question": "q4", "cypher": "MATCH (d:Drug RETURN d"},
+    {"id": "unstable", "question": "Give me some drug", "cypher": "MATCH (d:Drug) RETURN d.name LIMIT 1"},
+    {"id": "differs", "question": "q5", "cypher": HALF_LIFE, "rows": [[41]]},
+    {"id": "none", "question": "What does warfarin cost?"},
+    {"id": "marked", "question": "Who makes warfarin?", "cypher": "RETURN 1", "answerable": False},
+]
+ANSWERS = {
+    "half-life": "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours",
+    "diseases": "MATCH (drug:Drug) RETURN count(drug)",
+    "planets": "UNWIND [1,2,3,4,5,6,7,8] AS n RETURN count(n)",
+    "some drug": "MATCH (drug:Drug) RETURN drug.name ORDER BY drug.name DESC LIMIT 1",
+    "cost": "<unanswerable>",
+    "makes": "MATCH (drug:Drug) RETURN count(drug)",
+}
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in PAIRS))
+    return file
+
+
+def check(report: dict[str, Any]) -> None:
+    assert (report["pairs"], report["n"]) == (12, 4)
+    assert report["ex"] == 0.75
+    low, high = report["ex_interval"]
+    assert low <= 0.75 <= high
+    assert report["executable"] == report["answered"] == 1.0
+    assert report["refused"] == report["empty"] == report["failed"] == 0.0
+    assert report["f1"] == 0.75
+    assert report["by_category"] == {"a": {"n": 2, "ex": 0.5}, "b": {"n": 2, "ex": 1.0}}
+    assert report["without_answer"] == {"n": 2, "recognised": 0.5}
+    assert report["unstable"] == {"n": 1, "ex": 0.0}
+    assert report["excluded"] == {
+        "differs from the file's rows": 1, "empty": 1, "fails": 1, "refused": 2, "unstable": 1,
+    }  # fmt: skip
+    assert report["latency_ms"]["p50"] <= report["latency_ms"]["p95"] <= report["latency_ms"]["max"]
+
+
+@pytest.mark.graph
+async def test_figures_are_those_of_the_counted_pairs(
+    settings: Settings, script: Script, pairs: Path, tmp_path: Path, graph: TestGraph
+) -> None:
+    script.by_words = ANSWERS
+    report = await evaluate(pairs, settings=settings, out=tmp_path / "out" / "rows.jsonl")
+    check(report)
+    assert report["psjs"] == pytest.approx(2 / 3)
+    rows = {
+        row["id"]: row for row in map(json.loads, (tmp_path / "out" / "rows.jsonl").read_text().splitlines())
+    }
+    assert [row["id"] for row in rows.values()] == [pair["id"] for pair in PAIRS]
+    assert rows["right"]["equal"]
+    assert (rows["wrong"]["equal"], rows["wrong"]["reason"]) == (False, "values")
+    assert rows["write"]["status"] is None
+    assert rows["none"]["status"] == "unanswerable"
+    assert "Invalid input" in rows["broken"]["detail"]
+    with neo4j.GraphDatabase.driver(graph.uri) as driver:
+        assert driver.execute_query("MATCH (n:Owned) RETURN count(n)").records[0][0] == 0
+
+
+@pytest.mark.graph
+async def test_a_running_service_gives_the_same_figures(
+    settings: Settings, script: Script, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.by_words = ANSWERS
+    app = create_app(settings)
+    to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
+    async with app.router.lifespan_context(app):
+        monkeypatch.setattr("t2c_service.evaluation.run.httpx2.AsyncClient", to_app)
+        with_golds = await evaluate(
+            pairs, url="http://127.0.0.1/", graph_settings=GraphSettings(uri=settings.graph.uri)
+        )
+        rows_only = await evaluate(pairs, url="http://127.0.0.1")
+    check(with_golds)
+    assert (rows_only["n"], rows_only["psjs"]) == (3, None)
+
+
+async def test_a_service_that_is_down_is_no_score(pairs: Path) -> None:
+    with pytest.raises(UnansweredError, match=r"no question could be asked.*127\.0\.0\.1:9"):
+        await evaluate(pairs, url="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no pairs"),
+        ("{", r":1 is not JSON"),
+        ('{"question": "x"}\n{"q": 1}', r":2 has no `question`"),
+        ('{"question": "x", "cypher": 3}', "`cypher` is no text"),
+        ('{"question": "x", "rows": [1]}', "`rows` is no list of lists"),
+        ('{"question": "x", "cypher": "y", "parameters": [1]}', "`parameters` is no object"),
+    ],
+)
+def test_files_that_are_no_pairs_are_named(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(text)
+    with pytest.raises(PairsError, match=told):
+        read_pairs(file)
+
+
+def test_nothing_to_count_is_an_error() -> None:
+    outcome = Outcome(id="1", category="a", question="q", gold="g", answerable=True, excluded="empty")
+    with pytest.raises(PairsError, match="none of the 1 pairs can be counted: 1 empty"):
+        figures([outcome], model="m")

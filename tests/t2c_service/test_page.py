@@ -1,0 +1,177 @@
+"""The page in a real browser: a question asked, an answer read, and nothing sent to or fetched from another host."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from playwright.async_api import async_playwright, expect
+
+from .conftest import Script
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from playwright.async_api import Browser, BrowserContext, Page
+
+    from tests.conftest import TestGraph
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.graph,
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
+
+TREATS = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name, drug.halfLifeHours"
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def address(graph: TestGraph, model_url: str, tmp_path: Path) -> Iterator[str]:
+    """A served process with the page, on a free port."""
+    (tmp_path / "examples.jsonl").write_text('{"question": "Which drugs treat asthma?", "featured": true}\n')
+    content = {
+        "graph": {"uri": graph.uri},
+        "snapshot": str(graph.snapshot),
+        "model": {"kind": "openai", "url": model_url},
+        "examples": "examples.jsonl",
+        "title": "Test graph",
+        "port": 0,
+    }
+    config = tmp_path / "graphling.yaml"
+    config.write_text(yaml.safe_dump(content))
+    command = [Path(sys.executable).with_name("t2c-service"), "serve", "--config", config]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
+        assert service.stdout is not None
+        try:
+            yield service.stdout.readline().strip()
+        finally:
+            service.terminate()
+            service.wait(30)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class Visit:
+    """A page and what it asked the network for, and complained about."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        host = urlsplit(address).netloc
+        page.on("request", lambda request: self._see(request.url, host))
+        page.on("websocket", lambda socket: self._see(socket.url, host))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+
+    def _see(self, url: str, host: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob"} and parts.netloc != host:
+            self.strangers.append(url)
+
+    async def ask(self, question: str) -> None:
+        await self.page.get_by_label("Question").fill(question)
+        await self.page.keyboard.press("Enter")
+
+    async def is_narrow(self) -> bool:
+        return bool(await self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+async def visit(context: BrowserContext, address: str) -> Visit:
+    found = Visit(await context.new_page(), address)
+    await found.page.goto(address, timeout=WAIT_MS)
+    await expect(found.page.get_by_text("ready", exact=True)).to_be_visible(timeout=WAIT_MS)
+    return found
+
+
+async def test_a_question_is_asked_and_answered_on_one_host(
+    address: str, browser: Browser, script: Script
+) -> None:
+    script.says = [TREATS]
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    seen = await visit(context, address)
+    page = seen.page
+    await expect(page).to_have_title("Test graph")
+    await page.get_by_role("button", name="Which drugs treat asthma?").click()
+    answer = page.locator(".g-answer")
+    await expect(answer).to_contain_text("“Salbutamol”: 5", timeout=WAIT_MS)
+    await expect(page.get_by_role("cell", name="Salbutamol", exact=True)).to_be_visible()
+    await expect(page.locator(".g-code")).to_contain_text("MATCH")
+    await expect(page.get_by_text("$v1 = “Asthma”")).to_be_visible()
+    await expect(page.locator(".g-chart canvas")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text("query written")).to_be_visible()
+    await page.locator(".g-cite").nth(1).click()
+    await expect(page.locator(".g-table tr.selected")).to_have_count(1)
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download JSON").click()
+    taken = json.loads(Path(await (await download.value).path()).read_text())
+    assert ["Salbutamol", 5.0] in taken["rows"]
+    await page.get_by_label("Light or dark").click()
+    await expect(page.locator("body.body--dark")).to_have_count(1)
+    assert seen.strangers == []
+    assert seen.errors == []
+    await context.close()
+
+
+async def test_a_phone_has_no_sideways_scroll(address: str, browser: Browser, script: Script) -> None:
+    script.says = [TREATS]
+    context = await browser.new_context(viewport={"width": 375, "height": 800}, color_scheme="dark")
+    seen = await visit(context, address)
+    assert await seen.is_narrow()
+    await seen.ask("Which drugs treat asthma?")
+    await expect(seen.page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
+    assert await seen.is_narrow()
+    await expect(seen.page.locator("body.body--dark")).to_have_count(1)
+    await context.close()
+
+
+async def test_stored_markup_stays_text(address: str, browser: Browser, script: Script) -> None:
+    hostile = "<img src=x onerror=document.title=1><script>document.title=2</script>"
+    script.says = [f"WITH '{hostile}' AS note RETURN note, {{name: note}} AS `:onclick`, 1 AS `<i>`"]
+    context = await browser.new_context()
+    seen = await visit(context, address)
+    await seen.ask("What is noted?")
+    await expect(seen.page.locator(".g-answer")).to_contain_text("<img src=x", timeout=WAIT_MS)
+    await expect(seen.page.get_by_role("cell", name=hostile, exact=True)).to_be_visible()
+    assert await seen.page.locator("img[src=x]").count() == 0
+    await expect(seen.page).to_have_title("Test graph")
+    assert seen.strangers == []
+    await context.close()
+
+
+async def test_refusals_and_faults_are_told(address: str, browser: Browser, script: Script) -> None:
+    context = await browser.new_context()
+    seen = await visit(context, address)
+    script.says = ["MATCH (n) DETACH DELETE n"]
+    await seen.ask("Delete everything")
+    await expect(seen.page.get_by_text("Refused", exact=True)).to_be_visible(timeout=WAIT_MS)
+    await expect(seen.page.get_by_text("plan.query_type").first).to_be_visible()
+    script.says = ["<unanswerable>"]
+    await seen.ask("What does warfarin cost?")
+    await expect(seen.page.get_by_text("Not in this graph")).to_be_visible(timeout=WAIT_MS)
+    await seen.ask("x" * 1900)
+    await expect(seen.page.get_by_text("Not in this graph")).to_be_visible(timeout=WAIT_MS)
+    assert await seen.is_narrow()
+    await context.close()
