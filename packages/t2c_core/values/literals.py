@@ -45,6 +45,8 @@ class Quotation:
     start: int
     end: int
     content: str
+    inside_word: bool = False
+    """Whether letters follow at once, as in `'MEMBER's`."""
 
 
 _MONTHS = {
@@ -113,6 +115,7 @@ _COUNTS_ONE = {
     "equals", "equal", "precisely", "to",
 }  # fmt: skip
 
+_INSIDE = re.compile(r"(?!s\b)\w")
 _OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
 
 
@@ -146,9 +149,14 @@ def quotations(text: str) -> list[list[Quotation]]:
             continue
         ends = list(_closings(text, position, closing))
         if ends:
-            found.append([Quotation(position, end + 1, text[position + 1 : end].strip()) for end in ends])
+            found.append([_quotation(text, position, end) for end in ends])
         position = ends[0] + 1 if ends else position + 1
     return found
+
+
+def _quotation(text: str, opening: int, closing: int) -> Quotation:
+    inside_word = text[closing + 1 : closing + 2].isalnum()
+    return Quotation(opening, closing + 1, text[opening + 1 : closing].strip(), inside_word)
 
 
 def _opens(text: str, position: int) -> bool:
@@ -160,8 +168,7 @@ def _opens(text: str, position: int) -> bool:
 def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
     for position in range(opening + 2, min(len(text), opening + MAX_QUOTED)):
         if text[position] in closing:
-            after = text[position + 1 : position + 2]
-            if not after.isalnum() or closing not in "'’":
+            if not _INSIDE.match(text, position + 1) or closing not in "'’":
                 yield position
                 if closing not in "'’":
                     return

@@ -39,12 +39,13 @@ _GENDERS = {
 _ENDINGS = {"ies": ("y", "ie"), "es": ("e", ""), "s": ("", "ses"), "ly": ("",)}
 _GENDER_STEMS = {"gender", "sex"}
 _PART_OF = (
-    r"\b(?:contain(?:s|ing|ed)?|includ(?:es|ing)|like|match(?:es|ing)?"
-    r"|(?:start|begin|end|prefix|suffix)(?:s|ed|ing|ning)?\s+(?:with|in|by))"
+    r"\b(?:{}contain(?:s|ing|ed)?|(?:start|begin|end|prefix|suffix)(?:s|ed|ing|ning)?\s+(?:with|in|by))"
     r"(?:\s+the)?+(?:\s+(?:letters?|words?|text|string|phrase|substring|prefix|suffix|characters?)\b)?+"
 )
-_PART_END = re.compile(_PART_OF + r"\s*$", re.IGNORECASE)
-_PART_WORD = re.compile(_PART_OF + r"\s+(?P<word>\w+)", re.IGNORECASE)
+_PART_END = re.compile(_PART_OF.format("like|includ(?:es|ing)|matching|") + r"\s*$", re.IGNORECASE)
+_PART_WORD = re.compile(
+    _PART_OF.format("") + r"\s+(?P<word>[^\s'\"“‘(),;?!]+?)(?=[.,;?!)]*(?:\s|$))", re.IGNORECASE
+)
 _LIMIT_OR_BOUND = re.compile(
     r"\b(?:top|first|last|bottom|best|limit|than|least|most|over|under|above|below|exceed(?:s|ing)?|between"
     r"|up\s+to|older|younger|aged?|maximum|minimum|only|exactly|from|within)(?:\s+(?:of|is|the))?\s*$",
@@ -110,11 +111,14 @@ class MentionFinder:
         return reach
 
     def _choose(self, ends: list[Quotation]) -> Quotation:
-        """Choose among the possible ends of a quotation: the farthest that makes a value, else the first."""
+        """Choose among the possible ends of a quotation: the farthest that makes a value, then a name."""
         if len(ends) == 1:
             return ends[0]
         known = self._index.forms([fold(each.content) for each in ends])
-        return next((each for each in reversed(ends) if fold(each.content) in known), ends[0])
+        values = [each for each in ends if fold(each.content) in known]
+        names = [each for each in ends if self._schema_words.is_name(each.content)]
+        plain = [each for each in ends if not each.inside_word]
+        return (values[-1:] or names[:1] or plain[:1] or ends[:1])[0]
 
     def _quoted(self, sentence: Sentence, quotation: Quotation) -> Iterator[Mention]:
         content = quotation.content
@@ -149,7 +153,7 @@ class MentionFinder:
         return tuple(hits)
 
     def _literal(self, sentence: Sentence, reading: Reading) -> Mention:
-        forms = [fold(each) for each in _spellings(sentence, reading)]
+        forms = list(dict.fromkeys(fold(each) for each in _spellings(sentence, reading)))
         known = self._index.forms(forms)
         found = [hit for form in forms for hit in known.get(form, ())]
         kind: LinkKind = reading.kind
@@ -183,17 +187,15 @@ class MentionFinder:
     ) -> bool:
         """Judge whether words that equal a value name it, or are just words."""
         inside = run.form.split()
-        if all(each.isdigit() for each in inside):
-            return False
         written = sentence.written(run)
+        if all(each.isdigit() for each in inside):
+            return len(inside) > 1 and any(hit.value == written for hit in hits)
         capital = sentence.cased and run.first and written not in {"A", "I"} and not written.islower()
         if capital and any(hit.value == written for hit in hits):
             return True
         if all(each in COMMON_WORDS or self._schema_words.holds(each) for each in inside):
-            pointer = sentence.pointer(run)
-            return not varied and any(
-                pointer in name_stems(hit.owner) | name_stems(hit.property) for hit in hits
-            )
+            pointers = sentence.pointers(run)
+            return not varied and any(pointers & _stems(hit) for hit in hits)
         if len("".join(inside)) <= MAX_CODE_LETTERS:
             near = sentence.near(run)
             return any(near & name_stems(hit.property) for hit in hits)
@@ -221,7 +223,8 @@ class MentionFinder:
     def _texts(self, sentence: Sentence) -> Iterator[Mention]:
         """Take the word after "starts with", "containing" and the like as text."""
         for found in _PART_WORD.finditer(sentence.text):
-            if found["word"].lower() not in COMMON_WORDS - {"a"}:
+            word = found["word"].lower()
+            if word == "a" or not (word in COMMON_WORDS or self._schema_words.holds(word)):
                 yield Mention(found.start("word"), found.end("word"), "text", found["word"], sure=False)
 
     def _mention(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> Mention:
@@ -271,8 +274,9 @@ def _may_vary(form: str, hit: IndexedValue) -> bool:
 
 def _spellings(sentence: Sentence, reading: Reading) -> list[str]:
     value = reading.value
+    written = sentence.text[reading.start : reading.end].strip("'\"")
     if reading.kind == "month":
-        return [sentence.text[reading.start : reading.end]]
+        return [written]
     if isinstance(value, float):
-        return [repr(value)] + ([str(int(value))] if value.is_integer() else [])
-    return [str(value)] + ([f"{value}.0"] if isinstance(value, int) else [])
+        return [written, repr(value)] + ([str(int(value))] if value.is_integer() else [])
+    return [written, str(value)] + ([f"{value}.0"] if isinstance(value, int) else [])

@@ -108,9 +108,10 @@ class Sentence:
         joined = [left + right for side in (before, after) for left, right in pairwise(side)]
         return {*before, *after, *joined}
 
-    def pointer(self, run: Run) -> str:
-        """Give the stem of the last word before a run that is not just "is", "the", "named" or the like."""
-        for position in range(run.first - 1, -1, -1):
-            if self.words[position].folded not in LINKING_WORDS:
-                return self.stems[position]
-        return ""
+    def pointers(self, run: Run) -> set[str]:
+        """Give the stems that say what a run is: `route` of "the route is X" or "X as the route"."""
+        ways = [range(run.first - 1, -1, -1)]
+        if [each.folded for each in self.words[run.last + 1 : run.last + 2]] == ["as"]:
+            ways.append(range(run.last + 1, len(self.words)))
+        found = (next((i for i in way if self.words[i].folded not in LINKING_WORDS), None) for way in ways)
+        return {self.stems[position] for position in found if position is not None}

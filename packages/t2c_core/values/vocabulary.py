@@ -62,25 +62,12 @@ COMMON_WORDS = frozenset(
 """Words that people use to ask; a value spelt like one needs more than its letters to be linked."""
 
 LINKING_WORDS = frozenset(
-    {
-        "is",
-        "was",
-        "are",
-        "were",
-        "be",
-        "as",
-        "of",
-        "the",
-        "a",
-        "an",
-        "named",
-        "called",
-        "equals",
-        "equal",
-        "to",
-    }
+    """
+    is was are were be being as of the a an its named called equals equal to set either exactly
+    property properties value values field attribute tag tagged
+    """.split()
 )
-"""Words between a property and its value: "the route is other"."""
+"""Words between a property and its value: "the route is other", "other as its route"."""
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 _ENDINGS = ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y")

@@ -28,7 +28,7 @@ NODES = {
         "Death", "Hospitalization - Initial or Prolonged", "Other Serious (Important Medical Event)",
         "Life-Threatening",
     ],
-    ("Outcome", "code"): ["DE", "HO", "OT"],
+    ("Outcome", "code"): ["DE", "HO", "OT", "189.203.191.43", "0039-2", "5853 5624 9828"],
     ("Case", "gender"): ["F", "M"],
     ("Case", "occupation"): ["Physician", "Consumer", "Other"],
     ("Case", "primaryId"): [100654764, 2001, 45],

@@ -83,6 +83,15 @@ def holders(link: Link) -> list[str]:
         ("any other case", []),
         ("the route is other", [("other", "value", "Other")]),
         ("the 'route' of the 'SUSPECT' relationship", []),
+        ("the 'SUSPECT's of each 'Drug'", []),
+        ("with other as the route", [("other", "value", "Other")]),
+        ("the matches played", []),
+        (
+            "from 189.203.191.43 and 0039-2",
+            [("189.203.191.43", "value", "189.203.191.43"), ("0039-2", "value", "0039-2")],
+        ),
+        ("the account 5853 5624 9828", [("5853 5624 9828", "value", "5853 5624 9828")]),
+        ("codes that end with .com", [(".com", "text", ".com")]),
         ("which outcome and reaction descriptions?", []),
         # quoted text that is no value
         ("descriptions of 'foo bar'", [("'foo bar'", "text", "foo bar")]),

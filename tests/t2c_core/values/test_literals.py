@@ -110,7 +110,8 @@ def test_readings_stand_in_order_and_never_overlap(text: str) -> None:
     ("text", "expected"),
     [
         ("the 'F' and \"x y\"", [["F"], ["x y"]]),
-        ("a 'Crohn's disease' case", [["Crohn's disease"]]),
+        ("a 'Crohn's disease' case", [["Crohn", "Crohn's disease"]]),
+        ("all 'MEMBER's of 'X'", [["MEMBER", "MEMBER's of 'X"], ["X"]]),
         ("the 'patients' disease' x", [["patients", "patients' disease"]]),
         ("it's Bob's cat", []),
         ("the reporter's 'x'?", [["x"]]),
