@@ -248,9 +248,9 @@ class EmbeddedGraph:
 
     def _explain(self, causes: list[str]) -> str:
         told = " <- ".join(causes)
-        if "FileLockException" in told or "StoreLockException" in told:
+        if "StoreInUseError" in told or "FileLockException" in told:
             return (
-                f"the store in {self.home} is in use by another running Neo4j. Stop that one, connect to it, "
+                f"the store in {self.home} is in use by another Neo4j that is running. Stop that one, connect to it, "
                 "or choose another --home"
             )
         if "BindException" in told or "PortBindException" in told:

@@ -30,6 +30,7 @@ TIMEOUT_CODES = frozenset(
         "Neo.TransientError.Transaction.LockClientStopped",
     }
 )
+_SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 MISSING_DATABASE = "Neo.ClientError.Database.DatabaseNotFound"
 
 
@@ -43,6 +44,8 @@ def explained(uri: str) -> Iterator[None]:
         GraphTimeoutError: a query ran past its time limit.
         QueryError: the server refused a query.
     """
+    if not uri.startswith(_SCHEMES):
+        raise InputError(f"{uri!r} is no address of a Neo4j; write bolt://host:port")
     try:
         yield
     except (DriverError, Neo4jError, ValueError, OSError) as error:
@@ -75,4 +78,4 @@ def translate(error: Exception, uri: str) -> GraphError | InputError:  # noqa: P
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 OPEN_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 SHUTDOWN_LIMIT_S = 30.0
 PARENT_CHECK_S = 1.0
+
+
+class StoreInUseError(Exception):
+    """Another process holds the store."""
 
 
 def main() -> None:
@@ -30,6 +35,7 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
     try:
+        lock = _lock(Path(order["home"]))
         service, port = _start(order)
     except Exception as error:  # noqa: BLE001 - the outer edge: Java exceptions of any kind become one answer
         _say(answer, {"error": _causes(error)})
@@ -38,6 +44,7 @@ def main() -> None:
     while not stop.wait(0.5):
         pass
     service.shutdown()
+    lock.close()
     os._exit(0)  # the virtual machine would take another second to go
 
 
@@ -76,19 +83,48 @@ def _start(order: dict[str, Any]) -> tuple[Any, int]:
         classpath=order["jars"],
         convertStrings=False,
     )
-    if order["read_only"] or order["users"] is not None:
-        # Creates or recovers the store and sets the users before anybody can connect.
-        service = _build(order, {**order["settings"], "server.bolt.enabled": "false"})
-        try:
-            if order["users"] is not None:
-                _set_users(service, order["users"])
-        finally:
-            service.shutdown()
+    home = Path(order["home"])
+    unfinished = home / "unfinished"
+    if unfinished.exists():  # killed while the store was made, which Neo4j cannot recover from
+        shutil.rmtree(home / "data", ignore_errors=True)
+    fresh = not (home / "data").exists()
+    if fresh:
+        unfinished.touch()
+    if order["users"] is not None or (fresh and order["read_only"]):
+        _prepare(order)
     settings = dict(order["settings"])
     if order["read_only"]:
         settings["server.databases.default_to_read_only"] = "true"
     service = _build(order, settings)
+    unfinished.unlink(missing_ok=True)
     return service, _bolt_port(service)
+
+
+def _lock(home: Path) -> IO[str]:
+    """Hold the store for this process; the system lets go when the process ends in whatever way."""
+    file = (home / "lock").open("a", encoding="utf-8")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreInUseError(str(error)) from error
+    return file
+
+
+def _prepare(order: dict[str, Any]) -> None:
+    """Make the store and set the users while nobody can connect."""
+    service = _build(order, {**order["settings"], "server.bolt.enabled": "false"})
+    try:
+        if order["users"] is not None:
+            _set_users(service, order["users"])
+    finally:
+        service.shutdown()
 
 
 def _build(order: dict[str, Any], settings: dict[str, str]) -> Any:
