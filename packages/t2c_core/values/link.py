@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.mentions import Mention, MentionFinder
+from t2c_core.values.mentions import MentionFinder
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
+    from t2c_core.values.candidates import Mention
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.storage import IndexedValue, OwnerKind
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.words import Word, words
+from t2c_core.values.number_words import spelt_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,21 +100,6 @@ _NUMBER = re.compile(
 )
 _RANGE_END = re.compile(r"(?<=\d)[-–—](?P<digits>\d+(?:\.\d+)?)(?!\w|[./-]\d)")
 
-_ONES = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
-    "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
-}  # fmt: skip
-_TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
-    "ninety": 90,
-}  # fmt: skip
-_LARGE = {"hundred": 100, "dozen": 12, "thousand": 10**3, "million": 10**6, "billion": 10**9}
-_COUNTS_ONE = {
-    "least", "most", "than", "exactly", "only", "just", "over", "under", "above", "below", "top", "within",
-    "equals", "equal", "precisely", "to",
-}  # fmt: skip
-
 _INSIDE = re.compile(r"(?!s\b)\w")
 _OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
 
@@ -126,7 +111,7 @@ def readings(text: str) -> list[Reading]:
     """
     found: list[Reading] = []
     taken = bytearray(len(text))
-    for reader in (_dates, _months, _digits, _spelt):
+    for reader in (_dates, _months, _digits, _in_words):
         for each in reader(text):
             if not any(taken[each.start : each.end]):
                 taken[each.start : each.end] = b"x" * (each.end - each.start)
@@ -256,47 +241,6 @@ def _whole(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1e6 else value
 
 
-def _spelt(text: str) -> Iterator[Reading]:
-    run: list[Word] = []
-    for word in [*words(text), None]:
-        if word and run and _continues(text, run[-1], word):
-            run.append(word)
-            continue
-        if run:
-            yield from _read_spelt(text, run)
-        run = (
-            [word] if word and (word.folded in _ONES or word.folded in _TENS or word.folded in _LARGE) else []
-        )
-
-
-def _continues(text: str, last: Word, word: Word) -> bool:
-    between = text[last.end : word.start].strip()
-    if between not in {"", "-"}:
-        return False
-    if word.folded in _LARGE or last.folded == "and":
-        return word.folded in _LARGE or word.folded in _ONES or word.folded in _TENS
-    if word.folded == "and":
-        return last.folded in _LARGE
-    return (last.folded in _TENS and 0 < _ONES.get(word.folded, 0) < 10) or (
-        last.folded in _LARGE and (word.folded in _ONES or word.folded in _TENS)
-    )
-
-
-def _read_spelt(text: str, run: list[Word]) -> Iterator[Reading]:
-    while run and run[-1].folded == "and":
-        run.pop()
-    if [each.folded for each in run] == ["one"]:
-        before = text[: run[0].start].lower().split()
-        after = text[run[0].end :].lower().split()[:2]
-        if (not before or before[-1] not in _COUNTS_ONE) and after != ["or", "more"]:
-            return
-    total = current = 0
-    for word in run:
-        if word.folded in _LARGE:
-            scale = _LARGE[word.folded]
-            current = max(current, 1) * scale
-            if scale >= 10**3:
-                total, current = total + current, 0
-        else:
-            current += _ONES.get(word.folded, 0) + _TENS.get(word.folded, 0)
-    yield Reading(run[0].start, run[-1].end, "number", total + current)
+def _in_words(text: str) -> Iterator[Reading]:
+    for start, end, value in spelt_numbers(text):
+        yield Reading(start, end, "number", value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from t2c_core.values.words import words
+from t2c_core.values.words import fold, words
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
@@ -63,9 +63,8 @@ COMMON_WORDS = frozenset(
 
 LINKING_WORDS = frozenset(
     """
-    is was are were be being as of the a an its named called equals equal to set either exactly
-    property properties value values field attribute tag tagged
-    """.split()
+    is was are were be being as of the a an its their his her our your named called equals equal to for set
+    either exactly property properties value values field attribute tag tagged """.split()
 )
 """Words between a property and its value: "the route is other", "other as its route"."""
 
@@ -101,11 +100,16 @@ class SchemaWords:
         holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
         names = [*(each.name for each in holders), *(own.name for each in holders for own in each.properties)]
         self._names = frozenset(each.casefold() for each in names)
+        self._whole_stems = frozenset(stem(fold(each).replace(" ", "")) for each in names)
         self._stems = frozenset(one for each in names for one in name_stems(each))
 
     def is_name(self, text: str) -> bool:
         """Tell whether a text is the name of a label, type or property, or made of such words."""
         return text.casefold() in self._names or all(self.holds(each.folded) for each in words(text))
+
+    def is_phrase(self, inside: list[str]) -> bool:
+        """Tell whether folded words make a name when written together, whatever its ending: `age groups`."""
+        return stem("".join(inside)) in self._whole_stems
 
     def holds(self, folded: str) -> bool:
         """Tell whether a folded word occurs in a name, whatever its ending."""
