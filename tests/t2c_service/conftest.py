@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -19,6 +17,9 @@ from t2c_service.settings import GraphSettings, ModelSettings, Settings
 from t2c_service.testing import Reply, ScriptedServer, learn_by_heart
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
+
     from tests.conftest import TestGraph
 
 torch.set_num_threads(1)  # more threads than free cores make tiny models a hundred times slower
@@ -97,9 +98,11 @@ async def running(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the application while it runs."""
     app = create_app(settings)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app):
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield client
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        yield client
 
 
 @pytest.fixture

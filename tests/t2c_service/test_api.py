@@ -14,10 +14,12 @@ from t2c_service.testing import Reply
 from .conftest import Script, running
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
+    from tests.conftest import TestGraph
 
     from t2c_service.settings import Settings
-    from tests.conftest import TestGraph
 
 pytestmark = pytest.mark.graph
 
@@ -246,7 +248,7 @@ async def test_a_long_body_is_not_read(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_long_body_without_a_length_is_not_read(client: httpx2.AsyncClient) -> None:
-    async def body():  # noqa: ANN202
+    async def body() -> AsyncIterator[bytes]:
         yield b'{"question": "'
         for _ in range(100):
             yield b"x" * 1000

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,10 @@ import yaml
 
 from t2c_service import cli
 
-from .conftest import Script
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.conftest import TestGraph
+
+    from .conftest import Script
 
 SCRIPT = Path(sys.executable).with_name("t2c-service")
 HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
@@ -42,7 +41,7 @@ def config(graph: TestGraph, model_url: str, tmp_path: Path) -> Path:
     return file
 
 
-Run = "Callable[..., tuple[int, str, str]]"
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run a command in this process: status, standard output, standard error."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(cli, "_log", lambda level: None)
+        monkeypatch.setattr(cli, "_log", lambda _level: None)
         with pytest.raises(SystemExit) as ended:
             cli.main([str(each) for each in arguments])
         told = capsys.readouterr()

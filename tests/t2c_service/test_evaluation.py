@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -18,11 +17,14 @@ from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.report import Outcome, figures
 from t2c_service.settings import GraphSettings
 
-from .conftest import Script
-
 if TYPE_CHECKING:
-    from t2c_service.settings import Settings
+    from pathlib import Path
+
     from tests.conftest import TestGraph
+
+    from t2c_service.settings import Settings
+
+    from .conftest import Script
 
 HALF_LIFE = "MATCH (d:Drug {name: 'Warfarin'}) RETURN d.halfLifeHours"
 PAIRS: list[dict[str, Any]] = [

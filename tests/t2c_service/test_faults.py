@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,11 +19,12 @@ from .conftest import Script, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx2
+    from tests.conftest import TestGraph
 
     from t2c_service.settings import Settings
-    from tests.conftest import TestGraph
 
 pytestmark = pytest.mark.graph
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from .conftest import BY_HEART
 
 
 @pytest.fixture
-async def model(heart: Path):  # noqa: ANN201
+async def model(heart: Path) -> AsyncIterator[LocalModel]:
     loaded = LocalModel.load(heart)
     yield loaded
     await loaded.close()

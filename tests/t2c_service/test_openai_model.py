@@ -13,7 +13,7 @@ from t2c_service.testing import Reply, ScriptedServer
 
 
 def always(reply: Reply) -> Callable[[dict[str, Any]], Reply]:
-    return lambda asked: reply
+    return lambda _asked: reply
 
 
 Connect = Callable[..., OpenAIModel]

@@ -14,14 +14,13 @@ import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
 
-from .conftest import Script
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from playwright.async_api import Browser, BrowserContext, Page
-
     from tests.conftest import TestGraph
+
+    from .conftest import Script
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -126,7 +125,7 @@ async def test_a_question_is_asked_and_answered_on_one_host(
     await expect(page.locator(".g-table tr.selected")).to_have_count(1)
     async with page.expect_download() as download:
         await page.get_by_role("button", name="Download JSON").click()
-    taken = json.loads(Path(await (await download.value).path()).read_text())
+    taken = json.loads((await (await download.value).path()).read_text())
     assert ["Salbutamol", 5.0] in taken["rows"]
     await page.get_by_label("Light or dark").click()
     await expect(page.locator("body.body--dark")).to_have_count(1)

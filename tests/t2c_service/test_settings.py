@@ -70,7 +70,7 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, changes: dict[str, 
 def test_what_is_missing_is_named_with_its_variable(tmp_path: Path) -> None:
     file = tmp_path / "empty.yaml"
     file.write_text("")
-    with pytest.raises(SettingsError, match="`snapshot` is missing .*T2C_SNAPSHOT"):
+    with pytest.raises(SettingsError, match=r"`snapshot` is missing .*T2C_SNAPSHOT"):
         load_settings(file)
 
 
