@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from report import written
+from report import card, usage, written
 from steps import StepError, embedded_graph, jsonl, read_rows, save, say, script, step
 
 if TYPE_CHECKING:
@@ -190,7 +191,18 @@ def report(run: Run) -> None:
         },
     }
     save(home / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    save(home / "report.md", written(content))
+    save(home / "report.md", written(content) + usage(home.name))
+
+
+def publish(run: Run, folder: Path) -> None:
+    """Put the model with its card into a folder that is kept under version control."""
+    half = folder.with_name(folder.name + ".half")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(run.home / "model", half, copy_function=shutil.copyfile)
+    shutil.copyfile(run.home / "report.json", half / "report.json")
+    save(half / "README.md", card(json.loads((half / "report.json").read_text(encoding="utf-8"))))
+    shutil.rmtree(folder, ignore_errors=True)
+    half.rename(folder)
 
 
 def checked(options: argparse.Namespace) -> Run:
@@ -246,6 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run = checked(options)
         build(run)
+        if options.publish:
+            publish(run, options.publish)
     except ValueError as error:
         say(str(error))
         return 2

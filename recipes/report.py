@@ -36,20 +36,42 @@ def written(content: dict[str, Any]) -> str:
             lines += [
                 _row(f"{title}: {label}", content["evaluation"], name, key, form) for label, key, form in ROWS
             ]
-    lines += [
-        "",
-        "Ask it:",
-        "",
-        f"    .venv/bin/t2c-service serve --config models/{content['name']}/graphling.yaml",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
+
+
+def usage(name: str) -> str:
+    """Say how the model of a run is served."""
+    return f"""
+Ask it:
+
+    .venv/bin/t2c-service serve --config models/{name}/graphling.yaml
+"""
+
+
+CARD = """---
+library_name: transformers
+license: apache-2.0
+tags: [text-to-cypher, gqa, kv-cache]
+---
+
+"""
+
+
+def card(content: dict[str, Any]) -> str:
+    """Write the card of a published model: its figures beside its teacher's, and how it came about."""
+    conversion = content["conversion"]
+    return f"""{CARD}{written(content)}
+A stock LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
+{conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} key-value heads with {conversion["calibration_tokens"]:,} calibration tokens of the
+same pairs and no end-to-end training (`conversion.json`). It reads and writes the `atoms` format of `t2c_core.prompt`
+for one graph, and is of no use for another. `report.json` holds every figure. Rebuilt by `make starter`.
+"""
 
 
 SHAPE = (
     ("query heads", "heads"),
     ("key-value heads", "kv_heads"),
-    ("cache bytes a token", "cache_bytes_per_token"),
+    ("cache bytes a token", "cache_bytes_a_token"),
 )
 
 
