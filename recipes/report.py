@@ -63,8 +63,9 @@ def card(content: dict[str, Any]) -> str:
     return f"""{CARD}{written(content)}
 A stock LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
 {conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} key-value heads with
-{conversion["calibration_tokens"]:,} calibration tokens of the same pairs and no end-to-end training (`conversion.json`). It reads and writes the `atoms` format of `t2c_core.prompt`
-for one graph, and is of no use for another. `report.json` holds every figure. Rebuilt by `make starter`.
+{conversion["calibration_tokens"]:,} calibration tokens of the same pairs and no end-to-end training
+(`conversion.json`). It reads and writes the `atoms` format of `t2c_core.prompt` for one graph, and is of no use for
+another. `report.json` holds every figure. Rebuilt by `make starter`.
 """
 
 
