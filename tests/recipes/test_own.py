@@ -1,0 +1,72 @@
+import json
+
+import own
+import pytest
+from report import card, written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--name", "a/b", "--uri", "bolt://x"], "NAME='a/b'"),
+        (["--name", "a"], "either URI="),
+        (["--name", "a", "--uri", "bolt://x", "--csv", "demo/graph"], "either URI="),
+        (["--name", "a", "--csv", "no/such/folder"], "CSV=no/such/folder"),
+        (["--name", "a", "--uri", "bolt://x", "--lexicon", "nothing.yaml"], "LEXICON=nothing.yaml"),
+        (["--name", "a", "--uri", "bolt://x", "--minutes", "0"], "MINUTES=0.0"),
+    ],
+)
+def test_wrong_requests_end_with_status_2_before_anything_is_made(arguments, told, capsys, monkeypatch):
+    monkeypatch.setattr(own, "build", lambda _: pytest.fail("started"))
+    assert own.main(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def figures():
+    accuracy = {"ex": 0.8, "ex_interval": [0.7, 0.9], "executable": 1.0, "f1": 0.9, "answered": 1.0, "n": 10}
+    shape = {"heads": 8, "cache_bytes_a_token": 12288}
+    return {
+        "name": "mine",
+        "pairs": {"pairs": 60000},
+        "conversion": {"kv_heads_before": 8, "kv_heads_after": 2, "calibration_tokens": 1000},
+        "models": {"teacher": shape | {"kv_heads": 8}, "model": shape | {"kv_heads": 2}},
+        "evaluation": {
+            f"{part}_{name}": value
+            for part in ("teacher", "model")
+            for name, value in (("text", {"perplexity": 1.5}), ("held_out", accuracy))
+        },
+    }
+
+
+def test_the_report_puts_teacher_and_model_side_by_side():
+    text = written(figures())
+    assert "| key-value heads | 8 | 2 |" in text
+    assert "| 80.0% (70.0% to 90.0%) | 80.0% (70.0% to 90.0%) |" in text
+    assert "questions by others:" not in text
+
+
+def test_the_card_says_how_the_model_was_made():
+    assert "8 to 2 key-value heads" in " ".join(card(figures()).split())
+
+
+def test_examples_are_held_out_questions_of_different_templates(tmp_path):
+    pairs = [
+        {"question": f"q{number}", "split": split, "template": template, "result_rows": rows}
+        for number, (split, template, rows) in enumerate(
+            [("train", "a", 1), ("test", "a", 1), ("test", "a", 2), ("test", "b", 0), ("test", "b", 3)]
+        )
+    ]
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "pairs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in pairs))
+    run = own.Run(
+        home=tmp_path,
+        uri="bolt://x",
+        csv=None,
+        lexicon=None,
+        pairs_dev=None,
+        minutes=1,
+        pairs=1,
+        kv_heads=1,
+        seed=0,
+    )
+    assert [each["question"] for each in own.examples(run)] == ["q1", "q4"]
