@@ -21,7 +21,10 @@ LEAD = 60
 _NOUN = r"(?:letters?|words?|text|string|phrase|substring|prefix|suffix|characters?)"
 _ENDED = r"(?:start|begin|end|prefix|suffix)(?:s|ed|ing|ning)?\s+(?:with|in|by)"
 _CONTAIN = rf"\b(?:{{}}contain(?:s|ing|ed)?|{_ENDED})(?:\s+the)?+(?:\s+{_NOUN}\b)?+"
-_IN_NAME = r"\s+in\s+(?:its|their|the|his|her)\s+(?P<property>\w+)"
+_IN_NAME = (
+    r"\s+in\s+(?:its|their|the|his|her)\s+(?:full\s+)?(?:names?|titles?|descriptions?|texts?|labels?|summary|subject"
+    r"|comments?|notes?|content|address(?:es)?|e-?mails?)\b"
+)
 _WORD = r"(?P<word>[^\s'\"“‘(),;?!]+?)"
 _BEFORE_PART = re.compile(_CONTAIN.format(r"like|includ(?:es|ing)|matching|") + r"\s*$", re.IGNORECASE)
 _AFTER_PART = re.compile(_IN_NAME, re.IGNORECASE)
@@ -37,11 +40,10 @@ _BOUND = re.compile(
 )
 
 
-def is_part(text: str, start: int, end: int, schema_words: SchemaWords) -> bool:
+def is_part(text: str, start: int, end: int) -> bool:
     """Tell whether `text[start:end]` is said to be contained in a value rather than to be one."""
-    after = _AFTER_PART.match(text, end)
-    named = after is not None and schema_words.holds(after["property"].lower())
-    return named or bool(_BEFORE_PART.search(text, max(0, start - LEAD), start))
+    before = _BEFORE_PART.search(text, max(0, start - LEAD), start)
+    return before is not None or _AFTER_PART.match(text, end) is not None
 
 
 def part_words(text: str, schema_words: SchemaWords) -> Iterator[re.Match[str]]:
@@ -49,9 +51,7 @@ def part_words(text: str, schema_words: SchemaWords) -> Iterator[re.Match[str]]:
     for pattern in _PART_WORDS:
         for found in pattern.finditer(text):
             word = found["word"].lower()
-            named = found.groupdict().get("property")
-            plain = word in COMMON_WORDS or schema_words.holds(word)
-            if (word == "a" or not plain) and (not named or schema_words.holds(named.lower())):
+            if word == "a" or not (word in COMMON_WORDS or schema_words.holds(word)):
                 yield found
 
 

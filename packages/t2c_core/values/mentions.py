@@ -37,6 +37,8 @@ _GENDERS = {
     "male": ("m",), "males": ("m",), "man": ("m", "male"), "men": ("m", "male"),
     "female": ("f",), "females": ("f",), "woman": ("f", "female"), "women": ("f", "female"),
 }  # fmt: skip
+_PRONOUNS = frozenset({"us", "it", "who", "them"})
+"""Words that are names after "the", in small letters as well."""
 _GENDER_STEMS = {"gender", "sex"}
 _ENDINGS = {"ies": ("y", "ie"), "es": ("e", ""), "s": ("", "ses"), "ly": ("",)}
 
@@ -101,7 +103,7 @@ class MentionFinder:
         if kind == "number" and hits and run and not bound:
             near = sentence.near(run)
             pointed = any(near & name_stems(hit.property) for hit in hits)
-            kind = "value" if pointed or reading.end - reading.start >= LONG_DIGITS else kind
+            kind = "value" if pointed or len(str(reading.value)) >= LONG_DIGITS else kind
         return Mention(reading.start, reading.end, kind, reading.value, hits)
 
     def _values(self, sentence: Sentence, runs: list[Run]) -> Iterator[Mention]:
@@ -125,12 +127,14 @@ class MentionFinder:
         capital = sentence.cased and run.first and written not in {"A", "I"} and not written.islower()
         if capital and any(hit.value == written for hit in hits):
             return True
-        if self._is_plain(inside):
+        if run.form in _PRONOUNS and sentence.follows(run, "the"):
+            return True
+        if self._is_plain(inside) or sentence.follows(run, "how"):
             pointers = sentence.pointers(run)
             return not varied and any(pointers & holder_stems(hit) for hit in hits)
         if len("".join(inside)) <= MAX_CODE_LETTERS:
             near = sentence.near(run)
-            return sentence.follows_article(run) or any(near & name_stems(hit.property) for hit in hits)
+            return sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits)
         return True
 
     def _is_plain(self, inside: list[str]) -> bool:

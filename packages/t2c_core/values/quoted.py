@@ -62,7 +62,7 @@ class QuotationReader:
         hits = self._index.forms([fold(content)]).get(fold(content), ())
         inner = [each for each in readings(content) if (each.start, each.end) == (0, len(content))]
         found = Mention(start, end, "text", content, quoted=True)
-        if is_part(sentence.text, start, end, self._schema_words):
+        if is_part(sentence.text, start, end):
             exact = tuple(hit for hit in hits if hit.value == content)
             yield replace(found, kind="value" if exact else "text", hits=exact)
         elif hits and not (inner and inner[0].kind in {"date", "year"}):

@@ -108,9 +108,9 @@ class Sentence:
         joined = [left + right for side in (before, after) for left, right in pairwise(side)]
         return {*before, *after, *joined}
 
-    def follows_article(self, run: Run) -> bool:
-        """Tell whether a run stands after "the"."""
-        return run.first > 0 and self.words[run.first - 1].folded == "the"
+    def follows(self, run: Run, word: str) -> bool:
+        """Tell whether a run stands right after a word."""
+        return run.first > 0 and self.words[run.first - 1].folded == word
 
     def pointers(self, run: Run) -> set[str]:
         """Give the stems that say what a run is: `route` of "the route is X" or "X as the route"."""

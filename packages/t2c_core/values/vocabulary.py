@@ -28,35 +28,35 @@ COMMON_WORDS = frozenset(
     above across after against along among around before behind below beneath beside besides between
     beyond down during except inside near off out outside over past since through throughout toward
     towards under until till up upon more most less least fewer fewest many much several few lot lots
-    enough first second third last next previous latest earliest newest oldest recent early late new old
-    young older younger high higher highest low lower lowest large larger largest small smaller smallest
-    big bigger biggest long longer longest short shorter shortest good better best bad worse worst top
-    bottom main major minor find list show give get return retrieve tell display identify name names
-    named called count number numbers amount total sum average mean median minimum maximum min max
-    calculate compute determine provide report describe described please want need know see look search
-    select fetch include included includes including involve involved involves involving contain
-    contains containing related relate relates associated associate linked link links connected belong
-    belongs belonging occur occurs occurred occurring happen happened appear appears appeared use used
-    uses using take taken takes taking make made makes making go goes went come comes came work works
-    worked fall falls fell falling start starts started starting begin begins began beginning end ends
-    ended ending exist exists existing register registered record recorded records entry entries item
-    items thing things value values type types kind kinds category categories group groups grouped sort
-    sorted order ordered rank ranked ascending descending distinct unique different various separate
-    respective respectively corresponding common frequent frequently often usually typical typically
-    specific certain particular given known listed distribution percentage percent share ratio
-    proportion rate frequency times time day days week weeks month months year years date dates today
-    yesterday tomorrow hour hours minute minutes age aged person people equal equals equally greater
-    exactly approximately yes true false null empty missing available database data dataset graph node
-    nodes relationship relationships property properties label labels details detail information info
-    result results question answer query one zero two three four five six seven eight nine ten hundred
-    thousand million found keep keeps kept seem seems become becomes became put puts set sets ask asks
-    asked say says said think help helps gets got whether rather instead already currently ever never
-    always sometimes however because due according based together apart amongst anybody everybody nobody
-    whichever whatever thanks hello ok okay tells told explain understand compare compared comparison
-    exclude excluded excluding filter filtered restrict restricted limit limited returned pull grab
-    overall individual individually separately combined altogether apiece later afterwards earlier soon
-    recently possible likely correct right wrong sure actually really quite almost nearly roughly wants
-    wanted needs needed like likes liked prefer relevant matching match matches
+    enough first second third last next previous latest earliest newest oldest recent early late older
+    younger higher highest lower lowest larger largest smaller smallest bigger biggest longer longest
+    shorter shortest better best worse worst top bottom find list show give get return retrieve tell
+    display identify name names named called count number numbers amount total sum average mean median
+    minimum maximum min max calculate compute determine provide report describe described please want
+    need know see look search select fetch include included includes including involve involved involves
+    involving contain contains containing related relate relates associated associate linked link links
+    connected belong belongs belonging occur occurs occurred occurring happen happened appear appears
+    appeared use used uses using take taken takes taking make made makes making go goes went come comes
+    came work works worked fall falls fell falling start starts started starting begin begins began
+    beginning end ends ended ending exist exists existing register registered record recorded records
+    entry entries item items thing things value values type types kind kinds category categories group
+    groups grouped sort sorted order ordered rank ranked ascending descending distinct unique different
+    various separate respective respectively corresponding common frequent frequently often usually
+    typical typically specific certain particular given known listed distribution percentage percent
+    share ratio proportion rate frequency times time day days week weeks month months year years date
+    dates today yesterday tomorrow hour hours minute minutes age aged person people equal equals equally
+    greater exactly approximately yes true false null empty missing available database data dataset
+    graph node nodes relationship relationships property properties label labels details detail
+    information info result results question answer query one zero two three four five six seven eight
+    nine ten hundred thousand million found keep keeps kept seem seems become becomes became put puts
+    set sets ask asks asked say says said think help helps gets got whether rather instead already
+    currently ever never always sometimes however because due according based together apart amongst
+    anybody everybody nobody whichever whatever thanks hello ok okay tells told explain understand
+    compare compared comparison exclude excluded excluding filter filtered restrict restricted limit
+    limited returned pull grab overall individual individually separately combined altogether apiece
+    later afterwards earlier soon recently possible likely correct right wrong sure actually really
+    quite almost nearly roughly wants wanted needs needed like likes liked prefer relevant matching
+    match matches
     """.split()
 )
 """Words that people use to ask; a value spelt like one needs more than its letters to be linked."""

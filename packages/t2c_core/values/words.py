@@ -16,6 +16,7 @@ _WORD = re.compile(
     rf"[{_IDEOGRAPHS}]|%|[^\W_{_IDEOGRAPHS}]+(?:[{_APOSTROPHES}][^\W_{_IDEOGRAPHS}]+)*(?:[+#]+(?!\w))?"
 )
 _HEAD = re.compile(r"(?P<head>[^\W\d_].*?)(?:\s*[(\[]|\s+[-–—]\s|:\s).")
+_ARTICLE = re.compile(r"(?:the|an?)\s+(?=\S)", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _NAMES = re.compile(
     r"(?P<last>[^\W\d_]+(?:[\s-][^\W\d_]+){0,2}),\s+(?P<first>[^\W\d_]+\.?(?:[\s-][^\W\d_]+\.?){0,2})"
@@ -54,14 +55,17 @@ def fold(text: str) -> str:
 def short_forms(text: str) -> list[str]:
     """Give the folded forms of parts that people call a value by.
 
-    What stands before brackets, a dash or a colon; brackets of two words and more; `First Last` of `Last,
-    First`.
+    What stands before brackets, a dash or a colon; brackets of two words and more; `First Last` of
+    `Last, First`; what follows an article.
     """
     found: list[str] = []
     head = _HEAD.match(text)
     if head:
         found.append(fold(head["head"]))
     found += [form for form in map(fold, _BRACKETS.findall(text)) if " " in form]
+    article = _ARTICLE.match(text)
+    if article:
+        found.append(fold(text[article.end() :]))
     names = _NAMES.fullmatch(text)
     if names:
         found.append(fold(f"{names['first']} {names['last']}"))

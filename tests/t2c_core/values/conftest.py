@@ -30,6 +30,8 @@ NODES = {
     ],
     ("Outcome", "code"): ["DE", "HO", "OT", "189.203.191.43", "0039-2", "5853 5624 9828"],
     ("Case", "gender"): ["F", "M"],
+    ("Case", "stage"): ["First Stage", "Old"],
+    ("AgeGroup", "ageGroup"): ["Adult", "Age group"],
     ("Case", "occupation"): ["Physician", "Consumer", "Other"],
     ("Case", "primaryId"): [100654764, 2001, 45],
     ("Case", "reportDate"): ["2021-08-27", "2021-07-01"],

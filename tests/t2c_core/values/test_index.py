@@ -83,7 +83,7 @@ def test_words_that_are_spelt_right_or_unlike_any_have_no_spelling(index: ValueI
     assert index.spellings("ab") == []
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_single_slip_in_a_word_is_undone(index: ValueIndex, data: st.DataObject) -> None:
     word = data.draw(st.sampled_from(["embolism", "physician", "headache", "polyethylene", "humira"]))

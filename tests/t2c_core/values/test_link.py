@@ -92,6 +92,15 @@ def holders(link: Link) -> list[str]:
         ),
         ("the account 5853 5624 9828", [("5853 5624 9828", "value", "5853 5624 9828")]),
         ("codes that end with .com", [(".com", "text", ".com")]),
+        ("patients with 'hum' in their name", [("'hum'", "text", "hum")]),
+        ("drugs with hum in the name", [("hum", "text", "hum")]),
+        ("for 'Drug HUMIRA'", [("HUMIRA", "value", "HUMIRA")]),
+        ("more than once", [("once", "number", 1)]),
+        ("which three drugs", [("three", "number", 3)]),
+        ("how old are they", []),
+        ("from the old ones", [("old", "value", "Old")]),
+        ("cases of the first stage", [("first stage", "value", "First Stage")]),
+        ("all age groups", []),
         ("which outcome and reaction descriptions?", []),
         # quoted text that is no value
         ("descriptions of 'foo bar'", [("'foo bar'", "text", "foo bar")]),
@@ -175,7 +184,7 @@ def test_a_date_has_the_properties_that_hold_it(linker: Linker) -> None:
     assert (link.value, holders(link)) == ("2021-07-01", ["Case.reportDate"])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet=st.sampled_from("aeFf 'h\"3-.,(\\é’"), max_size=40))
 def test_any_text_can_be_linked(linker: Linker, text: str) -> None:
     linked = linker.link(text)
@@ -185,8 +194,8 @@ def test_any_text_can_be_linked(linker: Linker, text: str) -> None:
 
 
 def test_a_question_without_end_is_linked_in_bounded_work(linker: Linker) -> None:
-    linked = linker.link("polyethylene glycol 3350 'x " * 2_000)
-    assert len(linked.links) >= 2_000
+    linked = linker.link("polyethylene glycol 3350 'x " * 1_000)
+    assert len(linked.links) >= 1_000
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -54,6 +54,8 @@ def test_words_point_into_their_text_and_join_to_its_folded_form(text: str) -> N
         ("Intravenous (nos)", ["intravenous"]),
         ("Star Wars: A New Hope", ["star wars"]),
         ("Hanks, Tom", ["tom hanks"]),
+        ("The Matrix", ["matrix"]),
+        ("A", []),
         ("Life-Threatening", []),
         ("Oil, gas and coal industry workers", []),
         ("F (x)", []),
