@@ -69,7 +69,7 @@ def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
+            return str(value)  # without separators: it may be an identifier
         case float():
             return f"{value:.6g}"
         case str():
