@@ -6,11 +6,11 @@ Every value is read off a path of the sample, so that the answer is not empty. H
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import LexiconError
-from t2c_data.lexicon import LinkWords, triple_key
+from t2c_data.lexicon import LabelWords, LinkWords, triple_key
 from t2c_data.tree import Condition, Degree, Link, Mention, Node
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ class World:
         if not shown:
             raise LexiconError("the graph has no node that a question could be about")
         self.labels = sorted(shown)
+        self.lexicon = replace(
+            self.lexicon, labels={name: _with_raw(name, each) for name, each in self.lexicon.labels.items()}
+        )
 
     labels: list[str] = field(default_factory=list, init=False)
 
@@ -153,6 +156,14 @@ class World:
         """List the properties of a label or type that questions may speak of."""
         holder = self.schema.label_by_name.get(owner) or self.schema.type_by_name[owner]
         return [each.name for each in holder.properties if self.words(owner, each.name) is not None]
+
+
+def _with_raw(name: str, words: LabelWords) -> LabelWords:
+    """Let a label be called by its name in the schema now and then, as people do who know it."""
+    raw = ((name, name), (f"'{name}'", f"'{name}'"), (f"{name} node", f"{name} nodes"))
+    if name.lower() in {noun[0].lower() for noun in words.nouns}:
+        raw = raw[1:]
+    return replace(words, nouns=words.nouns * (48 // len(words.nouns) + 1) + raw)
 
 
 class Binder:

@@ -112,7 +112,9 @@ def build(
         manifest = asyncio.run(
             build(out, uri=uri, schema=schema, lexicon=words, config=config, auth=auth, progress=advance)
         )
-    print(json.dumps({key: manifest[key] for key in ("pairs", "by_split", "by_category", "dropped", "leaks")}))
+    print(
+        json.dumps({key: manifest[key] for key in ("pairs", "by_split", "by_category", "dropped", "leaks")})
+    )
     return 0
 
 

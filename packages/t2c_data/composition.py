@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from t2c_data.binding import Binder, UnfitError
 from t2c_data.patterns import choose
 from t2c_data.slots import Slots
-from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Link, Mention, Node, Rendering
+from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Mention, Node, Rendering
 from t2c_data.verbalise import Speaker, inflect
 
 if TYPE_CHECKING:
     from random import Random
 
     from t2c_core.prompt.names import Names
-    from t2c_data.binding import World
+    from t2c_data.binding import Hop, World
     from t2c_data.patterns import Pattern
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -151,6 +151,39 @@ class Composer:
         used.update(hop.types or (hop.triple.type,))
         self._narrow(binder, link, rng, used, depth)
         node.links.append(link)
+        if rng.random() < 0.06 and not link.types:
+            self._twin(binder, node, link, hop)
+
+    def _twin(self, binder: Binder, node: Node, link: Link, hop: Hop) -> None:
+        """Ask for a second neighbour of the same kind: `with both nausea and headache`."""
+        conditions = link.node.conditions
+        if (
+            len(conditions) != 1
+            or conditions[0].operator != "eq"
+            or conditions[0].literal
+            or link.conditions
+            or link.node.links
+        ):
+            return
+        name = conditions[0].name
+        if (
+            name != self.world.lexicon.labels[link.node.label].name[:1][0]
+            if self.world.lexicon.labels[link.node.label].name
+            else True
+        ):
+            return
+        try:
+            twin = binder.follow(node, hop, avoid=frozenset({binder.instances[id(link.node)]}))
+        except UnfitError:
+            return
+        value = binder.properties(twin.node).get(name)
+        if not isinstance(value, str) or value == conditions[0].mentions[0].value:
+            return
+        mention = binder.mention(value, "string")
+        twin.node.conditions.append(Condition(name, "eq", (mention,)))
+        twin.silent = True
+        conditions[0].also = mention
+        node.links.append(twin)
 
     def _narrow(self, binder: Binder, link: Link, rng: Random, used: set[str], depth: int) -> None:
         child = link.node
@@ -168,6 +201,10 @@ class Composer:
             child.conditions.append(binder.compare(child, child.label, name, frozenset(operators)))
             if edge and rng.random() < 0.18:
                 link.conditions.append(binder.condition(link))
+            if rng.random() < 0.06 and len(self.world.properties_of(child.label)) > 1:
+                child.conditions.append(
+                    binder.condition(child, operators=frozenset({"eq", "gt", "lt", "on", "true", "false"}))
+                )
         elif edge and roll < 0.78:
             link.conditions.append(binder.condition(link))
             if rng.random() < 0.12:
@@ -211,6 +248,8 @@ class Composer:
             return speaker.clause(node, plural=True, people=slots.people)
         if hole == "where":
             return speaker.where(node)
+        if hole == "rest.where":
+            return speaker.where(apart[1])
         if hole in {"rest", "rest.that"}:
             body = speaker.clause(apart[1], plural=not slots.singular, people=slots.people)
             return ("that " if hole == "rest.that" else "") + body

@@ -64,7 +64,9 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
 
 def draft_text(schema: GraphSchema) -> str:
     """Write a drafted lexicon as the YAML file that a person edits."""
-    body = yaml.safe_dump(draft(schema), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    body = yaml.safe_dump(
+        draft(schema), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
     return f"{_HEADER}\n{body}"
 
 

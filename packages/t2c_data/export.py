@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat, parameter_uses
+from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat
+from t2c_core.prompt.names import unspell
+from t2c_core.prompt.uses import parameter_uses
 from t2c_core.prompt.chat import REFUSAL, ChatFormat
 from t2c_core.prompt.compact import MAX_PARAMETERS, decode, split
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
@@ -173,7 +175,9 @@ def export_parquet(pairs: Sequence[Pair], out: Path) -> dict[str, Any]:
     for name in ("train", "dev", "test"):
         held = [pair for pair in pairs if pair.split == name]
         rows[name] = len(held)
-        content = [{**asdict(pair), "parameters": json.dumps(pair.parameters, ensure_ascii=False)} for pair in held]
+        content = [
+            {**asdict(pair), "parameters": json.dumps(pair.parameters, ensure_ascii=False)} for pair in held
+        ]
         if content:
             fresh = out / f"{name}.parquet.tmp"
             pq.write_table(pa.Table.from_pylist(content), fresh)
@@ -202,15 +206,36 @@ def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | N
             return None
         renamed[use.name] = fits[0].name
         taken.add(fits[0].name)
-    cypher = re.sub(r"\$(v\d+)", lambda match: f"$\ue000{renamed[match[1]]}", pair.cypher).replace(
-        "\ue000", ""
-    )
+    cypher = _without_literals(pair.cypher, linked, prompts, taken)
+    cypher = re.sub(r"\$(v\d+)", lambda match: f"$\ue000{renamed[match[1]]}", cypher).replace("\ue000", "")
     completion = prompts.complete(_reordered(cypher))
     generated = prompts.parse(completion, linked)
     right = {renamed[name]: value for name, value in pair.parameters.items() if name in renamed}
-    if any(not _equal(generated.parameters.get(name), value) for name, value in right.items()):
+    if generated.repairs or any(
+        not _equal(generated.parameters.get(name), value) for name, value in right.items()
+    ):
         return None
     return completion
+
+
+def _without_literals(cypher: str, linked: LinkedQuestion, prompts: AtomsFormat, taken: set[str]) -> str:
+    """Write adjectives that the linker knows as a value ("female") with their link, as serving will see them."""
+
+    def exchange(found: re.Match[str]) -> str:
+        holder = prompts.names.holders.get(found[1])
+        value = found[4].replace("\\'", "'").replace("\\\\", "\\")
+        for link in linked.links[:MAX_PARAMETERS]:
+            meant = any(
+                holder is not None
+                and (place.owner, place.property, place.value) == (holder.name, unspell(found[2]), value)
+                for place in link.places
+            )
+            if meant and link.name not in taken:
+                taken.add(link.name)
+                return f"{found[1]}.{found[2]} {found[3]} $\ue000{link.name}"
+        return found[0]
+
+    return re.sub(r"([\w]+)\.(`[^`]*`|\w+) (=|<>) '((?:[^'\\]|\\.)*)'", exchange, cypher)
 
 
 def _means(link: Link, wanted: Scalar, owners: tuple[str, ...], name: str) -> bool:

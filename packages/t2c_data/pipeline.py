@@ -64,7 +64,9 @@ class BuildConfig:
     """Wordings tried for of each binding."""
 
 
-def prepare(out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: BuildConfig, force: bool = False) -> None:
+def prepare(
+    out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: BuildConfig, force: bool = False
+) -> None:
     """Make the folder of a build, or find it left by an earlier call of the same build.
 
     Raises:

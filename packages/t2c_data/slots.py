@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2c_data.binding import TIMES, UnfitError
@@ -43,7 +43,8 @@ class Slot:
     mention: Mention | None = None
     target: Node | None = None
     """The far node, where the part is a link."""
-    literals: list[str] = field(default_factory=list)
+    counted: bool = False
+    """Whether it is counted apart, by an EXISTS."""
 
 
 class Slots:
@@ -106,8 +107,8 @@ class Slots:
             )
         if kind == "none":
             return Slot(root)
-        if kind == "present":
-            return self._present()
+        if words[0] == "present":
+            return self._present(only_stated="stated" in words)
         if kind == "dim":
             return self._dimension()
         if kind == "dim two":
@@ -133,6 +134,8 @@ class Slots:
             return self._edge(kind)
         if kind == "link named":
             return self._named()
+        if kind in {"one of", "versus"}:
+            return self._counted(two=kind == "versus")
         if kind == "other":
             return self._other()
         raise UnfitError(f"no slot {kind}")
@@ -222,7 +225,7 @@ class Slots:
             raise UnfitError("no second property")
         return Slot(part, self.rng.choice(names), path=slot.path, target=slot.target)
 
-    def _present(self) -> Slot:
+    def _present(self, *, only_stated: bool = False) -> Slot:
         choices: list[tuple[Node | Link, str, tuple[Link, ...]]] = []
         for link in self.root.links:
             if link.absent:
@@ -231,7 +234,7 @@ class Slots:
                 stated = {each.name for each in part.conditions}
                 key = self.world.lexicon.labels[link.node.label].key if part is link.node else ""
                 for name in self.world.properties_of(owner):
-                    weight = 3 if name in stated or name == key else 0
+                    weight = 3 if name in stated or (name == key and not only_stated) else 0
                     if link.silent or name in self._taken(part):
                         weight = 0
                     choices += [(part, name, (link,))] * weight
@@ -365,6 +368,24 @@ class Slots:
         link.node.links.append(back)
         return Slot(twin, self._key(self.root.label), path=(link, back))
 
+    def _counted(self, *, two: bool) -> Slot:
+        """A link that is counted apart: how many have it, or how many have one value and how many another."""
+        hops = [hop for hop in self._free_hops() if self.world.lexicon.labels[hop.end].name and not hop.types]
+        hop = self._choose(hops)
+        name = self.world.lexicon.labels[hop.end].name[0]
+        values = self.world.sample.values[hop.end, name]
+        links = []
+        for _ in range(2 if two else 1):
+            link = self.binder.follow(self.root, hop)
+            value = self.rng.choice(values) if links else self.binder.properties(link.node).get(name)
+            if not isinstance(value, str) or any(
+                value == each.node.conditions[0].mentions[0].value for each in links
+            ):
+                raise UnfitError("no two values")
+            link.node.conditions.append(Condition(name, "eq", (self.binder.mention(value, "string"),)))
+            links.append(link)
+        return Slot(links[0].node, path=tuple(links), counted=True)
+
     # the query
 
     def query(self, rendering: Rendering) -> str:
@@ -388,7 +409,8 @@ class Slots:
             "count": f"count(DISTINCT {root})" if spread else "count(*)",
             "rows": "count(*)",
             "distinct": f"count(DISTINCT {root})",
-            "unique": "DISTINCT " if spread and whole else "",
+            "unique": "DISTINCT " if spread and whole and self._of_root() else "",
+            "entities": self._entities(rendering),
             "many": "" if self.speaker.unique(self.root) else "DISTINCT ",
         }
 
@@ -399,6 +421,9 @@ class Slots:
             slot = self.slots[name.split(".")[0]]
             if slot.mention is not None:
                 return slot.mention.parameter
+            if slot.counted:
+                link = slot.path[name.endswith(".second")]
+                return f"count(CASE WHEN {rendering.exists(link, self.root)} THEN 1 END)"
             if name.endswith(".var"):
                 return rendering.variable(slot.part)
             return rendering.access(slot.part, slot.name) + slot.suffix
@@ -409,6 +434,23 @@ class Slots:
         ):
             raise UnfitError("the same column twice")
         return text
+
+    def _of_root(self) -> bool:
+        """Tell whether all that is returned belongs to the root, so that rows repeat for nothing."""
+        return all(slot.part is self.root for slot in self.slots.values() if slot.name)
+
+    def _entities(self, rendering: Rendering) -> str:
+        """Count neighbours: rows of a single root, else each neighbour once if several roots can have it."""
+        slot = next(
+            (each for each in self.slots.values() if each.path and not each.name and not each.counted), None
+        )
+        if slot is None or self.speaker.unique(self.root):
+            return "count(*)"
+        numbers = {triple: number for number, triple in enumerate(self.world.schema.triples)}
+        shared = any(
+            self.world.fan(numbers[link.triple], not link.forward) > 1 or link.types for link in slot.path
+        )
+        return f"count(DISTINCT {rendering.variable(slot.part)})" if shared else "count(*)"
 
     def _identifies(self, name: str) -> bool:
         return (
@@ -476,24 +518,37 @@ class Slots:
             return "one" if mode and self.rng.random() < 0.15 else self._noun(slot, plural=plural)
         if mode == "!":
             return self._property(slot, plural=plural)
-        if mode in {"@", "@these"}:
-            return self._joined(
-                slot, self._noun(slot, plural=plural, head=True), node, plural=plural, these=mode == "@these"
-            )
+        if mode in {"@", "@these", "@them"}:
+            head = self._noun(slot, plural=plural, head=True)
+            return self._joined(slot, head, node, plural=plural, these=mode.removeprefix("@"))
         if mode == ".role":
             return self._role(slot, plural=plural)
         if mode in {".role@", ".role@these"}:
             return self._joined(
-                slot, self._role(slot, plural=plural), node, plural=plural, these=mode.endswith("these")
+                slot,
+                self._role(slot, plural=plural),
+                node,
+                plural=plural,
+                these="these" if mode.endswith("these") else "",
             )
         if mode == ".of":
-            return self._joined(slot, "", node, plural=plural, these=False).strip()
+            return self._joined(slot, "", node, plural=plural, these="").strip()
+        if mode == ".thing" and self._rivals(slot.path[0]):
+            mode = ".thing.as"
         if mode == ".thing":
             return self.speaker._thing(slot.path[0])  # noqa: SLF001
+        if mode == ".value":
+            return self._value(slot)
         if mode == ".thing.as":
             return f"{self.speaker._thing(slot.path[0])} as {self._a(self._role(slot, plural=False))}"  # noqa: SLF001
+        if mode == ".role.a":
+            return self.rng.choice(("a ", "the ")) + self._role(slot, plural=False)
         if mode == ".noun":
             return self.rng.choice(self.world.lexicon.labels[slot.path[0].node.label].nouns)[plural]
+        if mode == ".each":
+            return self._each(slot, node)
+        if mode == ".with" and slot.counted:
+            return self._plainly(slot.path[0], finite=True)
         if mode in {".where", ".with"}:
             return self._stated(slot, mode)
         if mode in {".most", ".least"}:
@@ -504,6 +559,10 @@ class Slots:
             return f"{slot.values[0].mark} and {slot.values[1].mark}"
         if mode == ".back":
             return self._back(slot)
+        if mode in {".plain1", ".plain2"}:
+            return self._plainly(slot.path[mode == ".plain2"])
+        if mode == ".with2":
+            return slot.path[1].node.conditions[0].mentions[0].mark
         if mode in {".share", ".shared"}:
             return self._shared(slot, mode)
         raise UnfitError(f"cannot say {hole}")
@@ -534,6 +593,9 @@ class Slots:
         role = self._role(slot, plural=False)
         if isinstance(slot.part, Link):
             noun = self._property(slot, plural=plural)
+            if rng.random() < 0.05:
+                kind = slot.part.triple.type
+                return f"{noun} {rng.choice(('used ', '', 'values '))}in the {rng.choice((kind, f'{chr(39)}{kind}{chr(39)}'))} {rng.choice(('relationship', 'relationships'))}"
             alone = slot.present or not slot.path[0].forward or (rng.random() < 0.6 and self._alone(slot))
             if alone:
                 return noun
@@ -575,10 +637,12 @@ class Slots:
         ]
         return inflect(self.speaker.pick(phrases).replace("{}", thing), plural=plural)
 
-    def _joined(self, slot: Slot, head: str, node: Node, *, plural: bool, these: bool) -> str:
+    def _joined(self, slot: Slot, head: str, node: Node, *, plural: bool, these: str) -> str:
         """Join what a slot returns to the root: `reactions reported in the case with primary ID 5`."""
         rng = self.rng
-        if these:
+        if these == "them":
+            thing = "them"
+        elif these:
             thing = rng.choice(("these ", "those ", "the ", "such ")) + self.noun(plural=True)
         else:
             thing = self.the(node)
@@ -598,6 +662,23 @@ class Slots:
                 return f"{head} {text} {self._backward(first, thing, plural=True)}"
             return f"{head} {self._backward(second, middle[0], plural=plural)} {rng.choice(('for', 'of', 'in'))} {thing}"
         return f"{head} {self._backward(slot.path[0], thing, plural=plural)}"
+
+    def _rivals(self, link: Link) -> bool:
+        """Tell whether another relationship would be meant if this one were not named."""
+        ends = (link.triple.source, link.triple.target)
+        several = sum((each.source, each.target) == ends for each in self.world.schema.triples) > 1
+        return several and not self.world.lexicon.link(link.triple).assumed
+
+    def _value(self, slot: Slot) -> str:
+        """Say again the value that names the far end of a link."""
+        node = slot.path[0].node
+        if (
+            len(node.conditions) != 1
+            or node.conditions[0].operator != "eq"
+            or not node.conditions[0].mentions
+        ):
+            raise UnfitError("no value to say again")
+        return node.conditions[0].mentions[0].mark
 
     def _stated(self, slot: Slot, mode: str) -> str:
         if slot.stated is None:
@@ -619,6 +700,37 @@ class Slots:
             ),
             plural=False,
         )
+
+    def _plainly(self, link: Link, *, finite: bool = False) -> str:
+        said = self.speaker.linked(link)
+        fitting = [
+            each for each in said if not each.startswith(("where ", "who ", "in which ", "whose ", "pre:"))
+        ]
+        if not finite:
+            fitting = [each for each in fitting if not each.startswith("that ")]
+        return inflect(self.speaker.finished(self.speaker.pick(fitting), link), plural=True)
+
+    def _each(self, slot: Slot, node: Node) -> str:
+        """Say the root with its group in its place: `cases registered by each manufacturer that ...`."""
+        noun = self.rng.choice(self.world.lexicon.labels[self.root.label].nouns)
+        if (
+            len(slot.path) != 1
+            or isinstance(slot.part, Link)
+            or slot.name != self.world.lexicon.labels[slot.part.label].key
+        ):
+            raise UnfitError("not a neighbour that has a name")
+        link = slot.path[0]
+        words = self.speaker._link_words(link)  # noqa: SLF001
+        phrases = [
+            each
+            for each in (words.forward if link.forward else words.backward)
+            if each.endswith(" {}") and not each.startswith(("where ", "who ", "in which ", "whose "))
+        ]
+        group = self.rng.choice(self.world.lexicon.labels[link.node.label].nouns)[0]
+        said = inflect(self.speaker.pick(phrases), plural=True).replace(
+            "{}", self.rng.choice(("each ", "each ", "every ")) + group
+        )
+        return self.speaker.phrase(node, plural=True, nouns=((f"{noun[0]} {said}", f"{noun[1]} {said}"),))
 
     def _superlative(self, slot: Slot, mode: str) -> str:
         words = self.world.words(self._owner(slot), slot.name)

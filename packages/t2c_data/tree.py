@@ -54,6 +54,8 @@ class Condition:
     operator: Operator
     mentions: tuple[Mention, ...] = ()
     type: str = "STRING"
+    also: Mention | None = None
+    """A second value, of a twin of the node, that the wording joins with "and"."""
     literal: str = ""
     """A value that the lexicon has an adjective for, written into the query instead of a mention."""
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _MARKER = re.compile(r"\[([^|\[\]]*)\|([^|\[\]]*)\]")
 _INTROS = ("that ", "who ", "where ", "in which ", "whose ")
 
+RAW = 0.03
+"""How often a property is called by its name in the schema."""
+
 MORE = (
     "greater than",
     "greater than",
@@ -75,7 +78,11 @@ class Speaker:
         words = self.world.words(owner, name)
         if words is None:
             raise UnfitError("no words for a property")
-        return self.rng.choice(words.nouns)[plural]
+        return self._raw(name) if self.rng.random() < RAW else self.rng.choice(words.nouns)[plural]
+
+    def _raw(self, name: str) -> str:
+        """Write a property as the schema does, which people who know it sometimes do."""
+        return self.rng.choice((name, f"'{name}'", f"'{name}'", f"'{name}' property"))
 
     def role(self, link: Link, *, plural: bool, certain: bool = False) -> str:
         """Choose what the far end of a link is called, seen from its holder.
@@ -142,21 +149,22 @@ class Speaker:
             skip: a link that is said otherwise.
             only: the group that all must belong to, `that` or `where`; UnfitError if one cannot.
         """
-        jobs: list[list[str]] = []
+        jobs: list[tuple[list[str], Link | None]] = []
         if node.either and len(node.conditions) > 1:
-            jobs.append(self._alternatives(node))
+            jobs.append((self._alternatives(node), None))
         else:
-            jobs += [self._said(node.label, each, node=node) for each in node.conditions]
-        jobs += [self._degree(each) for each in node.degrees]
-        jobs += [self._linked(each) for each in node.links if each is not skip and not each.silent]
+            jobs += [(self._said(node.label, each, node=node), None) for each in node.conditions]
+        jobs += [(self._degree(each), None) for each in node.degrees]
+        jobs += [(self.linked(each), each) for each in node.links if each is not skip and not each.silent]
         self.rng.shuffle(jobs)
         chosen = []
-        for job in jobs:
-            fitting = [each for each in job if people or not each.startswith("who ")]
+        for job, link in jobs:
+            fitting = job if people else [each for each in job if not each.startswith("who ")]
             if only:
                 intros = {"that": ("that ", "who "), "where": ("where ", "in which ")}[only]
                 fitting = [each for each in fitting if each.startswith(intros)]
-            text = inflect(self.pick(fitting), plural=plural)
+            phrase = self.pick(fitting)
+            text = inflect(self.finished(phrase, link) if link else phrase, plural=plural)
             intro, body = _opened(text)
             if people and intro == "that" and self.rng.random() < 0.8:
                 intro = "who"
@@ -215,25 +223,27 @@ class Speaker:
 
     # links
 
-    def _linked(self, link: Link) -> list[str]:
+    def linked(self, link: Link) -> list[str]:
+        """List phrases for a link in which `{}` still stands for its far end."""
         words = self._link_words(link)
-        phrases = list(words.forward if link.forward else words.backward)
         if link.absent:
             if not link.forward or not words.without:
                 raise UnfitError("no words for absence")
-            return [each.replace("{}", self._thing(link, absent=True)) for each in words.without]
+            return list(words.without)
         said = []
         value = self._value(link.node)
-        for each in phrases:
-            if "{value}" in each:
-                if value:
-                    said.append(each.replace("{value}", value))
-            else:
-                said.append(each.replace("{}", self._thing(link)))
-        said += self._general(link, value)
-        if link.conditions:
-            said = [self._with_edge(each, link) for each in said]
-        return said
+        keep = self._unless(link.node.conditions[0]) if value else None
+        for each in words.forward if link.forward else words.backward:
+            if "{value}" not in each:
+                said.append(each)
+            elif keep is not None and (kept := keep(each)):
+                said.append(kept.replace("{value}", value))
+        return said + self._general(link, value)
+
+    def finished(self, phrase: str, link: Link) -> str:
+        """Put the far end into a phrase, and what else the link must meet behind it."""
+        text = phrase.replace("{}", self._thing(link, absent=link.absent)) if "{}" in phrase else phrase
+        return self._with_edge(text, link) if link.conditions else text
 
     def _general(self, link: Link, value: str) -> list[str]:
         words = self._link_words(link)
@@ -247,6 +257,8 @@ class Speaker:
                 f"with {role} {value}",
                 f"with the {role} {value}",
                 f"with {value} as the {role}",
+                f"where {value} is the {role}",
+                f"where the {role} was {value}",
             ]
         return []
 
@@ -274,6 +286,8 @@ class Speaker:
         if condition.name not in names or not self._is_plain(node.label, condition, names):
             return ""
         marks = [each.mark for each in condition.mentions]
+        if condition.operator == "eq" and condition.also is not None:
+            return self.rng.choice(("both ", "both ", "")) + f"{marks[0]} and {condition.also.mark}"
         if condition.operator == "eq":
             return marks[0]
         if condition.operator == "in":
@@ -297,6 +311,8 @@ class Speaker:
         noun = self.rng.choice(words.nouns)
         value = self._value(node)
         rng = self.rng
+        if value and node.conditions[0].also is not None:
+            return rng.choice((value, f"the {noun[1]} {value}", value))
         if value:
             if node.conditions[0].operator == "in":
                 return rng.choice((value, f"{noun[0]} {value}", f"the {noun[1]} {value}"))
@@ -305,6 +321,9 @@ class Speaker:
                 [value, f"the {noun[0]} {value}", f"{noun[0]} {value}", f"{value} {noun[1]}", *named],
                 [6, 3, 1.5, 0.5, *([2 / len(named)] * len(named))],
             )[0]
+        both = self._named_and_more(node)
+        if both:
+            return both
         if not node.conditions and not node.links and not node.degrees:
             if absent:
                 return rng.choice((f"any {noun[1]}", f"any {noun[0]}", f"a {noun[0]}", noun[1]))
@@ -328,6 +347,32 @@ class Speaker:
         if rng.random() < 0.5:
             return rng.choice(("", "", "the ", "any ")) + self.phrase(node, plural=True)
         return _article(self.phrase(node, plural=False))
+
+    def _named_and_more(self, node: Node) -> str:
+        """Say a node by its name and one more condition: `the drug X with the primary substance Y`."""
+        names = self.world.lexicon.labels[node.label].name
+        if len(node.conditions) != 2 or node.links or node.degrees or not names:
+            return ""
+        first, second = node.conditions
+        if first.operator != "eq" or first.name != names[0] or first.literal:
+            return ""
+        said = [
+            each
+            for each in self._said(node.label, second, node=node)
+            if not each.startswith(("pre:", "who ", "that "))
+        ]
+        noun = self.rng.choice(self.world.lexicon.labels[node.label].nouns)[0]
+        start = self.rng.choice(
+            (
+                first.mentions[0].mark,
+                f"the {noun} {first.mentions[0].mark}",
+                f"{noun} {first.mentions[0].mark}",
+            )
+        )
+        more = inflect(self.pick(said), plural=False)
+        return start + (
+            f", {more}," if more.startswith(("where ", "whose ")) or self.rng.random() < 0.2 else f" {more}"
+        )
 
     def _named(self, node: Node) -> list[str]:
         condition = node.conditions[0]
@@ -382,7 +427,11 @@ class Speaker:
         words = self.world.words(owner, condition.name)
         if words is None:
             raise UnfitError("no words for a property")
-        noun = self.rng.choice(words.nouns)[0]
+        noun = (
+            self._raw(condition.name).removesuffix(" property")
+            if self.rng.random() < RAW
+            else self.rng.choice(words.nouns)[0]
+        )
         marks = [each.mark for each in condition.mentions]
         own = ""
         if node is not None and owner == node.label and self.rng.random() < 0.15:
@@ -417,6 +466,10 @@ class Speaker:
                 ]
             return said
         phrases = [each for each in map(self._unless(condition), words.phrases) if each]
+        if operator == "ne" and self.rng.random() < 0.35:
+            others = _negated(phrases)
+            if others:
+                return [each.replace("{}", marks[0]) for each in others]
         special = {"eq": phrases, "gt": words.more, "lt": words.less}.get(operator, ())
         unit = (" " + self.rng.choice(words.unit)) if words.unit and self.rng.random() < 0.15 else ""
         said = [
@@ -601,6 +654,26 @@ _PARTS = {
     "starts": ("whose {noun} starts with {v}", "whose {noun} begins with {v}", "with {a} starting with {v}", "where the {own}{noun} starts with {v}", "where the {noun} begins with {v}", "with {a} beginning with {v}", "whose {noun} starts with the letter {v}"),
     "ends": ("whose {noun} ends with {v}", "whose {noun} ends in {v}", "with {a} ending in {v}", "where the {own}{noun} ends with {v}"),
 }  # fmt: skip
+
+
+def _negated(phrases: Sequence[str]) -> list[str]:
+    """Turn phrases that say a value into those that say another: `where the reporter is not a {}`."""
+    said = []
+    for each in phrases:
+        if each.startswith("pre:") or "[" in each:
+            continue
+        if re.search(r" (is|was|were) ", each):
+            said.append(re.sub(r" (is|was|were) ", r" \1 not ", each, count=1))
+            said.append(
+                re.sub(
+                    r" an? \{\}| \{\}",
+                    " someone other than {}" if " by " in each else " something other than {}",
+                    each,
+                )
+            )
+        elif not each.startswith(_INTROS):
+            said.append("not " + each)
+    return said
 
 
 def _presence(noun: str, operator: str) -> list[str]:

@@ -7,24 +7,19 @@ Completion: compact Cypher (see `compact`) in which values are `$v1`. The tokens
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.prompt.compact import (
-    ACCESS,
-    MAX_PARAMETERS,
-    PARAMETER,
-    TRIPLE,
-    CompactSyntaxError,
-    encode,
-    join,
-    split,
-)
+from t2c_core.prompt.compact import MAX_PARAMETERS, CompactSyntaxError, encode, join, split
 from t2c_core.prompt.format import Generated
-from t2c_core.prompt.names import Names, unspell
+from t2c_core.prompt.names import Names
+from t2c_core.prompt.repair import repair
+from t2c_core.prompt.uses import parameter_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
+    from t2c_core.prompt.uses import ParameterUse
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.link import Link, LinkedQuestion
 
@@ -33,9 +28,6 @@ ANSWER: Final = "<answer>"
 UNANSWERABLE: Final = "<unanswerable>"
 KINDS: Final = ("value", "number", "date", "year", "month", "text")
 MAX_PLACES: Final = 8
-_TEXT_OPERATORS = frozenset({"CONTAINS", "STARTS WITH", "ENDS WITH"})
-_CLAUSE_ENDS = frozenset({"AND", "OR", "NOT", "WHERE", "RETURN", "WITH", "ORDER BY", "MATCH", "OPTIONAL MATCH", "{", "}"})  # fmt: skip
-_COUNTS = frozenset({"LIMIT", "count(*)", "n"})
 
 
 class AtomsFormat:
@@ -50,13 +42,14 @@ class AtomsFormat:
     def __init__(self, schema: GraphSchema) -> None:
         self.schema = schema
         self.names = Names(schema)
+        self._marks = place_marks(schema)
 
     def render(self, linked: LinkedQuestion) -> str:
         """Write the prompt of a question, between the question and the answer marker."""
         pieces = [QUESTION]
         position = 0
         for link in linked.links[:MAX_PARAMETERS]:
-            pieces += [_plain(linked.question[position : link.start]), mention(link)]
+            pieces += [_plain(linked.question[position : link.start]), mention(link, self._marks)]
             position = link.end
         pieces.append(_plain(linked.question[position:]).rstrip(" ?.!;"))
         return " ".join(" ".join(pieces).split()) + " " + ANSWER
@@ -78,7 +71,7 @@ class AtomsFormat:
         if UNANSWERABLE in text:
             return Generated(cypher="", unanswerable=True)
         try:
-            atoms = split(text)
+            atoms, repairs = repair(split(text), self.schema, self.names, linked)
         except CompactSyntaxError:
             return Generated(cypher=text)
         by_name = {link.name: link for link in linked.links}
@@ -87,7 +80,7 @@ class AtomsFormat:
             link = by_name.get(use.name)
             if link is not None and use.name not in parameters:
                 parameters[use.name] = self._value(link, use)
-        return Generated(cypher=join(atoms), parameters=parameters)
+        return Generated(cypher=join(atoms), parameters=parameters, repairs=repairs)
 
     def _value(self, link: Link, use: ParameterUse) -> Scalar:
         if use.numeric:
@@ -104,92 +97,36 @@ class AtomsFormat:
         return _coerce(link, str(kind or "").removeprefix("LIST<").removesuffix(">"))
 
 
-class ParameterUse:
-    """Where a completion uses a parameter: what it is compared with.
-
-    Args:
-        name: the parameter, without the dollar sign.
-        owners: label or relationship types whose property it is compared with; empty for counts.
-        property: that property.
-        numeric: whether a whole number is wanted (a limit, a count, a year).
-        text: whether the mention itself is wanted (a part of a string).
-    """
-
-    __slots__ = ("name", "numeric", "owners", "property", "text")
-
-    def __init__(
-        self, name: str, owners: tuple[str, ...], property: str, *, numeric: bool, text: bool
-    ) -> None:  # noqa: A002
-        self.name = name
-        self.owners = owners
-        self.property = property
-        self.numeric = numeric
-        self.text = text
-
-
-def mention(link: Link) -> str:
-    """Write a linked mention: its marker, the places of the value, and what it may be otherwise."""
-    marks = [f"<{link.name}>"]
-    places = list(dict.fromkeys(place_mark(place.owner, place.property) for place in link.places))
+def mention(link: Link, marks: Mapping[tuple[str, str], str]) -> str:
+    """Write a linked mention: its marker, what kind it is, and the marks of the places of the value."""
+    shown = [f"<{link.name}>"]
     numeric = isinstance(link.value, int | float) and not isinstance(link.value, bool)
     if link.kind != "value":
-        marks.append(f"<{link.kind}>")
+        shown.append(f"<{link.kind}>")
     elif numeric:
-        marks.append("<number>")
-    marks += sorted(places)[:MAX_PLACES] if numeric else places[:MAX_PLACES]
-    return " ".join(marks)
+        shown.append("<number>")
+    found = [marks.get((place.owner, place.property), "") for place in link.places]
+    places = [mark for mark in dict.fromkeys(found) if mark]
+    shown += sorted(places)[:MAX_PLACES] if numeric else places[:MAX_PLACES]
+    return " ".join(shown)
 
 
-def place_mark(owner: str, name: str) -> str:
-    """Write the mark of a property, for instance `<Drug.name>`."""
-    return f"<{owner}.{name}>"
-
-
-def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
-    """Find what each parameter of a query is compared with, in order of occurrence."""
-    owners = {variable: (holder.name,) for variable, holder in names.holders.items()}
-    for atom in atoms:
-        if match := TRIPLE.fullmatch(atom):
-            owners[match["link"]] = tuple(unspell(each) for each in _types(match["types"]))
-    for position, atom in enumerate(atoms):
-        match = PARAMETER.search(atom)
-        if match is None or "." in atom:
-            continue
-        compared, numeric, text = _context(atoms, position)
-        access = ACCESS.search(compared)
-        held = owners.get(access["variable"], ()) if access else ()
-        yield ParameterUse(
-            match[0].removeprefix("$"),
-            held,
-            unspell(access["property"]) if access else "",
-            numeric=numeric or bool(access and access["part"]) or not held,
-            text=text,
-        )
-
-
-def _context(atoms: list[str], position: int) -> tuple[str, bool, bool]:
-    text = False
-    for earlier in range(position - 1, -1, -1):
-        atom = atoms[earlier]
-        if atom in _COUNTS or (atom == "}" and earlier == position - 2):
-            return "", True, False
-        text = text or atom in _TEXT_OPERATORS
-        if atom in _CLAUSE_ENDS or TRIPLE.fullmatch(atom):
-            break
-        if ACCESS.search(atom):
-            return atom, atoms[earlier - 1] == "size(", text
-    for later in atoms[position + 1 : position + 4]:
-        if ACCESS.search(later) and not TRIPLE.fullmatch(later):
-            return later, False, text
-    return "", True, False
-
-
-def _types(text: str) -> list[str]:
-    return re.findall(r"`(?:[^`]|``)*`|[^|`]+", text)
+def place_marks(schema: GraphSchema) -> dict[tuple[str, str], str]:
+    """Write the mark of every property: `<Drug.name>`; `<*.route>` if several relationship types have a route."""
+    marks = {
+        (label.name, each.name): f"<{label.name}.{each.name}>"
+        for label in schema.labels
+        for each in label.properties
+    }
+    shared = Counter(each.name for kind in schema.types for each in kind.properties)
+    for kind in schema.types:
+        for each in kind.properties:
+            marks[kind.name, each.name] = f"<{'*' if shared[each.name] > 1 else kind.name}.{each.name}>"
+    return marks
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"<(?=\w)", "< ", text.lower())
+    return re.sub(r"<(?=[\w*])", "< ", text.lower())
 
 
 def _bare(text: str) -> str:

@@ -79,7 +79,9 @@ class ChatFormat:
         body = (fenced[-1] if fenced else text).strip()
         start = _START.search(body)
         if start is None:
-            return Generated(cypher="", unanswerable=True) if REFUSAL in text.upper() else Generated(cypher=body)
+            return (
+                Generated(cypher="", unanswerable=True) if REFUSAL in text.upper() else Generated(cypher=body)
+            )
         cypher = body[start.start() :].strip().rstrip(";").strip()
         if not fenced:
             cypher = re.split(r"\n\s*\n", cypher, maxsplit=1)[0].rstrip(";").strip()

@@ -18,6 +18,7 @@ TRIPLE = re.compile(
     rf"\((?P<source>{_NAME}):(?P<source_label>{_NAME})\)-\[(?P<link>{_NAME}):(?P<types>{_NAME}(?:\|{_NAME})*)\]->"
     rf"\((?P<target>{_NAME}):(?P<target_label>{_NAME})\)"
 )
+NODE = re.compile(rf"\((?P<variable>{_NAME}):(?P<label>{_NAME})\)")
 PARAMETER = re.compile(r"\$v(?P<number>\d+)")
 
 _ATOM = re.compile(

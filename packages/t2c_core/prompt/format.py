@@ -19,6 +19,8 @@ class Generated:
     """Values by name, without the dollar sign; only those that the Cypher uses."""
     unanswerable: bool = False
     """Whether the model says that the graph cannot answer; `cypher` is then empty."""
+    repairs: tuple[str, ...] = ()
+    """What was mended in the completion, for traces."""
 
 
 class PromptFormat(Protocol):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from t2c_core.prompt.atoms import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_mark
+from t2c_core.prompt.atoms import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_marks
 from t2c_core.prompt.compact import MAX_PARAMETERS, split, token
 from t2c_core.prompt.names import SUFFIXES, Names, spell
 
@@ -64,8 +64,7 @@ def prompt_marks(schema: GraphSchema) -> list[str]:
     marks = [ANSWER]
     marks += [f"<v{number}>" for number in range(1, MAX_PARAMETERS + 1)]
     marks += [f"<{kind}>" for kind in KINDS]
-    for holder in (*schema.labels, *schema.types):
-        marks += [place_mark(holder.name, each.name) for each in holder.properties]
+    marks += place_marks(schema).values()
     return [QUESTION, UNANSWERABLE, *dict.fromkeys(" " + mark for mark in marks)]
 
 

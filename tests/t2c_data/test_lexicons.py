@@ -1,0 +1,79 @@
+import pytest
+import yaml
+
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
+from t2c_data.drafting import draft, draft_text, plural_of, words_of
+from t2c_data.errors import LexiconError
+from t2c_data.lexicon import Lexicon, from_content
+
+ODD = GraphSchema(
+    labels=(
+        NodeLabel(name="CaseReport", count=5, properties=(Property(name="reportDate", type="DATE"), Property(name="case_id", type="INTEGER", unique=True, distinct=5))),
+        NodeLabel(name="Pérsôn dé", count=5, properties=(Property(name="full name", type="STRING", distinct=5), Property(name="is_active", type="BOOLEAN"))),
+    ),
+    types=(RelationshipType(name="REPORTED_BY", count=5), RelationshipType(name="knows`s", count=1)),
+    triples=(
+        Triple(source="CaseReport", type="REPORTED_BY", target="Pérsôn dé", count=5),
+        Triple(source="Pérsôn dé", type="knows`s", target="Pérsôn dé", count=1),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("reportDate", "report date"), ("REPORT_DATE", "report date"), ("HTTPServer", "http server"), ("case_id", "case ID"), ("dob", "date of birth")],
+)  # fmt: skip
+def test_names_are_split_into_words(name: str, words: str) -> None:
+    assert words_of(name) == words
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [("case", "cases"), ("date of birth", "dates of birth"), ("therapy", "therapies"), ("case ID", "case IDs"), ("person", "people"), ("analysis", "analyses")],
+)  # fmt: skip
+def test_the_head_of_a_noun_is_inflected(noun: str, plural: str) -> None:
+    assert plural_of(noun) == plural
+
+
+def test_a_draft_names_every_label_property_and_type_even_odd_ones() -> None:
+    lexicon = from_content(draft(ODD), ODD)
+    assert set(lexicon.labels) == {"CaseReport", "Pérsôn dé"}
+    assert set(lexicon.properties) == {
+        (label.name, each.name) for label in ODD.labels for each in label.properties
+    }
+    assert lexicon.labels["CaseReport"].key == "case_id"
+    assert lexicon.labels["Pérsôn dé"].key == "full name"
+    assert lexicon.labels["CaseReport"].nouns == (("case report", "case reports"),)
+    assert "reported by {}" in lexicon.link(ODD.triples[0]).forward
+
+
+def test_the_drafted_file_is_read_back(tmp_path) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(draft_text(ODD), encoding="utf-8")
+    assert Lexicon.load(file, ODD) == from_content(draft(ODD), ODD)
+
+
+def test_what_a_person_leaves_out_is_drafted(tmp_path) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(yaml.safe_dump({"labels": {"CaseReport": {"nouns": ["case", "file|files"]}}}))
+    lexicon = Lexicon.load(file, ODD)
+    assert lexicon.labels["CaseReport"].nouns == (("case", "cases"), ("file", "files"))
+    assert lexicon.labels["CaseReport"].key == "case_id"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"labels": {"Nothing": {"nouns": ["x"]}}}, "no label Nothing"),
+        ({"properties": {"CaseReport": {"size": {"nouns": ["x"]}}}}, r"no property CaseReport\.size"),
+        ({"types": {"NOTHING": {"forward": [], "backward": []}}}, "no type NOTHING"),
+        ({"labels": {"CaseReport": {"noun": ["x"]}}}, "unknown field 'noun'"),
+        ({"words": {}}, "unknown part 'words'"),
+        ([1], "a lexicon is a mapping"),
+    ],
+)
+def test_a_lexicon_that_does_not_fit_is_refused_with_the_place(tmp_path, content, message: str) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(LexiconError, match=message):
+        Lexicon.load(file, ODD)

@@ -1,0 +1,111 @@
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2c_core.schema.model import GraphSchema
+from t2c_data.errors import DataInputError
+from t2c_data.lexicon import Lexicon
+from t2c_data.pipeline import BuildConfig, build, prepare
+from t2c_data.records import normal, read_pairs
+from t2c_data.split import leak_report
+from t2c_data.store import ChunkStore
+
+PAIRS = 900
+
+
+def test_every_row_has_what_the_contract_says(built: Path) -> None:
+    rows = [json.loads(line) for line in (built / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == PAIRS
+    fields = {
+        "id",
+        "question",
+        "cypher",
+        "parameters",
+        "category",
+        "template",
+        "difficulty",
+        "split",
+        "graph",
+        "result_rows",
+    }
+    assert all(set(row) == fields for row in rows)
+    assert len({row["id"] for row in rows}) == PAIRS
+    assert len({normal(row["question"]) for row in rows}) == PAIRS
+    answered = [row for row in rows if row["category"] != "unanswerable"]
+    assert all(row["result_rows"] > 0 and row["cypher"] for row in answered)
+    assert 0 < len(rows) - len(answered) < PAIRS * 0.1
+
+
+def test_queries_run_and_give_as_many_rows_as_said(built: Path, run_all) -> None:
+    pairs = [pair for pair in read_pairs(built / "pairs.jsonl") if pair.cypher][::15]
+    for pair, rows in zip(pairs, run_all([(pair.cypher, pair.parameters) for pair in pairs]), strict=True):
+        assert pair.result_rows == min(len(rows), 25), pair
+
+
+def test_no_shape_and_no_wording_stands_on_both_sides(built: Path) -> None:
+    pairs = read_pairs(built / "pairs.jsonl")
+    report = leak_report(pairs)
+    assert (report["skeleton"], report["question"], report["near"]) == (0, 0, 0)
+    assert report["splits"]["dev"] > 5
+    assert report["splits"]["test"] > 5
+
+
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
+    build_command: Any, built: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs"
+    process = subprocess.Popen(build_command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    store = out / "candidates.jsonl"
+    while not (store.is_file() and store.stat().st_size):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (out / "manifest.json").exists()
+    with store.open("a", encoding="utf-8") as file:
+        file.write('{"question": "torn')
+    subprocess.run(build_command(out), check=True, capture_output=True)
+    for name in ("pairs.jsonl", "candidates.jsonl", "manifest.json"):
+        assert (out / name).read_bytes() == (built / name).read_bytes(), name
+
+
+def test_another_seed_gives_other_pairs(
+    graph: Any, schema: GraphSchema, lexicon: Lexicon, tmp_path: Path, built: Path
+) -> None:
+    config = BuildConfig(pairs=50, seed=8)
+    asyncio.run(build(tmp_path, uri=graph.uri, schema=schema, lexicon=lexicon, config=config))
+    first = {pair.id for pair in read_pairs(tmp_path / "pairs.jsonl")}
+    assert len(first & {pair.id for pair in read_pairs(built / "pairs.jsonl")}) < 10
+
+
+def test_a_folder_of_something_else_is_not_touched(
+    schema: GraphSchema, lexicon: Lexicon, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(DataInputError, match="--force"):
+        prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig())
+    prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(), force=True)
+    prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(workers=2))
+    with pytest.raises(DataInputError, match="this very build"):
+        prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(seed=1))
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_store_keeps_whole_chunks_only(tmp_path: Path) -> None:
+    path = tmp_path / "store.jsonl"
+    with ChunkStore(path) as store:
+        store.append([{"a": 1}, {"a": 2}])
+        store.append([])
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"a": 3}\n{"a"')
+    with ChunkStore(path) as store:
+        assert store.chunks == 2
+        assert [row["a"] for row in store.rows()] == [1, 2]
+    assert path.read_bytes() == whole
