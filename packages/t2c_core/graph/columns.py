@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pytz
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
@@ -36,6 +36,7 @@ _SPECIAL: dict[str, ColumnKind] = {
     "TYPE": "type",
     "IGNORE": "ignore",
 }
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _ZONE = re.compile(r"\[([^\[\]]+)\]$")
 _POINT_PART = re.compile(r"\s*([A-Za-z_]+)\s*:\s*(-?[0-9.eE+-]+)\s*")
 
@@ -88,10 +89,19 @@ def _listed(convert: Convert) -> Convert:
 
 
 def _integer(cell: str) -> int:
+    if not _WHOLE.fullmatch(cell.strip()):
+        raise ValueError(f"{cell!r} is no whole number")
     value = int(cell)
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"{cell} does not fit in 64 bits")
     return value
+
+
+def _float(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"{cell!r} is no number") from None
 
 
 def _boolean(cell: str) -> bool:
@@ -128,10 +138,11 @@ def _date_time(cell: str, *, zoned: bool) -> DateTime:
         return value
     if zone:
         try:
-            named = ZoneInfo(zone[1])
-        except (ZoneInfoNotFoundError, ValueError) as error:
+            named = pytz.timezone(zone[1])
+        except pytz.UnknownTimeZoneError as error:
             raise ValueError(f"{zone[1]!r} is no time zone") from error
-        return value.astimezone(named) if value.tzinfo else value.replace(tzinfo=named)
+        placed: DateTime = value.astimezone(named) if value.tzinfo else named.localize(value)
+        return placed
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -160,7 +171,7 @@ _CONVERTERS: dict[str, Convert] = {
     "string": str,
     "char": _character,
     **dict.fromkeys(("int", "integer", "long", "short", "byte"), _integer),
-    **dict.fromkeys(("float", "double"), float),
+    **dict.fromkeys(("float", "double"), _float),
     "boolean": _boolean,
     "date": lambda cell: Date.from_iso_format(cell.strip()),
     "time": lambda cell: _time(cell, zoned=True),

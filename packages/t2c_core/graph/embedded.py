@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -147,7 +148,8 @@ class EmbeddedGraph:
         try:
             self._port = self._handshake(order, timeout_s)
         except BaseException:
-            self._kill()
+            self._process.kill()
+            self.stop()
             raise
         return self
 
@@ -156,15 +158,13 @@ class EmbeddedGraph:
         process = self._process
         if process is None:
             return
-        if process.stdin:
-            process.stdin.close()  # the child takes the end of its input as the order to stop
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+        with suppress(BrokenPipeError), process:  # leaving the block closes the pipes and waits
+            if process.stdin:
+                process.stdin.close()  # the child takes the end of its input as the order to stop
+            try:
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def wait(self) -> int:
         """Wait until the server ends by itself and give its exit status."""
@@ -190,7 +190,6 @@ class EmbeddedGraph:
             f"-Xmx{self.limits.heap_mb}m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",  # a third less work than with C2 for the many short queries of a session
-            "-XX:+ExitOnOutOfMemoryError",
             "-Xss2m",
             "--sun-misc-unsafe-memory-access=allow",
             "-Djava.awt.headless=true",
@@ -257,11 +256,6 @@ class EmbeddedGraph:
             return _port_taken(self._wanted_port)
         log = self.home / "logs" / "debug.log"
         return f"the embedded Neo4j of {self.home} did not start: {told}. Details: {log}"
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
 
 
 def _check_port_free(port: int) -> None:

@@ -221,7 +221,7 @@ def _unknown_spaces(files: list[CsvFile]) -> list[str]:
 def _read_row(file: CsvFile, line: int, cells: list[str]) -> Row | Rejection:
     if len(cells) != len(file.columns):
         reason = f"the row has {len(cells)} cells, the header {len(file.columns)}"
-        return Rejection(file.name, line, file.columns[min(len(cells), len(file.columns)) - 1].field, reason)
+        return Rejection(file.name, line, file.columns[min(len(cells), len(file.columns) - 1)].field, reason)
     names: tuple[str, ...] = ()
     ids: list[tuple[str, str]] = []
     properties: dict[str, Any] = {}
