@@ -21,9 +21,8 @@ def write_text(path: Path, text: str) -> None:
         path: the final name; its folder exists.
         text: the content, written as UTF-8.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -34,6 +33,24 @@ def write_json(path: Path, content: Any) -> None:
         content: anything `json` can write; paths become text.
     """
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file under a temporary name and rename it when the block ends without an error.
+
+    Args:
+        path: the final name; its folder exists.
+
+    Yields:
+        The temporary name.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -61,12 +61,40 @@ def inspect(model: Path) -> None:
 
 
 @app.command
+def calibrate(
+    model: Path,
+    *,
+    text: Path,
+    out: Path,
+    tokens: int | None = None,
+    length: int = 512,
+    force: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Write the second moments of every layer's input, for `convert --grams`; also under torchrun.
+
+    Args:
+        model: Checkpoint folder.
+        text: Text, .txt or .jsonl with `text`.
+        out: File to write.
+        tokens: About how many tokens to use, evenly from the whole text; all when absent.
+        length: Most tokens in a sequence.
+        force: Replace OUT.
+    """
+    _before_torch()
+    from gqa_compress.calibration.collect import calibrate as collect
+
+    count = collect(model, text, out, tokens=tokens, length=length, force=force)
+    _print({"grams": out, "tokens": count})
+
+
+@app.command
 def convert(
     model: Path,
     *,
     calibration: Path,
     out: Path,
     plan: Annotated[ConversionPlan, Parameter(name="*")],
+    grams: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Turn a checkpoint into a stock checkpoint with fewer key-value heads, by calibration alone.
@@ -76,6 +104,7 @@ def convert(
         calibration: Text to calibrate on, .txt or .jsonl with `text`.
         out: Folder to write.
         plan: How to convert.
+        grams: File of `calibrate`, to merge by more text than the refits use.
         force: Replace what OUT holds.
     """
     _before_torch()
@@ -83,7 +112,7 @@ def convert(
 
     from gqa_compress.convert import convert as run_conversion
 
-    _print(asdict(run_conversion(model, calibration, out, plan, force=force)))
+    _print(asdict(run_conversion(model, calibration, out, plan, grams=grams, force=force)))
 
 
 @app.command
@@ -128,6 +157,37 @@ def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 6
     from gqa_compress.evaluation.cache import bench as measure
 
     _print(asdict(measure(model, batch=batch, prompt=prompt, new_tokens=new_tokens, repeats=repeats)))
+
+
+@app.command
+def report(
+    teacher: Path,
+    *models: Path,
+    text: Path,
+    out: Path | None = None,
+    tokens: int | None = None,
+    length: int = 512,
+) -> None:
+    """Compare converted models with their teacher on a text; Markdown on standard output.
+
+    Args:
+        teacher: Checkpoint folder of the original.
+        models: Checkpoint folders to compare with it.
+        text: Text to measure on, .txt or .jsonl with `text`.
+        out: Also write the figures as JSON to this file.
+        tokens: About how many tokens to use, evenly from the whole text; all when absent.
+        length: Most tokens in a sequence.
+    """
+    _before_torch()
+    from dataclasses import asdict
+
+    from gqa_compress.atomic import write_json
+    from gqa_compress.evaluation.report import compare_all, markdown
+
+    rows = compare_all(teacher, list(models), text, tokens=tokens, length=length)
+    if out is not None:
+        write_json(out, [asdict(row) for row in rows])
+    print(markdown(rows))
 
 
 def main() -> None:

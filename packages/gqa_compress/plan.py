@@ -71,6 +71,16 @@ class LayerReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Both models on calibration sequences that nothing was fitted to."""
+
+    tokens: int
+    perplexity_before: float
+    perplexity_after: float
+    kl: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConversionReport:
     """What a conversion came to; written as conversion.json."""
 
@@ -82,10 +92,7 @@ class ConversionReport:
     cache_bytes_a_token_before: int
     cache_bytes_a_token_after: int
     calibration_tokens: int
-    held_out_tokens: int
-    held_out_perplexity_before: float
-    held_out_perplexity_after: float
-    held_out_divergence: float
+    held_out: HeldOut
     layers: list[LayerReport]
     seconds: float
     peak_memory_bytes: int

@@ -270,7 +270,7 @@ def test_rows_and_text_give_the_same_kind_of_result(tmp_path: Path, text: Path) 
         "".join(json.dumps({"text": text.read_text()[i : i + 20 + i % 7]}) + "\n" for i in range(60))
     )
     report = convert(source, rows, tmp_path / "out", closed_form(2))
-    assert report.calibration_tokens + report.held_out_tokens <= 60 * 27
+    assert report.calibration_tokens + report.held_out.tokens <= 60 * 27
     torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
 
 

@@ -1,0 +1,101 @@
+"""A table of converted models beside their teacher.
+
+Holds what is measured of each and its Markdown. Source of the figures: perplexity.py, cache.py, conversion.json.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gqa_compress.evaluation.cache import bench
+from gqa_compress.evaluation.perplexity import compare
+from gqa_compress.inspection import inspect
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRow:
+    """One model of a report.
+
+    Attributes:
+        model: its folder.
+        kv_heads: key-value heads.
+        perplexity: on the report's text.
+        ratio: perplexity over the teacher's.
+        kl: mean KL(teacher ‖ model) a token, in nats.
+        agreement: share of tokens where both find the same token most likely.
+        cache_bytes_a_token: measured in a filled cache.
+        decode_tokens_per_s: one sequence, greedy.
+        conversion_s: seconds the conversion took; None for a model that was not converted.
+    """
+
+    model: str
+    kv_heads: int
+    perplexity: float
+    ratio: float
+    kl: float
+    agreement: float
+    cache_bytes_a_token: float
+    decode_tokens_per_s: float
+    conversion_s: float | None
+
+
+def compare_all(
+    teacher: Path, models: list[Path], text: Path, *, tokens: int | None = None, length: int = 512
+) -> list[ReportRow]:
+    """Measure a teacher and models made from it.
+
+    Args:
+        teacher: checkpoint folder.
+        models: checkpoint folders.
+        text: .txt, or .jsonl with `text`.
+        tokens: about how many to use; all when None.
+        length: most tokens in a sequence.
+
+    Returns:
+        One row a model, the teacher first.
+
+    Raises:
+        InputError: a checkpoint or the text cannot be used.
+    """
+    return [_row(model, teacher, text, tokens, length) for model in (teacher, *models)]
+
+
+def _row(model: Path, teacher: Path, text: Path, tokens: int | None, length: int) -> ReportRow:
+    measured = compare(model, teacher, text, tokens=tokens, length=length)
+    weighed = bench(model)
+    conversion = model / "conversion.json"
+    return ReportRow(
+        model=str(model),
+        kv_heads=inspect(model).kv_heads,
+        perplexity=measured.perplexity,
+        ratio=measured.perplexity / measured.teacher_perplexity,
+        kl=measured.kl,
+        agreement=measured.agreement,
+        cache_bytes_a_token=weighed.cache_bytes_a_token,
+        decode_tokens_per_s=weighed.decode_tokens_per_s,
+        conversion_s=json.loads(conversion.read_text(encoding="utf-8"))["seconds"]
+        if conversion.exists()
+        else None,
+    )
+
+
+def markdown(rows: list[ReportRow]) -> str:
+    """Render rows as a Markdown table.
+
+    Args:
+        rows: the teacher first.
+
+    Returns:
+        The table.
+    """
+    lines = [
+        "| model | kv heads | perplexity | ratio | KL | same top token | cache bytes a token | decoded/s | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        seconds = "–" if row.conversion_s is None else f"{row.conversion_s:.0f}"
+        lines.append(
+            f"| {Path(row.model).name} | {row.kv_heads} | {row.perplexity:.4g} | {row.ratio:.4f} | {row.kl:.4f} "
+            f"| {row.agreement:.1%} | {row.cache_bytes_a_token:,.0f} | {row.decode_tokens_per_s:,.0f} | {seconds} |"
+        )
+    return "\n".join(lines)
