@@ -19,6 +19,7 @@ from t2c_core.values.link import Linker
 from t2c_service.access.limits import Gate
 from t2c_service.answering.examples import Example, load_examples
 from t2c_service.answering.loop import Answerer, AskOptions, Parts
+from t2c_service.answering.question import tidy
 from t2c_service.errors import ServiceError, SettingsError
 from t2c_service.models import CypherModel, open_model
 
@@ -58,9 +59,15 @@ class Service:
     gate: Gate
 
     async def ask(self, question: str, options: AskOptions | None = None) -> Answer:
-        """Answer a question when its turn has come; see `Answerer.answer` for what it raises."""
+        """Answer a question when its turn has come; see `Answerer.answer` for what it raises beyond this.
+
+        Raises:
+            QuestionError: it cannot be asked.
+            OverloadedError: too many wait already.
+        """
+        text = tidy(question, self.settings.limits.question_chars)
         async with self.gate.turn():
-            return await self.answerer.answer(question, options)
+            return await self.answerer.answer(text, options)
 
     async def check(self) -> dict[str, DependencyCheck]:
         """Look whether graph and model can be asked now."""

@@ -77,23 +77,11 @@ def ask(
     """
     import asyncio
 
-    from pydantic import ValidationError
-
-    from t2c_service.api.models import QueryRequest
-    from t2c_service.errors import SettingsError
     from t2c_service.settings import load_settings
 
     settings = load_settings(config)
-    try:
-        request = QueryRequest(question=question)
-    except ValidationError as error:
-        raise SettingsError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
-    if len(request.question) > settings.limits.question_chars:
-        raise SettingsError(
-            f"the question has {len(request.question)} characters where {settings.limits.question_chars} are allowed"
-        )
     _log(logging.WARNING)
-    answer = asyncio.run(_ask(settings, request.question))
+    answer = asyncio.run(_ask(settings, question))
     print(answer.model_dump_json() if json else _readable(answer))
     return 0 if answer.status in {"answered", "empty"} else 1
 

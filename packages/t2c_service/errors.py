@@ -3,6 +3,7 @@
 ServiceError
 ├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
 ├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
+├── QuestionError (ValueError)      a question that cannot be asked: empty, too long, no text: exit 2, or 422
 ├── OverloadedError                 more questions at once than this service takes
 ├── DeadlineError                   a question took longer than it may
 ├── UnansweredError                 an evaluated question got a problem instead of an answer
@@ -23,6 +24,10 @@ class SettingsError(ServiceError, ValueError):
 
 class PairsError(ServiceError, ValueError):
     """A file of pairs cannot be evaluated."""
+
+
+class QuestionError(ServiceError, ValueError):
+    """A question cannot be asked: it is empty, too long or no text."""
 
 
 class OverloadedError(ServiceError):

@@ -5,7 +5,7 @@ import pytest
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
 from t2c_service.answering.answer import phrase, show, tell
 from t2c_service.answering.headings import heading
-from t2c_service.answering.neighbourhood import SHOWN, behind, plain_properties
+from t2c_service.answering.neighbourhood import SHOWN, Behind, behind, plain_properties
 
 
 @pytest.mark.parametrize(
@@ -84,51 +84,56 @@ def test_values_are_one_line_of_plain_text(value: object, told: str) -> None:
 PLAIN = frozenset({"name", "n"})
 
 
-def rewritten(
-    cypher: str, columns: list[str], rows: list[list[object]], **parameters: str
-) -> tuple[str, dict[str, object]]:
+def rewritten(cypher: str, columns: list[str], rows: list[list[object]], **parameters: str) -> Behind:
     found = behind(cypher, parameters, columns, rows, plain=PLAIN)
     assert found is not None
     return found
 
 
-def test_the_pattern_is_returned_whole_and_narrowed_to_the_rows() -> None:
-    cypher, parameters = rewritten(
-        "MATCH (a:A)-[r:R]->(b:B) WHERE a.n = $v1 OR b.n STARTS WITH $v2 RETURN a.name, count(b) ORDER BY count(b) DESC LIMIT 3",
+def test_each_row_gets_its_own_matches_of_the_pattern() -> None:
+    query = rewritten(
+        "MATCH (a:A)-[r:R]->(b:B), (a)-->(c) WHERE a.n = $v1 OR b.n STARTS WITH $v2 RETURN a.name, count(b) LIMIT 3",
         ["a.name", "count(b)"],
-        [["x", 1], ["y", 2], [None, 3]],
+        [["x", 1], ["y", 2], [None, 3], ["x", 4]],
         v1="1",
         v2="2",
     )
-    assert cypher == (
-        "MATCH (a:A)-[r:R]->(b:B) WHERE (a.n = $v1 OR b.n STARTS WITH $v2) AND a.name IN $shown RETURN * LIMIT 41"
+    assert query.cypher == (
+        "UNWIND $shown AS shown CALL (shown) { MATCH (a:A)-[r:R]->(b:B), (a)-->(c) "
+        "WHERE (a.n = $v1 OR b.n STARTS WITH $v2) AND a.name = shown RETURN a, r, b, c LIMIT 20 } "
+        "RETURN shown, a, r, b, c"
     )
-    assert parameters == {"v1": "1", "v2": "2", SHOWN: ["x", "y"]}
+    assert query.parameters == {"v1": "1", "v2": "2", SHOWN: ["x", "y"]}
 
 
-def test_without_conditions_there_is_no_where() -> None:
-    assert rewritten("MATCH (a:A) RETURN count(a)", ["count(a)"], [[3]])[0] == "MATCH (a:A) RETURN * LIMIT 41"
+def test_without_a_plain_column_some_matches_are_taken() -> None:
+    query = rewritten("MATCH (a:A)--(b) RETURN count(a), a.born", ["count(a)", "a.born"], [[3, "2020-01-01"]])
+    assert query.cypher == "MATCH (a:A)--(b) RETURN 1, a, b LIMIT 40"
 
 
-def test_columns_that_json_changes_are_not_compared() -> None:
-    assert SHOWN not in rewritten("MATCH (a:A) RETURN a.born", ["a.born"], [["2020-01-01"]])[1]
+def test_a_sample_is_known_by_rows_with_as_many_matches_as_were_looked_for() -> None:
+    query = Behind("", {}, most=2)
+    assert query.is_sample([["x", 1], ["x", 2], ["y", 1]])
+    assert not query.is_sample([["x", 1], ["y", 2], ["z", 1]])
 
 
 @pytest.mark.parametrize(
     "cypher",
     [
-        "MATCH (a) WITH a RETURN a.name",
-        "MATCH (a) MATCH (b) RETURN a.name",
-        "MATCH (a) OPTIONAL MATCH (a)--(b) RETURN a.name",
-        "MATCH (a) RETURN a.name UNION MATCH (b) RETURN b.name",
-        "MATCH (a) WHERE a.name = 'x' RETURN a.name",
-        "MATCH (a) WHERE EXISTS { (a)--() } RETURN a.name",
-        "MATCH (a) RETURN a.`x`",
-        "MATCH (a) // comment\n RETURN a.name",
-        "MATCH (a) SET a.x = 1 RETURN a.name",
-        "MATCH () RETURN count(*)",
+        "MATCH (a)--(z) WITH a RETURN a.name",
+        "MATCH (a)--(z) MATCH (b) RETURN a.name",
+        "MATCH (a)--(z) OPTIONAL MATCH (a)--(b) RETURN a.name",
+        "MATCH (a)--(z) RETURN a.name UNION MATCH (b) RETURN b.name",
+        "MATCH (a)--(z) WHERE a.name = 'x' RETURN a.name",
+        "MATCH (a)--(z) WHERE EXISTS { (a)--() } RETURN a.name",
+        "MATCH (a)--(z) RETURN a.`x`",
+        "MATCH (a)--(z) // comment\n RETURN a.name",
+        "MATCH (a)--(z) SET a.x = 1 RETURN a.name",
+        "MATCH ()--() RETURN count(*)",
+        "MATCH (a) RETURN a.name",
+        "MATCH (shown)--(b) RETURN shown.name",
         "UNWIND [1] AS x RETURN x",
-        "MATCH (a) UNWIND a.names AS n RETURN n",
+        "MATCH (a)--(z) UNWIND a.names AS n RETURN n",
         "",
     ],
 )

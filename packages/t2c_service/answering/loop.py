@@ -11,23 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.errors import GraphError, GraphTimeoutError, GraphUnavailableError, QueryError, RefusedError
+from t2c_core.errors import GraphError, GraphTimeoutError, QueryError, RefusedError
 from t2c_core.graph.client import Limits
 from t2c_core.guard.limits import check_limits
 from t2c_core.guard.plan import check_plan
 from t2c_core.prompt import ChatFormat
 from t2c_service.answering import answer as wording
-from t2c_service.answering.neighbourhood import MAX_ROWS, behind, plain_properties
-from t2c_service.answering.records import (
-    Answer,
-    Attempt,
-    GraphNode,
-    GraphRelationship,
-    GraphView,
-    LinkedValue,
-    PlaceFound,
-    Status,
-)
+from t2c_service.answering.neighbourhood import MAX_MATCHES, MAX_VALUES, behind, plain_properties
+from t2c_service.answering.records import Answer, Attempt, GraphView, LinkedValue, Status
 from t2c_service.errors import CompletionError, DeadlineError
 
 if TYPE_CHECKING:
@@ -133,7 +124,7 @@ class Answerer:
             for stage in ("model", "explain", "run"):
                 watch.timings_ms[stage] = round(sum(each.timings_ms.get(stage, 0.0) for each in attempts), 3)
             view = GraphView()
-            if result is not None and options.graph:
+            if result is not None and result.rows and options.graph:
                 with watch("graph"):
                     view = await self._view(attempts[-1], result)
         return self._told(linked, attempts, result, view, watch.timings_ms)
@@ -199,27 +190,25 @@ class Answerer:
     async def _view(self, attempt: Attempt, result: QueryResult) -> GraphView:
         """Show the nodes among the results, or else the pattern behind them; a view that fails is an empty one."""
         if result.graph.nodes:
-            return _drawn(result, sampled=result.truncated)
-        rewritten = behind(
+            return GraphView.of(result, sampled=result.truncated)
+        query = behind(
             attempt.cypher or "", attempt.parameters, result.columns, result.rows, plain=self._plain
         )
-        if rewritten is None or not result.rows:
+        if query is None:
             return GraphView()
-        cypher, parameters = rewritten
         limits = Limits(
             timeout_s=min(VIEW_TIMEOUT_S, self._limits.timeout_s),
-            max_rows=MAX_ROWS,
+            max_rows=MAX_MATCHES,
             max_bytes=self._limits.max_bytes,
             max_cell_chars=VIEW_CELL_CHARS,
         )
         try:
-            await self._guard(cypher, parameters)
-            found = await self._parts.graph.read(cypher, parameters, limits)
-        except GraphUnavailableError:
-            raise
+            await self._guard(query.cypher, query.parameters)
+            found = await self._parts.graph.read(query.cypher, query.parameters, limits)
         except (RefusedError, GraphError):
             return GraphView()
-        return _drawn(found, sampled=found.truncated)
+        sampled = query.is_sample(found.rows) or len(result.rows) > MAX_VALUES
+        return GraphView.of(found, sampled=sampled)
 
     def _told(
         self,
@@ -241,7 +230,7 @@ class Answerer:
             rows=tuple(tuple(row) for row in result.rows) if result else (),
             truncated=bool(result and result.truncated),
             graph=view,
-            linked_values=tuple(_linked_values(linked)),
+            linked_values=tuple(map(LinkedValue.of, linked.links)),
             attempts=tuple(attempts),
             warnings=tuple(_warnings(attempts, result)),
             timings_ms=timings_ms,
@@ -273,39 +262,3 @@ def _warnings(attempts: list[Attempt], result: QueryResult | None) -> Iterator[s
         yield f"The first query could not be used ({attempts[0].message}); this is attempt {len(attempts)}."
     if result is not None and result.truncated:
         yield "The result was longer than the limits allow and was cut."
-
-
-def _linked_values(linked: LinkedQuestion) -> Iterator[LinkedValue]:
-    for link in linked.links:
-        places = tuple(
-            PlaceFound(owner=place.owner, property=place.property, kind=place.kind, value=place.value)
-            for place in link.places
-        )
-        yield LinkedValue(
-            name=link.name,
-            text=link.text,
-            start=link.start,
-            end=link.end,
-            kind=link.kind,
-            value=link.value,
-            places=places,
-        )
-
-
-def _drawn(result: QueryResult, *, sampled: bool) -> GraphView:
-    nodes = {
-        node["id"]: GraphNode(id=node["id"], labels=tuple(node["labels"]), properties=node["properties"])
-        for node in result.graph.nodes
-    }
-    relationships = tuple(
-        GraphRelationship(
-            id=each["id"],
-            type=each["type"],
-            start=each["start"],
-            end=each["end"],
-            properties=each["properties"],
-        )
-        for each in result.graph.relationships
-        if each["start"] in nodes and each["end"] in nodes
-    )
-    return GraphView(nodes=tuple(nodes.values()), relationships=relationships, sampled=sampled)

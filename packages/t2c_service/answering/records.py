@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from t2c_core.schema.model import Scalar  # noqa: TC001  (pydantic reads it)
+
+if TYPE_CHECKING:
+    from t2c_core.graph.client import QueryResult
+    from t2c_core.values.link import Link
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
 Outcome = Literal["ran", "unanswerable", "refused", "failed"]
@@ -39,6 +43,23 @@ class LinkedValue(_Record):
     kind: str
     value: Scalar
     places: tuple[PlaceFound, ...] = ()
+
+    @classmethod
+    def of(cls, link: Link) -> LinkedValue:
+        """Take over what the linker found."""
+        places = tuple(
+            PlaceFound(owner=each.owner, property=each.property, kind=each.kind, value=each.value)
+            for each in link.places
+        )
+        return cls(
+            name=link.name,
+            text=link.text,
+            start=link.start,
+            end=link.end,
+            kind=link.kind,
+            value=link.value,
+            places=places,
+        )
 
 
 class Attempt(_Record):
@@ -85,6 +106,18 @@ class GraphView(_Record):
     relationships: tuple[GraphRelationship, ...] = ()
     sampled: bool = False
     """Whether more of the graph stands behind the answer than is here."""
+
+    @classmethod
+    def of(cls, result: QueryResult, *, sampled: bool) -> GraphView:
+        """Take over the elements of a result; a relationship needs both its ends."""
+        nodes = tuple(GraphNode(**each) for each in result.graph.nodes)
+        known = {node.id for node in nodes}
+        relationships = tuple(
+            GraphRelationship(**each)
+            for each in result.graph.relationships
+            if each["start"] in known and each["end"] in known
+        )
+        return cls(nodes=nodes, relationships=relationships, sampled=sampled)
 
 
 class Answer(_Record):

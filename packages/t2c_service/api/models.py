@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from t2c_service.answering.records import Answer
 
 QUESTION = "Which drugs treat asthma?"
-
-
-def _writable(text: str) -> str:
-    if any(unicodedata.category(char) == "Cs" for char in text):
-        raise ValueError("the question holds half a character (a lone surrogate)")
-    text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text).strip()
-    if not text:
-        raise ValueError("the question is empty")
-    return text
 
 
 class QueryOptions(BaseModel):
@@ -40,9 +30,7 @@ class QueryRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"question": QUESTION, "options": {"max_rows": 50}}]}
     )
 
-    question: Annotated[str, AfterValidator(_writable)] = Field(
-        description="A question in plain language.", examples=[QUESTION]
-    )
+    question: str = Field(description="A question in plain language.", examples=[QUESTION])
     options: QueryOptions = QueryOptions()
 
 

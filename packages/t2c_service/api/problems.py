@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from t2c_core.errors import GraphError, GraphTimeoutError, T2CError
-from t2c_service.errors import DeadlineError, ModelError, OverloadedError, ServiceError
+from t2c_service.errors import DeadlineError, ModelError, OverloadedError, QuestionError, ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,8 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
 def kind_of(error: Exception) -> tuple[int, str, str]:
     """Give status, stable kind and title for an error of ours."""
     match error:
+        case QuestionError():
+            return 422, "invalid", "The question cannot be asked"
         case OverloadedError():
             return 503, "overloaded", "Too many questions at once"
         case DeadlineError() | GraphTimeoutError():
@@ -139,7 +141,9 @@ def kind_of(error: Exception) -> tuple[int, str, str]:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, kind, title = kind_of(error)
     log.warning("%s %s: %s", request_id_of(request), kind, error)
-    return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error))
+    errors = [{"pointer": "#/question", "detail": str(error)}] if isinstance(error, QuestionError) else None
+    more = {"errors": errors} if errors else {}
+    return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error), **more)
 
 
 def problem_body(request_id: str, status: int, kind: str, title: str, detail: str) -> bytes:

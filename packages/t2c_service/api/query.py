@@ -1,7 +1,6 @@
 """`POST /query`: a question in, an answer with its trace out."""
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
 
 from t2c_service.answering.loop import AskOptions
 from t2c_service.api.dependencies import RequestId, ServiceDependency
@@ -18,11 +17,6 @@ async def query(request: QueryRequest, service: ServiceDependency, request_id: R
     A question that cannot be answered is no error: `status` says so. Problems (4xx, 5xx) are left for requests that
     are wrong and for a graph or model that cannot be reached.
     """
-    longest = service.settings.limits.question_chars
-    if len(request.question) > longest:
-        message = f"{len(request.question)} characters where {longest} are allowed"
-        flaw = {"type": "string_too_long", "loc": ("body", "question"), "msg": message}
-        raise RequestValidationError([flaw])
     options = AskOptions(**request.options.model_dump())
     answer = await service.ask(request.question, options)
     return QueryResponse(request_id=request_id, **dict(answer))
