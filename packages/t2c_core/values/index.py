@@ -31,6 +31,8 @@ MAX_POSTINGS = 50_000
 MAX_CANDIDATES = 5_000
 MIN_MISSPELT_LETTERS = 3
 MIN_LETTERS_FOR_TWO_SLIPS = 8
+NEAR_ENOUGH = 90.0
+"""From this score on, forms that only hold the text are not looked for."""
 PART_PENALTY = 12.0
 """How much less a form that only holds the text counts than one that is like it."""
 
@@ -183,7 +185,7 @@ class ValueIndex:
         """Find words of values that a folded word may be a misspelling of, nearest first.
 
         One slip (a letter more, less, other, or two swapped) in words of three letters; two from eight on, if
-        both lie in the same half of the word.
+        both lie in the same half of the word. Digits are never slips.
         """
         if len(word) < MIN_MISSPELT_LETTERS:
             return []
@@ -202,10 +204,9 @@ class ValueIndex:
                 statement, (part, part + "\U0010ffff", *lengths, MAX_CANDIDATES)
             )
         }
-        near.discard(word)
-        ranked = process.extract(
-            word, sorted(near), scorer=OSA.distance, score_cutoff=slips, limit=MAX_SPELLINGS
-        )
+        digits = _digits(word)
+        alike = sorted(each for each in near if each != word and _digits(each) == digits)
+        ranked = process.extract(word, alike, scorer=OSA.distance, score_cutoff=slips, limit=MAX_SPELLINGS)
         return [each for each, _, _ in ranked]
 
     def _read(self, forms: list[str]) -> dict[str, tuple[IndexedValue, ...]]:
@@ -243,6 +244,10 @@ class _Cache(Generic[Found]):
         return found
 
 
+def _digits(word: str) -> str:
+    return "" if word.isalpha() else "".join(each for each in word if each.isdigit())
+
+
 def _by_count(value: IndexedValue) -> tuple[int, str, str, str]:
     return -value.count, value.owner, value.property, str(value.value)
 
@@ -254,7 +259,8 @@ def _rank(form: str, candidates: list[str], cutoff: float) -> list[Similar]:
             form, candidates, scorer=fuzz.ratio, limit=None, score_cutoff=cutoff
         )
     }
-    longer = [each for each in candidates if len(each) > len(form)]
+    whole = max(scores.values(), default=0.0)
+    longer = [each for each in candidates if len(each) > len(form)] if whole < NEAR_ENOUGH else []
     for each, score, _ in process.extract(
         form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=min(100.0, cutoff + PART_PENALTY)
     ):

@@ -158,7 +158,7 @@ class MentionFinder:
     def _is_slip(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
         """Judge whether a single word is a misspelt value: long, or near a word of its property."""
         if self._schema_words.near(run.form):
-            return False
+            return any(sentence.pointers(run) & holder_stems(hit) for hit in hits)
         near = sentence.near(run)
         long = len(run.form) >= MIN_MISSPELT_ALONE and not near_common(run.form)
         return long or any(near & holder_stems(hit) for hit in hits)

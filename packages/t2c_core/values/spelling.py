@@ -38,7 +38,7 @@ class SpellingCorrector:
             words: folded words.
             quoted: they are surely meant as a value, so that plain words may be slips as well.
         """
-        asked = dict.fromkeys(word for word in words if word.isalpha())
+        asked = dict.fromkeys(word for word in words if any(each.isalpha() for each in word))
         known = self._index.openings(form for word in asked for form in (word, *_endings(word)))
         wrong: dict[str, list[str]] = {}
         for word in asked:

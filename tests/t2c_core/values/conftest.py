@@ -21,7 +21,7 @@ NODES = {
     ],
     ("Drug", "name"): [
         "HUMIRA", "ASPIRIN", "Aspirin", "ENALAPRIL\\HYDROCHLOROTHIAZIDE", "POLYETHYLENE GLYCOL 3350", "C++", "A",
-        "Vitamin B12", "VITAMIN D", "Patients' choice",
+        "Vitamin B12", "VITAMIN D", "Patients' choice", "ZETIA", "ZYTIGA",
     ],
     ("Drug", "substance"): ["ASPIRIN", "VORTIOXETINE HYDROBROMIDE"],
     ("Outcome", "outcome"): [

@@ -78,6 +78,14 @@ def test_slips_of_spelling_are_found(index: ValueIndex, word: str, meant: str) -
     assert meant in index.spellings(word)
 
 
+def test_a_digit_is_never_a_slip(tmp_path: Path) -> None:
+    rows = [IndexedValue(value, "Cup", "name", "node") for value in ("canada2015", "canada2019")]
+    ValueIndex.build(tmp_path / "v", rows)
+    with ValueIndex(tmp_path / "v") as index:
+        assert index.spellings("canda2015") == ["canada2015"]
+        assert index.spellings("canada2016") == []
+
+
 def test_words_that_are_spelt_right_or_unlike_any_have_no_spelling(index: ValueIndex) -> None:
     assert index.spellings("unrelated") == []
     assert index.spellings("ab") == []

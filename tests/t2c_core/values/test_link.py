@@ -161,8 +161,8 @@ def test_a_property_named_nearby_comes_first(linker: Linker) -> None:
 
 
 def test_a_misspelling_of_several_values_keeps_them_all(linker: Linker) -> None:
-    (link,) = linker.link("taken: vitamin x12, or vitamn d").links
-    assert [each.value for each in link.places] == ["VITAMIN D"]
+    (link,) = linker.link("those on the drug zytia").links
+    assert {each.value for each in link.places} == {"ZETIA", "ZYTIGA"}
 
 
 def test_limits_have_no_places_and_bounds_only_numbers(linker: Linker) -> None:
