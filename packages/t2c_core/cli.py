@@ -6,6 +6,7 @@ Parses, calls one public function, prints. Results go to standard output, everyt
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -178,8 +179,33 @@ def snapshot(
     return 0
 
 
+@app.command
+def doctor(*, uri: str, database: str | None = None, auth_file: Path | None = None) -> int:
+    """Try on a server what a hostile query would try; prints a JSON report. Exit 0: safe, 1: unsafe.
+
+    Nothing is written. What is advice only does not make a server unsafe.
+
+    Parameters
+    ----------
+    uri
+        Bolt address.
+    database
+        Its name; the server's default database when not given.
+    auth_file
+        File of a `user/password` line; else NEO4J_USERNAME and NEO4J_PASSWORD are used if set.
+    """
+    import asyncio
+
+    from t2c_core.graph.posture import examine
+
+    posture = asyncio.run(examine(uri, auth=_read_auth(auth_file), database=database))
+    print(json.dumps(asdict(posture), ensure_ascii=False, indent=1))
+    return 0 if posture.safe else 1
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it logs arrives as errors too
     try:
         status = app(exit_on_error=False)
     except CycloptsError:
@@ -195,6 +221,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
         status = 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        _tell(f"t2c-graph: {error}")
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -208,7 +237,8 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    bar: Bar = Progress(console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    bar: Bar = Progress(console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(title, total=None)
     started = False
 

@@ -14,7 +14,7 @@ from neo4j import READ_ACCESS, AsyncGraphDatabase
 from neo4j.graph import Node, Path, Relationship
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
-from t2c_core.graph.failures import explained
+from t2c_core.graph.failures import addressed, explained
 from t2c_core.results import canonical
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class GraphClient:
         self.uri = uri
         self.database = database
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # they are in PlanFacts already
-        with explained(uri):
+        with addressed(uri):
             self._driver = AsyncGraphDatabase.driver(
                 uri,
                 auth=auth,

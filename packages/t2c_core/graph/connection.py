@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from neo4j import GraphDatabase
 
 from t2c_core.errors import InputError
-from t2c_core.graph.failures import explained
+from t2c_core.graph.failures import addressed, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +36,11 @@ def connected(uri: str, auth: tuple[str, str] | None) -> Iterator[Driver]:
         InputError: the address, user or password is wrong, or the server is too old.
         GraphError: see `explained`.
     """
-    with (
-        explained(uri),
-        GraphDatabase.driver(
+    with addressed(uri):
+        driver = GraphDatabase.driver(
             uri, auth=auth, connection_timeout=CONNECT_TIMEOUT_S, notifications_min_severity="OFF"
-        ) as driver,
-    ):
+        )
+    with explained(uri), driver:
         agent = driver.get_server_info().agent
         found = re.fullmatch(r"Neo4j/(\d+)\.(\d+).*", agent)
         if found and (int(found[1]), int(found[2])) < OLDEST_SERVER:

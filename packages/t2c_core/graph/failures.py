@@ -31,7 +31,25 @@ TIMEOUT_CODES = frozenset(
     }
 )
 _SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
+TOO_DEEP = "Graphling.AnswerTooDeep"
 MISSING_DATABASE = "Neo.ClientError.Database.DatabaseNotFound"
+
+
+@contextmanager
+def addressed(uri: str) -> Iterator[None]:
+    """Make a driver inside this block.
+
+    Raises:
+        InputError: the address is none of a Neo4j.
+    """
+    try:
+        if not uri.startswith(_SCHEMES):
+            raise InputError(f"{uri!r} is no address of a Neo4j; write bolt://host:port")
+        yield
+    except (ConfigurationError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{uri!r} is no address of a Neo4j ({error}); write bolt://host:port") from error
 
 
 @contextmanager
@@ -39,18 +57,14 @@ def explained(uri: str) -> Iterator[None]:
     """Raise what the driver raises as an error of this package.
 
     Raises:
-        InputError: the address, user, password or database is wrong.
+        InputError: the user, password or database is wrong.
         GraphUnavailableError: nothing answers, or it stopped answering.
         GraphTimeoutError: a query ran past its time limit.
         QueryError: the server refused a query.
     """
-    if not uri.startswith(_SCHEMES):
-        raise InputError(f"{uri!r} is no address of a Neo4j; write bolt://host:port")
     try:
         yield
-    except (DriverError, Neo4jError, ValueError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (DriverError, Neo4jError, RecursionError) as error:
         raise translate(error, uri) from error
 
 
@@ -62,12 +76,14 @@ def translate(error: Exception, uri: str) -> GraphError | InputError:  # noqa: P
                 f"{uri} refused the user or password ({_first_line(error)}); give them with --auth-file, "
                 "or in NEO4J_USERNAME and NEO4J_PASSWORD"
             )
-        case ServiceUnavailable() | SessionExpired() | DatabaseUnavailable() | OSError():
+        case ServiceUnavailable() | SessionExpired() | DatabaseUnavailable():
             return GraphUnavailableError(
                 f"no Neo4j answers at {uri} ({_first_line(error)}); check the address, or run t2c-graph up"
             )
-        case ConfigurationError() | ValueError():
-            return InputError(f"{uri!r} is no address of a Neo4j ({error}); write bolt://host:port")
+        case RecursionError():
+            return QueryError("the answer nests too deep for the driver to read", code=TOO_DEEP)
+        case ConfigurationError():
+            return InputError(f"{uri} cannot be used like this: {error}")
         case Neo4jError() if error.code in TIMEOUT_CODES:
             return GraphTimeoutError(f"the query ran past its time limit: {error.message}")
         case Neo4jError() if error.code == MISSING_DATABASE:

@@ -87,6 +87,8 @@ def check_limits(cypher: str) -> None:
     """
     if len(cypher) > MAX_CHARS:
         raise _refused("length", f"the query has {len(cypher)} characters; {MAX_CHARS} are allowed")
+    if not cypher.isascii() and re.search("[\ud800-\udfff]", cypher):
+        raise _refused("token", "half a character (a lone surrogate) cannot be sent")
     if "\\u" in cypher:
         raise _refused("escape", "Unicode escapes are not allowed; write the characters themselves")
     tokens = list(_tokens(cypher))

@@ -1,0 +1,97 @@
+"""Texts that hang or kill a server are refused before it sees them; ordinary questions pass."""
+
+from contextlib import suppress
+
+import pytest
+
+from t2c_core.errors import RefusedError
+from t2c_core.guard.limits import MAX_CHARS, check_limits
+
+GOOD = [
+    "MATCH (d:Drug)-[:TREATS]->(x:Disease {name: $v1}) RETURN d.name ORDER BY d.name LIMIT 10",
+    "match (n) return n",
+    "// what\nMATCH (n) /* all (((((( */ RETURN n.`odd ( name` AS `)`",
+    "RETURN '((((((((((' + \"it's\" AS x",
+    "MATCH (a)-->(b)<--(c)-[:X|Y*1..3]-(d) WHERE NOT a.x = -1 AND b.y IN [1, 2] RETURN count(*)",
+    "UNWIND range(1, 12) AS month RETURN month",
+    "MATCH p = (a)-[*..4]-(b) RETURN [i IN range(0, size(nodes(p)) - 1) | nodes(p)[i].name]",
+    "MATCH p = (a)-->(b) RETURN reduce(total = 0.0, r IN relationships(p) | total + r.weight)",
+    "RETURN reduce(m = 0, x IN [1, 2] | CASE WHEN x > m THEN x ELSE m END)",
+    "MATCH (n) WHERE any(x IN n.xs WHERE all(y IN n.ys WHERE x = y)) RETURN n",
+    "MATCH (n) WHERE EXISTS { MATCH (n)-->(:X) WHERE COUNT { (n)--() } > 1 } RETURN n",
+    "CALL { MATCH (n) RETURN n UNION MATCH (m) RETURN m AS n } RETURN n",
+    "RETURN 1.5e3 + 0.25, $a.b.c[0].d[1..2]",
+    "MATCH (a:A)-->(b) WITH a, b MATCH (b)-->(c), (c)-->(d) OPTIONAL MATCH (d)-->(e) RETURN e",
+]
+
+
+@pytest.mark.parametrize("query", GOOD)
+def test_ordinary_query_passes(query):
+    check_limits(query)
+
+
+@pytest.mark.parametrize(
+    ("code", "query"),
+    [
+        ("length", "RETURN 1" + " " * MAX_CHARS),
+        ("escape", "RETURN '\\u0027 LOAD CSV'"),
+        ("token", "RETURN 'never closed"),
+        ("token", "RETURN 1 /* never closed"),
+        ("token", "RETURN `never closed"),
+        ("token", "RETURN '\ud800'"),
+        ("start", ""),
+        ("start", "  // nothing\n"),
+        ("start", "CREATE (n)"),
+        ("start", "LOAD CSV FROM 'x' AS row RETURN row"),
+        ("start", "SHOW SETTINGS"),
+        ("start", "TERMINATE TRANSACTIONS 'x'"),
+        ("start", "USE system RETURN 1"),
+        ("start", "PROFILE MATCH (n) RETURN n"),
+        ("start", "CYPHER 25 RETURN 1"),
+        ("start", "; MATCH (n) RETURN n"),
+        ("depth", "RETURN " + "(" * 51 + "1" + ")" * 51),
+        ("depth", "RETURN " + "[" * 51 + "1" + "]" * 51),
+        ("depth", "RETURN $a" + ".b" * 21),
+        ("depth", "RETURN $a" + "[0]" * 21),
+        ("depth", "RETURN $a" + ".b[0]" * 11),
+        ("depth", "MATCH (a) WHERE " + "EXISTS { MATCH (a) WHERE " * 4 + "true" + "}" * 4 + " RETURN a"),
+        ("clauses", "RETURN " + "NOT " * 51 + "true"),
+        ("clauses", "RETURN " + "CASE WHEN true THEN " * 51 + "1" + " END" * 51),
+        ("clauses", "MATCH (a) " + "OPTIONAL MATCH (a)-->(b) " * 11 + "RETURN a"),
+        ("clauses", " UNION ".join(["RETURN 1"] * 12)),
+        ("clauses", "WITH 1 AS a " + "WITH a " * 30 + "RETURN a"),
+        ("operators", "RETURN 1" + " + 1" * 501),
+        ("operators", "RETURN 1" + "^1" * 21),
+        ("operators", "RETURN " + "- " * 5 + "1"),
+        ("operators", "MATCH (n:!!!!!A) RETURN n"),
+        ("patterns", "MATCH (a)" + "-->()" * 16 + " RETURN a"),
+        ("patterns", "MATCH (a)" + "<-[:X]-()" * 16 + " RETURN a"),
+        ("patterns", "MATCH " + ", ".join(f"(a{i}:X)" for i in range(17)) + " RETURN a1"),
+        ("range", "RETURN range(1, 1000000000)"),
+        ("range", "RETURN range(1, $n)"),
+        ("range", "RETURN range(0, 10 * 1000000)"),
+        ("range", "RETURN `range`(1, 1000000)"),
+        ("range", "RETURN RANGE /* hi */ (1, 99999)"),
+        ("range", "UNWIND range(1, 2000) AS x UNWIND range(1, 2000) AS y RETURN x"),
+        ("loops", "RETURN [a IN xs | [b IN xs | [c IN xs | 1]]]"),
+        ("loops", "RETURN any(a IN x WHERE all(b IN x WHERE none(c IN x WHERE a = b)))"),
+        ("loops", "RETURN reduce(s = 'a', x IN range(1, 40) | s + s)"),
+        ("loops", "RETURN reduce(s = [1], x IN range(1, 40) | [s, s])"),
+        ("loops", "RETURN reduce(s = 'a', x IN range(1, 40) | replace(s, 'a', 'aa'))"),
+        ("loops", "RETURN reduce(s = 'a', x IN range(1, 40) | CASE WHEN true THEN s + s ELSE s END)"),
+        ("regex", "MATCH (n) WHERE n.name =~ '(a+)+' RETURN n"),
+    ],
+)
+def test_harmful_text_is_refused_with_its_code(code, query):
+    with pytest.raises(RefusedError) as caught:
+        check_limits(query)
+    assert caught.value.codes == (f"limits.{code}",)
+
+
+@pytest.mark.parametrize(
+    "text", ["\\", "'\\", "`", "}", ")" * 9000, "\x00", "RETURN ]]]]((", "MATCH (n) RETURN n \ud800"]
+)
+def test_no_text_makes_it_crash(text):
+    for query in (text, f"RETURN {text}", f"RETURN range({text}", f"RETURN reduce({text}"):
+        with suppress(RefusedError):
+            check_limits(query)

@@ -1,0 +1,240 @@
+"""Snapshots of a real graph: right figures, same bytes, nothing hidden inside."""
+
+import json
+import os
+import subprocess
+import sys
+
+import neo4j
+import pytest
+
+from t2c_core.errors import GraphError, GraphUnavailableError, SnapshotError
+from t2c_core.graph.importer import MARKER
+from t2c_core.guard.policy import Policy
+from t2c_core.schema import census
+from t2c_core.schema.model import GraphSchema, Triple
+from t2c_core.schema.snapshot import write_snapshot
+from t2c_core.values.index import ValueIndex
+
+pytestmark = pytest.mark.graph
+
+GRAPH = """
+    CREATE (ann:Person {name: 'Ann', born: date('1970-01-02'), height: 1.7, tags: ['a', 'b'], id: 11, secret: 'pin'}),
+      (bob:Person:Boss {name: 'Bob', born: date('1980-01-02'), height: 0.0 / 0.0, tags: ['b'], id: 12,
+                        salary: 100, secret: 'pan'}),
+      (cid:Person:Spy {name: 'Cid', alias: 'C'}),
+      (eve:Person {name: 'Ann', spot: point({x: 1, y: 2}), stay: duration('P1D'), mixed: 'one', long: $long}),
+      (dan:Person {mixed: 2, awake: localtime('10:00'), at: datetime('2021-01-01T00:00Z'), ok: true}),
+      (x:`Odd ``label`` \\u005cu0041` {`a b`: 'v', ```q```: 1}),
+      (ann)-[:KNOWS {since: 2001}]->(bob), (ann)-[:KNOWS]->(eve), (bob)-[:KNOWS]->(bob), (ann)-[:LIKES]->(x),
+      (cid)-[:KNOWS]->(ann)
+"""
+
+
+@pytest.fixture
+def people(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(GRAPH, long="x" * 500)
+    return empty_graph
+
+
+def snapshot(graph, **options):
+    write_snapshot(graph.snapshot, uri=graph.uri, **options)
+    return GraphSchema.load(graph.snapshot)
+
+
+def everything(folder):
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+def test_labels_types_and_triples_are_counted(people):
+    schema = snapshot(people)
+    odd = "Odd `label` \\u0041"
+    assert {label.name: label.count for label in schema.labels} == {"Boss": 1, odd: 1, "Person": 5, "Spy": 1}
+    assert {kind.name: kind.count for kind in schema.types} == {"KNOWS": 4, "LIKES": 1}
+    found = {(each.source, each.type, each.target): each for each in schema.triples}
+    assert found["Person", "KNOWS", "Person"] == Triple(
+        source="Person", type="KNOWS", target="Person", count=4, source_max=2, target_max=2
+    )
+    assert found["Person", "KNOWS", "Boss"].count == 2
+    assert found["Person", "LIKES", odd].source_max == 1
+    assert len(found) == 6
+    assert schema.database == "neo4j"
+    assert schema.server.startswith("20")
+
+
+def test_properties_are_described(people):
+    schema = snapshot(people)
+    person = {each.name: each for each in schema.label_by_name["Person"].properties}
+    assert {name: each.type for name, each in person.items()} == {
+        "alias": "STRING",
+        "at": "ZONED DATETIME",
+        "awake": "LOCAL TIME",
+        "born": "DATE",
+        "height": "FLOAT",
+        "id": "INTEGER",
+        "long": "STRING",
+        "mixed": "INTEGER",
+        "name": "STRING",
+        "ok": "BOOLEAN",
+        "salary": "INTEGER",
+        "secret": "STRING",
+        "spot": "POINT",
+        "stay": "DURATION",
+        "tags": "LIST<STRING>",
+    }
+    assert (person["name"].share, person["name"].distinct, person["name"].unique) == (0.8, 3, False)
+    assert person["name"].examples == ("Ann", "Bob", "Cid")
+    assert (person["id"].unique, person["id"].minimum, person["id"].maximum) == (True, 11, 12)
+    assert (person["born"].minimum, person["born"].maximum) == ("1970-01-02", "1980-01-02")
+    assert (person["height"].minimum, person["height"].maximum, person["height"].examples) == (
+        1.7,
+        1.7,
+        (1.7,),
+    )
+    assert person["tags"].examples == ("b", "a")
+    assert person["long"].examples == ()
+    assert person["stay"].examples == ("P1D",)
+    assert not any(each.sampled for each in person.values())
+    assert schema.property_of("KNOWS", "since").share == 0.25
+    assert schema.property_of("Odd `label` \\u0041", "`q`").type == "INTEGER"
+
+
+def test_values_can_be_found_again(people):
+    snapshot(people)
+    with ValueIndex(people.snapshot / "values.sqlite") as index:
+        places = {(each.owner, each.property, each.count) for each in index.exact("Ann")}
+        assert places == {("Person", "name", 2)}
+        assert {each.property for each in index.exact("11")} == {"id"}
+        assert {each.property for each in index.exact("1970-01-02")} == {"born"}
+        assert {(each.owner, each.property, each.count) for each in index.exact("b")} == {
+            ("Person", "tags", 2),
+            ("Boss", "tags", 1),
+        }
+        assert not index.exact("x" * 201)
+
+
+def test_same_graph_gives_same_bytes(people, tmp_path):
+    snapshot(people)
+    write_snapshot(tmp_path / "again", uri=people.uri)
+    assert everything(tmp_path / "again") == everything(people.snapshot)
+
+
+def test_hidden_names_are_nowhere_in_the_snapshot(people):
+    policy = Policy(hidden=frozenset({"Spy", "LIKES", "Person.secret", "Boss.salary"}))
+    schema = snapshot(people, policy=policy)
+    assert set(schema.label_by_name) == {"Boss", "Odd `label` \\u0041", "Person"}
+    assert set(schema.type_by_name) == {"KNOWS"}
+    assert schema.property_of("Person", "secret") is None
+    assert schema.property_of("Person", "alias") is None
+    assert schema.property_of("Boss", "secret") is None
+    assert schema.property_of("Person", "salary") is None
+    assert not any(each.type == "LIKES" or "Spy" in (each.source, each.target) for each in schema.triples)
+    content = everything(people.snapshot)
+    assert not [word for word in (b"pin", b"pan", b"Cid") if word in content]
+    assert schema.hidden == ("Boss.salary", "LIKES", "Person.secret", "Spy")
+
+
+def test_large_graph_is_sampled_and_says_so(people, monkeypatch):
+    monkeypatch.setattr(census, "MAX_SCAN", 2)
+    monkeypatch.setattr(census, "CHUNK", 1)
+    schema = snapshot(people)
+    assert schema.label_by_name["Person"].count == 5
+    name = schema.property_of("Person", "name")
+    assert name.sampled
+    assert not name.unique
+    assert name.share == 1.0
+    manifest = json.loads((people.snapshot / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["sampled"] == ["Person", "KNOWS"]
+    assert (
+        sum(each.count for each in schema.triples if (each.source, each.target) == ("Person", "Person")) > 2
+    )
+
+
+def test_small_chunks_change_nothing(people, tmp_path, monkeypatch):
+    whole = snapshot(people)
+    monkeypatch.setattr(census, "CHUNK", 2)
+    write_snapshot(tmp_path / "chunks", uri=people.uri)
+    assert GraphSchema.load(tmp_path / "chunks") == whole
+
+
+def test_folder_is_replaced_only_if_asked_and_only_if_it_is_a_snapshot(people):
+    snapshot(people)
+    with pytest.raises(SnapshotError, match="not empty"):
+        snapshot(people)
+    (people.snapshot / "values.sqlite").write_bytes(b"torn")
+    people.snapshot.with_name("snapshot.partial").mkdir()  # as a killed run leaves it
+    snapshot(people, replace=True)
+    assert [each.name for each in people.snapshot.parent.glob("snapshot*")] == ["snapshot"]
+    with ValueIndex(people.snapshot / "values.sqlite") as index:
+        assert index.exact("Bob")
+    (people.snapshot / "thesis.txt").touch()
+    with pytest.raises(SnapshotError, match=r"thesis\.txt"):
+        snapshot(people, replace=True)
+
+
+def test_graph_that_cannot_be_described_leaves_no_folder(empty_graph):
+    with pytest.raises(SnapshotError, match="no node with a label"):
+        snapshot(empty_graph)
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(f"CREATE (:{MARKER} {{rows: 0}})")
+    with pytest.raises(GraphError, match="import"):
+        snapshot(empty_graph)
+    with pytest.raises(GraphUnavailableError):
+        write_snapshot(empty_graph.snapshot, uri="bolt://127.0.0.1:1")
+    assert not list(empty_graph.snapshot.parent.glob("snapshot*"))
+
+
+def run(*arguments):
+    command = [sys.executable, "-c", "from t2c_core.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
+    )
+
+
+def test_commands_import_snapshot_and_examine(empty_graph, tmp_path):
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "p.csv").write_text(":ID,name,:LABEL\n1,Ann,P\n1,Bob,P\n", encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text("hidden: [P.name]\n", encoding="utf-8")
+    done = run("import", tmp_path / "csv", "--uri", empty_graph.uri)
+    assert (done.returncode, json.loads(done.stdout)) == (
+        0,
+        {"nodes": 1, "relationships": 0, "by_label": {"P": 1}, "by_type": {}, "rejected": 1},
+    )
+    assert "the id '1' occurred before" in done.stderr
+    out = empty_graph.snapshot
+    done = run("snapshot", "--uri", empty_graph.uri, "--out", out, "--policy", tmp_path / "policy.yaml")
+    assert (done.returncode, json.loads(done.stdout)["labels"], done.stderr) == (0, 1, "")
+    assert GraphSchema.load(out).labels[0].properties == ()
+    done = run("doctor", "--uri", empty_graph.uri)
+    report = json.loads(done.stdout)
+    unsafe = [each for each in report["checks"] if each["required"] and not each["safe"]]
+    assert (done.returncode, report["safe"], unsafe) == (0, True, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "arguments"),
+    [
+        (2, "no folder or zip at nowhere", ["import", "nowhere", "--uri", "bolt://127.0.0.1:1"]),
+        (2, "no address of a Neo4j", ["snapshot", "--uri", "localhost:7687", "--out", "{tmp}/out"]),
+        (
+            1,
+            "no Neo4j answers at bolt://127.0.0.1:1",
+            ["snapshot", "--uri", "bolt://127.0.0.1:1", "--out", "{tmp}/out"],
+        ),
+        (1, "no Neo4j answers at bolt://127.0.0.1:1", ["doctor", "--uri", "bolt://127.0.0.1:1"]),
+        (
+            2,
+            "nowhere.yaml",
+            ["snapshot", "--uri", "bolt://x", "--out", "{tmp}/out", "--policy", "nowhere.yaml"],
+        ),
+        (2, "requires an argument", ["snapshot", "--uri", "bolt://x"]),
+        (2, "Unknown command", ["snapshoot"]),
+    ],
+)
+def test_wrong_input_is_told_in_words_and_by_status(tmp_path, status, told, arguments):
+    done = run(*(each.format(tmp=tmp_path) for each in arguments))
+    assert (done.returncode, done.stdout) == (status, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
