@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from t2c_data.records import Pair
 
+_LEAKS = {"query shapes": "skeleton", "questions": "question", "near-duplicates": "near"}
+
 
 def card(pairs: Sequence[Pair], rows: dict[str, int]) -> str:
     """Write the card as Markdown with the header that the Hugging Face hub reads."""
@@ -30,16 +32,13 @@ def card(pairs: Sequence[Pair], rows: dict[str, int]) -> str:
     figures = describe(pairs)
     lines = [f"---\n{header}---", "# Question-Cypher pairs", ""]
     lines.append(
-        "Made from templates over one graph by `t2c-data build`; every query was run on that graph. Values stand in "
-        "`parameters` (JSON)."
+        "Made from templates over one graph by `t2c-data build`; every query was run on that graph. "
+        "Values stand in `parameters` (JSON)."
     )
     for title, key in (("Split", "by_split"), ("Category", "by_category"), ("Difficulty", "by_difficulty")):
         lines += ["", f"| {title} | pairs |", "|---|---:|"]
         lines += [f"| {name} | {count} |" for name, count in figures.get(key, {}).items()]
     leaks = figures.get("leaks", {})
-    lines += [
-        "",
-        f"Query shapes in train and elsewhere: {leaks.get('skeleton', 0)}; questions: {leaks.get('question', 0)}; "
-        f"near-duplicates: {leaks.get('near', 0)}.",
-    ]
+    held = ", ".join(f"{what} {leaks.get(key, 0)}" for what, key in _LEAKS.items())
+    lines += ["", f"On both sides of the split: {held}."]
     return "\n".join(lines) + "\n"

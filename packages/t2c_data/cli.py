@@ -53,7 +53,7 @@ def lexicon(*, snapshot: Path, out: Path, force: bool = False) -> int:
 
 
 @app.command
-def build(
+def build(  # noqa: PLR0913 - the options of a command
     *,
     uri: str,
     snapshot: Path,
@@ -63,7 +63,7 @@ def build(
     lexicon: Path | None = None,
     pipeline: Literal["template"] = "template",
     user: str = "",
-    password_env: str = "T2C_GRAPH_PASSWORD",
+    password_env: str = "T2C_GRAPH_PASSWORD",  # noqa: S107 - a variable's name
     workers: int = 6,
     force: bool = False,
 ) -> int:

@@ -9,21 +9,31 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from t2c_data.binding import Binder, UnfitError
+from t2c_data.answer import QueryWriter
+from t2c_data.binding import Binder
+from t2c_data.errors import UnfitError
+from t2c_data.naming import Namer
 from t2c_data.patterns import choose
-from t2c_data.slots import Slots
-from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Mention, Node, Rendering
-from t2c_data.verbalise import Speaker, inflect
+from t2c_data.phrasing import inflect
+from t2c_data.slots import SlotFiller
+from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Node, Rendering
+from t2c_data.verbalise import Speaker
 
 if TYPE_CHECKING:
     from random import Random
 
     from t2c_core.prompt.names import Names
-    from t2c_data.binding import Hop, World
+    from t2c_data.lexicon import Noun
     from t2c_data.patterns import Pattern
+    from t2c_data.tree import Mention
+    from t2c_data.world import Hop, World
+
+NUMBERS_OF_CONDITIONS = (1, 1, 1, 2, 2, 2, 3)
+TRIES_A_WORDING = 4
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
+_SECOND = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,15 @@ class Composer:
         self._labels = list(weights)
         self._weights = list(weights.values())
 
-    def compose(self, pattern: Pattern, rng: Random, *, wordings: int = 3, label: str = "") -> Draft:
+    def compose(
+        self,
+        pattern: Pattern,
+        rng: Random,
+        *,
+        wordings: int = 3,
+        label: str = "",
+        stranger: Noun | None = None,
+    ) -> Draft:
         """Fill a pattern once.
 
         Args:
@@ -62,199 +80,162 @@ class Composer:
             rng: every choice comes from it.
             wordings: how many texts to try for.
             label: the root's label; chosen when empty.
+            stranger: a noun that takes the place of what slot `a` is called.
 
         Raises:
             UnfitError: the choices made do not fit; try again.
         """
         binder = Binder(self.world, rng)
         root = binder.root(label or rng.choices(self._labels, self._weights)[0])
-        said_apart = self._bind(pattern, binder, root, rng)
-        slots = Slots(pattern, binder, Speaker(self.world, rng), root)
-        rendering = Rendering(root, self.names)
-        cypher = slots.query(rendering)
+        apart = _Narrower(self.world, binder).narrow(root, pattern)
+        slots = SlotFiller(pattern, binder, root).fill()
+        cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
+        namer = Namer(Speaker(self.world, rng), slots, root, apart)
+        namer.stranger = stranger
         wanted = set(map(int, _MARK.findall(cypher)))
-        texts = []
-        for _ in range(wordings * 4):
-            if len(texts) >= wordings:
-                break
+        texts: list[str] = []
+        for _ in range(wordings * TRIES_A_WORDING):
             try:
-                text = self._say(pattern, slots, root, said_apart, rng)
+                text = _word(pattern, namer, rng)
             except UnfitError:
                 continue
-            found = list(map(int, _MARK.findall(text)))
-            if set(found) == wanted and text not in texts:
+            if set(map(int, _MARK.findall(text))) == wanted and text not in texts:
                 texts.append(text)
+            if len(texts) == wordings:
+                break
         if not texts:
             raise UnfitError("no wording")
-        return Draft(pattern, cypher, tuple(texts), binder.made)
+        return Draft(pattern, cypher, tuple(texts), binder.mentions)
 
-    def _bind(self, pattern: Pattern, binder: Binder, root: Node, rng: Random) -> list[Node]:
+
+def _word(pattern: Pattern, namer: Namer, rng: Random) -> str:
+    frame = choose(rng.choice(pattern.say), rng)
+    namer.begin()
+    text = _HOLE.sub(lambda match: namer.say(match[1]), frame)
+    return inflect(text, plural=not namer.singular)
+
+
+class _Narrower:
+    """Puts conditions on a root as a pattern wants them."""
+
+    def __init__(self, world: World, binder: Binder) -> None:
+        self._world = world
+        self._binder = binder
+        self._rng = binder.rng
+        self._used: set[str] = set()
+
+    def narrow(self, root: Node, pattern: Pattern) -> list[Node]:
+        """Put conditions on the root; gives two views of it if some are to be said apart."""
+        rng, binder = self._rng, self._binder
         low, high = pattern.conditions
-        count = (
-            rng.randint(low, high)
+        offered = (
+            range(low, high + 1)
             if high < 3
-            else rng.choice([n for n in (1, 1, 1, 2, 2, 2, 3) if low <= n <= high])
+            else [each for each in NUMBERS_OF_CONDITIONS if low <= each <= high]
         )
-        used: set[str] = set()
+        count = rng.choice(offered)
         if pattern.named or (count and rng.random() < pattern.unique):
             binder.single_out(root)
-            count = max(count - 1, 0) if rng.random() < 0.9 or pattern.named else count - 1
-            if not pattern.split and rng.random() < 0.85:
-                count = 0
-        for _ in range(max(count, 0)):
-            self._condition(binder, root, used, rng)
-        for _ in range(pattern.degree):
-            root.degrees.append(binder.degree(root, used))
-        for _ in range(pattern.absent):
-            root.links.append(binder.absence(root, used))
-        if pattern.untrue and rng.random() < pattern.untrue:
+            count = count - 1 if pattern.split or rng.random() < 0.15 else 0
+        for _ in range(count):
+            self._condition(root, 0)
+        root.degrees += [binder.degree(root, self._used) for _ in range(pattern.degree)]
+        root.links += [binder.absence(root, self._used) for _ in range(pattern.absent)]
+        if pattern.untrue and not pattern.named and rng.random() < pattern.untrue:
             binder.falsify(root)
-        if not pattern.split:
-            if len(root.conditions) == 2 and not root.links and not root.degrees and rng.random() < 0.06:
-                root.either = True
-            return []
-        return self._split(root, rng)
+        if pattern.split:
+            return self._split(root)
+        alone = len(root.conditions) == 2 and not root.links and not root.degrees
+        root.either = alone and rng.random() < 0.06
+        return []
 
-    def _split(self, root: Node, rng: Random) -> list[Node]:
-        parts: list[tuple[str, object]] = [("c", each) for each in root.conditions] + [
-            ("l", each) for each in root.links
-        ]
+    def _split(self, root: Node) -> list[Node]:
+        parts: list[Condition | Link] = [*root.conditions, *(link for link in root.links if not link.silent)]
         if len(parts) < 2:
             raise UnfitError("nothing to split")
-        if rng.random() < 0.7:
-            rng.shuffle(parts)
-        cut = len(parts) - 1
+        if self._rng.random() < 0.7:
+            self._rng.shuffle(parts)
         views = []
-        for chunk in (parts[:cut], parts[cut:]):
-            view = Node(root.label)
-            view.conditions = [each for kind, each in chunk if kind == "c"]  # type: ignore[misc]
-            view.links = [each for kind, each in chunk if kind == "l"]  # type: ignore[misc]
-            views.append(view)
+        for chunk in (parts[:-1], parts[-1:]):
+            conditions = [each for each in chunk if isinstance(each, Condition)]
+            views.append(Node(root.label, conditions, [each for each in chunk if isinstance(each, Link)]))
         return views
 
-    def _condition(self, binder: Binder, node: Node, used: set[str], rng: Random, depth: int = 0) -> None:
+    def _condition(self, node: Node, depth: int) -> None:
         """Put one condition on a node: on a property of its own or on something it is joined to."""
-        hops = binder.hops(node)
-        own = len(self.world.properties_of(node.label))
-        if not hops or (
-            own and rng.random() < own / (own + 1.3 * len({hop.triple.type for hop in hops}) + 0.01)
-        ):
+        hops = self._binder.hops(node)
+        own = len(self._world.properties_of(node.label))
+        types = {hop.triple.type for hop in hops}
+        if not hops or self._rng.random() < own / (own + 1.3 * len(types)):
             try:
-                node.conditions.append(binder.condition(node))
+                node.conditions.append(self._binder.condition(node))
             except UnfitError:
                 if not hops:
                     raise
             else:
                 return
-        hop = binder.choose_hop(node, used)
-        link = binder.follow(node, hop)
-        used.update(hop.types or (hop.triple.type,))
-        self._narrow(binder, link, rng, used, depth)
+        hop = self._binder.choose_hop(node, self._used)
+        link = self._binder.follow(node, hop)
+        self._used |= hop.kinds
+        self._describe(link, depth)
         node.links.append(link)
-        if rng.random() < 0.06 and not link.types:
-            self._twin(binder, node, link, hop)
+        if self._rng.random() < 0.06 and not link.types:
+            self._twin(node, link, hop)
 
-    def _twin(self, binder: Binder, node: Node, link: Link, hop: Hop) -> None:
-        """Ask for a second neighbour of the same kind: `with both nausea and headache`."""
-        conditions = link.node.conditions
-        if (
-            len(conditions) != 1
-            or conditions[0].operator != "eq"
-            or conditions[0].literal
-            or link.conditions
-            or link.node.links
-        ):
-            return
-        name = conditions[0].name
-        if (
-            name != self.world.lexicon.labels[link.node.label].name[:1][0]
-            if self.world.lexicon.labels[link.node.label].name
-            else True
-        ):
-            return
-        try:
-            twin = binder.follow(node, hop, avoid=frozenset({binder.instances[id(link.node)]}))
-        except UnfitError:
-            return
-        value = binder.properties(twin.node).get(name)
-        if not isinstance(value, str) or value == conditions[0].mentions[0].value:
-            return
-        mention = binder.mention(value, "string")
-        twin.node.conditions.append(Condition(name, "eq", (mention,)))
-        twin.silent = True
-        conditions[0].also = mention
-        node.links.append(twin)
-
-    def _narrow(self, binder: Binder, link: Link, rng: Random, used: set[str], depth: int) -> None:
-        child = link.node
-        names = self.world.lexicon.labels[child.label].name
-        edge = (
-            self.world.properties_of(link.triple.type)
-            if self.world.schema.type_by_name[link.triple.type].properties
-            else []
-        )
+    def _describe(self, link: Link, depth: int) -> None:
+        """Say of a neighbour what it is called, what the link is like, or what it is joined to itself."""
+        child, rng, binder = link.node, self._rng, self._binder
+        names = self._world.lexicon.labels[child.label].name
+        edge = bool(self._world.properties_of(link.triple.type))
         roll = rng.random()
-        deeper = depth == 0 and len(binder.hops(child)) > 1
         if names and roll < 0.66:
             name = names[0] if len(names) == 1 or rng.random() < 0.75 else rng.choice(names[1:])
             operators = {"eq"} if rng.random() < 0.9 else {"in", "starts", "contains", "ne"}
-            child.conditions.append(binder.compare(child, child.label, name, frozenset(operators)))
+            child.conditions.append(binder.compare(child, name, frozenset(operators)))
             if edge and rng.random() < 0.18:
                 link.conditions.append(binder.condition(link))
-            if rng.random() < 0.06 and len(self.world.properties_of(child.label)) > 1:
-                child.conditions.append(
-                    binder.condition(child, operators=frozenset({"eq", "gt", "lt", "on", "true", "false"}))
-                )
+            if rng.random() < 0.06 and len(self._world.properties_of(child.label)) > 1:
+                child.conditions.append(binder.condition(child, operators=_SECOND))
         elif edge and roll < 0.78:
-            link.conditions.append(binder.condition(link))
+            link.conditions += [binder.condition(link)]
             if rng.random() < 0.12:
-                link.conditions.append(binder.condition(link))
-        elif deeper and (roll < 0.9 or not self.world.properties_of(child.label)):
-            inner = set(used)
-            others = [hop for hop in binder.hops(child) if not inner & set(hop.types or (hop.triple.type,))]
-            if not others:
-                raise UnfitError("no second hop")
-            second = binder.follow(
-                child,
-                rng.choices(others, [hop.weight for hop in others])[0],
-                avoid=frozenset(binder.instances.values()),
-            )
-            used.update(second.types or (second.triple.type,))
-            self._narrow(binder, second, rng, used, depth + 1)
-            child.links.append(second)
+                link.conditions += [binder.condition(link)]
+        elif (
+            depth == 0
+            and len(binder.hops(child)) > 1
+            and (roll < 0.9 or not self._world.properties_of(child.label))
+        ):
+            self._deeper(link, depth)
         elif roll < 0.94:
             child.conditions.append(binder.condition(child))
 
-    def _say(self, pattern: Pattern, slots: Slots, root: Node, apart: list[Node], rng: Random) -> str:
-        frame = choose(rng.choice(pattern.say), rng)
-        slots.begin()
-        first = apart[0] if apart else root
-        text = _HOLE.sub(lambda match: self._hole(match[1], slots, first, apart, rng), frame)
-        return inflect(text, plural=not slots.singular)
+    def _deeper(self, link: Link, depth: int) -> None:
+        others = [hop for hop in self._binder.hops(link.node) if not self._used & hop.kinds]
+        if not others:
+            raise UnfitError("no second hop")
+        hop = self._rng.choices(others, [hop.weight for hop in others])[0]
+        second = self._binder.follow(link.node, hop, avoid=frozenset(self._binder.instances.values()))
+        self._used |= hop.kinds
+        self._describe(second, depth + 1)
+        link.node.links.append(second)
 
-    def _hole(self, hole: str, slots: Slots, node: Node, apart: list[Node], rng: Random) -> str:
-        speaker = slots.speaker
-        if hole == "np":
-            return speaker.phrase(node, plural=True, nouns=slots.nouns)
-        if hole == "np1":
-            return speaker.phrase(node, plural=False, nouns=slots.nouns)
-        if hole == "np they":
-            return slots.theirs(node)
-        if hole == "the np":
-            return slots.the(node)
-        if hole in {"noun", "nouns"}:
-            return slots.noun(plural=hole == "nouns")
-        if hole == "clause":
-            return speaker.clause(node, plural=True, people=slots.people)
-        if hole == "where":
-            return speaker.where(node)
-        if hole == "rest.where":
-            return speaker.where(apart[1])
-        if hole in {"rest", "rest.that"}:
-            body = speaker.clause(apart[1], plural=not slots.singular, people=slots.people)
-            return ("that " if hole == "rest.that" else "") + body
-        if hole == "degree":
-            return slots.degree()
-        if hole == "does":
-            return "does" if slots.singular else "do"
-        return slots.say(hole, node)
+    def _twin(self, node: Node, link: Link, hop: Hop) -> None:
+        """Ask for a second neighbour of the same kind if there is one: `with both nausea and headache`."""
+        conditions = link.node.conditions
+        names = self._world.lexicon.labels[link.node.label].name[:1]
+        if link.conditions or link.node.links or len(conditions) != 1:
+            return
+        first = conditions[0]
+        if first.operator != "eq" or first.name not in names or not first.mentions:
+            return
+        try:
+            twin = self._binder.follow(node, hop, avoid=frozenset({self._binder.instances[id(link.node)]}))
+        except UnfitError:
+            return
+        value = self._binder.properties(twin.node).get(first.name)
+        if not isinstance(value, str) or value == first.mentions[0].value:
+            return
+        first.also = self._binder.mention(value, "string")
+        twin.node.conditions.append(Condition(first.name, "eq", (first.also,)))
+        twin.silent = True
+        node.links.append(twin)

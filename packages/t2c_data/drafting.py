@@ -13,9 +13,11 @@ import inflect
 import yaml
 
 from t2c_data.lexicon import triple_key
+from t2c_data.relations import relation
+from t2c_data.tree import TIMES
 
 if TYPE_CHECKING:
-    from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Triple
+    from t2c_core.schema.model import GraphSchema, NodeLabel, Property
 
 _HEADER = """# Words of the graph, drafted from its schema. Edit them: the better they are, the better the questions.
 # nouns: singular|plural, the most usual first (a noun may be repeated to make it more frequent)
@@ -28,12 +30,9 @@ _HEADER = """# Words of the graph, drafted from its schema. Edit them: the bette
 _ENGINE = inflect.engine()
 _ABBREVIATIONS = {
     "qty": "quantity", "num": "number", "nr": "number", "no": "number", "amt": "amount", "desc": "description",
-    "dob": "date of birth", "addr": "address", "tel": "telephone", "pct": "percentage", "avg": "average", "org": "organisation",
+    "dob": "date of birth", "addr": "address", "tel": "telephone", "pct": "percentage", "avg": "average",
+    "org": "organisation",
 }  # fmt: skip
-_PREPOSITIONS = frozenset(
-    "by in on at of to from for with into under over as about via through until since".split()
-)
-_AUXILIARIES = frozenset({"has", "have", "is", "are", "was", "were", "had"})
 _NAME_WORDS = ("name", "title", "label", "fullname", "full name", "description", "term", "caption", "heading")
 _PEOPLE = frozenset(
     """person people user customer patient employee author actor director member student teacher doctor reviewer
@@ -52,7 +51,15 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
     several = _types_of_several(schema)
     for triple in schema.triples:
         key = triple_key(triple) if triple.type in several else triple.type
-        content["types"][key] = _link(triple, schema)
+        rivals = [
+            each for each in schema.triples if (each.source, each.target) == (triple.source, triple.target)
+        ]
+        content["types"][key] = relation(
+            words_of(triple.type).lower(),
+            words_of(triple.source),
+            words_of(triple.target),
+            alone=len(rivals) == 1,
+        )
     for kind in schema.types:
         if kind.properties:
             content["properties"][kind.name] = {
@@ -152,102 +159,25 @@ def _property(owner: str, each: Property) -> dict[str, Any]:
     nouns = [noun]
     if noun.startswith(owner_words + " ") and len(noun) > len(owner_words) + 1:
         nouns.append(noun.removeprefix(owner_words + " "))
-    words: dict[str, Any] = {"nouns": [f"{each}|{plural_of(each)}" for each in nouns]}
+    words: dict[str, Any] = {
+        "nouns": [f"{one}|{plural_of(one)}" for one in dict.fromkeys((*nouns, nouns[0]))]
+    }
+    if each.name not in nouns:
+        words["nouns"].append(f"{each.name}|{each.name}s")
     if each.type == "BOOLEAN":
-        bare = re.sub(r"^(is|has|was) ", "", noun)
-        words["yes"] = (
-            [f"that [is|are] {bare}", bare]
-            if noun != f"has {bare}"
-            else [f"that [has|have] {bare}", f"with {bare}"]
-        )
-        words["no"] = (
-            [f"that [is|are] not {bare}", f"not {bare}"] if noun != f"has {bare}" else [f"without {bare}"]
-        )
-    if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
+        words |= _flag(noun)
+    if each.type in TIMES:
         bare = re.sub(r" (date|time|at|on)$", "", noun)
         if bare.endswith("ed"):
-            words["when"] = [bare + " {}"]
+            words["when"] = [f"{bare} {{}}", f"that were {bare} {{}}"]
     return words
 
 
-def _link(triple: Triple, schema: GraphSchema) -> dict[str, Any]:
-    words = words_of(triple.type).lower().split(" ")
-    target, source = (words_of(end) for end in (triple.target, triple.source))
-    phrase = " ".join(words)
-    first, rest = words[0], " ".join(words[1:])
-    last = words[-1]
-    forward: list[str] = []
-    backward: list[str] = []
-    called: list[str] = []
-    if first in {"has", "have"}:
-        role = rest or target
-        called = [role]
-        forward = [
-            f"that [has|have] {_with(role, target)}",
-            f"with {_with(role, target)}",
-            f"having {_with(role, target)}",
-        ]
-        backward = ["of {}", "that {} [has|have]", "belonging to {}"]
-    elif first in {"is", "are", "was"} and last in _PREPOSITIONS and len(words) > 2:
-        forward = [f"that [is|are] {rest} {{}}", f"{rest} {{}}"]
-        backward = [f"that {{}} [is|are] {rest}"]
-    elif first in {"is", "are", "was"}:
-        called = [rest]
-        forward = [f"that [has|have] {{}} as {rest}", f"with {rest} {{}}", f"with {{}} as {rest}"]
-        backward = [f"that [is|are] {rest} of {{}}", f"listed as {rest} in {{}}"]
-    elif last == "by" and len(words) == 2:
-        verb = words[0]
-        forward = [f"that [was|were] {verb} by {{}}", f"{verb} by {{}}"]
-        backward = [f"that {verb} {{}}", f"who {verb} {{}}"]
-    elif last in _PREPOSITIONS and len(words) > 1:
-        participle = first.endswith(("ed", "en"))
-        forward = [
-            f"that {phrase} {{}}" if not participle else f"that [was|were] {phrase} {{}}",
-            f"{phrase} {{}}",
-        ]
-        if participle:
-            forward.append(f"that {phrase} {{}}")
-        backward = [f"that {{}} {phrase}", f"of {{}}"]
-    elif last in _PREPOSITIONS:
-        forward = [f"that [is|are] {phrase} {{}}", f"{phrase} {{}}"]
-        backward = ["of {}", "related to {}"]
-    else:
-        base = _verb(words)
-        forward = [f"that {base} {{}}", *([] if base == phrase else [f"that {phrase} {{}}"])]
-        past = first if first.endswith("ed") else None
-        backward = (
-            [f"{past} by {{}}", f"that [was|were] {past} by {{}}"] if past else [f"that {{}} {base}", "of {}"]
-        )
-        if past and rest:
-            backward = [f"{past} {rest} by {{}}"]
-    forward += [f"linked to {{}} by {phrase}"]
-    return {
-        "forward": forward,
-        "backward": backward,
-        "target": [f"{each}|{plural_of(each)}" for each in called],
-        "source": [],
-    } | {"without": [f"without {target}"]}
-
-
-def _with(role: str, target: str) -> str:
-    return "{}" if role == target or target.endswith(role) else f"{role} {{}}"
-
-
-def _verb(words: list[str]) -> str:
-    first, rest = words[0], words[1:]
-    if first.endswith("ed") or first in _AUXILIARIES:
-        return " ".join(words)
-    third = first if first.endswith("s") and not first.endswith("ss") else _third(first)
-    bare = first[:-1] if first.endswith("s") and not first.endswith("ss") else first
-    return " ".join([f"[{third}|{bare}]", *rest])
-
-
-def _third(verb: str) -> str:
-    if re.search(r"(s|x|z|ch|sh|o)$", verb):
-        return verb + "es"
-    if re.search(r"[^aeiou]y$", verb):
-        return verb[:-1] + "ies"
-    return verb + "s"
+def _flag(noun: str) -> dict[str, list[str]]:
+    bare = re.sub(r"^(is|has|was) ", "", noun)
+    if noun.startswith("has "):
+        return {"yes": [f"that [has|have] {bare}", f"with {bare}"], "no": [f"without {bare}"]}
+    return {"yes": [f"that [is|are] {bare}", bare], "no": [f"that [is|are] not {bare}", f"not {bare}"]}
 
 
 def _types_of_several(schema: GraphSchema) -> set[str]:

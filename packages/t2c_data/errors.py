@@ -31,3 +31,7 @@ class PairsError(DataInputError):
 
 class BuildError(DataError):
     """A build cannot go on."""
+
+
+class UnfitError(DataError):
+    """A pattern, binding or wording does not fit the choices made; another is tried."""

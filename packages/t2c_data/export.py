@@ -15,11 +15,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat
-from t2c_core.prompt.names import unspell
-from t2c_core.prompt.uses import parameter_uses
 from t2c_core.prompt.chat import REFUSAL, ChatFormat
 from t2c_core.prompt.compact import MAX_PARAMETERS, decode, split
+from t2c_core.prompt.names import unspell
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
+from t2c_core.prompt.uses import parameter_uses
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.link import Link, LinkedQuestion, Linker
 from t2c_data.errors import DataInputError
@@ -153,9 +153,11 @@ def export_chat(
     for name, lines in rows.items():
         write_lines(out / f"{name}.jsonl", lines)
     manifest = {
-        "format": ChatFormat.name, "rows": {name: len(lines) for name, lines in rows.items()}, "dropped": {"unlinked": dropped},
+        "format": ChatFormat.name,
+        "rows": {name: len(lines) for name, lines in rows.items()},
+        "dropped": {"unlinked": dropped},
         "schema": schema.version,
-    }  # fmt: skip
+    }
     write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
     return manifest
 
@@ -219,17 +221,14 @@ def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | N
 
 
 def _without_literals(cypher: str, linked: LinkedQuestion, prompts: AtomsFormat, taken: set[str]) -> str:
-    """Write adjectives that the linker knows as a value ("female") with their link, as serving will see them."""
+    """Write adjectives that the linker knows as a value ("female") with their link, as serving will."""
 
     def exchange(found: re.Match[str]) -> str:
         holder = prompts.names.holders.get(found[1])
         value = found[4].replace("\\'", "'").replace("\\\\", "\\")
         for link in linked.links[:MAX_PARAMETERS]:
-            meant = any(
-                holder is not None
-                and (place.owner, place.property, place.value) == (holder.name, unspell(found[2]), value)
-                for place in link.places
-            )
+            held = {(place.owner, place.property, place.value) for place in link.places}
+            meant = holder is not None and (holder.name, unspell(found[2]), value) in held
             if meant and link.name not in taken:
                 taken.add(link.name)
                 return f"{found[1]}.{found[2]} {found[3]} $\ue000{link.name}"
@@ -317,8 +316,16 @@ def _write(rows: list[_Row], dropped: Counter[str], out: Path, schema: GraphSche
         ),
     )
     manifest = {
-        "format": AtomsFormat.name, "rows": counts, "vocabulary": tokenizer.get_vocab_size(), "dropped": dict(sorted(dropped.items())),
-        "schema": schema.version, "sha256": {name: hashlib.sha256((out / f"{name}.jsonl").read_bytes()).hexdigest() for name in counts},
-    }  # fmt: skip
+        "format": AtomsFormat.name,
+        "rows": counts,
+        "vocabulary": tokenizer.get_vocab_size(),
+        "dropped": dict(sorted(dropped.items())),
+        "schema": schema.version,
+        "sha256": {name: _sha256(out / f"{name}.jsonl") for name in counts},
+    }
     write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
     return manifest
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

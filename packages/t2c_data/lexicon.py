@@ -156,7 +156,7 @@ def from_content(content: dict[str, Any], schema: GraphSchema, *, source: str = 
     unknown = set(content) - {"labels", "properties", "types", "groups", "absent"}
     if unknown:
         raise LexiconError(
-            f"{source}: unknown part {sorted(unknown)[0]!r}; known: labels, properties, types, groups, absent"
+            f"{source}: unknown part {min(unknown)!r}; known: labels, properties, types, groups, absent"
         )
     labels = {}
     for name, words in content.get("labels", {}).items():

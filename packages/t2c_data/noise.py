@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
     from t2c_data.records import Pair
 
-_KEYS = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl", "l": "k",
-    "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
-}  # fmt: skip
+_KEYS = dict(
+    pair.split(":")
+    for pair in """
+    a:sq b:vn c:xv d:sf e:wr f:dg g:fh h:gj i:uo j:hk k:jl l:k m:n n:bm o:ip p:o q:w r:et s:ad t:ry
+    u:yi v:cb w:qe x:zc y:tu z:x
+    """.split()
+)
+"""Keys beside each key."""
 
 
 def disturb(pair: Pair, rng: Random) -> tuple[str, str]:

@@ -53,7 +53,6 @@ class Pattern:
     """Whether the root is named by its key."""
     untrue: float = 0.0
     """How often a value is exchanged, so that the answer may be no."""
-    needs: str = ""
 
 
 def load_patterns(folder: Path = TEMPLATES) -> tuple[Pattern, ...]:

@@ -19,9 +19,8 @@ from t2c_core.errors import GraphTimeoutError, QueryError
 from t2c_core.graph.client import GraphClient, Limits
 from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
-from t2c_data.binding import UnfitError, World
 from t2c_data.composition import Composer, Draft
-from t2c_data.errors import BuildError, DataInputError
+from t2c_data.errors import BuildError, DataInputError, UnfitError
 from t2c_data.patterns import load_patterns
 from t2c_data.records import Pair, normal, pair_id, write_lines
 from t2c_data.sample import read_sample
@@ -29,6 +28,7 @@ from t2c_data.split import assign_splits
 from t2c_data.store import ChunkStore
 from t2c_data.surface import write
 from t2c_data.unanswerable import Refuser
+from t2c_data.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,6 @@ async def build(
     Raises:
         BuildError: no pairs come out.
     """
-    out.mkdir(parents=True, exist_ok=True)
     async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
 
         async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
@@ -125,6 +124,7 @@ async def build(
 
         world = World(schema, lexicon, await read_sample(read, schema))
         maker = _Maker(world, client, config)
+        _ensure(out)
         with ChunkStore(out / "candidates.jsonl") as store:
             seen: dict[str, str] = {}
             kept: list[dict[str, Any]] = []
@@ -148,6 +148,10 @@ async def build(
                 if progress:
                     progress(min(len(kept), config.pairs), config.pairs)
     return _deliver(out, kept[: config.pairs], drops, config, schema)
+
+
+def _ensure(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
 
 
 def _take(row: dict[str, Any], seen: dict[str, str], kept: list[dict[str, Any]], drops: Counter[str]) -> None:
@@ -194,7 +198,7 @@ class _Maker:
         self._composer = Composer(world, Names(world.schema))
         self._patterns = load_patterns()
         self._weights = [pattern.weight for pattern in self._patterns]
-        self._refuser = Refuser(world)
+        self._refuser = Refuser(self._composer, self._patterns)
 
     async def chunk(self, number: int) -> list[dict[str, Any]]:
         """Compose and execute one chunk."""
@@ -203,7 +207,7 @@ class _Maker:
         for place in range(CHUNK):
             rng = _generator(self._config.seed, number, place)
             if rng.random() < self._config.unanswerable:
-                rows += self._refuser.rows(rng)
+                rows += self._refuser.rows(rng, self._config.wordings)
                 continue
             jobs += self._compose(rng)
         gate = asyncio.Semaphore(self._config.workers)
@@ -287,19 +291,21 @@ def _fault(
         return "null"
     if pattern.category in {"count", "aggregate"} and answer == [[0]]:
         return "zero"
-    if limited:
-        limit = _limit(first)
-        if limit >= MAX_ROWS:
-            return "limit"
-        if len(answer) < 2:
-            return "short"
-        if len(answer) > limit:
-            column = _order_column(cypher)
-            if column is None or answer[limit - 1][column] == answer[limit][column]:
-                return "tie"
-        if len({json.dumps(row[_order_column(cypher) or 0]) for row in answer}) < 2:
-            return "tie"
-    return ""
+    return _tie(answer, cypher, _limit(first)) if limited else ""
+
+
+def _tie(answer: list[list[Any]], cypher: str, limit: int) -> str:
+    """Say why the first rows of an ordered answer are not determined or need no order."""
+    if limit >= MAX_ROWS:
+        return "limit"
+    if len(answer) < 2:
+        return "short"
+    column = _order_column(cypher)
+    if column is None:
+        return "order"
+    ranks = [json.dumps(row[column]) for row in answer]
+    last_is_shared = len(answer) > limit and ranks[limit - 1] == ranks[limit]
+    return "tie" if last_is_shared or len(set(ranks)) < 2 else ""
 
 
 def _order_column(cypher: str) -> int | None:

@@ -63,9 +63,9 @@ def assign_splits(
     wanted = {name: share * len(pairs) for name, share in shares}
     for root in sorted(members, key=lambda root: _mix(seed, names[root])):
         size = len(members[root])
-        for name in wanted:
-            if size <= max(wanted[name] * 0.1, 3) and wanted[name] >= size:
-                wanted[name] -= size
+        for name, room in wanted.items():
+            if size <= max(room * 0.1, 3) and room >= size:
+                wanted[name] = room - size
                 for place in members[root]:
                     chosen[place] = name
                 break

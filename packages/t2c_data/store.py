@@ -49,7 +49,7 @@ class ChunkStore:
     def append(self, rows: list[dict[str, Any]]) -> None:
         """Write a chunk; it counts only once its closing line is on the disk."""
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        lines.append('{"chunk": %d}' % self.chunks)
+        lines.append(json.dumps({"chunk": self.chunks}))
         self._file.write("\n".join(lines) + "\n")
         self._file.flush()
         self.chunks += 1

@@ -19,7 +19,8 @@ _WHERE = re.compile("\ue003([^\ue003]*)\ue003")
 MONTHS = tuple(date(2000, number, 1).strftime("%B") for number in range(1, 13))
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ASKING = re.compile(
-    r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b|.*,? (what|how many|which) ",
+    r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b"
+    r"|.*,? (what|how many|which) ",
     re.IGNORECASE,
 )
 
@@ -73,35 +74,45 @@ def _first(condition: str) -> int:
 
 def spell_mention(mention: Mention, quote: str, rng: Random) -> str:
     """Write a mention as a person would."""
-    value = mention.value
-    if mention.kind == "month":
-        return MONTHS[int(value) - 1]
-    if mention.kind == "date":
-        return _date(str(value), quote, rng)
-    if mention.kind == "count" and isinstance(value, int) and value < len(WORDS) and rng.random() < 0.15:
-        return WORDS[value]
-    if mention.kind == "part":
-        return f"{quote or rng.choice(chr(39) + chr(34))}{value}{quote or ''}" if quote else f"'{value}'"
-    if mention.kind == "string":
-        text = str(value)
-        if quote and quote not in text:
-            return f"{quote}{text}{quote}"
-        return text
-    if isinstance(value, float):
-        return f"{value:g}" if abs(value) < 1e15 else str(value)
-    return str(value)
+    spell = _SPELLINGS.get(mention.kind, _plain)
+    return spell(mention.value, quote, rng)
 
 
-def _date(value: str, quote: str, rng: Random) -> str:
+def _month(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    return MONTHS[int(value) - 1]
+
+
+def _count(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    spelt = isinstance(value, int) and value < len(WORDS) and rng.random() < 0.15
+    return WORDS[int(value)] if spelt else str(value)
+
+
+def _part(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    mark = quote or "'"
+    return f"{mark}{value}{mark}"
+
+
+def _string(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    text = str(value)
+    return f"{quote}{text}{quote}" if quote and quote not in text else text
+
+
+def _plain(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e15 else str(value)
+
+
+def _date(value: Scalar, quote: str, rng: Random) -> str:
     roll = rng.random()
     if roll < 0.45:
-        mark = quote or "'"
-        return f"{mark}{value}{mark}"
+        return _part(value, quote, rng)
     if roll < 0.8:
-        return value
-    day = date.fromisoformat(value)
+        return str(value)
+    day = date.fromisoformat(str(value))
     month = MONTHS[day.month - 1]
     return f"{month} {day.day}, {day.year}" if roll < 0.9 else f"{day.day} {month} {day.year}"
+
+
+_SPELLINGS = {"month": _month, "date": _date, "count": _count, "part": _part, "string": _string}
 
 
 def _finish(text: str, rng: Random) -> str:

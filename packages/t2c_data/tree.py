@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from t2c_core.prompt.names import SUFFIXES, spell
+from t2c_data.errors import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from t2c_core.prompt.names import Names
     from t2c_core.schema.model import Scalar, Triple
 
@@ -22,6 +21,8 @@ Operator = Literal[
     "has", "on", "before", "after", "since", "until", "during", "year", "month", "after_year", "before_year", "years",
 ]  # fmt: skip
 
+TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})
+"""Types of properties that hold a date."""
 MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 """What stands around the number of a mention in a text until the mention is written out."""
 
@@ -136,6 +137,8 @@ class Rendering:
 
     def _place(self, node: Node) -> None:
         number = self._labels.get(node.label, 0)
+        if number >= len(SUFFIXES):
+            raise UnfitError(f"more than {len(SUFFIXES)} nodes of one label")
         self._labels[node.label] = number + 1
         self._numbers[id(node)] = number
         self._variables[id(node)] = self._names.label_variables[node.label] + SUFFIXES[number]
@@ -182,7 +185,8 @@ class Rendering:
         key = kinds[0] if len(kinds) == 1 else "|"
         number = self._types.get(key, 0)
         self._types[key] = number + 1
-        number = min(number, len(SUFFIXES) - 1)
+        if number >= len(SUFFIXES):
+            raise UnfitError(f"more than {len(SUFFIXES)} relationships of one type")
         triples.append(
             self._names.triple(link.triple, source=source, target=target, number=number, types=kinds)
         )
@@ -194,43 +198,47 @@ class Rendering:
 
     def condition(self, part: Node | Link, condition: Condition) -> str:
         """Write a condition on a node or link."""
-        return "".join(_comparison(self.access(part, condition.name), condition))
+        return _comparison(self.access(part, condition.name), condition)
 
 
-def _comparison(access: str, condition: Condition) -> Iterator[str]:
-    signs = {
-        "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
-        "since": ">=", "until": "<=", "after_year": ">", "before_year": "<",
-        "contains": "CONTAINS", "starts": "STARTS WITH", "ends": "ENDS WITH",
-    }  # fmt: skip
+_SIGNS = {
+    "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
+    "since": ">=", "until": "<=", "contains": "CONTAINS", "starts": "STARTS WITH", "ends": "ENDS WITH",
+}  # fmt: skip
+_YEARS = {"year": "=", "after_year": ">", "before_year": "<"}
+_ALONE = {"null": "IS NULL", "known": "IS NOT NULL", "true": "= true", "false": "= false"}
+
+
+def _comparison(access: str, condition: Condition) -> str:
     operator = condition.operator
-    dated = condition.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}
     values = [each.parameter for each in condition.mentions]
-    side = access
-    if dated and operator not in {"null", "known", "year", "month", "after_year", "before_year", "years"}:
-        values = [f"date({value})" for value in values]
-        side = access if condition.type == "DATE" else f"date({access})"
     if condition.literal:
-        yield f"{access} {signs[operator]} {condition.literal}"
-    elif operator in {"true", "false"}:
-        yield f"{access} = {operator}"
-    elif operator == "null":
-        yield f"{access} IS NULL"
-    elif operator == "known":
-        yield f"{access} IS NOT NULL"
-    elif operator in {"between", "during"}:
-        yield f"{side} >= {values[0]} AND {side} <= {values[1]}"
-    elif operator == "in":
-        yield f"{side} IN [{', '.join(values)}]"
-    elif operator == "has":
-        yield f"{values[0]} IN {access}"
-    elif operator == "month":
-        yield f"{access}.month = {values[0]}"
-        if len(values) > 1:
-            yield f" AND {access}.year = {values[1]}"
-    elif operator == "years":
-        yield f"{access}.year >= {values[0]} AND {access}.year <= {values[1]}"
-    elif operator in {"year", "after_year", "before_year"}:
-        yield f"{access}.year {signs.get(operator, '=')} {values[0]}"
-    else:
-        yield f"{side} {signs[operator]} {values[0]}"
+        return f"{access} {_SIGNS[operator]} {condition.literal}"
+    if operator in _ALONE:
+        return f"{access} {_ALONE[operator]}"
+    if operator == "has":
+        return f"{values[0]} IN {access}"
+    if operator in _YEARS or operator in {"month", "years"}:
+        return _calendar(access, operator, values)
+    if condition.type in TIMES:
+        values = [f"date({value})" for value in values]
+        access = access if condition.type == "DATE" else f"date({access})"
+    return _order(access, operator, values)
+
+
+def _order(side: str, operator: str, values: list[str]) -> str:
+    if operator in {"between", "during"}:
+        return f"{side} >= {values[0]} AND {side} <= {values[1]}"
+    if operator == "in":
+        return f"{side} IN [{', '.join(values)}]"
+    return f"{side} {_SIGNS[operator]} {values[0]}"
+
+
+def _calendar(access: str, operator: str, values: list[str]) -> str:
+    if operator == "years":
+        return f"{access}.year >= {values[0]} AND {access}.year <= {values[1]}"
+    if operator == "month":
+        return " AND ".join(
+            f"{access}.{part} = {value}" for part, value in zip(("month", "year"), values, strict=False)
+        )
+    return f"{access}.year {_YEARS[operator]} {values[0]}"

@@ -5,11 +5,11 @@ import pytest
 
 from t2c_core.prompt.compact import decode, encode
 from t2c_core.prompt.names import Names
-from t2c_data.binding import UnfitError, World
 from t2c_data.composition import Composer, Draft
-from t2c_data.errors import TemplateError
+from t2c_data.errors import TemplateError, UnfitError
 from t2c_data.patterns import choose, load_patterns, variants
 from t2c_data.surface import write
+from t2c_data.world import World
 
 PATTERNS = load_patterns()
 TRIES = 400

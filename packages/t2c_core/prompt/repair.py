@@ -52,7 +52,11 @@ def _slots(
     mended = list(atoms)
     told = []
     for use in wrong:
-        others = [name for name, link in links.items() if name not in right and _fits(link, use, schema)]
+        others = [
+            name
+            for name, link in links.items()
+            if name not in right and link.kind != "text" and _fits(link, use, schema)
+        ]
         if len(others) != 1:
             continue
         right.add(others[0])

@@ -56,7 +56,7 @@ def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
         compared, numeric, text = _context(atoms, position)
         access = ACCESS.search(compared)
         held = owners.get(access["variable"], ()) if access else ()
-        numeric = numeric or bool(access and access["part"]) or not held
+        numeric = numeric or bool(access and access["part"])
         name = unspell(access["property"]) if access else ""
         yield ParameterUse(position, match[0].removeprefix("$"), held, name, numeric, text)
 

@@ -6,8 +6,7 @@ from t2c_core.prompt.compact import CompactSyntaxError, decode, encode, join, sp
 
 QUERIES = [
     "MATCH (drug:Drug) RETURN drug.name, drug.price",
-    "MATCH (case_:Case)-[has_reaction:HAS_REACTION]->(reaction:Reaction), (case_:Case)-[has_reaction2:HAS_REACTION]->"
-    "(reaction2:Reaction) WHERE reaction.description = $v1 AND reaction2.description = $v2 RETURN DISTINCT case_.id",
+    "MATCH (case_:Case)-[r:R]->(reaction:Reaction), (case_:Case)-[r2:R]->(reaction2:Reaction) WHERE reaction.description = $v1 AND reaction2.description = $v2 RETURN DISTINCT case_.id",
     "MATCH (case_:Case)-[any_of:IS_PRIMARY|IS_SECONDARY]->(drug:Drug) WHERE any_of.route = $v1 RETURN count(*)",
     "MATCH (case_:Case) WHERE (case_.age > $v1 OR case_.sex <> $v2) AND case_.day >= date($v3) AND case_.day <= date($v4) RETURN avg(case_.age)",
     "MATCH (case_:Case) WHERE case_.day.year = $v1 AND case_.day.month = $v2 AND case_.note IS NOT NULL AND case_.end IS NULL RETURN min(case_.age), max(case_.age)",
@@ -46,7 +45,7 @@ def test_blanks_and_a_final_semicolon_do_not_matter() -> None:
 
 
 def test_text_that_is_no_atom_is_refused_with_its_position() -> None:
-    with pytest.raises(CompactSyntaxError, match="position 14"):
+    with pytest.raises(CompactSyntaxError, match="position 11"):
         split("MATCH (a:A) ; ~ RETURN 1")
 
 

@@ -1,0 +1,311 @@
+"""Says conditions: phrases to be put behind a noun, such as `where the age is over 60` or `reported in 2021`.
+
+Phrases come from the lexicon and from general patterns; `pre:` marks one that stands before the noun, `[is|are]`
+one that inflects with it. Holds no noun phrases (see `verbalise`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from t2c_data.errors import UnfitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from t2c_data.lexicon import PropertyWords
+    from t2c_data.tree import Condition
+    from t2c_data.world import World
+
+RAW = 0.03
+"""How often a property is called by its name in the schema."""
+INTROS = ("that ", "who ", "where ", "in which ", "whose ")
+
+_MARKER = re.compile(r"\[([^|\[\]]*)\|([^|\[\]]*)\]")
+_MORE = (
+    "greater than",
+    "greater than",
+    "over",
+    "above",
+    "more than",
+    "higher than",
+    "exceeding",
+    "larger than",
+)
+_LESS = ("less than", "less than", "under", "below", "lower than", "smaller than", "fewer than")
+_AT_LEAST = (
+    "at least",
+    "at least",
+    "no less than",
+    "greater than or equal to",
+    "not less than",
+    "{} or more",
+)
+_AT_MOST = (
+    "at most",
+    "at most",
+    "no more than",
+    "less than or equal to",
+    "up to",
+    "not more than",
+    "{} or less",
+)
+_LIMITS = {"gt": _MORE, "lt": _LESS, "ge": _AT_LEAST, "le": _AT_MOST}
+_MOMENTS: dict[str, tuple[str, ...]] = {
+    "on": ("on {a}",),
+    "before": ("before {a}", "before {a}", "earlier than {a}", "prior to {a}"),
+    "after": ("after {a}", "after {a}", "later than {a}"),
+    "since": ("since {a}", "on or after {a}", "from {a} onwards", "starting from {a}"),
+    "until": ("until {a}", "on or before {a}", "up to {a}"),
+    "during": ("between {a} and {b}", "between {a} and {b}", "from {a} to {b}"),
+    "year": ("in {a}", "in the year {a}", "during {a}", "in {a}"),
+    "month": (
+        "in {a} {b}",
+        "in {a} of {b}",
+        "during {a} {b}",
+        "in {a} {b}",
+        "in the month of {a} of the year {b}",
+    ),
+    "after_year": ("after {a}", "after the year {a}", "later than {a}"),
+    "before_year": ("before {a}", "before the year {a}", "prior to {a}"),
+    "years": ("between {a} and {b}", "from {a} to {b}", "between the years {a} and {b}"),
+}
+_MONTH_ALONE = ("in {a}", "in the month of {a}")
+
+# {n} the property's noun, {an} the same with its article, {the} "the" and perhaps whose it is, {v} the value
+_EQUAL = (
+    "with {n} {v}", "with the {n} {v}", "with {an} of {v}", "having {n} {v}", "where the {the}{n} is {v}",
+    "where the {the}{n} is {v}", "where the {n} was {v}", "whose {n} is {v}", "that [has|have] the {n} {v}",
+    "that [has|have] {an} of {v}", "that [has|have] {v} as [its|their] {n}", "with {v} as the {n}",
+    "with {v} as [its|their] {n}", "having the {n} {v}", "with {n} equal to {v}", "where {n} = {v}",
+    "that [has|have] {v} as {n}",
+)  # fmt: skip
+_UNEQUAL = (
+    "where the {the}{n} is not {v}", "whose {n} is not {v}", "with {an} other than {v}", "with {n} not equal to {v}",
+    "where the {n} is different from {v}", "where the {the}{n} was not {v}", "with any {n} except {v}",
+)  # fmt: skip
+_AMONG = (
+    "with {n} {v}", "where the {n} is {v}", "where the {the}{n} is either {v}", "whose {n} is {v}",
+    "with either {v} as {n}",
+)  # fmt: skip
+_WITHIN = (
+    "with {an} {v}",
+    "where the {the}{n} is {v}",
+    "whose {n} is {v}",
+    "with {n} {v}",
+    "that [has|have] {an} {v}",
+)
+_BOUNDED = (*_WITHIN, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
+_HOLDING = (
+    "with {v} among the {n}", "where the {n} includes {v}", "where the {n} contains {v}", "whose {n} includes {v}",
+    "that [has|have] the {n} {v}", "with {n} {v}", "that [has|have] {v} as {an}",
+)  # fmt: skip
+_PARTS = {
+    "contains": (
+        "whose {n} contains {v}", "whose {n} includes {v}", "with {v} in the {n}", "with {an} containing {v}",
+        "where the {the}{n} contains {v}", "where the {n} contains the word {v}", "where the {n} includes {v}",
+        "with {v} in [its|their] {n}", "whose {n} contains the word {v}",
+    ),
+    "starts": (
+        "whose {n} starts with {v}", "whose {n} begins with {v}", "with {an} starting with {v}",
+        "where the {the}{n} starts with {v}", "where the {n} begins with {v}", "with {an} beginning with {v}",
+        "whose {n} starts with the letter {v}",
+    ),
+    "ends": (
+        "whose {n} ends with {v}", "whose {n} ends in {v}", "with {an} ending in {v}",
+        "where the {the}{n} ends with {v}",
+    ),
+}  # fmt: skip
+_TIMED = (
+    "where the {the}{n} is {v}",
+    "with {an} {v}",
+    "whose {n} is {v}",
+    "where the {the}{n} was {v}",
+    "with {n} {v}",
+)
+_DATED = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "whose {n} is {v}")
+_MISSING = (
+    "without {an}", "with no {n}", "where the {n} is missing", "where the {n} is unknown", "whose {n} is not recorded",
+    "that [has|have] no {n}", "with missing {n}", "where the {n} is not given", "where the {n} is null",
+)  # fmt: skip
+_KNOWN = (
+    "with a known {n}", "where the {n} is known", "that [has|have] {an}", "where the {n} is recorded",
+    "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
+)  # fmt: skip
+_ADJECTIVE = (
+    "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
+)  # fmt: skip
+
+
+def inflect(text: str, *, plural: bool) -> str:
+    """Choose between singular and plural where a phrase offers both: `[is|are]`."""
+    return _MARKER.sub(lambda match: match[2 if plural else 1], text)
+
+
+def article(text: str) -> str:
+    """Put the indefinite article before a noun."""
+    vowel = text[:1].lower() in "aeiou" and not text.lower().startswith(("uni", "use", "eu", "one "))
+    return ("an " if vowel else "a ") + text
+
+
+def either(marks: Sequence[str]) -> str:
+    """Join alternatives."""
+    return marks[0] if len(marks) == 1 else ", ".join(marks[:-1]) + " or " + marks[-1]
+
+
+def opened(text: str) -> tuple[str, str]:
+    """Split a phrase into what introduces it (`that`, `where`, `pre`, nothing) and the rest."""
+    if text.startswith("pre:"):
+        return "pre", text.removeprefix("pre:")
+    intro = next((each for each in INTROS if text.startswith(each)), "")
+    return intro.strip(), text.removeprefix(intro)
+
+
+class Phraser:
+    """Says conditions on properties.
+
+    Args:
+        world: the graph and its lexicon.
+        rng: every choice comes from it.
+    """
+
+    def __init__(self, world: World, rng: Random) -> None:
+        self.world = world
+        self.rng = rng
+
+    def words(self, owner: str, name: str) -> PropertyWords:
+        """Find the words of a property.
+
+        Raises:
+            UnfitError: questions never speak of it.
+        """
+        words = self.world.words(owner, name)
+        if words is None:
+            raise UnfitError("no words for a property")
+        return words
+
+    def noun(self, owner: str, name: str, *, plural: bool = False) -> str:
+        """Choose a property's noun, or its name as the schema spells it."""
+        words = self.words(owner, name)
+        if self.rng.random() < RAW:
+            return self.rng.choice((name, f"'{name}'", f"'{name}'", f"'{name}' property"))
+        return self.rng.choice(words.nouns)[plural]
+
+    def say(self, owner: str, condition: Condition, *, whose: str = "") -> list[str]:
+        """Say a condition in several ways.
+
+        Args:
+            owner: label or relationship type of the property.
+            condition: what is asked of it.
+            whose: a noun that may own the property: `the case's age`.
+        """
+        words = self.words(owner, condition.name)
+        noun = self.noun(owner, condition.name).removesuffix(" property")
+        fill = _Filler(noun, f"{whose}'s " if whose and self.rng.random() < 0.15 else "")
+        operator = condition.operator
+        if condition.literal:
+            return self._literal(condition, words, fill)
+        if operator in {"true", "false"}:
+            return self._flag(operator, words, noun)
+        if operator in {"null", "known"}:
+            return fill.all(_MISSING if operator == "null" else _KNOWN, "")
+        if operator in _MOMENTS:
+            return self._moment(condition, words, fill)
+        if operator in {"eq", "ne", "gt", "lt"} and (special := self._special(condition, words, fill)):
+            return special
+        return self._general(condition, words, fill)
+
+    def fits(self, phrase: str, condition: Condition) -> str:
+        """Give a phrase without its `!unless Label.property`; empty if the value occurs there too."""
+        text, bar, place = phrase.partition(" !unless ")
+        if bar:
+            owner, _, name = place.partition(".")
+            others = self.world.sample.folded.get((owner, name), frozenset())
+            if any(str(each.value).lower() in others for each in condition.mentions):
+                return ""
+        return text
+
+    def _literal(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+        value = condition.literal.strip("'").replace("\\'", "'").replace("\\\\", "\\")
+        adjective = self.rng.choice(words.values[value])
+        return fill.all(_UNEQUAL[:1] if condition.operator == "ne" else _ADJECTIVE, adjective)
+
+    def _flag(self, operator: str, words: PropertyWords, noun: str) -> list[str]:
+        said = [*(words.yes if operator == "true" else words.no)]
+        adjectives = [f"pre:{each}" for each in words.values.get(operator, ())]
+        flag = operator if self.rng.random() < 0.7 else {"true": "yes", "false": "no"}[operator]
+        return said + adjectives + [f"where {noun} is {flag}", f"with {noun} {flag}"][: 1 if said else 2]
+
+    def _moment(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+        marks = [each.mark for each in condition.mentions]
+        alone = condition.operator == "month" and len(marks) == 1
+        moment = self.rng.choice(_MONTH_ALONE if alone else _MOMENTS[condition.operator])
+        time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
+        if words.when and self.rng.random() < 0.6:
+            return [each.replace("{}", time) for each in words.when]
+        said = fill.all(_TIMED, time)
+        return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
+
+    def _special(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+        """Say it in words that only this property has; empty if it has none or general ones are taken."""
+        mark = condition.mentions[0].mark
+        value = str(condition.mentions[0].value)
+        phrases = [kept for each in words.phrases if (kept := self.fits(each, condition))]
+        if condition.operator == "eq" and value in words.values and self.rng.random() < 0.4:
+            adjective = self.rng.choice(words.values[value])
+            return fill.all(("where the {the}{n} is {v}", "with {n} {v}"), f"{adjective} ({mark})")
+        if condition.operator == "ne":
+            negated = _negated(phrases) if self.rng.random() < 0.35 else []
+            return [each.replace("{}", mark) for each in negated]
+        said = {"eq": phrases, "gt": words.more, "lt": words.less}[condition.operator]
+        return [each.replace("{}", mark) for each in said] if self.rng.random() < 0.55 else []
+
+    def _general(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+        operator = condition.operator
+        marks = [each.mark for each in condition.mentions]
+        unit = f" {self.rng.choice(words.unit)}" if words.unit and self.rng.random() < 0.15 else ""
+        if operator == "between":
+            span = self.rng.choice((f"between {marks[0]} and {marks[1]}", f"from {marks[0]} to {marks[1]}"))
+            return fill.all(_WITHIN, span + unit)
+        if operator in _LIMITS:
+            sign = self.rng.choice(_LIMITS[operator])
+            limit = sign.replace("{}", marks[0] + unit) if "{}" in sign else f"{sign} {marks[0]}{unit}"
+            said = fill.all(_BOUNDED, limit)
+            return (
+                [*said, *fill.all(("where the {n} exceeds {v}",), marks[0] + unit)]
+                if operator == "gt"
+                else said
+            )
+        if operator == "in":
+            return fill.all(_AMONG, either(marks))
+        templates = {"eq": _EQUAL, "ne": _UNEQUAL, "has": _HOLDING, **_PARTS}[operator]
+        return fill.all(templates, marks[0] + (unit if operator == "eq" else ""))
+
+
+class _Filler:
+    """Puts a noun and a value into general phrases."""
+
+    def __init__(self, noun: str, owner: str) -> None:
+        self._noun = noun
+        self._owner = owner
+
+    def all(self, templates: Sequence[str], value: str) -> list[str]:
+        noun, owner, with_article = self._noun, self._owner, article(self._noun)
+        return [each.format(n=noun, an=with_article, the=owner, v=value) for each in templates]
+
+
+def _negated(phrases: Sequence[str]) -> list[str]:
+    """Turn phrases that say a value into those that say another: `where the reporter is not a {}`."""
+    said = []
+    for each in phrases:
+        if each.startswith("pre:") or "[" in each:
+            continue
+        if re.search(r" (is|was|were) ", each):
+            said.append(re.sub(r" (is|was|were) ", r" \1 not ", each, count=1))
+            other = " someone other than {}" if " by " in each else " something other than {}"
+            said.append(re.sub(r" an? \{\}| \{\}", other, each))
+        elif not each.startswith(INTROS):
+            said.append("not " + each)
+    return said
