@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import neo4j
@@ -72,6 +73,10 @@ async def test_the_response_is_what_openapi_says(client: httpx2.AsyncClient, scr
     example = document["components"]["schemas"]["QueryResponse"]["examples"][0]
     QueryResponse.model_validate(example)
     assert set(example) == set(QueryResponse.model_fields)
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        found = document
+        for part in reference.split("/"):
+            found = found[part]
 
 
 async def test_the_pattern_behind_plain_rows_is_drawn(client: httpx2.AsyncClient, script: Script) -> None:

@@ -24,13 +24,6 @@ RETRY_AFTER_S = "2"
 NAMESPACE = "urn:graphling:problem:"
 
 
-class Flaw(BaseModel):
-    """One thing that is wrong with a request."""
-
-    pointer: str = Field(description="JSON pointer to the place in the body.", examples=["#/question"])
-    detail: str = Field(examples=["String should have at least 1 character"])
-
-
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
@@ -53,8 +46,10 @@ class Problem(BaseModel):
     status: int
     detail: str = ""
     request_id: str = ""
-    errors: list[Flaw] | None = Field(
-        default=None, description="What is wrong with the request, if that is it."
+    errors: list[dict[str, str]] | None = Field(
+        default=None,
+        description="What is wrong with the request, if that is it: `pointer` into the body and `detail`.",
+        examples=[[{"pointer": "#/question", "detail": "the question is empty"}]],
     )
 
 

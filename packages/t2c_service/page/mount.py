@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
+RECONNECT_S = 30.0
+"""How long a page may be out of touch, on a train say, before it starts anew."""
 OWN_PATHS = ("/_nicegui", "/favicon.ico")
 
 
@@ -47,5 +49,11 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
     async def ask_page() -> None:
         await AskPage(app.state.service).build()
 
-    ui.run_with(app, title=settings.title, favicon=ICON, show_welcome_message=False)
+    ui.run_with(
+        app,
+        title=settings.title,
+        favicon=ICON,
+        reconnect_timeout=RECONNECT_S,
+        show_welcome_message=False,
+    )
     app.router.routes[-1] = PageMount("", app=nicegui.app)
