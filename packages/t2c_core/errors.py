@@ -1,16 +1,16 @@
 """What can go wrong in t2c_core.
 
-    T2CError
-    ├── InputError (ValueError)         a person gave something wrong: exit 2, or a 4xx problem
-    │   ├── SourceError                 a CSV folder or zip that cannot be imported as it is
-    │   ├── SnapshotError               a schema or value index that is missing, torn or of another version
-    │   └── PolicyError                 a policy file that cannot be read as one
-    ├── GraphError                      the database
-    │   ├── GraphUnavailableError       cannot be reached, or stopped answering
-    │   ├── GraphTimeoutError           a query ran past its time limit
-    │   └── QueryError                  the server refused a query: code, message, position
-    ├── RefusedError                    a query that must not run: stable reason codes
-    └── EmbeddedError                   the embedded Neo4j could not be made, started or stopped
+T2CError
+├── InputError (ValueError)         a person gave something wrong: exit 2, or a 4xx problem
+│   ├── SourceError                 a CSV folder or zip that cannot be imported as it is
+│   ├── SnapshotError               a schema or value index that is missing, torn or of another version
+│   └── PolicyError                 a policy file that cannot be read as one
+├── GraphError                      the database
+│   ├── GraphUnavailableError       cannot be reached, or stopped answering
+│   ├── GraphTimeoutError           a query ran past its time limit
+│   └── QueryError                  the server refused a query: code, message, position
+├── RefusedError                    a query that must not run: stable reason codes
+└── EmbeddedError                   the embedded Neo4j could not be made, started or stopped
 """
 
 

@@ -97,7 +97,7 @@ def plural_of(noun: str) -> str:
     last = words[-1]
     if last in {"ID", "IDs"}:
         words[-1] = "IDs"
-    elif last and last.isalpha() and not _ENGINE.singular_noun(last):
+    elif last.isalpha() and (last.endswith(("is", "ss", "us")) or not _ENGINE.singular_noun(last)):
         words[-1] = str(_ENGINE.plural_noun(last))
     return " ".join(words) + preposition + rest
 

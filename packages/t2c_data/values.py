@@ -158,7 +158,7 @@ class ConditionMaker:
             part = word if self.rng.random() < 0.8 else word[: max(3, len(word) - 2)]
         if not part.strip() or part != part.strip():
             raise UnfitError("blank part")
-        return part
+        return str(part)
 
     def _number(self, condition: Condition, owner: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):

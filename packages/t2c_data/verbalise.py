@@ -272,7 +272,7 @@ class Speaker:
         if not node.conditions and not node.links and not node.degrees:
             one, many = self.noun(node.label)
             some = (article(one), f"at least one {one}", f"some {one}") if not link.absent else ()
-            return rng.choice((article(one), f"any {one}", many, *some))
+            return str(rng.choice((article(one), f"any {one}", many, *some)))
         if both := self._called_and_more(node):
             return both
         if self.world.unique(node):

@@ -5,9 +5,9 @@ Holds no values: these go as parameters, never into the text.
 
 
 def quote_name(name: str) -> str:
-    """Write any label, type, property or variable name so that the server reads exactly that name.
+    r"""Write any label, type, property or variable name so that the server reads exactly that name.
 
-    Back-ticks are doubled. A backslash is written as its Unicode escape, since the server decodes `\\uXXXX` before
+    Back-ticks are doubled. A backslash is written as its Unicode escape, since the server decodes `\uXXXX` before
     anything else, in back-ticks too.
     """
     return "`" + name.replace("\\", "\\u005c").replace("`", "``") + "`"
