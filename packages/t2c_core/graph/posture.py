@@ -21,6 +21,7 @@ from t2c_core.guard.plan import check_plan
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+FIRST_QUERY_S = 60.0
 LONG_QUERY_S = 1.0
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -79,7 +80,7 @@ async def examine(uri: str, *, auth: tuple[str, str] | None = None, database: st
         GraphUnavailableError: nothing answers.
     """
     async with GraphClient(uri, auth=auth, database=database) as client:
-        await client.check()
+        await client.read("RETURN 1", limits=Limits(timeout_s=FIRST_QUERY_S))
         settings = await _settings(client)
         checks = (
             await _write(client),

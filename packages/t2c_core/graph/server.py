@@ -97,6 +97,9 @@ def _start(order: dict[str, Any]) -> tuple[Any, int]:
         settings["server.databases.default_to_read_only"] = "true"
     service = _build(order, settings)
     unfinished.unlink(missing_ok=True)
+    service.database("neo4j").executeTransactionally(
+        "RETURN 1"
+    )  # loads the query engine, so that ready is ready
     return service, _bolt_port(service)
 
 

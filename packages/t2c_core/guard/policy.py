@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
-
 from t2c_core.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ class Policy:
         Raises:
             PolicyError: the file is not there, or says something else.
         """
+        import yaml
+
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
