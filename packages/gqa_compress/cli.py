@@ -195,7 +195,7 @@ def main() -> None:
     from gqa_compress.errors import CompressError, InputError
 
     try:
-        app()
+        app(sys.argv[1:])
     except InputError as error:
         _fail(str(error), 2)
     except CompressError as error:

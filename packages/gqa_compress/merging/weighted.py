@@ -71,12 +71,7 @@ def best_plane(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor
     top = vector[..., -1]  # (G, P, M), blocks·u = λu, so Σ conj(z_i) z_j u_j
     mean_energy = blocks.diagonal(dim1=-2, dim2=-1).real.mean(-1)  # (G, P)
     scale = (mean_energy / value[..., -1].clamp_min(torch.finfo(value.dtype).tiny)).sqrt()[..., None]
-    encode, decode = (
-        top * weight * scale,
-        top.conj() / (weight * scale.clamp_min(torch.finfo(value.dtype).tiny)),
-    )
-    empty = (scale == 0).expand_as(top)
-    decode = torch.where(empty, torch.zeros_like(decode), decode)
+    encode, decode = top * weight * scale, _divided(top.conj() / weight, scale)
     return encode.transpose(1, 2), decode.transpose(1, 2)
 
 
@@ -102,12 +97,18 @@ def best_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Ten
     made = torch.einsum("gmde,gmdnf,gnfe->g", encode, blocks, encode)
     had = blocks.diagonal(dim1=1, dim2=3).diagonal(dim1=1, dim2=2).sum((1, 2)) / members
     scale = (had / made.clamp_min(torch.finfo(made.dtype).tiny)).sqrt()[:, None, None, None]
-    return encode * scale, decode / scale.clamp_min(torch.finfo(made.dtype).tiny)
+    return encode * scale, _divided(decode, scale)
 
 
 def _plane_energy(queries: torch.Tensor, where: Planes) -> torch.Tensor:
     energy = queries.diagonal(dim1=-2, dim2=-1)
     return energy[..., where.real] + energy[..., where.imaginary]
+
+
+def _divided(decode: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Undo the scale; where it is zero the heads are dead and predict nothing."""
+    alive = scale > 0
+    return torch.where(alive, decode / torch.where(alive, scale, 1.0), 0.0)
 
 
 def _floored(weights: torch.Tensor, dim: int) -> torch.Tensor:

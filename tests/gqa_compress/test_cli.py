@@ -1,0 +1,189 @@
+"""The command line: exit codes, where output goes, and what a mistake looks like."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gqa_compress.calibration.collect import calibrate, read_grams
+from gqa_compress.calibration.gram import head_grams
+from gqa_compress.checkpoint import Checkpoint
+from gqa_compress.cli import app, main
+from gqa_compress.convert import convert
+from gqa_compress.errors import CheckpointError, OutputError
+from gqa_compress.heads import read_heads, write_heads
+from gqa_compress.merging.weighted import merge_weighted
+from gqa_compress.plan import ConversionPlan
+from gqa_compress.rope import planes
+from gqa_compress.testing import save_tiny, tiny_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tiny_model("llama"), tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text(
+        "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer\n" * 20
+    )
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["gqa-compress", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_inspect_prints_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path
+) -> None:
+    assert run(monkeypatch, "inspect", model) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["kv_heads"] == 8
+    assert found["supported"] is True
+    assert found["choices"] == [1, 2, 4, 8]
+    assert found["cache_bytes_a_token"] == 2 * 2 * 8 * 8 * 4
+
+
+def test_inspect_says_why_a_model_is_not_supported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    assert run(monkeypatch, "inspect", tmp_path) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["supported"] is False
+    assert "no option for fewer key-value heads" in found["reason"]
+
+
+def test_convert_and_evaluate_against_the_teacher(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    model: Path,
+    text: Path,
+) -> None:
+    out = tmp_path / "out"
+    plan = ("--kv-heads", 2, "--tokens", 1000, "--length", 64, "--local-steps", 2, "--grouping", "search")
+    assert run(monkeypatch, "convert", model, "--calibration", text, "--out", out, *plan) == 0
+    assert json.loads(capsys.readouterr().out)["kv_heads_after"] == 2
+    assert run(monkeypatch, "evaluate", out, "--text", text, "--against", model) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.keys() >= {"perplexity", "tokens", "loss", "kl"}
+    assert found["kl"] > 0
+    assert run(monkeypatch, "evaluate", model, "--text", text) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert alone["perplexity"] == pytest.approx(found["teacher_perplexity"])
+    assert (
+        run(monkeypatch, "report", model, out, "--text", text, "--tokens", 400, "--out", tmp_path / "r.json")
+        == 0
+    )
+    assert "| out | 2 |" in capsys.readouterr().out
+    assert [row["kv_heads"] for row in json.loads((tmp_path / "r.json").read_text())] == [8, 2]
+
+
+def test_a_model_is_no_distance_from_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, text: Path
+) -> None:
+    assert run(monkeypatch, "evaluate", model, "--text", text, "--against", model) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["kl"] == pytest.approx(0, abs=1e-6)
+    assert found["agreement"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("convert", "{model}", "--kv-heads", 3, "--calibration", "{text}", "--out", "{out}"),
+            "does not divide",
+        ),
+        (("convert", "{model}", "--kv-heads", 0, "--calibration", "{text}", "--out", "{out}"), "too few"),
+        (
+            ("convert", "{out}", "--kv-heads", 2, "--calibration", "{text}", "--out", "{out}"),
+            "no checkpoint folder",
+        ),
+        (
+            ("convert", "{model}", "--kv-heads", 2, "--calibration", "{out}", "--out", "{out}"),
+            "cannot be read",
+        ),
+        (("convert", "{model}", "--kv-heads", 2, "--calibration", "{text}", "--out", "{model}"), "not empty"),
+        (("evaluate", "{model}", "--text", "{out}"), "cannot be read"),
+        (("inspect", "{text}"), "no checkpoint folder"),
+        (("train", "{out}"), "no recipe"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    model: Path,
+    text: Path,
+    arguments: tuple[object, ...],
+    message: str,
+) -> None:
+    out = tmp_path / "out"
+    filled = [str(part).format(model=model, text=text, out=out) for part in arguments]
+    assert run(monkeypatch, *filled) == 2
+    printed = capsys.readouterr()
+    assert message in " ".join(printed.err.split())
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+    assert not out.exists()
+
+
+def test_every_command_has_help_and_needs_no_torch() -> None:
+    commands = [name for name in app if not name.startswith("-")]
+    assert sorted(commands) == ["bench", "calibrate", "convert", "evaluate", "inspect", "report", "train"]
+    code = "import sys; from gqa_compress.cli import app; app(['convert', '--help'], result_action='return_value'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> None:
+    tokens = calibrate(model, text, tmp_path / "one", tokens=None, length=64)
+    code = (
+        "from pathlib import Path; from gqa_compress.calibration.collect import calibrate; "
+        f"calibrate(Path({str(model)!r}), Path({str(text)!r}), Path({str(tmp_path / 'two')!r}), tokens=None, length=64)"
+    )
+    (tmp_path / "job.py").write_text(code)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(tmp_path / "job.py")]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    sizes = Checkpoint(model).geometry
+    for alone, shared in zip(
+        read_grams(tmp_path / "one", sizes), read_grams(tmp_path / "two", sizes), strict=True
+    ):
+        assert alone[-1, -1] == tokens
+        torch.testing.assert_close(alone, shared)
+
+
+def test_stored_grams_decide_the_merge(tmp_path: Path, model: Path, text: Path) -> None:
+    calibrate(model, text, tmp_path / "grams", tokens=None, length=64)
+    plan = ConversionPlan(kv_heads=2, refit=False, local_steps=0, length=64)
+    convert(model, text, tmp_path / "out", plan, grams=tmp_path / "grams")
+    source = Checkpoint(model)
+    where, sizes = source.architecture, source.geometry
+    heads = read_heads(source.layer(1), where, sizes)
+    grams = head_grams(heads, read_grams(tmp_path / "grams", sizes)[1])
+    merged = merge_weighted(heads, grams, planes(where, sizes), torch.arange(8).view(2, 4))
+    found = Checkpoint(tmp_path / "out").layer(1)
+    torch.testing.assert_close(found, write_heads(merged, source.layer(1), where))
+    with pytest.raises(OutputError, match="there already"):
+        calibrate(model, text, tmp_path / "grams", tokens=None, length=64)
+
+
+def test_grams_of_another_model_are_refused(tmp_path: Path, model: Path, text: Path) -> None:
+    other = save_tiny(tiny_model("llama", hidden_size=32), tmp_path / "other")
+    calibrate(other, text, tmp_path / "grams", tokens=None, length=64)
+    with pytest.raises(CheckpointError, match="33×33; the model has 2 of 65×65"):
+        read_grams(tmp_path / "grams", Checkpoint(model).geometry)

@@ -1,0 +1,231 @@
+"""Grams, alignment, merging and refits against what they stand for."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from gqa_compress.alignment.procrustes import align_keys, align_values, phase, polar
+from gqa_compress.architectures import SUPPORTED, geometry
+from gqa_compress.calibration.gram import InputGram, ResidualGram, grouped_pairs, head_grams
+from gqa_compress.grouping.partition import adjacent, search
+from gqa_compress.grouping.similarity import pair_scores
+from gqa_compress.heads import Heads, read_heads, write_heads
+from gqa_compress.merging.aligned import align
+from gqa_compress.merging.weighted import best_plane, best_subspace
+from gqa_compress.refit import refit, ridge
+from gqa_compress.rope import as_complex, as_real, complex_gram, planes
+from gqa_compress.testing import tiny_model
+
+KEYS, RATIO, SIZE, WIDTH, TOKENS = 4, 2, 8, 12, 50
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture
+def heads() -> Heads:
+    return Heads(
+        w_q=random(KEYS, RATIO, SIZE, WIDTH + 1, seed=1),
+        w_k=random(KEYS, SIZE, WIDTH + 1, seed=2),
+        w_v=random(KEYS, SIZE, WIDTH + 1, seed=3),
+        w_o=random(KEYS, RATIO, SIZE, WIDTH, seed=4),
+    )
+
+
+@pytest.fixture
+def moments() -> torch.Tensor:
+    gram = InputGram(WIDTH)
+    for part in random(TOKENS, WIDTH, seed=5).split([20, 30]):
+        gram.add(part)
+    assert gram.tokens == TOKENS
+    return gram.moments
+
+
+def augmented() -> torch.Tensor:
+    return torch.cat([random(TOKENS, WIDTH, seed=5), torch.ones(TOKENS, 1, dtype=torch.float64)], dim=1)
+
+
+def test_grams_of_heads_follow_from_the_gram_of_the_input(heads: Heads, moments: torch.Tensor) -> None:
+    grams = head_grams(heads, moments)
+    keys = torch.einsum("kdc,nc->nkd", heads.w_k, augmented())
+    values = torch.einsum("kdc,nc->nkd", heads.w_v, augmented())
+    queries = torch.einsum("krdc,nc->nkrd", heads.w_q, augmented())
+    torch.testing.assert_close(grams.keys, torch.einsum("nid,nje->idje", keys, keys))
+    torch.testing.assert_close(grams.values, torch.einsum("nid,nje->idje", values, values))
+    torch.testing.assert_close(grams.queries, torch.einsum("nkrd,nkre->kde", queries, queries))
+
+
+@pytest.mark.parametrize("model_type", ["llama", "cohere", "stablelm"])
+def test_complex_grams_are_sums_over_tokens_and_ignore_rotation(model_type: str) -> None:
+    config = tiny_model(
+        model_type, **({"partial_rotary_factor": 0.5} if model_type == "stablelm" else {})
+    ).config
+    where = planes(SUPPORTED[model_type], geometry(config))
+    keys = random(3, SIZE, TOKENS)
+    gram = torch.einsum("idn,jen->idje", keys, keys)
+    z = as_complex(keys, where)  # (3, P, N)
+    expected = torch.einsum("ipn,jpn->pij", z.conj(), z)
+    torch.testing.assert_close(complex_gram(gram, where), expected)
+    turned = z * torch.polar(torch.ones(TOKENS, dtype=torch.float64), random(TOKENS))
+    torch.testing.assert_close(torch.einsum("ipn,jpn->pij", turned.conj(), turned), expected)
+    torch.testing.assert_close(as_real(z, keys[:, where.rest], where), keys)
+
+
+def test_grouped_pairs_takes_the_blocks_of_each_group() -> None:
+    pairs = random(4, 3, 4, 3)
+    blocks = grouped_pairs(pairs, torch.tensor([[2, 0], [1, 3]]))
+    for group, members in enumerate([[2, 0], [1, 3]]):
+        for (i, first), (j, second) in itertools.product(enumerate(members), repeat=2):
+            torch.testing.assert_close(blocks[group, i, :, j], pairs[first, :, second])
+
+
+def test_two_heads_reach_the_nuclear_norm() -> None:
+    first, second = random(TOKENS, SIZE, seed=1), random(TOKENS, SIZE, seed=2)
+    both = torch.stack([first, second], dim=1)  # (N, 2, D)
+    turns = align_values(torch.einsum("nid,nje->idje", both, both)[None])[0]
+    reached = ((first @ turns[0]) * (second @ turns[1])).sum()
+    torch.testing.assert_close(reached, torch.linalg.matrix_norm(first.t() @ second, ord="nuc"))
+    torch.testing.assert_close(turns @ turns.mT, torch.eye(SIZE, dtype=torch.float64).expand(2, -1, -1))
+
+
+def test_group_alignment_is_a_fixed_point_and_beats_pairing_with_the_first() -> None:
+    rows = random(TOKENS, 4, SIZE)
+    blocks = torch.einsum("nid,nje->idje", rows, rows)[None]
+
+    def spread(turns: torch.Tensor) -> float:
+        return float(torch.einsum("nid,ide->ne", rows, turns).square().sum())
+
+    turns = align_values(blocks)[0]
+    cross = blocks[0].movedim(1, 2)
+    again = polar(torch.einsum("ijde,jef->idf", cross, turns))
+    assert spread(again) == pytest.approx(spread(turns), rel=1e-4)
+    assert spread(turns) > spread(polar(cross[:, 0]))
+
+
+def test_key_alignment_recovers_rotations() -> None:
+    base = torch.complex(random(TOKENS, seed=1), random(TOKENS, seed=2))
+    angles = phase(torch.complex(random(3, seed=3), random(3, seed=4)))
+    z = angles[:, None] * base
+    turns = align_keys(torch.einsum("in,jn->ij", z.conj(), z)[None, None])[0, 0]
+    aligned = turns[:, None] * z
+    torch.testing.assert_close(aligned, aligned[:1].expand_as(aligned))
+
+
+def test_alignment_changes_no_score_and_no_output(heads: Heads, moments: torch.Tensor) -> None:
+    where = planes(SUPPORTED["llama"], geometry(tiny_model("llama").config))
+    groups = torch.tensor([[0, 2], [1, 3]])
+    before, after = heads.grouped(groups), align(heads, head_grams(heads, moments), where, groups)
+    scores = [
+        torch.einsum("gmrpc,gmpe->gmrpce", as_complex(h.w_q, where).conj(), as_complex(h.w_k, where))
+        for h in (before, after)
+    ]
+    torch.testing.assert_close(scores[1], scores[0])
+    outputs = [torch.einsum("gmdc,gmrde->gmrce", h.w_v, h.w_o) for h in (before, after)]
+    torch.testing.assert_close(outputs[1], outputs[0])
+
+
+def test_best_plane_is_the_best_weighted_approximation() -> None:
+    z = torch.complex(random(3, TOKENS, seed=1), random(3, TOKENS, seed=2))
+    energy = random(3, seed=3).square()
+    encode, decode = best_plane(torch.einsum("in,jn->ij", z.conj(), z)[None, None], energy[None, :, None])
+    kappa = (encode[0, :, 0, None] * z).sum(0)
+    error = (energy[:, None] * (z - decode[0, :, 0, None] * kappa).abs().square()).sum()
+    singular = torch.linalg.svdvals(energy.sqrt()[:, None] * z)
+    torch.testing.assert_close(error, singular[1:].square().sum())
+    torch.testing.assert_close(kappa.abs().square().sum(), z.abs().square().sum(1).mean())
+
+
+def test_best_subspace_is_the_best_weighted_approximation() -> None:
+    values, outward = random(TOKENS, 3, SIZE, seed=1), random(3, SIZE, WIDTH, seed=2)
+    metric = outward @ outward.mT
+    blocks = torch.einsum("nid,nje->idje", values, values)
+    encode, decode = best_subspace(blocks[None], metric[None])
+    shared = torch.einsum("nid,ide->ne", values, encode[0])
+    missed = torch.einsum("nid,idc->nic", torch.einsum("ne,ied->nid", shared, decode[0]) - values, outward)
+    root = torch.linalg.cholesky(metric)
+    singular = torch.linalg.svdvals(torch.einsum("nid,ide->nie", values, root).flatten(1))
+    torch.testing.assert_close(missed.square().sum(), singular[SIZE:].square().sum())
+
+
+def test_heads_survive_the_way_to_the_checkpoint_and_back() -> None:
+    model = tiny_model("qwen2", kv_heads=4)
+    where, sizes = SUPPORTED["qwen2"], geometry(model.config)
+    prefix = "model.layers.0."
+    layer = {n.removeprefix(prefix): t for n, t in model.state_dict().items() if n.startswith(prefix)}
+    written = write_heads(read_heads(layer, where, sizes), layer, where)
+    assert written.keys() == layer.keys()
+    assert all(torch.equal(written[name], layer[name]) for name in layer)
+    assert "self_attn.k_proj.bias" in layer
+
+
+@pytest.mark.parametrize(("heads_count", "groups"), [(8, 4), (8, 2), (6, 2), (9, 3), (8, 8), (5, 1)])
+def test_search_is_as_good_as_trying_everything(heads_count: int, groups: int) -> None:
+    raw = random(heads_count, heads_count).square().numpy()
+    scores = raw + raw.T
+    np.fill_diagonal(scores, 0)
+    members = heads_count // groups
+
+    def best(left: frozenset[int]) -> float:
+        if not left:
+            return 0.0
+        first = min(left)
+        others = itertools.combinations(sorted(left - {first}), members - 1)
+        return max(total((first, *rest)) + best(left - {first, *rest}) for rest in others)
+
+    def total(group: tuple[int, ...]) -> float:
+        return sum(scores[a, b] for a, b in itertools.combinations(group, 2))
+
+    found = search(scores, groups)
+    assert sorted(itertools.chain.from_iterable(found)) == list(range(heads_count))
+    assert {len(group) for group in found} == {members}
+    assert sum(total(tuple(group)) for group in found) == pytest.approx(best(frozenset(range(heads_count))))
+
+
+def test_adjacent_groups_keep_the_order() -> None:
+    assert adjacent(6, 2) == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_pair_scores_are_highest_for_copies(heads: Heads, moments: torch.Tensor) -> None:
+    twins = Heads(heads.w_q, heads.w_k[[0, 1, 0, 1]], heads.w_v[[0, 1, 0, 1]], heads.w_o)
+    where = planes(SUPPORTED["llama"], geometry(tiny_model("llama").config))
+    scores = pair_scores(head_grams(twins, moments), where)
+    assert scores[0, 2] == pytest.approx(2)
+    assert scores[1, 3] == pytest.approx(2)
+    assert scores.max() <= 2 + 1e-9
+    assert np.array_equal(scores, scores.T)
+
+
+def test_ridge_solves_the_augmented_least_squares() -> None:
+    z, r = random(TOKENS, 6, seed=1), random(TOKENS, 3, seed=2)
+    gram = ResidualGram(6, 3, bias=True)
+    gram.add(z, r)
+    ones = torch.cat([z, torch.ones(TOKENS, 1, dtype=torch.float64)], dim=1)
+    penalty = 0.3 * (ones.t() @ ones).diagonal().mean().sqrt() ** 2
+    stacked = torch.cat([ones, penalty.sqrt() * torch.eye(7, dtype=torch.float64)])
+    target = torch.cat([r, torch.zeros(7, 3, dtype=torch.float64)])
+    change = ridge(gram, 0.3)
+    torch.testing.assert_close(change, torch.linalg.lstsq(stacked, target).solution)
+    assert gram.error(change) == pytest.approx(float((ones @ change - r).square().sum()))
+
+
+def test_a_refit_that_does_not_help_held_out_tokens_is_not_made() -> None:
+    seen, held_out = ResidualGram(6, 3, bias=False), ResidualGram(6, 3, bias=False)
+    seen.add(random(5, 6, seed=1), random(5, 3, seed=2))
+    held_out.add(random(5, 6, seed=3), torch.zeros(5, 3, dtype=torch.float64))
+    change, strength = refit(seen, held_out)
+    assert strength is None
+    assert not change.any()
+
+
+def test_dead_heads_merge_without_infinities() -> None:
+    blocks = torch.zeros(1, 2, 4, 2, 4, dtype=torch.float64)
+    encode, decode = best_subspace(blocks, torch.zeros(1, 2, 4, 4, dtype=torch.float64))
+    keys = best_plane(
+        torch.zeros(1, 2, 2, 2, dtype=torch.complex128), torch.zeros(1, 2, 2, dtype=torch.float64)
+    )
+    assert all(
+        torch.isfinite(torch.view_as_real(t) if t.is_complex() else t).all() for t in (encode, decode, *keys)
+    )
