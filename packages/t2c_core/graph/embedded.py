@@ -103,7 +103,7 @@ class EmbeddedGraph:
         """Whether the server answers to this object and has not ended."""
         return self._process is not None and self._port != 0 and self._process.poll() is None
 
-    def start(self, *, progress: Progress | None = None, timeout_s: float = 180.0) -> Self:
+    def start(self, *, progress: Progress | None = None, timeout_s: float = 300.0) -> Self:
         """Start the server and wait until it can be used.
 
         Args:
@@ -204,7 +204,7 @@ class EmbeddedGraph:
             "dbms.security.allow_csv_import_from_file_urls": "false",
             "dbms.security.procedures.allowlist": "",
             "internal.dbms.cypher_ip_blocklist": "0.0.0.0/0,::/0",
-            "server.directories.import": str(self.home / "import"),
+            "server.directories.import": "import",
             "dbms.usage_report.enabled": "false",
             "db.transaction.timeout": f"{self.limits.transaction_timeout_s}s",
             "db.memory.transaction.max": f"{self.limits.transaction_mb}m",

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 OPEN_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 SHUTDOWN_LIMIT_S = 30.0
+AVAILABLE_LIMIT_MS = 240_000
 PARENT_CHECK_S = 1.0
 
 
@@ -97,9 +98,8 @@ def _start(order: dict[str, Any]) -> tuple[Any, int]:
         settings["server.databases.default_to_read_only"] = "true"
     service = _build(order, settings)
     unfinished.unlink(missing_ok=True)
-    service.database("neo4j").executeTransactionally(
-        "RETURN 1"
-    )  # loads the query engine, so that ready is ready
+    # The first query loads the query engine: it is run here, so that ready means ready.
+    service.database("neo4j").executeTransactionally("RETURN 1")
     return service, _bolt_port(service)
 
 
@@ -140,7 +140,7 @@ def _build(order: dict[str, Any], settings: dict[str, str]) -> Any:
     path = jpype.JClass("java.nio.file.Path")
     builder = jpype.JClass("org.neo4j.dbms.api.DatabaseManagementServiceBuilder")
     service = builder(path.of(str(home))).loadPropertiesFromFile(path.of(str(configuration))).build()
-    if not service.database("neo4j").isAvailable(60_000):
+    if not service.database("neo4j").isAvailable(AVAILABLE_LIMIT_MS):
         service.shutdown()
         raise RuntimeError(f"the database did not become available; see {home / 'logs' / 'debug.log'}")
     return service
