@@ -44,7 +44,7 @@ class QueryWriter:
         spread = self._binder.spreads(self._root)
         unique = self._world.unique(self._root)
         fixed = {
-            "match": rendering.match(self._known(rendering)),
+            "match": rendering.match((*self._known(rendering), *self._where(rendering))),
             "root": root,
             "rows": "count(*)",
             "count": f"count(DISTINCT {root})" if spread else "count(*)",
@@ -83,6 +83,11 @@ class QueryWriter:
             for slot in slots
             if self._world.property(self._world.owner(slot.part), slot.name).share < 1
         )
+
+    def _where(self, rendering: Rendering) -> tuple[str, ...]:
+        if not self._pattern.where:
+            return ()
+        return (_HOLE.sub(lambda match: self._hole(match[1], rendering, {}), self._pattern.where),)
 
     def _whole_roots(self) -> bool:
         """Tell whether each row stands for one root and for nothing else, so that rows repeat for nothing."""

@@ -202,7 +202,7 @@ class Binder:
         free = [
             hop
             for hop in self.world.hops.get(node.label, [])
-            if hop.forward and not hop.types and hop.triple.type not in used
+            if not hop.types and hop.triple.type not in used
         ]
         if not free:
             raise UnfitError("no hop")

@@ -58,7 +58,9 @@ class Namer:
     def begin(self) -> None:
         """Begin a wording: choose number and noun anew."""
         words = self._world.lexicon.labels[self._root.label]
-        self.singular = self._world.unique(self._root) or (self._narrowed and self._rng.random() < SINGULAR)
+        named = bool(self._speaker.called(self._first))
+        single = self._world.unique(self._root) or named
+        self.singular = single or (self._narrowed and self._rng.random() < SINGULAR)
         self.people = bool(words.people) and self._rng.random() < PEOPLE
         self._nouns = () if self.people else (self._rng.choice(words.nouns),)
 
@@ -94,8 +96,9 @@ class Namer:
     def the(self) -> str:
         """Say the root with its article: `the case with primary ID 5`, `all cases that ...`."""
         if self.singular:
-            return ("the " if self._rng.random() < 0.95 else "") + self.one()
-        return self._rng.choice(("", "", "the ", "all ", "all the ")) + self.several()
+            called = self._speaker.called(self._first)
+            return called or ("the " if self._rng.random() < 0.95 else "") + self.one()
+        return self._rng.choice(("", "", "the ", "all ", "all the ", "our ")) + self.several()
 
     def theirs(self) -> str:
         """Say the root as what its group has done: `cases they registered that resulted in death`."""
@@ -319,6 +322,52 @@ class Namer:
         text = inflect(self._speaker.pick(phrases), plural=False)
         return text.removeprefix("that is ").replace(" {}", "").replace("{} ", "")
 
+    def do(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+        """Say what the root does, behind "does": `treat`, `belong to`."""
+        phrases = [
+            each
+            for each in self._speaker.bare(slot.path[0])
+            if re.fullmatch(r"that \[\w+\|\w+\][^{}]* \{\}", each)
+        ]
+        phrases = [each for each in phrases if not each.startswith(("that [is|", "that [has|", "that [was|"))]
+        return inflect(self._speaker.pick(phrases), plural=True).removeprefix("that ").removesuffix(" {}")
+
+    def be(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+        """Say what the root is, behind "is": `contraindicated in`."""
+        said = [
+            each
+            for each in self._speaker.bare(slot.path[0])
+            if re.fullmatch(r"that \[is\|are\] [^{}]+ \{\}", each)
+        ]
+        return self._speaker.pick(said).removeprefix("that [is|are] ").removesuffix(" {}")
+
+    def flag(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+        """Say what a boolean of the root says, behind "is": `prescription-only`."""
+        words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
+        said = [
+            each.removeprefix("that [is|are] ") for each in words.yes if each.startswith("that [is|are] ")
+        ]
+        return self._speaker.pick(said + list(words.values.get("true", ())))
+
+    def when(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+        """Say what happened to the root on a date, behind "was": `hired`."""
+        words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
+        return self._speaker.pick(
+            [each.removesuffix(" {}") for each in words.when if re.fullmatch(r"\w+(ed|en|n) \{\}", each)]
+        )
+
+    def before(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+        """Say the condition that is said apart before a noun: `rare`."""
+        if slot.stated is None or not slot.stated.mentions or slot.stated.mentions[0].kind != "string":
+            raise UnfitError("no adjective")
+        return slot.stated.mentions[0].mark
+
+    def who(self) -> str:
+        """Ask for people."""
+        if not self._world.lexicon.labels[self._root.label].people:
+            raise UnfitError("no people")
+        return "who"
+
     def shares(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say that others have the same neighbour: `treat the same disease`."""
         link = slot.path[0]
@@ -340,6 +389,10 @@ _ROOT_HOLES: dict[str, Callable[[Namer], str]] = {
     "rest.that": lambda namer: "that " + namer.rest(),
     "rest.where": lambda namer: namer._speaker.where(namer._rest),
     "amount": Namer.amount,
+    "clause1": lambda namer: namer._speaker.clause(namer._first, plural=False, people=namer.people),
+    "who": Namer.who,
+    "was": lambda namer: "was" if namer.singular else "were",
+    "is": lambda namer: "is" if namer.singular else "are",
     "does": lambda namer: "does" if namer.singular else "do",
 }
 _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
@@ -372,6 +425,11 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     ".two": lambda _, slot, __: slot.values[1].mark,
     ".both": lambda _, slot, __: f"{slot.values[0].mark} and {slot.values[1].mark}",
     ".back": Namer.back,
+    ".do": Namer.do,
+    ".be": Namer.be,
+    ".flag": Namer.flag,
+    ".when": Namer.when,
+    ".before": Namer.before,
     ".share": Namer.shares,
     ".shared": lambda namer, slot, _: namer._speaker.role(slot.path[0], plural=False),
 }

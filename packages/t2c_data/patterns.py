@@ -39,6 +39,8 @@ class Pattern:
     """Fewest and most conditions on the root."""
     slots: dict[str, str] = field(default_factory=dict)
     """What is returned, by name."""
+    where: str = ""
+    """A further condition, with holes."""
     known: tuple[str, ...] = ()
     """Slots that must not be null."""
     unique: float = 0.0

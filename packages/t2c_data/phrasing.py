@@ -53,6 +53,11 @@ _AT_MOST = (
     "{} or less",
 )
 _LIMITS = {"gt": _MORE, "lt": _LESS, "ge": _AT_LEAST, "le": _AT_MOST}
+_SIZES = {
+    "size_gt": ("more than {}", "over {}"),
+    "size_ge": ("at least {}", "{} or more"),
+    "size_eq": ("exactly {}", "{}"),
+}
 _MOMENTS: dict[str, tuple[str, ...]] = {
     "on": ("on {a}",),
     "before": ("before {a}", "before {a}", "earlier than {a}", "prior to {a}"),
@@ -106,15 +111,15 @@ _PARTS = {
     "contains": (
         "whose {n} contains {v}", "whose {n} includes {v}", "with {v} in the {n}", "with {an} containing {v}",
         "where the {the}{n} contains {v}", "where the {n} contains the word {v}", "where the {n} includes {v}",
-        "with {v} in [its|their] {n}", "whose {n} contains the word {v}",
+        "with {v} in [its|their] {n}", "whose {n} contains the word {v}", "with {an} that contains {v}",
     ),
     "starts": (
         "whose {n} starts with {v}", "whose {n} begins with {v}", "with {an} starting with {v}",
         "where the {the}{n} starts with {v}", "where the {n} begins with {v}", "with {an} beginning with {v}",
-        "whose {n} starts with the letter {v}",
+        "whose {n} starts with the letter {v}", "with {an} that starts with {v}", "with {an} that begins with {v}",
     ),
     "ends": (
-        "whose {n} ends with {v}", "whose {n} ends in {v}", "with {an} ending in {v}",
+        "whose {n} ends with {v}", "whose {n} ends in {v}", "with {an} ending in {v}", "with {an} that ends with {v}",
         "where the {the}{n} ends with {v}",
     ),
 }  # fmt: skip
@@ -134,6 +139,7 @@ _KNOWN = (
     "with a known {n}", "where the {n} is known", "that [has|have] {an}", "where the {n} is recorded",
     "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
 )  # fmt: skip
+_PRESENCE = {"null": _MISSING, "known": _KNOWN}
 _ADJECTIVE = (
     "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
 )  # fmt: skip
@@ -161,6 +167,19 @@ def opened(text: str) -> tuple[str, str]:
         return "pre", text.removeprefix("pre:")
     intro = next((each for each in INTROS if text.startswith(each)), "")
     return intro.strip(), text.removeprefix(intro)
+
+
+def negated(phrase: str) -> str:
+    """Turn a phrase for a link into its negation: `that do not treat {}`; empty if that takes more grammar."""
+    intro, body = opened(phrase)
+    if match := re.match(r"\[[a-z]+\|([a-z]+)\] (.*)", body):
+        verb, rest = match[1], match[2]
+        if verb in {"are", "have"}:
+            return f"{intro} [is|are] not {rest}" if verb == "are" else ""
+        return f"{intro} [does|do] not {verb} {rest}"
+    if match := re.match(r"(was|were|can|may|must) (.*)", body):
+        return f"{intro} {match[1]} not {match[2]}"
+    return f"not {body}" if not intro and re.match(r"[a-z]+(ed|en|ing) ", body) else ""
 
 
 class Phraser:
@@ -209,11 +228,11 @@ class Phraser:
             return self._literal(condition, words, fill)
         if operator in {"true", "false"}:
             return self._flag(operator, words, noun)
-        if operator in {"null", "known"}:
-            return fill.all(_MISSING if operator == "null" else _KNOWN, "")
-        if operator in _MOMENTS:
-            return self._moment(condition, words, fill)
-        if operator in {"eq", "ne", "gt", "lt"} and (special := self._special(condition, words, fill)):
+        if operator in _PRESENCE:
+            return fill.all(_PRESENCE[operator], "")
+        if operator in _MOMENTS or operator in _SIZES:
+            return (self._moment if operator in _MOMENTS else self._sized)(condition, words, fill)
+        if operator in {"eq", "ne", "gt", "lt", "has"} and (special := self._special(condition, words, fill)):
             return special
         return self._general(condition, words, fill)
 
@@ -248,9 +267,16 @@ class Phraser:
         said = fill.all(_TIMED, time)
         return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
 
+    def _sized(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:  # noqa: ARG002
+        """Say how long a list is: `with at least three brand names`."""
+        many = self.rng.choice(words.nouns)[1]
+        amount = self.rng.choice(_SIZES[condition.operator]).replace("{}", condition.mentions[0].mark)
+        return [f"with {amount} {many}", f"that [has|have] {amount} {many}", f"having {amount} {many}"]
+
     def _special(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
         """Say it in words that only this property has; empty if it has none or general ones are taken."""
-        mark = condition.mentions[0].mark
+        marks = [each.mark for each in condition.mentions]
+        mark = marks[0] if len(marks) == 1 else self.rng.choice(("both ", "both ", "")) + " and ".join(marks)
         value = str(condition.mentions[0].value)
         phrases = [kept for each in words.phrases if (kept := self.fits(each, condition))]
         if condition.operator == "eq" and value in words.values and self.rng.random() < 0.4:
@@ -259,7 +285,7 @@ class Phraser:
         if condition.operator == "ne":
             negated = _negated(phrases) if self.rng.random() < 0.35 else []
             return [each.replace("{}", mark) for each in negated]
-        said = {"eq": phrases, "gt": words.more, "lt": words.less}[condition.operator]
+        said = {"eq": phrases, "has": phrases, "gt": words.more, "lt": words.less}[condition.operator]
         return [each.replace("{}", mark) for each in said] if self.rng.random() < 0.55 else []
 
     def _general(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
@@ -280,6 +306,8 @@ class Phraser:
             )
         if operator == "in":
             return fill.all(_AMONG, either(marks))
+        if operator == "has" and len(marks) > 1:
+            marks = [self.rng.choice(("both ", "")) + " and ".join(marks)]
         templates = {"eq": _EQUAL, "ne": _UNEQUAL, "has": _HOLDING, **_PARTS}[operator]
         return fill.all(templates, marks[0] + (unit if operator == "eq" else ""))
 

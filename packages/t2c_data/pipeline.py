@@ -20,9 +20,10 @@ from t2c_core.graph.client import GraphClient, Limits
 from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
 from t2c_data.composition import Composer, Draft
+from t2c_data.deduplicate import Deduplicator
 from t2c_data.errors import BuildError, DataInputError, UnfitError
 from t2c_data.patterns import load_patterns
-from t2c_data.records import Pair, normal, pair_id, write_lines
+from t2c_data.records import Pair, pair_id, write_lines
 from t2c_data.sample import read_sample
 from t2c_data.split import assign_splits
 from t2c_data.store import ChunkStore
@@ -45,8 +46,15 @@ CHUNK = 400
 TRIES = 12
 """How often a pattern is bound anew before the next one is taken."""
 WORDINGS = 4
+MAX_BARREN = 20
+"""After so many chunks without a new pair a build ends with what there is."""
 READING = Limits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
 ANSWERING = Limits(timeout_s=20, max_rows=MAX_ROWS)
+
+_LIMITED = re.compile(
+    r"RETURN (?P<unique>DISTINCT )?(?P<items>.*) ORDER BY (?P<order>.*?)(?P<down> DESC)? "
+    r"LIMIT (?:\$(?P<name>v\d+)|(?P<number>\d+))$"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,46 +133,29 @@ async def build(
         world = World(schema, lexicon, await read_sample(read, schema))
         maker = _Maker(world, client, config)
         _ensure(out)
+        seen = Deduplicator()
         with ChunkStore(out / "candidates.jsonl") as store:
-            seen: dict[str, str] = {}
-            kept: list[dict[str, Any]] = []
-            drops: Counter[str] = Counter()
             for row in store.rows():
-                _take(row, seen, kept, drops)
+                seen.take(row)
             barren = 0
-            while len(kept) < config.pairs:
+            while len(seen.kept) < config.pairs and barren < MAX_BARREN:
                 rows = await maker.chunk(store.chunks)
                 store.append(rows)
-                before = len(kept)
+                before = len(seen.kept)
                 for row in rows:
-                    _take(row, seen, kept, drops)
-                barren = barren + 1 if len(kept) == before else 0
-                if barren > 20:
-                    if not kept:
-                        raise BuildError(
-                            "no pair came out of 20 chunks; is the graph empty or the lexicon hidden?"
-                        )
-                    break
+                    seen.take(row)
+                barren = barren + 1 if len(seen.kept) == before else 0
                 if progress:
-                    progress(min(len(kept), config.pairs), config.pairs)
-    return _deliver(out, kept[: config.pairs], drops, config, schema)
+                    progress(min(len(seen.kept), config.pairs), config.pairs)
+    if not seen.kept:
+        raise BuildError(
+            f"no pair came out of {MAX_BARREN} chunks; is the graph empty or the lexicon all hidden?"
+        )
+    return _deliver(out, seen.kept[: config.pairs], seen.dropped, config, schema)
 
 
 def _ensure(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-
-
-def _take(row: dict[str, Any], seen: dict[str, str], kept: list[dict[str, Any]], drops: Counter[str]) -> None:
-    """Keep a row unless it was dropped before or its question is already there."""
-    if "drop" in row:
-        drops[row["drop"]] += 1
-        return
-    key = normal(row["question"])
-    if key in seen:
-        drops["duplicate" if seen[key] == row["cypher"] else "contradiction"] += 1
-        return
-    seen[key] = row["cypher"]
-    kept.append(row)
 
 
 def _deliver(
@@ -265,20 +256,23 @@ def _generator(*parts: int) -> Random:
 
 
 def _limit(row: dict[str, Any]) -> int:
-    match = re.search(r" LIMIT (?:\$(v\d+)|(\d+))", row["cypher"])
+    match = _LIMITED.search(row["cypher"])
     if match is None:
         return MAX_ROWS
-    return int(row["parameters"][match[1]] if match[1] else match[2])
+    return int(row["parameters"][match["name"]] if match["name"] else match["number"])
 
 
 def _one_more(cypher: str, parameters: dict[str, Scalar]) -> tuple[str, dict[str, Scalar]]:
-    """Ask for one row more than the limit, to see whether the last place is shared."""
-    match = re.search(r" LIMIT (?:\$(v\d+)|(\d+))", cypher)
+    """Ask for one row more than the limit, and for what the order is by, to see whether the last place is shared."""
+    match = _LIMITED.search(cypher)
     if match is None:
         return cypher, parameters
-    if match[1]:
-        return cypher, {**parameters, match[1]: int(parameters[match[1]]) + 1}
-    return cypher[: match.start(2)] + str(int(match[2]) + 1) + cypher[match.end(2) :], parameters
+    unique, items, order, down = (match[part] or "" for part in ("unique", "items", "order", "down"))
+    shown = items if order in items.split(", ") else f"{items}, {order}"
+    head = f"{cypher[: match.start()]}RETURN {unique}{shown} ORDER BY {order}{down} LIMIT "
+    if match["name"]:
+        return f"{head}${match['name']}", {**parameters, match["name"]: int(parameters[match["name"]]) + 1}
+    return f"{head}{int(match['number']) + 1}", parameters
 
 
 def _fault(
@@ -309,8 +303,6 @@ def _tie(answer: list[list[Any]], cypher: str, limit: int) -> str:
 
 
 def _order_column(cypher: str) -> int | None:
-    match = re.search(r"RETURN (?:DISTINCT )?(.*) ORDER BY (.*?)(?: DESC)? LIMIT", cypher)
-    if match is None:
-        return None
-    items = match[1].split(", ")
-    return items.index(match[2]) if match[2] in items else None
+    match = _LIMITED.search(cypher)
+    items = match["items"].split(", ") if match else []
+    return items.index(match["order"]) if match and match["order"] in items else None

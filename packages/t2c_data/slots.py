@@ -112,6 +112,10 @@ class SlotFiller:
         """A number or date of the root."""
         return Slot(self._root, self._own(self._settled(), {"number", "date"}))
 
+    def boolean(self, rest: str) -> Slot:  # noqa: ARG002
+        """A boolean of the root."""
+        return Slot(self._root, self._own(self._settled(), {"boolean"}))
+
     def year(self, rest: str) -> Slot:  # noqa: ARG002
         """The year of a date of the root."""
         return Slot(self._root, self._own(set(), {"date"}), suffix=".year")
@@ -257,7 +261,7 @@ class SlotFiller:
             slot.stated = self._binder.condition(link, operators=frozenset({"eq"}))
             link.conditions.append(slot.stated)
         taken = {each.name for each in link.conditions} | self._taken(link)
-        offered = self._names(link.triple.type, {"number"} if "number" in words else None)
+        offered = self._names(link.triple.type, set(words) & {"number", "date"} or None)
         slot.name = self._choose([name for name in offered if name not in taken])
         return slot
 
@@ -270,7 +274,7 @@ class SlotFiller:
             if not links:
                 raise UnfitError("no link with properties")
             return self._rng.choice(links)
-        kinds = {"number"} if "number" in words else None
+        kinds = set(words) & {"number", "date"} or None
         return self._extend(
             [hop for hop in self._free_hops() if not hop.types and self._names(hop.triple.type, kinds)]
         )
@@ -367,8 +371,8 @@ class SlotFiller:
 _MAKERS: dict[str, Callable[[SlotFiller, str], Slot]] = {
     name: getattr(SlotFiller, name)
     for name in (
-        "key", "any", "own", "number", "date", "sortable", "year", "month", "stated", "small", "present", "same",
-        "linked", "entity", "far", "other", "named", "counted", "edge", "dim",
+        "key", "any", "own", "number", "date", "sortable", "boolean", "year", "month", "stated", "small", "present",
+        "same", "linked", "entity", "far", "other", "named", "counted", "edge", "dim",
     )
 }  # fmt: skip
 

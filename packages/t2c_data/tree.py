@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Operator = Literal[
     "eq", "ne", "gt", "ge", "lt", "le", "between", "in", "contains", "starts", "ends", "null", "known", "true", "false",
-    "has", "on", "before", "after", "since", "until", "during", "year", "month", "after_year", "before_year", "years",
+    "has", "size_gt", "size_ge", "size_eq", "on", "before", "after", "since", "until", "during", "year", "month",
+    "after_year", "before_year", "years",
 ]  # fmt: skip
 
 TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})
@@ -205,6 +206,7 @@ _SIGNS = {
     "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
     "since": ">=", "until": "<=", "contains": "CONTAINS", "starts": "STARTS WITH", "ends": "ENDS WITH",
 }  # fmt: skip
+_SIZES = {"size_gt": ">", "size_ge": ">=", "size_eq": "="}
 _YEARS = {"year": "=", "after_year": ">", "before_year": "<"}
 _ALONE = {"null": "IS NULL", "known": "IS NOT NULL", "true": "= true", "false": "= false"}
 
@@ -217,7 +219,9 @@ def _comparison(access: str, condition: Condition) -> str:
     if operator in _ALONE:
         return f"{access} {_ALONE[operator]}"
     if operator == "has":
-        return f"{values[0]} IN {access}"
+        return " AND ".join(f"{value} IN {access}" for value in values)
+    if operator in _SIZES:
+        return f"size({access}) {_SIZES[operator]} {values[0]}"
     if operator in _YEARS or operator in {"month", "years"}:
         return _calendar(access, operator, values)
     if condition.type in TIMES:

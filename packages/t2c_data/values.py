@@ -40,7 +40,7 @@ OPERATORS: dict[str, dict[Operator, float]] = {
         "after_year": 0.5, "before_year": 0.5, "years": 0.3, "null": 0.3, "known": 0.2,
     },
     "boolean": {"true": 1.0},
-    "list": {"has": 1.0},
+    "list": {"has": 8, "size_gt": 0.5, "size_ge": 1, "size_eq": 0.4},
     "text": {"contains": 3, "starts": 1, "eq": 0.5},
 }  # fmt: skip
 """How often each operator is taken, by kind of property."""
@@ -107,8 +107,16 @@ class ConditionMaker:
         condition.operator = "true" if value else "false"
 
     def _list(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
-        element = self.rng.choice(value)
-        condition.mentions = (self.mention(element, "string" if isinstance(element, str) else "number"),)
+        if condition.operator != "has":
+            size = len(value) - (condition.operator == "size_gt")
+            if size < 2:
+                raise UnfitError("too short a list")
+            condition.mentions = (self.mention(size, "count"),)
+            return
+        wanted = 2 if len(value) > 1 and self.rng.random() < 0.12 else 1
+        elements = self.rng.sample(value, wanted)
+        kind = "string" if isinstance(elements[0], str) else "number"
+        condition.mentions = tuple(self.mention(each, kind) for each in elements)
 
     def _text(self, condition: Condition, owner: str, value: Any) -> None:
         form = "id" if isinstance(value, int) else "string"

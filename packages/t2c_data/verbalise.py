@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.phrasing import INTROS, Phraser, article, either, inflect, opened
+from t2c_data.phrasing import INTROS, Phraser, article, either, inflect, negated, opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ _AMOUNTS = {
     "le": ("at most {}", "no more than {}", "up to {}"),
     "eq": ("exactly {}", "exactly {}", "precisely {}"),
 }
+THROUGH = 0.3
+"""How often a node between, of which nothing is said, is left out."""
 _NO_NAME = ("pre:", "who ", "that ")
 
 
@@ -114,7 +116,8 @@ class Speaker:
         else:
             jobs += [(self._said(node, each), None) for each in node.conditions]
         jobs += [(self.amounts(each), None) for each in node.degrees]
-        jobs += [(self.linked(each), each) for each in node.links if not each.silent]
+        links = [self._through(each) or each for each in node.links if not each.silent]
+        jobs += [(self.linked(each), each) for each in links]
         self.rng.shuffle(jobs)
         intros = {"that": ("that ", "who "), "where": ("where ", "in which "), "": ("",)}[only]
         chosen = []
@@ -172,16 +175,10 @@ class Speaker:
     # links
 
     def linked(self, link: Link) -> list[str]:
-        """List phrases for a link in which `{}` still stands for its far end.
-
-        Raises:
-            UnfitError: a link is absent and there are no words for that.
-        """
+        """List phrases for a link in which `{}` still stands for its far end."""
         words = self.world.link_words(link)
         if link.absent:
-            if not link.forward or not words.without:
-                raise UnfitError("no words for absence")
-            return list(words.without)
+            return self._absent(link)
         value = self.value(link.node)
         said = []
         for each in words.forward if link.forward else words.backward:
@@ -189,7 +186,29 @@ class Speaker:
                 said.append(each)
             elif value and (kept := self.phraser.fits(each, link.node.conditions[0])):
                 said.append(kept.replace("{value}", value))
+        if link.node.conditions and link.node.conditions[0].also is not None:
+            said += [f"shared by {value}", f"common to {value}", f"that {value} have in common"]
         return said + self._general(link, value)
+
+    def _absent(self, link: Link) -> list[str]:
+        """List phrases that say there is no such link: `that treat no disease`, `not taken by any patient`."""
+        words = self.world.link_words(link)
+        said = list(words.without) if link.forward else []
+        named = bool(link.node.conditions)
+        role = self.role(link, plural=self.rng.random() < 0.5, certain=True)
+        if not named:
+            said += [
+                f"without any {role}",
+                f"without {role}",
+                f"with no {role}",
+                f"that [has|have] no {role}",
+            ]
+        for each in self.bare(link):
+            if not named:
+                said.append(each.replace("{}", f"no {self.noun(link.node.label)[0]}"))
+            if turned := negated(each):
+                said.append(turned)
+        return said
 
     def bare(self, link: Link, *, backward: bool = False) -> list[str]:
         """List phrases for a link, or for its way back, that take the other end as it is."""
@@ -200,6 +219,17 @@ class Speaker:
             for each in said
             if "{value}" not in each and not each.startswith(("where ", "in which ", "who "))
         ]
+
+    def _through(self, link: Link) -> Link | None:
+        """Find the link that may be said as if there were nothing between: `patients seen by Dr X`."""
+        node = link.node
+        plain = not (node.conditions or node.degrees or link.conditions or link.types or link.absent)
+        if not plain or len(node.links) != 1 or node.links[0].silent or node.links[0].absent:
+            return None
+        second = node.links[0]
+        start = link.triple.source if link.forward else link.triple.target
+        direct = any(hop.end == second.node.label for hop in self.world.hops[start])
+        return None if direct or second.node.label == start or self.rng.random() > THROUGH else second
 
     def finished(self, phrase: str, link: Link) -> str:
         """Put the far end into a phrase, and what else the link must meet behind it."""
@@ -271,8 +301,11 @@ class Speaker:
             return self._called(node, value)
         if not node.conditions and not node.links and not node.degrees:
             one, many = self.noun(node.label)
-            some = (article(one), f"at least one {one}", f"some {one}") if not link.absent else ()
-            return str(rng.choice((article(one), f"any {one}", many, *some)))
+            if link.absent:
+                return rng.choice((f"any {one}", f"any {many}", article(one)))
+            return rng.choice(
+                (article(one), f"any {one}", many, article(one), f"at least one {one}", f"some {one}")
+            )
         if both := self._called_and_more(node):
             return both
         if self.world.unique(node):
@@ -280,6 +313,24 @@ class Speaker:
         plural = rng.random() < 0.5
         text = self.phrase(node, plural=plural)
         return rng.choice(("", "", "the ", "any ")) + text if plural else article(text)
+
+    def called(self, node: Node) -> str:
+        """Say a single node by its name or identifier, often bare: `warfarin`, `case 17`; empty if it has none."""
+        value = self.value(node) or self._identifier(node)
+        if not value or node.conditions[0].operator != "eq" or node.conditions[0].also is not None:
+            return ""
+        one = self.noun(node.label)[0]
+        bare = value if self.value(node) else f"{one} {value}"
+        long = "the " + self.assemble(one, self.modifiers(node, plural=False, people=False))
+        return self.rng.choice((bare, bare, bare, f"the {one} {value}", f"{one} {value}", long, long))
+
+    def _identifier(self, node: Node) -> str:
+        if len(node.conditions) != 1 or node.links or node.degrees or not node.conditions[0].mentions:
+            return ""
+        condition = node.conditions[0]
+        named = condition.name == self.world.lexicon.labels[node.label].key
+        is_id = self.world.kind(node.label, condition.name) == "id"
+        return condition.mentions[0].mark if named and is_id and self.rng.random() < 0.15 else ""
 
     def _called(self, node: Node, value: str) -> str:
         one, many = self.noun(node.label)
