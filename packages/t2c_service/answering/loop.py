@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphError, GraphTimeoutError, QueryError, RefusedError
 from t2c_core.graph.client import Limits
-from t2c_core.guard.limits import check_limits
+from t2c_core.guard.limits import MAX_CHARS, check_limits
 from t2c_core.guard.plan import check_plan
 from t2c_core.prompt import ChatFormat
 from t2c_service.answering import answer as wording
@@ -150,6 +150,10 @@ class Answerer:
                     prompt, hypothesis=hypothesis, timeout_s=self._model_timeout_s
                 )
             made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
+            if len(completion.text) > MAX_CHARS:
+                raise CompletionError(
+                    f"the model wrote {len(completion.text)} characters, more than any query has"
+                )
             generated = self._parts.prompt.parse(completion.text, linked)
             if generated.unanswerable:
                 return Attempt(outcome="unanswerable", **made), None
