@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.link import LinkedQuestion, Linker
-    from t2c_service.models import CypherModel, Prompt
+    from t2c_service.models import Completion, CypherModel, Prompt
     from t2c_service.settings import LimitSettings
 
 VIEW_TIMEOUT_S = 2.0
@@ -144,16 +144,9 @@ class Answerer:
         watch = Stopwatch()
         made: dict[str, Any] = {"hypothesis": len(earlier), "timings_ms": watch.timings_ms}
         try:
-            prompt, hypothesis = self._prompt(linked, earlier)
             with watch("model"):
-                completion = await self._parts.model.complete(
-                    prompt, hypothesis=hypothesis, timeout_s=self._model_timeout_s
-                )
+                completion = await self._completion(linked, earlier)
             made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
-            if len(completion.text) > MAX_CHARS:
-                raise CompletionError(
-                    f"the model wrote {len(completion.text)} characters, more than any query has"
-                )
             generated = self._parts.prompt.parse(completion.text, linked)
             if generated.unanswerable:
                 return Attempt(outcome="unanswerable", **made), None
@@ -171,6 +164,17 @@ class Answerer:
         except GraphTimeoutError as error:
             return Attempt(outcome="failed", codes=("timeout",), message=str(error), **made), None
         return Attempt(outcome="ran", **made), result
+
+    async def _completion(self, linked: LinkedQuestion, earlier: list[Attempt]) -> Completion:
+        prompt, hypothesis = self._prompt(linked, earlier)
+        completion = await self._parts.model.complete(
+            prompt, hypothesis=hypothesis, timeout_s=self._model_timeout_s
+        )
+        if len(completion.text) > MAX_CHARS:
+            raise CompletionError(
+                f"the model wrote {len(completion.text)} characters, more than any query has"
+            )
+        return completion
 
     def _prompt(self, linked: LinkedQuestion, earlier: list[Attempt]) -> tuple[Prompt, int]:
         """Write the prompt and choose the hypothesis; chat models are told what was wrong instead."""
