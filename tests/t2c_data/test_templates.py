@@ -109,7 +109,7 @@ def test_patterns_that_compare_two_dates_run_on_a_graph_that_has_them(empty_grap
     write_snapshot(tmp_path / "snapshot", uri=empty_graph.uri)
     schema = GraphSchema.load(tmp_path / "snapshot")
     lexicon = from_content(draft(schema), schema)
-    config = BuildConfig(pairs=150, seed=1)
+    config = BuildConfig(pairs=400, seed=1)
     asyncio.run(build(tmp_path / "pairs", uri=empty_graph.uri, schema=schema, lexicon=lexicon, config=config))
     found = {pair.template for pair in read_pairs(tmp_path / "pairs" / "pairs.jsonl")}
     assert len(found) > 30
