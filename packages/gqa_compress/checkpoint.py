@@ -168,6 +168,10 @@ class Checkpoint:
             where.v: (kept, sizes.hidden_size),
             where.o: (sizes.hidden_size, inner),
         }
+        if "model.embed_tokens.weight" not in self.files:
+            raise CheckpointError(
+                f"{self.folder} has no tensor model.embed_tokens.weight; a shard may be missing"
+            )
         for index in range(sizes.layers):
             for part, shape in expected.items():
                 name = f"{layer_prefix(index)}{part}.weight"

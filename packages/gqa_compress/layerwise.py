@@ -102,7 +102,8 @@ class Conversion:
         steps_kept = self._distil(layer)
         strengths = self._refit(layer)
         attention_error, stream_error = self._advance(layer)
-        new = {name: layer.get_parameter(name).to(tensor.dtype) for name, tensor in tensors.items()}
+        changed = dict(layer.named_parameters())
+        new = {name: changed.get(name, tensor).to(tensor.dtype) for name, tensor in tensors.items()}
         return new, LayerReport(
             layer=index,
             groups=groups,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 25
 """Rows read of each answer."""
-CHUNK = 400
+CHUNK = 160
 """Bindings of a chunk."""
 TRIES = 12
 """How often a pattern is bound anew before the next one is taken."""

@@ -163,6 +163,15 @@ def test_a_sharded_checkpoint_converts_to_a_sharded_one(
     torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
 
 
+def test_rotary_buffers_of_old_checkpoints_are_kept(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(with_copied_heads(tiny_model("llama"), 2, "equal"), tmp_path / "source")
+    name = "model.layers.1.self_attn.rotary_emb.inv_freq"
+    tensors = load_file(source / "model.safetensors") | {name: torch.ones(4)}
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    convert(source, text, tmp_path / "out", closed_form(2))
+    assert torch.equal(load_file(tmp_path / "out" / "model.safetensors")[name], torch.ones(4))
+
+
 def test_heads_that_do_not_divide_are_refused(tmp_path: Path, text: Path) -> None:
     source = save_tiny(tiny_model("llama"), tmp_path / "source")
     with pytest.raises(
@@ -192,6 +201,19 @@ def break_shape(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 4}))
 
 
+def break_names(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors") | {
+        "model.layers.1.self_attn.surprise.weight": torch.ones(4)
+    }
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def break_embedding(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.embed_tokens.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def break_config(folder: Path) -> None:
     (folder / "config.json").write_text("{")
 
@@ -208,6 +230,8 @@ def break_tokenizer(folder: Path) -> None:
         (break_tail, "torn or no safetensors file"),
         (break_values, r"layers\.1\.self_attn\.k_proj\.weight .* not finite"),
         (break_shape, "has shape .* config.json says"),
+        (break_names, "does not fit its config"),
+        (break_embedding, "no tensor model.embed_tokens.weight"),
         (break_config, "cannot be read"),
         (break_tokenizer, "holds no tokenizer"),
     ],

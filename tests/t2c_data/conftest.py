@@ -64,16 +64,16 @@ def world(graph: Any, schema: GraphSchema, lexicon: Lexicon) -> World:
 
 @pytest.fixture(scope="session")
 def build_command(graph: Any) -> Callable[[Path], list[str]]:
-    """The command line that builds 900 pairs from the demo graph."""
+    """The command line that builds 480 pairs from the demo graph."""
     program = "import sys; from t2c_data.cli import main; main()"
     source = ["--uri", graph.uri, "--snapshot", str(graph.snapshot), "--lexicon", str(LEXICON)]
-    start = [sys.executable, "-c", program, "build", *source, "--pairs", "900", "--seed", "7"]
+    start = [sys.executable, "-c", program, "build", *source, "--pairs", "480", "--seed", "7"]
     return lambda out: [*start, "--out", str(out)]
 
 
 @pytest.fixture(scope="session")
 def built(build_command: Callable[[Path], list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 900 pairs of the demo graph."""
+    """A folder with 480 pairs of the demo graph."""
     out = tmp_path_factory.mktemp("built") / "pairs"
     subprocess.run(build_command(out), check=True, capture_output=True, text=True)
     return out

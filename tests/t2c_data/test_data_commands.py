@@ -35,7 +35,7 @@ def test_the_chain_of_commands_works(graph: Any, built: Path, tmp_path: Path) ->
         "export", "--pairs", pairs / "pairs.jsonl", "--snapshot", graph.snapshot, "--out", tmp_path / "export"
     )
     assert json.loads(exported.stdout)["rows"]["train"] > 20
-    assert json.loads(run("stats", "--pairs", built / "pairs.jsonl").stdout)["pairs"] == 900
+    assert json.loads(run("stats", "--pairs", built / "pairs.jsonl").stdout)["pairs"] == 480
     split = run("split", "--pairs", built / "pairs.jsonl", "--out", tmp_path / "again.jsonl", "--seed", "5")
     assert json.loads(split.stdout)["skeleton"] == 0
 

@@ -17,7 +17,7 @@ from t2c_data.records import normal, read_pairs
 from t2c_data.split import leak_report
 from t2c_data.store import ChunkStore
 
-PAIRS = 900
+PAIRS = 480
 
 
 def test_every_row_has_what_the_contract_says(built: Path) -> None:

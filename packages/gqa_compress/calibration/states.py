@@ -14,7 +14,11 @@ from transformers import AutoModelForCausalLM
 
 from gqa_compress.architectures import Architecture
 from gqa_compress.checkpoint import Checkpoint
+from gqa_compress.errors import CheckpointError
 from gqa_compress.training import attention
+
+# Old checkpoints hold the rotary frequencies of every layer; they are computed nowadays.
+OLD_BUFFER = "rotary_emb.inv_freq"
 
 
 @dataclass
@@ -84,11 +88,16 @@ class LayerMaker:
         config.num_key_value_heads = kv_heads
         with torch.device("meta"):
             layer: torch.nn.Module = self._layer_class()(config, layer_idx=0)
-        weights = {name: tensor.to(self.device, torch.float32, copy=True) for name, tensor in tensors.items()}
         weights = {
-            name: tensor for name, tensor in weights.items() if not name.endswith("rotary_emb.inv_freq")
+            name: tensor.to(self.device, torch.float32, copy=True)
+            for name, tensor in tensors.items()
+            if not name.endswith(OLD_BUFFER)
         }
-        layer.load_state_dict(weights, assign=True)
+        try:
+            layer.load_state_dict(weights, assign=True)
+        except RuntimeError as error:
+            folder = self.checkpoint.folder
+            raise CheckpointError(f"a layer of {folder} does not fit its config.json: {error}") from error
         return layer.eval().requires_grad_(requires_grad=False)
 
     def _layer_class(self) -> Any:

@@ -74,6 +74,12 @@ class Stopwatch:
             elapsed_ms = (time.perf_counter() - started) * 1000
             self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
 
+    def move(self, stage: str, other: str, elapsed_ms: float) -> None:
+        """Count a part of a stage's time, if there is any, as that of another."""
+        part = min(max(elapsed_ms, 0.0), self.timings_ms[stage])
+        self.timings_ms[stage] = round(self.timings_ms[stage] - part, 3)
+        self.timings_ms[other] = round(self.timings_ms.get(other, 0.0) + part, 3)
+
 
 class Answerer:
     """Answers questions about one graph; safe for many questions at once.
@@ -121,7 +127,7 @@ class Answerer:
                 attempts.append(attempt)
                 if attempt.outcome in {"ran", "unanswerable"}:
                     break
-            for stage in ("model", "explain", "run"):
+            for stage in ("wait", "model", "explain", "run"):
                 watch.timings_ms[stage] = round(sum(each.timings_ms.get(stage, 0.0) for each in attempts), 3)
             view = GraphView()
             if result is not None and result.rows and options.graph:
@@ -146,6 +152,7 @@ class Answerer:
         try:
             with watch("model"):
                 completion = await self._completion(linked, earlier)
+            watch.move("model", "wait", watch.timings_ms["model"] - completion.elapsed_ms)
             made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
             generated = self._parts.prompt.parse(completion.text, linked)
             if generated.unanswerable:

@@ -142,6 +142,7 @@ class Answer(_Record):
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[str, ...] = ()
     timings_ms: dict[str, float] = Field(default_factory=dict)
-    """Milliseconds of `link`, `model`, `explain`, `run`, `graph` and `total`."""
+    """Milliseconds of `link`, `wait` (for the model's other questions), `model`, `explain`, `run`, `graph` and
+    `total`."""
     model: str
     schema_version: str

@@ -40,6 +40,7 @@ class Outcome:
     f1: float = 0.0
     psjs: float | None = None
     total_ms: float | None = None
+    """Time from question to answer, less the wait for other questions of the evaluation."""
     attempts: int = 0
 
 

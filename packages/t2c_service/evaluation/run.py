@@ -137,7 +137,7 @@ async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: Gr
         "status": answer.status,
         "cypher": answer.cypher,
         "parameters": dict(answer.parameters),
-        "total_ms": answer.timings_ms.get("total"),
+        "total_ms": round(answer.timings_ms.get("total", 0.0) - answer.timings_ms.get("wait", 0.0), 3),
         "attempts": len(answer.attempts),
         "detail": failures[-1] if failures else "",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from t2c_service.answering.answer import name_among, show
@@ -42,23 +43,21 @@ def options(view: GraphView) -> dict[str, Any]:
         for end in (each.start, each.end):
             degree[end] = degree.get(end, 0) + 1
     few = len(view.nodes) <= 30
+    scale = min(
+        1.0, math.sqrt(9 / max(1, len(view.nodes)))
+    )  # so that any number of nodes fills the same place
     nodes = [
         {
             "id": node.id,
             "name": _short(name_of(node)),
-            "symbolSize": 16 + min(22, 3 * degree.get(node.id, 0)),
+            "symbolSize": 10 + 6 * scale + min(20, 3 * degree.get(node.id, 0)),
             "itemStyle": {"color": by_label[label_of(node)]},
             "label": {"show": few or degree.get(node.id, 0) > 2},
         }
         for node in view.nodes
     ]
     links = [
-        {
-            "source": each.start,
-            "target": each.end,
-            "value": each.type,
-            "label": {"show": len(view.relationships) <= 8},
-        }
+        {"source": each.start, "target": each.end, "value": each.type, "label": {"show": False}}
         for each in view.relationships
     ]
     return {
@@ -71,10 +70,9 @@ def options(view: GraphView) -> dict[str, Any]:
                 "draggable": True,
                 "data": nodes,
                 "links": links,
-                "zoom": 1.0 if len(view.nodes) <= 8 else 0.9 if len(view.nodes) <= 25 else 0.65,
                 "force": {
-                    "repulsion": 420,
-                    "edgeLength": [60, 120],
+                    "repulsion": 420 * scale**2,
+                    "edgeLength": [60 * scale, 120 * scale],
                     "gravity": 0.2,
                     "layoutAnimation": False,
                 },
@@ -84,7 +82,12 @@ def options(view: GraphView) -> dict[str, Any]:
                 "label": {"position": "bottom", "distance": 3, "color": INK, "fontSize": 11},
                 "edgeLabel": {"formatter": "{c}", "color": INK, "fontSize": 9},
                 "labelLayout": {"hideOverlap": True},
-                "emphasis": {"focus": "adjacency", "label": {"show": True}, "lineStyle": {"width": 2.2}},
+                "emphasis": {
+                    "focus": "adjacency",
+                    "label": {"show": True},
+                    "edgeLabel": {"show": True},
+                    "lineStyle": {"width": 2.2},
+                },
             }
         ],
     }

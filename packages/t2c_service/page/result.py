@@ -25,6 +25,7 @@ STATUS = {
 }
 STAGES = {
     "link": ("values linked", "#94a3b8"),
+    "wait": ("waited for its turn", "#cbd5e1"),
     "model": ("query written", "#0f8a7e"),
     "explain": ("query checked", "#5b6ee1"),
     "run": ("query run", "#d97706"),
@@ -176,6 +177,8 @@ class ResultView:
                     with ui.row().classes("items-center gap-[6px]"):
                         ui.element("span").classes("g-dot").style(f"background: {colour}")
                         ui.label(label)
+                for kind in sorted({each.type for each in view.relationships}):
+                    ui.label(f"→ {kind}")
             detail = ui.column().classes("w-full gap-0")
 
     def _query(self, answer: Answer) -> None:
@@ -217,7 +220,7 @@ class ResultView:
                     )
             with ui.row().classes("g-legend"):
                 for stage, (title, colour) in STAGES.items():
-                    if stage in timings:
+                    if timings.get(stage, 0) > 0.05:
                         with ui.row().classes("items-center gap-[6px]"):
                             ui.element("span").classes("g-dot").style(f"background: {colour}")
                             ui.label(f"{title} {timings[stage]:.1f} ms")
