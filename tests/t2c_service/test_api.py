@@ -306,7 +306,7 @@ async def test_a_fault_is_a_problem_without_its_words(
     def broken(*_: object) -> None:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("t2c_service.answering.loop.check_limits", broken)
+    monkeypatch.setattr("t2c_service.answering.guarded.check_limits", broken)
     script.says = [HALF_LIFE]
     response = await client.post("/query", json={"question": QUESTION})
     assert response.status_code == 500

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphError, GraphTimeoutError, QueryError, RefusedError
 from t2c_core.graph.client import Limits
-from t2c_core.guard.limits import MAX_CHARS, check_limits
-from t2c_core.guard.plan import check_plan
+from t2c_core.guard.limits import MAX_CHARS
+from t2c_core.guard.policy import Policy
 from t2c_core.prompt import ChatFormat
 from t2c_service.answering import answer as wording
+from t2c_service.answering.guarded import GuardedGraph
 from t2c_service.answering.neighbourhood import MAX_MATCHES, MAX_VALUES, behind, plain_properties
 from t2c_service.answering.records import Answer, Attempt, GraphView, LinkedValue, Status
 from t2c_service.errors import CompletionError, DeadlineError
@@ -56,6 +57,7 @@ class Parts:
     prompt: PromptFormat
     model: CypherModel
     graph: GraphClient
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass
@@ -95,6 +97,7 @@ class Answerer:
         self._limits = limits
         self._model_timeout_s = model_timeout_s
         self._plain = plain_properties(parts.schema)
+        self._guarded = GuardedGraph(parts.graph, parts.schema, parts.policy)
 
     async def answer(self, question: str, options: AskOptions | None = None) -> Answer:
         """Answer one question.
@@ -159,9 +162,10 @@ class Answerer:
                 return Attempt(outcome="unanswerable", **made), None
             made |= {"cypher": generated.cypher, "parameters": generated.parameters}
             with watch("explain"):
-                await self._guard(generated.cypher, generated.parameters)
+                passed = await self._guarded.check(generated.cypher, generated.parameters)
+            made |= {"cypher": passed.cypher, "parameters": dict(passed.parameters)}
             with watch("run"):
-                result = await self._parts.graph.read(generated.cypher, generated.parameters, limits)
+                result = await self._guarded.run(passed, limits)
         except RefusedError as error:
             return Attempt(outcome="refused", codes=error.codes, message=str(error), **made), None
         except CompletionError as error:
@@ -198,10 +202,6 @@ class Answerer:
         silent = sum(not attempt.cypher for attempt in earlier)
         return messages, silent
 
-    async def _guard(self, cypher: str, parameters: dict[str, Any]) -> None:
-        check_limits(cypher)
-        check_plan(await self._parts.graph.explain(cypher, parameters))
-
     async def _view(self, attempt: Attempt, result: QueryResult) -> GraphView:
         """Show the nodes among the results, or else the pattern behind them; a view that fails is an empty one."""
         if result.graph.nodes:
@@ -218,8 +218,8 @@ class Answerer:
             max_cell_chars=VIEW_CELL_CHARS,
         )
         try:
-            await self._guard(query.cypher, query.parameters)
-            found = await self._parts.graph.read(query.cypher, query.parameters, limits)
+            passed = await self._guarded.check(query.cypher, query.parameters)
+            found = await self._guarded.run(passed, limits)
         except (RefusedError, GraphError):
             return GraphView()
         sampled = query.is_sample(found.rows) or len(result.rows) > MAX_VALUES

@@ -1,0 +1,63 @@
+"""The graph behind its guard: a query is passed, perhaps mended, or refused; only what was passed can be run.
+
+This is the one place where the service calls the guard; the layers themselves are `t2c_core.guard`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from t2c_core.guard.limits import check_limits
+from t2c_core.guard.plan import check_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from t2c_core.graph.client import GraphClient, Limits, PlanFacts, QueryResult
+    from t2c_core.guard.policy import Policy
+    from t2c_core.schema.model import GraphSchema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """A query that may run."""
+
+    cypher: str
+    """As it will run, after repairs."""
+    parameters: Mapping[str, Any]
+    plan: PlanFacts
+    repairs: tuple[str, ...] = ()
+    """What was mended, for the trace."""
+
+
+class GuardedGraph:
+    """One graph under one policy.
+
+    Args:
+        graph: read through this and nothing else.
+        schema: of that graph, without what the policy hides.
+        policy: what may not be seen.
+    """
+
+    def __init__(self, graph: GraphClient, schema: GraphSchema, policy: Policy) -> None:
+        self._graph = graph
+        self._schema = schema
+        self._policy = policy
+
+    async def check(self, cypher: str, parameters: Mapping[str, Any]) -> Passed:
+        """Let a query through, or not.
+
+        Raises:
+            RefusedError: it must not run.
+            QueryError: the server does not take it.
+            GraphUnavailableError, GraphTimeoutError: the server does not answer.
+        """
+        check_limits(cypher)
+        plan = await self._graph.explain(cypher, parameters)
+        check_plan(plan)
+        return Passed(cypher=cypher, parameters=parameters, plan=plan)
+
+    async def run(self, passed: Passed, limits: Limits) -> QueryResult:
+        """Run what `check` passed, in a READ transaction; see `GraphClient.read` for what it raises."""
+        return await self._graph.read(passed.cypher, passed.parameters, limits)
