@@ -30,13 +30,14 @@ $(VLLM_STAMP): $(STAMP)
 demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
 	@$(BIN)/python recipes/demo.py $(if $(ONCE),--once)
 
-own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= MINUTES=25]
+own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= MINUTES=25 PAIRS=60000]
 	@$(BIN)/python recipes/own.py --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
-	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)')
+	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
+	  $(if $(PAIRS),--pairs '$(PAIRS)')
 
-starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph
+starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (an hour)
 	@$(BIN)/python recipes/own.py --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
-	  --pairs-dev demo/questions.jsonl --publish demo/starter $(if $(MINUTES),--minutes '$(MINUTES)')
+	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),60)' --pairs '$(or $(PAIRS),100000)'
 
 check: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

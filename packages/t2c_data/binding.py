@@ -206,14 +206,16 @@ class Binder:
         ]
         if not free:
             raise UnfitError("no hop")
-        hop = self.rng.choice(free)
+        links = self.world.sample.nodes[self.instances[id(node)]].links
+        lacking = [hop for hop in free if (hop.number, hop.forward) not in links]
+        hop = self.rng.choice(lacking if lacking and self.rng.random() < 0.6 else free)
         child = Node(hop.end)
         link = Link(hop.triple, hop.forward, child, absent=True)
         names = self.world.lexicon.labels[hop.end].name
-        found = self.world.sample.nodes[self.instances[id(node)]].links.get((hop.number, hop.forward), [])
+        found = links.get((hop.number, hop.forward), [])
         if found and not names:
             raise UnfitError("has it")
-        if names and (found or self.rng.random() < 0.6):
+        if names and (found or self.rng.random() < 0.3):
             held_values = [
                 self.world.sample.nodes[position].properties.get(names[0]) for _, position in found
             ]

@@ -139,6 +139,8 @@ class _Narrower:
             count = count - 1 if pattern.split or rng.random() < 0.15 else 0
         for _ in range(count):
             self._condition(root, 0)
+        if pattern.twin:
+            self._pair(root)
         root.degrees += [binder.degree(root, self._used) for _ in range(pattern.degree)]
         root.links += [binder.absence(root, self._used) for _ in range(pattern.absent)]
         if pattern.untrue and not pattern.named and rng.random() < pattern.untrue:
@@ -179,7 +181,7 @@ class _Narrower:
         self._used |= hop.kinds
         self._describe(link, depth)
         node.links.append(link)
-        if self._rng.random() < 0.06 and not link.types:
+        if self._rng.random() < 0.09 and not link.types:
             self._twin(node, link, hop)
 
     def _describe(self, link: Link, depth: int) -> None:
@@ -192,7 +194,7 @@ class _Narrower:
             name = names[0] if len(names) == 1 or rng.random() < 0.75 else rng.choice(names[1:])
             operators = {"eq"} if rng.random() < 0.9 else {"in", "starts", "contains", "ne"}
             child.conditions.append(binder.compare(child, name, frozenset(operators)))
-            if edge and rng.random() < 0.18:
+            if edge and rng.random() < 0.24:
                 link.conditions.append(binder.condition(link))
             if rng.random() < 0.06 and len(self._world.properties_of(child.label)) > 1:
                 child.conditions.append(binder.condition(child, operators=_SECOND))
@@ -218,6 +220,20 @@ class _Narrower:
         self._used |= hop.kinds
         self._describe(second, depth + 1)
         link.node.links.append(second)
+
+    def _pair(self, root: Node) -> None:
+        """Name two neighbours of the same kind: `that COPD and asthma have in common`."""
+        hop = self._binder.choose_hop(root, self._used)
+        names = self._world.lexicon.labels[hop.end].name
+        if not names or hop.types:
+            raise UnfitError("no names")
+        link = self._binder.follow(root, hop)
+        link.node.conditions.append(self._binder.compare(link.node, names[0], frozenset({"eq"})))
+        root.links.append(link)
+        self._twin(root, link, hop)
+        if link.node.conditions[0].also is None:
+            raise UnfitError("no second neighbour")
+        self._used |= hop.kinds
 
     def _twin(self, node: Node, link: Link, hop: Hop) -> None:
         """Ask for a second neighbour of the same kind if there is one: `with both nausea and headache`."""

@@ -201,14 +201,18 @@ def _known(found: bool, what: str, name: str, source: str) -> None:
 def _make(kind: type[Any], words: dict[str, Any], place: str, *, nouns: tuple[str, ...]) -> Any:
     fields: dict[str, Any] = {}
     known = kind.__dataclass_fields__
-    for key, value in words.items():
+    for found, value in words.items():
+        key = {True: "yes", False: "no"}.get(found, found)  # what YAML reads an unquoted yes and no as
         if key not in known:
             raise LexiconError(f"{place}: unknown field {key!r}; known: {', '.join(known)}")
         if key in nouns:
             fields[key] = tuple(_noun(str(each)) for each in _listed(value, f"{place}.{key}"))
         elif key == "values":
             fields[key] = {
-                str(each): tuple(map(str, _listed(said, f"{place}.{key}"))) for each, said in value.items()
+                str(each).lower() if isinstance(each, bool) else str(each): tuple(
+                    map(str, _listed(said, f"{place}.{key}"))
+                )
+                for each, said in value.items()
             }
         elif isinstance(value, list):
             fields[key] = tuple(map(str, value))

@@ -122,6 +122,14 @@ class Namer:
         said = self._speaker.amounts(self._root.degrees[0])
         return next(each.removeprefix("having ") for each in said if each.startswith("having "))
 
+    def twins(self) -> str:
+        """Say the two neighbours of the same kind by their names: `COPD and asthma`."""
+        for link in self._first.links:
+            first = link.node.conditions[0] if link.node.conditions else None
+            if first is not None and first.also is not None:
+                return f"{first.mentions[0].mark} and {first.also.mark}"
+        raise UnfitError("no two neighbours")
+
     def _with_noun(self, behind: str) -> str:
         one, many = self._speaker.noun(self._root.label)
         return self._speaker.phrase(
@@ -389,6 +397,7 @@ _ROOT_HOLES: dict[str, Callable[[Namer], str]] = {
     "rest.that": lambda namer: "that " + namer.rest(),
     "rest.where": lambda namer: namer._speaker.where(namer._rest),
     "amount": Namer.amount,
+    "twins": Namer.twins,
     "clause1": lambda namer: namer._speaker.clause(namer._first, plural=False, people=namer.people),
     "who": Namer.who,
     "was": lambda namer: "was" if namer.singular else "were",

@@ -49,6 +49,8 @@ class Pattern:
     """How many links the root must lack."""
     degree: int = 0
     """How many conditions count links."""
+    twin: bool = False
+    """Whether the root has two named neighbours of the same kind."""
     split: bool = False
     """Whether one condition is said apart from the others."""
     named: bool = False

@@ -6,6 +6,7 @@ Holds no query.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
@@ -29,6 +30,8 @@ _AMOUNTS = {
 }
 THROUGH = 0.3
 """How often a node between, of which nothing is said, is left out."""
+ADJECTIVES = 0.5
+"""How often a condition on a link that can be said as an adjective is said so."""
 _NO_NAME = ("pre:", "who ", "that ")
 
 
@@ -126,7 +129,12 @@ class Speaker:
                 each for each in job if each.startswith(intros) and (people or not each.startswith("who "))
             ]
             phrase = self.pick(fitting)
-            intro, body = opened(inflect(self.finished(phrase, link) if link else phrase, plural=plural))
+            if link and not only and (adjective := self._adjective(link, far=False)):
+                chosen.append(("pre", adjective))
+                phrase = phrase.replace("{}", self.thing(link))
+            elif link:
+                phrase = self.finished(phrase, link)
+            intro, body = opened(inflect(phrase, plural=plural))
             chosen.append(("who" if people and intro == "that" and self.rng.random() < 0.8 else intro, body))
         return chosen
 
@@ -232,9 +240,28 @@ class Speaker:
         return None if direct or second.node.label == start or self.rng.random() > THROUGH else second
 
     def finished(self, phrase: str, link: Link) -> str:
-        """Put the far end into a phrase, and what else the link must meet behind it."""
-        text = phrase.replace("{}", self.thing(link)) if "{}" in phrase else phrase
+        """Put the far end into a phrase, and what else the link must meet behind it or before the far end."""
+        thing = self.thing(link) if "{}" in phrase else ""
+        if thing and (adjective := self._adjective(link, far=True)):
+            head = re.match(r"(?:(?:the|an?) )?", thing)
+            place = head.end() if head else 0
+            return phrase.replace("{}", f"{thing[:place]}{adjective} {thing[place:]}")
+        text = phrase.replace("{}", thing)
         return self._with_edge(text, link) if link.conditions else text
+
+    def _adjective(self, link: Link, *, far: bool) -> str:
+        """Say the one condition of a link as an adjective of one of its ends: `severe asthma`, `first-line drugs`.
+
+        A flag belongs to what the relationship starts from, any other value to what it leads to.
+        """
+        if len(link.conditions) != 1 or self.rng.random() > ADJECTIVES:
+            return ""
+        condition = link.conditions[0]
+        flag = condition.operator in {"true", "false"}
+        if far != (link.forward != flag):
+            return ""
+        said = [each for each in self.phraser.say(link.triple.type, condition) if each.startswith("pre:")]
+        return self.rng.choice(said).removeprefix("pre:") if said else ""
 
     def _general(self, link: Link, value: str) -> list[str]:
         words = self.world.link_words(link)
