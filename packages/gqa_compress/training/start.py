@@ -15,7 +15,7 @@ from gqa_compress.training import attention
 from gqa_compress.training.recipe import ModelShape, Recipe
 
 # Model types whose only attention mask is the causal one.
-PLAIN_CAUSAL = {"llama"}
+PLAIN_CAUSAL = {"llama", "qwen2", "gemma"}
 
 
 def pick_device(recipe: Recipe) -> torch.device:
