@@ -3,6 +3,7 @@
 T2CError
 ├── InputError (ValueError)         a person gave something wrong: exit 2, or a 4xx problem
 │   ├── SourceError                 a CSV folder or zip that cannot be imported as it is
+│   ├── CypherSyntaxError           a query that our parser does not read: position and reason
 │   ├── SnapshotError               a schema or value index that is missing, torn or of another version
 │   └── PolicyError                 a policy file that cannot be read as one
 ├── GraphError                      the database
@@ -12,6 +13,10 @@ T2CError
 ├── RefusedError                    a query that must not run: stable reason codes
 └── EmbeddedError                   the embedded Neo4j could not be made, started or stopped
 """
+
+from __future__ import annotations
+
+from typing import Literal
 
 
 class T2CError(Exception):
@@ -24,6 +29,38 @@ class InputError(T2CError, ValueError):
 
 class SourceError(InputError):
     """A folder or zip of CSVs cannot be imported as it is."""
+
+
+RefusalReason = Literal[
+    "syntax",
+    "token",
+    "length",
+    "depth",
+    "write",
+    "load",
+    "command",
+    "use",
+    "option",
+    "statements",
+    "transactions",
+]
+"""Why a query is not read: not the reading language (`syntax`, `token`), too long or deep, it writes, loads a file,
+administers, chooses a graph, has options (EXPLAIN, PROFILE, CYPHER), is several, or makes transactions of its own."""
+
+
+class CypherSyntaxError(InputError):
+    """A query is not in the reading language that our parser knows.
+
+    Args:
+        message: what is wrong, without the place.
+        position: where, in characters from the query's start.
+        reason: the kind of refusal.
+    """
+
+    def __init__(self, message: str, *, position: int, reason: RefusalReason) -> None:
+        super().__init__(f"{message} (at character {position})")
+        self.position = position
+        self.reason = reason
 
 
 class SnapshotError(InputError):
