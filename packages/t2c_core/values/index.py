@@ -29,6 +29,9 @@ CACHED_KEYS = 100_000
 MAX_SPELLINGS = 5
 MAX_POSTINGS = 50_000
 MAX_CANDIDATES = 5_000
+MAX_HOLDERS = 2_000
+"""In more forms than these, a word is no part to find a value by."""
+PART_GRAMS = 3
 MIN_MISSPELT_LETTERS = 3
 MIN_LETTERS_FOR_TWO_SLIPS = 8
 NEAR_ENOUGH = 90.0
@@ -81,6 +84,7 @@ class ValueIndex:
         self._forms: _Cache[tuple[IndexedValue, ...]] = _Cache()
         self._openings: _Cache[int] = _Cache()
         self._spellings: _Cache[list[str]] = _Cache()
+        self._holders: _Cache[list[str]] = _Cache()
         self._connection, meta = _open(path)
         self.max_words = int(meta["max_words"])
         """Words of the longest folded form."""
@@ -180,6 +184,24 @@ class ValueIndex:
             query = " OR ".join('"' + each.replace('"', '""') + '"' for each in rare)
             candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
         return _rank(form, candidates, cutoff)[:limit]
+
+    def containing(self, word: str) -> list[str]:
+        """Find folded forms of several words that have a folded word, or its plural, among them.
+
+        A word of fewer than three letters, or in very many forms, has none.
+        """
+        with self._lock:
+            return self._holders.find([word], lambda _: {word: self._having(word)}).get(word, [])
+
+    def _having(self, word: str) -> list[str]:
+        grams = sorted({word[i : i + 3] for i in range(len(word) - 2)})
+        sizes = self._connection.execute(_GRAM_SIZES, (json.dumps(grams),)).fetchall()
+        if not grams or len(sizes) < len(grams) or sizes[0][1] > MAX_HOLDERS:
+            return []
+        query = " AND ".join('"' + gram.replace('"', '""') + '"' for gram, _ in sizes[:PART_GRAMS])
+        found = self._connection.execute(_SIMILAR, (query, MAX_HOLDERS))
+        own = {word, word + "s"}
+        return sorted(form for (form,) in found if " " in form and own & set(form.split()))
 
     def spellings(self, word: str, *, limit: int = 3) -> list[str]:
         """Find words of values that a folded word may be a misspelling of, nearest first.

@@ -6,16 +6,25 @@ Mentions may overlap here; `link` chooses among them.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from t2c_core.values.candidates import Mention, holder_stems, ranked
 from t2c_core.values.cues import bound_before, part_words
+from t2c_core.values.endings import GENDERS, other_endings
+from t2c_core.values.endings import GENDERS, other_endings
 from t2c_core.values.literals import readings
+from t2c_core.values.parts import MAX_WORDS, PartFinder
 from t2c_core.values.quoted import QuotationReader
 from t2c_core.values.sentence import Sentence
 from t2c_core.values.spelling import SpellingCorrector
-from t2c_core.values.vocabulary import COMMON_WORDS, SchemaWords, name_stems, near_common
+from t2c_core.values.vocabulary import (
+    COMMON_WORDS,
+    DEGREES,
+    DESCRIBING_WORDS,
+    SchemaWords,
+    name_stems,
+    near_common,
+)
 from t2c_core.values.words import fold
 
 if TYPE_CHECKING:
@@ -30,17 +39,12 @@ if TYPE_CHECKING:
 
 MAX_CODE_LETTERS = 2
 MIN_MISSPELT_ALONE = 6
-MIN_ENDING = 4
 LONG_DIGITS = 5
 
-_GENDERS = {
-    "male": ("m",), "males": ("m",), "man": ("m", "male"), "men": ("m", "male"),
-    "female": ("f",), "females": ("f",), "woman": ("f", "female"), "women": ("f", "female"),
-}  # fmt: skip
 _PRONOUNS = frozenset({"us", "it", "who", "them"})
 """Words that are names after "the", in small letters as well."""
 _GENDER_STEMS = {"gender", "sex"}
-_ENDINGS = {"ies": ("y", "ie"), "es": ("e", ""), "s": ("", "ses"), "ly": ("",)}
+UNITS = frozenset({"unit"})
 
 
 class MentionFinder:
@@ -55,6 +59,8 @@ class MentionFinder:
         self._index = index
         self._schema_words = SchemaWords(schema)
         self._corrector = SpellingCorrector(index, self._schema_words)
+        self._parts = PartFinder(index, self._schema_words)
+        self._holder_stems = _neighbour_stems(schema)
         self._quotations = QuotationReader(index, self._schema_words, self._corrector, self._literal)
 
     def find(self, question: str) -> Iterator[Mention]:
@@ -68,10 +74,23 @@ class MentionFinder:
         free = sentence.free(quoted)
         wrong = self._corrector.wrong_words(sentence.words[position].folded for position in free)
         runs = list(sentence.runs(free, self._reach(sentence, free, wrong)))
-        yield from self._values(sentence, runs)
-        yield from self._misspelt(sentence, runs, wrong)
-        for found in part_words(question, self._schema_words):
-            yield Mention(*found.span("word"), "text", found["word"], sure=False)
+        named = [*self._values(sentence, runs), *self._misspelt(sentence, runs, wrong)]
+        yield from named
+        parts = [
+            Mention(*found.span("word"), "text", found["word"], sure=False)
+            for found in part_words(question, self._schema_words)
+        ]
+        yield from parts
+        yield from self._by_part(sentence, runs, [*named, *parts])
+
+    def _by_part(self, sentence: Sentence, runs: list[Run], named: list[Mention]) -> Iterator[Mention]:
+        """Find values by a part of their name, among words that nothing else explains."""
+        explained = (sentence.run(each.start, each.end) for each in named)
+        taken = frozenset(position for run in explained if run for position in range(run.first, run.last + 1))
+        free = sorted({run.first for run in runs} - taken)
+        few = list(sentence.runs(free, lambda _: MAX_WORDS))
+        for run, hits in self._parts.find(sentence, few, taken):
+            yield replace(_mention(sentence, run, hits), sure=False)
 
     def _reach(
         self, sentence: Sentence, free: list[int], wrong: Mapping[str, list[str]]
@@ -107,7 +126,7 @@ class MentionFinder:
         return Mention(reading.start, reading.end, kind, reading.value, hits)
 
     def _values(self, sentence: Sentence, runs: list[Run]) -> Iterator[Mention]:
-        others = {run.form: _variants(run.form) for run in runs}
+        others = {run.form: other_endings(run.form) for run in runs}
         known = self._index.forms([*others, *(each for some in others.values() for each in some)])
         for run in runs:
             hits = known.get(run.form) or tuple(
@@ -129,13 +148,26 @@ class MentionFinder:
             return True
         if run.form in _PRONOUNS and sentence.follows(run, "the"):
             return True
+        if run.form in DESCRIBING_WORDS and self._describes(sentence, run, hits):
+            return not varied
         if self._is_plain(inside) or sentence.follows(run, "how"):
             pointers = sentence.pointers(run)
             return not varied and any(pointers & holder_stems(hit) for hit in hits)
         if len("".join(inside)) <= MAX_CODE_LETTERS:
             near = sentence.near(run)
-            return sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits)
+            if sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits):
+                return True
+            before = sentence.words[run.first - 1].folded if run.first else ""
+            measured = before == "in" or before[:1].isdigit()
+            return measured and any(hit.value == written and name_stems(hit.property) & UNITS for hit in hits)
         return True
+
+    def _describes(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+        """Tell whether a plain adjective stands before the name of what has it as a value."""
+        if any(sentence.follows(run, word) for word in DEGREES):
+            return False
+        after = set(sentence.stems[run.last + 1 : run.last + 3])
+        return any(after & self._holder_stems.get(hit.owner, frozenset()) for hit in hits)
 
     def _is_plain(self, inside: list[str]) -> bool:
         """Tell whether words are but plain English or names; several words of names may be a value."""
@@ -164,29 +196,37 @@ class MentionFinder:
         return long or any(near & holder_stems(hit) for hit in hits)
 
 
+def _is_code(sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+    """Tell whether one or two letters are a value: after "the", near its property's name, or a unit."""
+    near = sentence.near(run)
+    if sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits):
+        return True
+    before = sentence.words[run.first - 1].folded if run.first else ""
+    written = sentence.written(run)
+    measured = before == "in" or before[:1].isdigit()
+    return measured and any(hit.value == written and name_stems(hit.property) & UNITS for hit in hits)
+
+
+def _neighbour_stems(schema: GraphSchema) -> dict[str, frozenset[str]]:
+    """Give the stems of the names of labels and types, of types those of the labels at their ends too."""
+    stems = {each.name: name_stems(each.name) for each in schema.labels}
+    stems |= {each.name: name_stems(each.name) for each in schema.types}
+    for triple in schema.triples:
+        ends = name_stems(triple.source) | name_stems(triple.target)
+        stems[triple.type] = stems.get(triple.type, frozenset()) | ends
+    return stems
+
+
 def _mention(sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> Mention:
     start, end = sentence.words[run.first].start, sentence.words[run.last].end
+    signed = sentence.text[start : end + 1]
+    if any(hit.value == signed for hit in hits) and not sentence.text[end + 1 : end + 2].isalnum():
+        end += 1
     return Mention(start, end, "value", sentence.text[start:end], ranked(sentence, start, end, hits))
 
 
-def _variants(form: str) -> tuple[str, ...]:
-    """Give other endings of the last word: plural, singular, adjective for adverb; letters for genders."""
-    start, blank, last = form.rpartition(" ")
-    return tuple(f"{start}{blank}{each}" for each in _other_endings(last)) if blank else _other_endings(form)
-
-
-@lru_cache(maxsize=65_536)
-def _other_endings(word: str) -> tuple[str, ...]:
-    if word in _GENDERS or len(word) < MIN_ENDING:
-        return _GENDERS.get(word, ())
-    for ending, others in _ENDINGS.items():
-        if word.endswith(ending):
-            return tuple(word.removesuffix(ending) + each for each in others)
-    return (word + "s", word + "es") if word[-1].isalpha() else ()
-
-
 def _may_vary(form: str, hit: IndexedValue) -> bool:
-    return form not in _GENDERS or bool(name_stems(hit.property) & _GENDER_STEMS)
+    return form not in GENDERS or bool(name_stems(hit.property) & _GENDER_STEMS)
 
 
 def _spellings(sentence: Sentence, reading: Reading) -> list[str]:

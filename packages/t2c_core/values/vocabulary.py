@@ -61,6 +61,18 @@ COMMON_WORDS = frozenset(
 )
 """Words that people use to ask; a value spelt like one needs more than its letters to be linked."""
 
+DESCRIBING_WORDS = frozenset(
+    """
+    common frequent recent early late separate specific certain particular known available missing possible likely
+    correct right wrong relevant restricted limited registered related linked connected associated involved empty
+    unique rare typical
+    """.split()
+)
+"""Plain words that describe things; where a property has one as its value, "common side effects" names it."""
+
+DEGREES = frozenset("most more less least very so too how as in equally".split())
+"""Words after which a describing word compares or counts instead."""
+
 LINKING_WORDS = frozenset(
     """
     is was are were be being as of the a an its their his her our your named called equals equal to for set

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType
+from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
 from t2c_core.values.link import Linker
 
@@ -35,12 +35,17 @@ NODES = {
     ("Case", "occupation"): ["Physician", "Consumer", "Other"],
     ("Case", "primaryId"): [100654764, 2001, 45],
     ("Case", "reportDate"): ["2021-08-27", "2021-07-01"],
-    ("Person", "name"): ["Hanks, Tom", "Björk Guðmundsdóttir", "May"],
+    ("Person", "name"): ["Hanks, Tom", "Björk Guðmundsdóttir", "May", "Ada Quillfeather", "Bo Quillfeather"],
+    ("Condition", "name"): ["Asthma", "Type 1 diabetes", "Type 2 diabetes", "Sarkany's disease", "Gloom retention"],
+    ("Field", "name"): ["Cardiology", "Psychiatry"],
+    ("Person", "bloodGroup"): ["O+", "O-"],
 }  # fmt: skip
 RELATIONSHIPS = {
     ("SUSPECT", "route"): ["Oral", "Intravenous (not otherwise specified)", "Other"],
     ("SUSPECT", "sequence"): ["1", "20"],
     ("SUSPECT", "indication"): ["Headache", "Pain"],
+    ("SUSPECT", "frequency"): ["common", "rare"],
+    ("SUSPECT", "unit"): ["mg", "g"],
 }
 
 
@@ -70,4 +75,5 @@ def linker(index: ValueIndex) -> Linker:
         RelationshipType(name="SUSPECT", count=1, properties=properties("SUSPECT")),
         RelationshipType(name="FALLS_UNDER", count=1),
     )
-    return Linker(index, GraphSchema(labels=labels, types=types, triples=()))
+    triples = (Triple(source="Case", type="SUSPECT", target="Drug", count=1),)
+    return Linker(index, GraphSchema(labels=labels, types=types, triples=triples))

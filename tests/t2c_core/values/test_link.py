@@ -66,7 +66,26 @@ def holders(link: Link) -> list[str]:
         ("reported by a physcian", [("physcian", "value", "Physician")]),
         ("the drug humra", [("humra", "value", "HUMIRA")]),
         ("lfe threatening ones", [("lfe threatening", "value", "Life-Threatening")]),
+        # a part of a name
+        ("who has diabetes", [("diabetes", "value", "Type 1 diabetes")]),
+        ("those of Dr. Quillfeather", [("Quillfeather", "value", "Ada Quillfeather")]),
+        ("cases of sarkany", [("sarkany", "value", "Sarkany's disease")]),
+        ("where there is much gloom", []),
+        ("names that contain diabetes", [("diabetes", "text", "diabetes")]),
+        # words made from a name
+        ("which cardiologists are there", [("cardiologists", "value", "Cardiology")]),
+        ("asthmatic patients", [("asthmatic", "value", "Asthma")]),
+        ("a psychiatrist", [("psychiatrist", "value", "Psychiatry")]),
+        # adjectives that are plain words as well
+        ("common drugs of adults", [("common", "value", "common"), ("adults", "value", "Adult")]),
+        ("the most common drugs", []),
+        ("drugs that they have in common", []),
+        ("rare suspect drugs", [("rare", "value", "rare")]),
         # codes
+        ("drugs with 5 mg", [("5", "number", 5), ("mg", "value", "mg")]),
+        ("taken in g", [("g", "value", "g")]),
+        ("of blood group O-?", [("O-", "value", "O-")]),
+        ("blood group O+", [("O+", "value", "O+")]),
         ("gender F", [("F", "value", "F")]),
         ("of gender f", [("f", "value", "F")]),
         ("patients with 'f'", [("'f'", "value", "F")]),
@@ -163,6 +182,11 @@ def test_a_property_named_nearby_comes_first(linker: Linker) -> None:
 def test_a_misspelling_of_several_values_keeps_them_all(linker: Linker) -> None:
     (link,) = linker.link("those on the drug zytia").links
     assert {each.value for each in link.places} == {"ZETIA", "ZYTIGA"}
+
+
+def test_a_part_of_several_names_keeps_them_all(linker: Linker) -> None:
+    (link,) = linker.link("patients with diabetes").links
+    assert {each.value for each in link.places} == {"Type 1 diabetes", "Type 2 diabetes"}
 
 
 def test_limits_have_no_places_and_bounds_only_numbers(linker: Linker) -> None:
