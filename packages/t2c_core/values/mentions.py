@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from t2c_core.values.candidates import Mention, holder_stems, ranked
 from t2c_core.values.cues import bound_before, part_words
 from t2c_core.values.endings import GENDERS, other_endings
-from t2c_core.values.endings import GENDERS, other_endings
 from t2c_core.values.literals import readings
 from t2c_core.values.parts import MAX_WORDS, PartFinder
 from t2c_core.values.quoted import QuotationReader
@@ -148,23 +147,15 @@ class MentionFinder:
             return True
         if run.form in _PRONOUNS and sentence.follows(run, "the"):
             return True
-        if run.form in DESCRIBING_WORDS and self._describes(sentence, run, hits):
-            return not varied
         if self._is_plain(inside) or sentence.follows(run, "how"):
             pointers = sentence.pointers(run)
-            return not varied and any(pointers & holder_stems(hit) for hit in hits)
-        if len("".join(inside)) <= MAX_CODE_LETTERS:
-            near = sentence.near(run)
-            if sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits):
-                return True
-            before = sentence.words[run.first - 1].folded if run.first else ""
-            measured = before == "in" or before[:1].isdigit()
-            return measured and any(hit.value == written and name_stems(hit.property) & UNITS for hit in hits)
-        return True
+            pointed = any(pointers & holder_stems(hit) for hit in hits)
+            return not varied and (pointed or self._describes(sentence, run, hits))
+        return len("".join(inside)) > MAX_CODE_LETTERS or _is_code(sentence, run, hits)
 
     def _describes(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
         """Tell whether a plain adjective stands before the name of what has it as a value."""
-        if any(sentence.follows(run, word) for word in DEGREES):
+        if run.form not in DESCRIBING_WORDS or any(sentence.follows(run, word) for word in DEGREES):
             return False
         after = set(sentence.stems[run.last + 1 : run.last + 3])
         return any(after & self._holder_stems.get(hit.owner, frozenset()) for hit in hits)
