@@ -77,6 +77,31 @@ def calibrate(
     return grams[0].tokens
 
 
+def gather(checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: int) -> list[torch.Tensor]:
+    """Accumulate the Gram of every layer's input over a text, in this process and in memory.
+
+    Args:
+        checkpoint: of a supported model.
+        text: .txt, or .jsonl with `text`.
+        tokens: about how many to take, evenly from the whole text; all when None.
+        length: most tokens in a sequence.
+
+    Returns:
+        One (C + 1, C + 1) matrix a layer, on the CPU.
+
+    Raises:
+        RowsError: the text cannot be read or has no tokens.
+    """
+    sequences = read_sequences(text, load_tokenizer(checkpoint.folder), tokens=tokens, length=length)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    grams = [InputGram(checkpoint.geometry.hidden_size, device) for _ in range(checkpoint.geometry.layers)]
+    for chunk in _chunks(list(batched(sequences, 4096))):
+        _accumulate(checkpoint, chunk, grams, device)
+    if not grams[0].tokens:
+        raise RowsError(f"{text} has no tokens to calibrate on")
+    return [gram.moments.cpu() for gram in grams]
+
+
 def read_grams(path: Path, sizes: Geometry) -> list[torch.Tensor]:
     """Read what `calibrate` wrote.
 

@@ -60,6 +60,7 @@ class Batch:
         positions: (n,) indices into the flattened (B·T) whose next token is predicted.
         targets: (n,) those next tokens.
         weights: (n,) their weights in the loss.
+        answers: (n,) whether they belong to a completion.
         rows: (n,) the row in the batch each belongs to.
         tokens: tokens of the batch without padding.
     """
@@ -68,6 +69,7 @@ class Batch:
     positions: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
+    answers: torch.Tensor
     rows: torch.Tensor
     tokens: int
 
@@ -85,6 +87,7 @@ class Batch:
             positions=self.positions.to(device),
             targets=self.targets.to(device),
             weights=self.weights.to(device),
+            answers=self.answers.to(device),
             rows=self.rows.to(device),
             tokens=self.tokens,
         )
@@ -219,6 +222,7 @@ def make_batch(rows: Rows, chosen: IntArray, *, prompt_weight: float) -> Batch:
         positions=torch.from_numpy(positions),
         targets=torch.from_numpy(np.roll(input_ids, -1, axis=1).ravel()[positions]),
         weights=torch.from_numpy(weights.ravel()[positions].astype(np.float32)),
+        answers=torch.from_numpy(completion.ravel()[positions]),
         rows=torch.from_numpy(positions // len(column)),
         tokens=int(lengths.sum()),
     )

@@ -87,6 +87,58 @@ class Teacher:
     """Share of the KL term in the loss; the rest is cross-entropy."""
     temperature: PositiveFloat = 1.0
     """Temperature of both distributions in the KL term."""
+    answers: Literal["kl", "bild"] = "kl"
+    """What completion tokens are compared by; prompt tokens, where they weigh anything, always by KL."""
+    bild_top: Annotated[int, Field(ge=2)] = 16
+    """Highest logits of either model whose pairwise differences are compared by `bild`."""
+    bild_temperature: PositiveFloat = 3.0
+    """Temperature of those differences."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank updates of the attention projections, merged into them at the end."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    rank: Positive = 16
+    """Rank of each update."""
+    alpha: PositiveFloat = 32.0
+    """Scale of each update, times 1 / rank."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """Fade the checkpoint's key-value heads into fewer ones while training (docs/algorithm.md, "Pruning")."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    kv_heads: Positive
+    """Key-value heads that are left."""
+    masks: Literal["learned", "forced", "linear"] = "forced"
+    """Hard-concrete masks by gradient, the same with the lowest pushed down by rule, or one number that falls."""
+    start: Literal["aligned", "mean"] = "aligned"
+    """What the merged heads begin with."""
+    grouping: Literal["adjacent", "search"] = "adjacent"
+    """Which heads form a group."""
+    calibration: Path | None = None
+    """Text to align by; the training rows when absent."""
+    tokens: Positive = 65_536
+    """About how many tokens to align by."""
+    ramp_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of the run over which the target rises to no original heads at all."""
+    zero_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Share of the run from which masks are zero whatever was learned."""
+    shared_rate: PositiveFloat = 2.0
+    """Learning rate of the merged heads over that of the rest."""
+    mask_lr: PositiveFloat = 1e-4
+    """Learning rate of the masks at the optimiser's highest rate."""
+    penalty: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the penalty for being off the target."""
+
+    def __post_init__(self) -> None:
+        if self.ramp_share > self.zero_share:
+            raise ValueError(f"ramp_share={self.ramp_share} is more than zero_share={self.zero_share}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +161,16 @@ class Recipe:
     """Checkpoint folder to start from instead."""
     teacher: Teacher | None = None
     """Distil from this checkpoint as well."""
+    trainable: Literal["full", "attention", "kv", "lora"] = "full"
+    """What moves: all weights, q/k/v/o, k/v alone, or low-rank updates of q/k/v/o (`lora`)."""
+    lora: Lora = field(default_factory=Lora)
+    """The updates when `trainable` is `lora`."""
+    pruning: Pruning | None = None
+    """Lose key-value heads on the way."""
+    patience: Positive | None = None
+    """Looks at the held-out rows without a better loss after which the run ends; the best weights are kept."""
+    recompute: bool = False
+    """Compute activations again in the backward pass rather than keep them: less memory, a third more time."""
     steps: Positive | None = None
     """Optimiser steps to make."""
     minutes: PositiveFloat | None = None
@@ -145,6 +207,10 @@ class Recipe:
             raise ValueError("a model from scratch needs `tokenizer`, a folder")
         if self.steps is None and self.minutes is None:
             raise ValueError("give `steps` or `minutes` (or both; whichever ends first)")
+        if self.pruning is not None and (self.checkpoint is None or self.trainable == "lora"):
+            raise ValueError("`pruning` needs a `checkpoint` to prune, and `trainable` other than lora")
+        if self.patience is not None and self.dev is None:
+            raise ValueError("`patience` needs `dev`, the held-out rows")
         if self.max_tokens > self.batch_tokens:
             raise ValueError(
                 f"max_tokens={self.max_tokens} is more than batch_tokens={self.batch_tokens}; raise it"
@@ -193,6 +259,22 @@ def as_json(recipe: Recipe) -> dict[str, object]:
     """
     plain = TypeAdapter(Recipe).dump_python(recipe, mode="json")
     return {name.name: plain[name.name] for name in dataclasses.fields(recipe)}
+
+
+def same_run(recipe: Recipe, stored: object) -> bool:
+    """Tell whether a stored recipe asks for the same run; fields that it lacks count as their defaults.
+
+    Args:
+        recipe: the recipe.
+        stored: what `as_json` once returned.
+
+    Returns:
+        Whether both are equal.
+    """
+    try:
+        return bool(TypeAdapter(Recipe).validate_python(stored) == recipe)
+    except ValidationError:
+        return False
 
 
 def _explain(error: ValidationError) -> str:

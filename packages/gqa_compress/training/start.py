@@ -105,24 +105,33 @@ def make_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
         return _with_attention(LlamaForCausalLM(config))  # type: ignore[no-untyped-call]
 
 
-def make_optimizer(recipe: Recipe, model: torch.nn.Module) -> torch.optim.AdamW:
+def make_optimizer(
+    recipe: Recipe, model: torch.nn.Module, ratios: dict[int, float] | None = None
+) -> torch.optim.AdamW:
     """Make AdamW with weight decay on matrices only.
 
     Args:
         recipe: with the optimiser's fields.
         model: its trainable weights.
+        ratios: learning rate over that of the run, by `id` of the weight; 1 for all others.
 
     Returns:
-        The optimiser, all of it in one fused call a step.
+        The optimiser, all of it in one fused call a step; its groups carry their `ratio`.
     """
+    ratios = ratios or {}
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim >= 2 and id(p) not in embeddings]
-    others = [p for p in trained if p.ndim < 2 or id(p) in embeddings]
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            decayed = parameter.ndim >= 2 and id(parameter) not in embeddings
+            decay = recipe.optimizer.weight_decay if decayed else 0.0
+            groups.setdefault((ratios.get(id(parameter), 1.0), decay), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": decayed, "weight_decay": recipe.optimizer.weight_decay},
-            {"params": others, "weight_decay": 0.0},
+            {"params": parameters, "ratio": ratio, "weight_decay": decay}
+            for (ratio, decay), parameters in sorted(
+                groups.items(), key=lambda group: (group[0][0], -group[0][1])
+            )
         ],
         lr=recipe.optimizer.lr,
         betas=recipe.optimizer.betas,
