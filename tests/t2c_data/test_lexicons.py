@@ -77,3 +77,12 @@ def test_a_lexicon_that_does_not_fit_is_refused_with_the_place(tmp_path, content
     file.write_text(yaml.safe_dump(content))
     with pytest.raises(LexiconError, match=message):
         Lexicon.load(file, ODD)
+
+
+def test_an_unquoted_yes_or_true_of_yaml_is_understood() -> None:
+    content = yaml.safe_load(
+        "properties: {'Pérsôn dé': {is_active: {nouns: [state], yes: [that are active], values: {true: [active]}}}}"
+    )
+    words = from_content(content, ODD).properties["Pérsôn dé", "is_active"]
+    assert words.yes == ("that are active",)
+    assert words.values == {"true": ("active",)}

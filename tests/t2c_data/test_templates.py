@@ -129,3 +129,18 @@ async def _sample(uri: str, schema: GraphSchema):
             return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
 
         return await read_sample(read, schema)
+
+
+def test_what_two_have_in_common_is_joined_to_both(world: World) -> None:
+    for filled in fill(world, "lookup.common", 20):
+        assert filled.cypher.count("-[") >= 2
+        assert (
+            len({mention.value for mention in filled.mentions.values() if mention.parameter in filled.cypher})
+            >= 2
+        )
+
+
+def test_a_condition_of_a_relationship_is_said_as_an_adjective_of_its_own_end(world: World) -> None:
+    said = [(text, each) for each in fill(world, "lookup.key", 250) for text in each.texts]
+    flags = [text for text, each in said if re.search(r"treats\.firstLine = true", each.cypher)]
+    assert any(re.search(r"(first-line|first-choice|preferred) \w+", text) for text in flags)
