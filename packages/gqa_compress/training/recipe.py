@@ -89,7 +89,7 @@ class Teacher:
     """Temperature of both distributions in the KL term."""
     answers: Literal["kl", "bild"] = "kl"
     """What completion tokens are compared by; prompt tokens, where they weigh anything, always by KL."""
-    bild_top: Annotated[int, Field(ge=2)] = 16
+    bild_top: Annotated[int, Field(ge=3)] = 16
     """Highest logits of either model whose pairwise differences are compared by `bild`."""
     bild_temperature: PositiveFloat = 3.0
     """Temperature of those differences."""
