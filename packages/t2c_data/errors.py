@@ -5,7 +5,9 @@ DataError
 │   ├── LexiconError                a lexicon that does not fit the schema or cannot be read
 │   ├── TemplateError               a pattern that cannot be read
 │   └── PairsError                  a file of pairs with a bad row
-└── BuildError                      a build cannot go on
+├── BuildError                      a build cannot go on
+└── ModelError                      a language model cannot be asked, or writes nothing of use
+    └── BudgetError                 the tokens that it may use are used up
 """
 
 
@@ -31,6 +33,14 @@ class PairsError(DataInputError):
 
 class BuildError(DataError):
     """A build cannot go on."""
+
+
+class ModelError(DataError):
+    """A language model cannot be asked, or writes nothing of use."""
+
+
+class BudgetError(ModelError):
+    """The tokens that a build may use are used up."""
 
 
 class UnfitError(DataError):

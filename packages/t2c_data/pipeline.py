@@ -10,9 +10,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError
@@ -21,11 +19,12 @@ from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
 from t2c_data.composition import Composer, Draft
 from t2c_data.deduplicate import Deduplicator
+from t2c_data.delivery import deliver
 from t2c_data.errors import BuildError, DataInputError, UnfitError
 from t2c_data.patterns import load_patterns
-from t2c_data.records import Pair, pair_id, write_lines
+from t2c_data.records import write_lines
 from t2c_data.sample import read_sample
-from t2c_data.split import assign_splits
+from t2c_data.seeds import generator
 from t2c_data.store import ChunkStore
 from t2c_data.surface import write
 from t2c_data.unanswerable import Refuser
@@ -34,6 +33,7 @@ from t2c_data.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from random import Random
 
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_data.lexicon import Lexicon
@@ -126,12 +126,8 @@ async def build(
         BuildError: no pairs come out.
     """
     async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
-
-        async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-            return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
-
-        world = World(schema, lexicon, await read_sample(read, schema))
-        maker = _Maker(world, client, config)
+        world = await read_world(client, schema, lexicon)
+        maker = Maker(world, client, config)
         _ensure(out)
         seen = Deduplicator()
         with ChunkStore(out / "candidates.jsonl") as store:
@@ -151,36 +147,32 @@ async def build(
         raise BuildError(
             f"no pair came out of {MAX_BARREN} chunks; is the graph empty or the lexicon all hidden?"
         )
-    return _deliver(out, seen.kept[: config.pairs], seen.dropped, config, schema)
+    return deliver(
+        out, seen.kept[: config.pairs], schema, seed=config.seed, config=asdict(config), drops=seen.dropped
+    )
+
+
+async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> World:
+    """Read the part of a graph that questions are made from."""
+
+    async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
+        return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
+
+    return World(schema, lexicon, await read_sample(read, schema))
 
 
 def _ensure(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _deliver(
-    out: Path, rows: list[dict[str, Any]], drops: Counter[str], config: BuildConfig, schema: GraphSchema
-) -> dict[str, Any]:
-    pairs = [Pair(**row, id=pair_id(row["question"], row["cypher"]), graph=schema.version) for row in rows]
-    pairs, leaks = assign_splits(pairs, seed=config.seed)
-    write_lines(out / "pairs.jsonl", (pair.to_json() for pair in pairs))
-    manifest = {
-        "pairs": len(pairs),
-        "config": asdict(config),
-        "schema": schema.version,
-        "by_split": dict(sorted(Counter(pair.split for pair in pairs).items())),
-        "by_category": dict(sorted(Counter(pair.category for pair in pairs).items())),
-        "by_template": dict(sorted(Counter(pair.template for pair in pairs).items())),
-        "dropped": dict(sorted(drops.items())),
-        "leaks": leaks,
-        "sha256": hashlib.sha256((out / "pairs.jsonl").read_bytes()).hexdigest(),
-    }
-    write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
-    return manifest
+class Maker:
+    """Makes chunks of rows, each from its own seed.
 
-
-class _Maker:
-    """Makes chunks of rows, each from its own seed."""
+    Args:
+        world: the graph.
+        client: runs the queries.
+        config: the build.
+    """
 
     def __init__(self, world: World, client: GraphClient, config: BuildConfig) -> None:
         self._world = world
@@ -196,7 +188,7 @@ class _Maker:
         jobs: list[_Job] = []
         rows: list[dict[str, Any]] = []
         for place in range(CHUNK):
-            rng = _generator(self._config.seed, number, place)
+            rng = generator(self._config.seed, number, place)
             if rng.random() < self._config.unanswerable:
                 rows += self._refuser.rows(rng, self._config.wordings)
                 continue
@@ -248,11 +240,6 @@ def _rows(draft: Draft, rng: Random) -> Iterator[dict[str, Any]]:
             "question": written.question, "cypher": written.cypher, "parameters": written.parameters,
             "category": pattern.category, "template": pattern.id, "difficulty": pattern.difficulty,
         }  # fmt: skip
-
-
-def _generator(*parts: int) -> Random:
-    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
-    return Random(int.from_bytes(digest[:8], "big"))  # noqa: S311
 
 
 def _limit(row: dict[str, Any]) -> int:

@@ -1,0 +1,111 @@
+"""Whether the shape of the result fits the question: figures, groups, what is to be returned, and its rows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from t2c_data.validators.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from t2c_data.validators.evidence import Evidence
+    from t2c_data.validators.question import ElementWords, QuestionReading
+    from t2c_data.validators.reading import QueryReading
+
+_COUNT = re.compile(r"^\W*(how many|count)\b|\b(how many|(the|total) (number|count) of)\b", re.IGNORECASE)
+_AVERAGE = re.compile(r"\b(average|mean|avg)\b", re.IGNORECASE)
+_GROUP = re.compile(r"\bfor each\b|\bgrouped by\b|\bper each\b", re.IGNORECASE)
+_TOP = re.compile(r"\btop (\d+|two|three|five|ten)\b", re.IGNORECASE)
+_UNIQUE = re.compile(r"\b(distinct|unique|different)\b", re.IGNORECASE)
+_RETURN = re.compile(
+    r"(?:^|[.;,]\s*(?:and\s+)?)(?:then\s+)?(?:return|list|show|display|provide)\s+([^.;?]*)", re.IGNORECASE
+)
+_ALSO = re.compile(
+    r"[.;,]\s*(?:also|additionally|and also|in addition)\b,?\s*(?:\w+\s+)?(?:find|retrieve|return|identify|list|show|get|provide)",
+    re.IGNORECASE,
+)
+_FIND = re.compile(
+    r"^\W*(find|retrieve|identify|list|get|show|return)\s+(all\s+|the\s+|distinct\s+)*(?P<what>\w+)",
+    re.IGNORECASE,
+)
+
+
+def check_coherence(
+    question: QuestionReading, query: QueryReading, known: ElementWords, evidence: Evidence
+) -> list[Finding]:
+    """Compare what a question wants back with what the query gives back.
+
+    Args:
+        question: the question.
+        query: the query.
+        known: the words of the schema.
+        evidence: the rows.
+
+    Returns:
+        `coherence.count`, `coherence.average`: a figure is asked for and not computed. `coherence.group`: one is
+        asked for of each of several, and a single column comes back. `coherence.top`: the first few are asked for,
+        and nothing limits or orders them. `coherence.order`: a limit without order, so that chance decides.
+        `coherence.missing`: something that is to be returned is not. `coherence.duplicates`: different things are
+        asked for, and rows repeat. `coherence.empty`, `coherence.null`, `coherence.zero`: nothing comes back.
+    """
+    found = [*_figures(question, query), *_missing(question, query, known)]
+    if query.limit is not None and not {"ORDER", "MIN", "MAX"} & query.keywords:
+        found.append(Finding("coherence.order", "LIMIT without ORDER BY"))
+    if evidence.ran:
+        found += _rows(question, query, evidence)
+    return list(dict.fromkeys(found))
+
+
+def _figures(question: QuestionReading, query: QueryReading) -> Iterator[Finding]:
+    text, code = question.bare, query.cypher.lower()
+    counts = re.search(r"\bcount\s*[({]|\bsize\s*\(|\bsum\s*\(", code)
+    if _COUNT.search(text) and not counts:
+        yield Finding("coherence.count", "a count is asked for; the query counts nothing")
+    if _AVERAGE.search(text) and "avg" not in code and not re.search(r"sum\s*\(.*/", code):
+        yield Finding("coherence.average", "an average is asked for; the query computes none")
+    if _GROUP.search(text) and len(query.items) == 1 and query.items[0].aggregate:
+        yield Finding("coherence.group", "a figure for each of several is asked for; one column comes back")
+    if _TOP.search(text) and ("LIMIT" not in query.keywords or "ORDER" not in query.keywords):
+        yield Finding("coherence.top", "the first few are asked for; the query lacks ORDER BY or LIMIT")
+
+
+def _missing(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+    if not query.items or any(item.expression == "*" for item in query.items):
+        return
+    find = _FIND.match(question.bare)
+    single = len(query.items) == 1 and not query.items[0].aggregate
+    if single and find and _ALSO.search(question.bare) and query.items[0].accesses:
+        yield Finding(
+            "coherence.missing", f"{find['what']} and something else are asked for; one column comes back"
+        )
+    wanted = _RETURN.findall(question.bare)
+    if len(wanted) != 1 or find and find.start("what") < 12 and question.bare.lower().startswith("return"):
+        return
+    from t2c_data.validators.question import QuestionReading as Reading
+
+    part = Reading(re.split(r"\b(?:for|of|in|where|that|who|with|from|by)\b", wanted[0])[0])
+    returned = {access.property for item in query.items for access in item.accesses}
+    for name in sorted({name for _, name in known.properties}):
+        phrases = {each for key, held in known.properties.items() if key[1] == name for each in held}
+        if name not in returned and any(each == part.stems[-len(each) :] for each in phrases if part.stems):
+            others = {
+                other for (_, other), held in known.properties.items() if other in returned and held & phrases
+            }
+            if not others:
+                yield Finding("coherence.missing", f"{name} is to be returned and is not")
+
+
+def _rows(question: QuestionReading, query: QueryReading, evidence: Evidence) -> Iterator[Finding]:
+    rows = evidence.rows
+    if not rows:
+        yield Finding("coherence.empty", "the answer has no row")
+    elif all(cell is None or cell == [] for row in rows for cell in row):
+        yield Finding("coherence.null", "the answer has only nulls")
+    elif rows == ((0,),) and not query.cypher.rstrip().endswith("> 0"):
+        yield Finding("coherence.zero", "the answer is 0")
+    shown = [repr(row) for row in rows]
+    plain = not any(item.aggregate for item in query.items)
+    if plain and len(set(shown)) < len(shown) and _UNIQUE.search(question.bare):
+        yield Finding("coherence.duplicates", "different things are asked for; rows repeat")

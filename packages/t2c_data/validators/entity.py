@@ -1,0 +1,241 @@
+"""Whether the values of a query are those of its question, both ways, and whether the graph has them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from t2c_core.values.words import fold, words
+from t2c_data.validators.findings import Finding
+from t2c_data.validators.question import phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from t2c_core.values.index import ValueIndex
+    from t2c_core.values.literals import Reading
+    from t2c_data.validators.question import ElementWords, QuestionReading
+    from t2c_data.validators.reading import Access, Comparison, QueryReading
+
+SAME_START = 5
+"""Letters that two words share when they are forms of one: `hospitalised`, `hospitalization`."""
+SHORT_CODE = 3
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_RANGES = frozenset({"<", "<=", ">", ">="})
+_SMALL_NUMBERS = 2
+"""Numbers up to here go without saying: `more than one`, `any`, `a second`."""
+
+
+def check_entities(
+    question: QuestionReading,
+    query: QueryReading,
+    known: ElementWords,
+    owners: Mapping[str, frozenset[str]],
+    index: ValueIndex | None = None,
+) -> list[Finding]:
+    """Compare the values of a question with those of its query.
+
+    Args:
+        question: the question.
+        query: the query.
+        known: the words of the schema.
+        owners: labels or types of the query's variables.
+        index: the graph's values, to see which do not occur.
+
+    Returns:
+        `entity.unasked`: the query compares with a value that the question does not name. `entity.unused`: the
+        question names a value that the query does not use. `entity.absent`: the graph has no such value there.
+    """
+    found = [*_unasked(question, query, known, owners), *_unused(question, query, known)]
+    if index is not None:
+        found += _absent(query, owners, index)
+    return list(dict.fromkeys(found))
+
+
+def _unasked(
+    question: QuestionReading,
+    query: QueryReading,
+    known: ElementWords,
+    owners: Mapping[str, frozenset[str]],
+) -> Iterator[Finding]:
+    for each in query.comparisons:
+        if not each.accesses or isinstance(each.value, bool) or each.value == "":
+            continue
+        if isinstance(each.value, str):
+            said = _says_text(question, each, known, owners)
+        else:
+            said = _says_number(question, each)
+        if not said:
+            name = each.accesses[0].property
+            yield Finding("entity.unasked", f"{name} is compared with {each.value!r}, which is not asked for")
+
+
+def _says_text(
+    question: QuestionReading,
+    each: Comparison,
+    known: ElementWords,
+    owners: Mapping[str, frozenset[str]],
+) -> bool:
+    value = str(each.value)
+    if question.holds(value) or value.casefold() in question.text.casefold():
+        return True
+    if _ISO_DATE.match(value):
+        return _says_date(question, value[:10], each.operator)
+    for access in each.accesses:
+        for owner in owners.get(access.variable, ()):
+            if any(question.holds(said) for said in known.said(owner, access.property, value)):
+                return True
+    held = [word.folded for word in words(question.text)]
+    parts = [word.folded for word in words(value) if len(word.folded) > SHORT_CODE]
+    if not parts:
+        return any(_abbreviates(value.lower(), word) for word in held)
+    stems = set(question.stems)
+    shared = [part for part in parts if phrase(part)[0] in stems or _same_start(part, held)]
+    return 3 * len(shared) >= len(parts) and bool(shared)
+
+
+def _abbreviates(code: str, word: str) -> bool:
+    """Tell whether the letters of a short code occur in a word, beginning with its first: `yr`, `years`."""
+    if not code or not word or len(code) > SHORT_CODE or code[0] != word[0]:
+        return False
+    letters = iter(word)
+    return all(letter in letters for letter in code)
+
+
+def _same_start(part: str, held: list[str]) -> bool:
+    return len(part) >= SAME_START and any(word[:SAME_START] == part[:SAME_START] for word in held)
+
+
+def _says_date(question: QuestionReading, value: str, operator: str) -> bool:
+    """Tell whether a date is said, or is the edge of a month, quarter or year that is."""
+    readings = question.readings
+    if any(each.kind == "date" and str(each.value).startswith(value) for each in readings):
+        return True
+    year = int(value[:4])
+    near = {year, year + 1} if operator in {"<", "<="} else {year, year - 1}
+    spoken = any(each.kind in {"year", "number"} and each.value in near for each in readings)
+    return operator in _RANGES and spoken
+
+
+def _says_number(question: QuestionReading, each: Comparison) -> bool:
+    value = float(each.value)
+    if abs(value) <= _SMALL_NUMBERS and each.operator in _RANGES:
+        return True
+    near = {value, value - 1, value + 1} if each.operator in _RANGES else {value}
+    if any(_is_number(reading) and float(reading.value) in near for reading in question.readings):
+        return True
+    for reading in question.readings:
+        if reading.kind == "date" and value in {float(part) for part in str(reading.value)[:10].split("-")}:
+            return True
+    return any(
+        number in {f"{each:g}" for each in near} for number in re.findall(r"\d+(?:\.\d+)?", question.text)
+    )
+
+
+def _is_number(reading: Reading) -> bool:
+    return isinstance(reading.value, int | float)
+
+
+def _unused(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+    values = [each.value for each in query.comparisons]
+    texts = [fold(value) for value in values if isinstance(value, str) and value]
+    named = _named(query)
+    for ends in question.quoted:
+        contents = [fold(end.content) for end in ends]
+        used = any(
+            content and (content in text or (text in content and 2 * len(text) >= len(content)))
+            for content in contents
+            for text in texts
+        )
+        if not used and not any(_is_element(end.content, named, query, known) for end in ends):
+            yield Finding("entity.unused", f"{ends[0].content!r} is asked for and not used")
+    spans = [(ends[0].start, ends[-1].end) for ends in question.quoted]
+    for reading in question.readings:
+        if any(start <= reading.start < end for start, end in spans):
+            continue
+        if not _uses(reading, question, query, texts):
+            yield Finding("entity.unused", f"{reading.value!r} is asked for and not used")
+
+
+def _named(query: QueryReading) -> set[str]:
+    """Collect the stems of all names in a query: labels, types, properties, aliases."""
+    names = {label for labels in query.labels.values() for label in labels}
+    names |= {kind for edge in query.edges for kind in edge.types}
+    names |= {access.property for access in query.accesses} | {item.name for item in query.items}
+    from t2c_data.drafting import words_of
+
+    return {each for name in names for each in phrase(words_of(name))}
+
+
+def _is_element(content: str, named: set[str], query: QueryReading, known: ElementWords) -> bool:
+    """Tell whether a quoted text names an element that the query has, or a value that it says by a literal."""
+    from t2c_data.drafting import words_of
+
+    stems = phrase(words_of(content))
+    if stems and (set(stems) <= named or content.casefold() in query.cypher.casefold()):
+        return True
+    lexicon = known.lexicon
+    values = {each.value for each in query.comparisons}
+    return lexicon is not None and any(
+        fold(content) in map(fold, said)
+        for held in lexicon.properties.values()
+        for value, said in held.values.items()
+        if value in values or value in {"true", "false"}
+    )
+
+
+def _uses(reading: Reading, question: QuestionReading, query: QueryReading, texts: list[str]) -> bool:
+    written = question.text[reading.start : reading.end]
+    if not any(letter.isdigit() for letter in written):
+        return True  # spelt numbers and months are often no values
+    if reading.kind == "date":
+        day = str(reading.value)[:10]
+        parts = {int(part) for part in day.split("-")}
+        numbers = {each.value for each in query.comparisons}
+        return (
+            day in query.cypher
+            or any(day in str(each.value) for each in query.comparisons)
+            or parts <= numbers
+        )
+    if any(f" {fold(written)} " in f" {text} " for text in texts):
+        return True
+    value = float(reading.value)
+    near = {value, value - 1, value + 1}
+    numbers = {float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])", query.cypher)}
+    numbers |= {
+        float(each.value)
+        for each in query.comparisons
+        if isinstance(each.value, int | float) and not isinstance(each.value, bool)
+    }
+    if isinstance(query.limit, int | float):
+        numbers.add(float(query.limit))
+    if numbers & near or (
+        reading.kind == "year" and re.search(rf"\b{int(value)}\b|\b{int(value)}-", _all(query))
+    ):
+        return True
+    return f"{value:g}" in re.findall(r"\d+", _all(query))
+
+
+def _all(query: QueryReading) -> str:
+    return " ".join([query.cypher, *(str(value) for value in query.parameters.values())])
+
+
+def _absent(
+    query: QueryReading, owners: Mapping[str, frozenset[str]], index: ValueIndex
+) -> Iterator[Finding]:
+    for each in query.comparisons:
+        if not isinstance(each.value, str) or each.operator not in {"=", "IN"} or not each.value:
+            continue
+        if _ISO_DATE.match(each.value):
+            continue
+        places = [(owner, access) for access in each.accesses for owner in owners.get(access.variable, ())]
+        if places and not any(_held(index, each.value, owner, access) for owner, access in places):
+            yield Finding("entity.absent", f"no {each.accesses[0].property} is {each.value!r} in this graph")
+
+
+def _held(index: ValueIndex, value: str, owner: str, access: Access) -> bool:
+    return any(
+        (hit.owner, hit.property) == (owner, access.property)
+        and str(hit.value).casefold() == value.casefold()
+        for hit in index.folded(value)
+    )

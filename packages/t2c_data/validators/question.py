@@ -1,0 +1,141 @@
+"""What a question names: quoted values, numbers, dates, and elements of a schema by their words.
+
+Holds no query and no check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import OSA
+
+from t2c_core.values.literals import Quotation, Reading, quotations, readings
+from t2c_core.values.vocabulary import stem
+from t2c_core.values.words import fold, words
+from t2c_data.drafting import draft, words_of
+from t2c_data.lexicon import Lexicon, Noun, from_content
+
+if TYPE_CHECKING:
+    from t2c_core.schema.model import GraphSchema
+
+MIN_MISSPELT = 6
+"""Letters of a word from which on one slip is forgiven."""
+_SMALL = frozenset(
+    "a an the of for in on at by to from with is are was were be been has have had and or not".split()
+)
+
+Phrase = tuple[str, ...]
+"""Stems of words in a row."""
+
+
+def phrase(text: str) -> Phrase:
+    """Reduce a text to the stems of its words."""
+    return tuple(stem(word.folded) for word in words(text))
+
+
+@dataclass
+class ElementWords:
+    """The phrases under which questions name the elements of a schema.
+
+    Args:
+        schema: the graph's schema.
+        lexicon: its words; drafted from the schema when absent.
+    """
+
+    schema: GraphSchema
+    lexicon: Lexicon | None = None
+    properties: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
+    labels: dict[str, frozenset[Phrase]] = field(default_factory=dict, init=False)
+    types: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    """Stems that tell a type from others: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
+
+    def __post_init__(self) -> None:
+        known = self.lexicon or from_content(draft(self.schema), self.schema)
+        self.lexicon = known
+        for key, words_ in known.properties.items():
+            self.properties[key] = _phrases(words_.nouns, key[1])
+        for label, words_ in known.labels.items():
+            self.labels[label] = _phrases((*words_.nouns, *words_.people), label)
+        for kind in self.schema.types:
+            self.types[kind.name] = frozenset(
+                each for each in phrase(words_of(kind.name)) if each not in _SMALL
+            )
+
+    def naming(self, label: str) -> str:
+        """Give the property by whose value people name a node of a label; empty if there is none."""
+        held = self.lexicon.labels.get(label) if self.lexicon else None
+        return held.name[0] if held and held.name else ""
+
+    def said(self, owner: str, name: str, value: str) -> tuple[str, ...]:
+        """Give the adjectives that say a value."""
+        held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
+        return held.values.get(value, ()) if held else ()
+
+
+def _phrases(nouns: tuple[Noun, ...], name: str) -> frozenset[Phrase]:
+    texts = [one for noun in nouns for one in noun]
+    return frozenset(found for text in (*texts, words_of(name)) if (found := phrase(text)))
+
+
+@dataclass
+class QuestionReading:
+    """A question, read.
+
+    Args:
+        text: the question.
+    """
+
+    text: str
+
+    @cached_property
+    def folded(self) -> str:
+        """The question as folded words between blanks."""
+        return f" {fold(self.text)} "
+
+    @cached_property
+    def quoted(self) -> list[list[Quotation]]:
+        """Quoted parts, each with its possible ends."""
+        return quotations(self.text)
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """Numbers, dates, years and months."""
+        return readings(self.text)
+
+    @cached_property
+    def bare(self) -> str:
+        """The question without what is quoted."""
+        text = self.text
+        for ends in self.quoted:
+            text = text[: ends[0].start] + " " * (ends[0].end - ends[0].start) + text[ends[0].end :]
+        return text
+
+    @cached_property
+    def stems(self) -> Phrase:
+        """Stems of its words, quoted ones included."""
+        return phrase(self.text)
+
+    @cached_property
+    def bare_stems(self) -> Phrase:
+        """Stems of its words outside quotes."""
+        return phrase(self.bare)
+
+    def holds(self, value: str) -> bool:
+        """Tell whether a text occurs in it, whatever its case, accents and punctuation."""
+        return f" {fold(value)} " in self.folded
+
+    def names(self, found: Phrase, *, quoted: bool = True) -> bool:
+        """Tell whether it has these words in a row; one slip of the pen in a long word is forgiven."""
+        held = self.stems if quoted else self.bare_stems
+        return any(
+            all(_like(one, other) for one, other in zip(found, held[start:], strict=False))
+            for start in range(len(held) - len(found) + 1)
+        )
+
+
+def _like(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return min(len(one), len(other)) >= MIN_MISSPELT and OSA.distance(one, other, score_cutoff=1) <= 1

@@ -1,0 +1,118 @@
+"""Whether the query means what the question says: the elements that it names are those that the query uses.
+
+Works on words and the schema alone; how near the two are for a sentence encoder is in `encoder`, and a model's
+opinion in `t2c_data.llm`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from t2c_core.values.words import fold
+from t2c_data.validators.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from t2c_core.values.index import ValueIndex
+    from t2c_data.validators.question import ElementWords, Phrase, QuestionReading
+    from t2c_data.validators.reading import QueryReading
+
+
+def check_semantics(
+    question: QuestionReading,
+    query: QueryReading,
+    known: ElementWords,
+    owners: Mapping[str, frozenset[str]],
+    index: ValueIndex | None = None,
+) -> list[Finding]:
+    """Compare the elements that a question names with those that its query uses.
+
+    Args:
+        question: the question.
+        query: the query.
+        known: the words of the schema.
+        owners: labels or types of the query's variables.
+        index: the graph's values, to see where else one occurs.
+
+    Returns:
+        `semantic.property`: a property is named by its full name and not read. `semantic.elsewhere`: a value is
+        compared with a property that is not named, though the one that things are named by has it too.
+        `semantic.relation`: a relationship is named and another one that is not named is used in its place.
+    """
+    found = [*_property(question, query, known), *_relation(question, query, known)]
+    if index is not None:
+        found += _elsewhere(question, query, known, owners, index)
+    return list(dict.fromkeys(found))
+
+
+def _property(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+    """Look for properties named by two words or more that the query does not read."""
+    read = {access.property for access in query.accesses}
+    labels = {label for held in query.labels.values() for label in held}
+    satisfied: set[Phrase] = set()
+    for (owner, name), phrases in known.properties.items():
+        if name in read or (owner in labels and fold(owner) == fold(name)):
+            satisfied |= phrases
+    for label in labels:
+        satisfied |= known.labels.get(label, frozenset())
+    for (_, name), phrases in known.properties.items():
+        for each in phrases:
+            if len(each) < 2 or name in read or each in satisfied:
+                continue
+            if question.names(each, quoted=False) and not _inside_longer(each, question, satisfied):
+                yield Finding("semantic.property", f"{name} is named and not used")
+
+
+def _inside_longer(found: Phrase, question: QuestionReading, satisfied: set[Phrase]) -> bool:
+    """Tell whether the words are only part of a longer name that the query does use."""
+    return any(
+        len(longer) > len(found)
+        and any(longer[start : start + len(found)] == found for start in range(len(longer)))
+        and question.names(longer, quoted=False)
+        for longer in satisfied
+    )
+
+
+def _relation(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+    """Look for a type that is named and unused while one at the same label is used and not named."""
+    used = {kind for edge in query.edges for kind in edge.types}
+    stems = set(question.bare_stems)
+    triples = known.schema.triples
+    common = {word for words in known.labels.values() for each in words for word in each}
+    for kind in sorted(used):
+        own = known.types.get(kind, frozenset()) - common
+        if not own or own & stems:
+            continue
+        ends = {each.target for each in triples if each.type == kind}
+        for rival in sorted({each.type for each in triples if each.target in ends} - used):
+            words = known.types[rival] - common
+            if words and words <= stems:
+                yield Finding("semantic.relation", f"{rival} is named, {kind} is used")
+
+
+def _elsewhere(
+    question: QuestionReading,
+    query: QueryReading,
+    known: ElementWords,
+    owners: Mapping[str, frozenset[str]],
+    index: ValueIndex,
+) -> Iterator[Finding]:
+    for each in query.comparisons:
+        if not isinstance(each.value, str) or each.operator != "=" or len(each.accesses) != 1:
+            continue
+        access = each.accesses[0]
+        for label in owners.get(access.variable, ()):
+            naming = known.naming(label)
+            named = any(question.names(words) for words in known.properties.get((label, access.property), ()))
+            if not naming or naming == access.property or named or access.property in question.text:
+                continue
+            if _has(index, each.value, label, naming):
+                yield Finding(
+                    "semantic.elsewhere",
+                    f"{each.value!r} is looked for in {access.property}, which is not named; {naming} has it too",
+                )
+
+
+def _has(index: ValueIndex, value: str, owner: str, name: str) -> bool:
+    return any((hit.owner, hit.property) == (owner, name) for hit in index.folded(value))
