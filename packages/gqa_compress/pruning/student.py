@@ -45,7 +45,8 @@ class MixedProjection(torch.nn.Module):
         members = self.heads * size // self.shared.out_features
         merged = merged.expand(*merged.shape[:-2], members, size).flatten(-3, -2)  # (..., K, D)
         if not self.z.requires_grad and not self.z.any():
-            return merged.flatten(-2)
+            faded: torch.Tensor = merged.flatten(-2)
+            return faded
         z = self.z[:, None].to(x.device, merged.dtype)
         mixed: torch.Tensor = z * self.own(x).unflatten(-1, (self.heads, size)) + (1 - z) * merged
         return mixed.flatten(-2)

@@ -103,7 +103,7 @@ class Lora:
 
     rank: Positive = 16
     """Rank of each update."""
-    alpha: PositiveFloat = 32.0
+    alpha: Positive = 32
     """Scale of each update, times 1 / rank."""
 
 
