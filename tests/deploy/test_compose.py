@@ -1,0 +1,122 @@
+"""What compose.yaml promises: valid by the Compose specification, closed but for one port, hardened, within bounds."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import pytest
+
+from .conftest import DEPLOY, read_compose
+
+FILES = ("compose.yaml", "compose.gpu.yaml", "compose.monitoring.yaml")
+BUILT = {"load": "load", "service": "service"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_is_valid_by_the_compose_specification(name: str) -> None:
+    text = (
+        resources.files("check_jsonschema")
+        .joinpath("builtin_schemas/vendor/compose-spec.json")
+        .read_text("utf-8")
+    )
+    jsonschema.validate(read_compose(name), json.loads(text))
+
+
+def test_only_the_service_is_published_and_only_on_this_machine_unless_asked(compose: dict[str, Any]) -> None:
+    assert [name for name, each in compose["services"].items() if "ports" in each] == ["service"]
+    assert compose["services"]["service"]["ports"] == ["${BIND:-127.0.0.1}:${PORT:-8080}:8080"]
+    for name, each in compose["services"].items():
+        inside = each.get("networks") == ["inner"] or each.get("network_mode") == "none"
+        assert inside or name == "service", name
+    assert compose["networks"]["inner"] == {"internal": True}
+
+
+def test_every_container_is_locked_down_and_bounded(compose: dict[str, Any]) -> None:
+    for name, each in compose["services"].items():
+        assert each["read_only"] is True, name
+        assert each["cap_drop"] == ["ALL"], name
+        assert each["security_opt"] == ["no-new-privileges:true"], name
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", each["user"]), name
+        assert not each.get("privileged"), name
+        assert not each.get("cap_add"), name
+        assert {"cpus", "memory", "pids"} <= set(each["deploy"]["resources"]["limits"]), name
+        assert "/var/run/docker.sock" not in str(each.get("volumes")), name
+
+
+def test_images_are_pinned_and_commands_that_last_have_a_health_check(compose: dict[str, Any]) -> None:
+    for name, each in compose["services"].items():
+        tag = each["image"].rpartition(":")[2]
+        assert re.match(r"v?\d+\.\d+", tag), name
+        assert ("healthcheck" in each) == (each["restart"] != "no"), name
+
+
+def test_things_start_in_the_order_in_which_they_are_needed(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert services["graph"]["depends_on"] == {"load": {"condition": "service_completed_successfully"}}
+    assert services["service"]["depends_on"] == {
+        "graph": {"condition": "service_healthy"},
+        "model": {"condition": "service_healthy"},
+    }
+
+
+def test_no_password_is_written_down_and_none_is_assumed(compose: dict[str, Any]) -> None:
+    assert compose["secrets"] == {"graph-password": {"environment": "T2C_GRAPH__PASSWORD"}}
+    assert compose["services"]["service"]["environment"]["T2C_GRAPH__PASSWORD"].startswith(
+        "${T2C_GRAPH__PASSWORD:?"
+    )
+    assert not re.search(
+        r"(?i)(password|secret|key)[ ]*[:=][ ]*['\"]?[a-z0-9]{6,}", (DEPLOY / "compose.yaml").read_text()
+    )
+
+
+def test_what_is_mounted_is_there_and_what_is_built_has_its_file(compose: dict[str, Any]) -> None:
+    for name, each in compose["services"].items():
+        for volume in each.get("volumes", []):
+            source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":")[0]
+            if source.startswith("."):
+                assert (DEPLOY / source).exists(), volume
+                assert volume.endswith(":ro"), volume
+            else:
+                assert source in compose["volumes"], volume
+        if "build" in each:
+            file = (DEPLOY / each["build"]["context"] / each["build"]["dockerfile"]).resolve()
+            text = file.read_text("utf-8")
+            assert f"AS {BUILT[name]}\n" in text if name in BUILT else text, name
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "vllm/Dockerfile"])
+def test_images_are_built_in_stages_run_as_nobody_special_and_copy_only_what_is_let_in(name: str) -> None:
+    text = (DEPLOY / name).read_text("utf-8")
+    assert text.count("\nFROM ") >= 2
+    last = text.rpartition("\nFROM ")[2] if name.startswith("vllm") else text
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last, re.MULTILINE)
+    assert ":latest" not in text
+    allowed = [
+        line[1:]
+        for line in (DEPLOY / f"{name}.dockerignore").read_text("utf-8").splitlines()
+        if line[:1] == "!"
+    ]
+    for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert source in allowed, source
+            assert (DEPLOY.parent / source).exists(), source
+
+
+def test_the_gpu_file_changes_only_what_it_must(compose: dict[str, Any]) -> None:
+    services = read_compose("compose.gpu.yaml")["services"]
+    assert list(services) == ["model"]
+    ours, theirs = compose["services"]["model"]["command"], services["model"]["command"]
+    assert {each.split("=")[0] for each in ours} - {"--enforce-eager"} == {
+        each.split("=")[0] for each in theirs
+    } - {"--tensor-parallel-size"}
+
+
+def test_monitoring_is_a_profile_and_is_published_on_loopback_alone(compose: dict[str, Any]) -> None:
+    profiled = {name for name, each in compose["services"].items() if each.get("profiles") == ["monitoring"]}
+    assert profiled == {"prometheus", "grafana"}
+    (published,) = read_compose("compose.monitoring.yaml")["services"]["grafana"]["ports"]
+    assert published.startswith("127.0.0.1:")
