@@ -155,7 +155,7 @@ class GraphSchema:
         file = path / "schema.json" if path.is_dir() else path
         if not file.is_file():
             raise SnapshotError(
-                f"no schema at {file}; write it with: t2c-graph snapshot --uri U --out {file.parent}"
+                f"no schema at {file}; write one with: t2c-graph snapshot --uri bolt://... --out FOLDER"
             )
         return cls.from_json(file.read_text(encoding="utf-8"))
 
