@@ -86,7 +86,7 @@ class ClauseParser(PatternParser):
             if clauses and isinstance(clauses[-1], Return | Finish):
                 raise self.error(f"nothing may follow {self.keys[self.at - 1]}")
             clauses.append(_CLAUSES[self.key](self))
-        if self.key not in (END, "}", "UNION") or not clauses:
+        if self.key not in (END, "}", "UNION", ";") or not clauses:
             raise self._refused()
         if must_end and not _ends(clauses[-1]):
             raise self.unexpected("RETURN")
