@@ -84,6 +84,37 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def ordinary_mode(path: Path) -> None:
+    """Give a file the mode that `open` gives new files; some libraries write for the owner alone.
+
+    Args:
+        path: the file.
+    """
+    probe = path.with_name(f".{path.name}.mode")
+    probe.touch()
+    path.chmod(probe.stat().st_mode & 0o777)
+    probe.unlink()
+
+
+def refuse_full(path: Path, needed_bytes: int) -> None:
+    """Refuse an output for which there is no room.
+
+    Args:
+        path: the folder that is to be written.
+        needed_bytes: about how much it will hold.
+
+    Raises:
+        OutputError: the file system has less left.
+    """
+    there = next(parent for parent in path.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < needed_bytes:
+        raise OutputError(
+            f"the output {path} needs about {needed_bytes:,} bytes and no more than {free:,} are free; "
+            "make room or name another place"
+        )
+
+
 def refuse_filled(path: Path, *, force: bool = False) -> None:
     """Refuse an output folder that already holds something.
 

@@ -43,8 +43,8 @@ def write_card(folder: Path, report: ConversionReport) -> None:
     """
     plan = asdict(report)["plan"]
     text = TEMPLATE.format(
-        name=report.source.name,
-        source=report.source.name,
+        name=report.source,
+        source=report.source,
         model_type=report.model_type,
         before=report.kv_heads_before,
         after=report.kv_heads_after,

@@ -1,34 +1,18 @@
-"""Checkpoints on disk: read one layer at a time, written shard by shard.
+"""Checkpoints on disk, read one layer at a time.
 
-Holds opening with every check that needs no arithmetic, reading, and writing. Knows nothing of heads or merging.
+Holds opening with every check that needs no arithmetic, and reading; shards.py writes. Knows nothing of heads.
 """
 
 import json
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from gqa_compress.architectures import Architecture, Geometry, architecture, geometry
 from gqa_compress.errors import CheckpointError
-
-SHARD_BYTES = 4 * 2**30
-COPIED = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-    "chat_template*",
-    "generation_config.json",
-    "LICENSE*",
-)
 
 
 def read_config(folder: Path) -> Any:
@@ -115,6 +99,11 @@ class Checkpoint:
         self.files = _files_by_tensor(folder)
         self._check_shapes()
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its tensors on disk."""
+        return sum(file.stat().st_size for file in set(self.files.values()))
+
     def layer(self, index: int) -> dict[str, torch.Tensor]:
         """Read one decoder layer.
 
@@ -186,84 +175,6 @@ class Checkpoint:
 def layer_prefix(index: int) -> str:
     """Return what the names of a layer's tensors begin with."""
     return f"model.layers.{index}."
-
-
-class ShardWriter:
-    """Writes tensors into safetensors files of bounded size, and the index when there are several.
-
-    Args:
-        folder: to write into.
-        shard_bytes: size at which a shard is closed; 4 GiB when absent.
-    """
-
-    def __init__(self, folder: Path, *, shard_bytes: int | None = None) -> None:
-        self.folder = folder
-        self.shard_bytes = shard_bytes or SHARD_BYTES
-        self._held: dict[str, torch.Tensor] = {}
-        self._written: list[list[str]] = []
-        self._total = 0
-
-    def add(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Add tensors under their full names.
-
-        Args:
-            tensors: to write, on any device.
-        """
-        self._held |= {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        if sum(tensor.nbytes for tensor in self._held.values()) >= self.shard_bytes:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is held and give the shards their final names."""
-        self._flush()
-        count = len(self._written)
-        if count == 1:
-            self._shard(0).rename(self.folder / "model.safetensors")
-            return
-        weight_map: dict[str, str] = {}
-        for number, names in enumerate(self._written):
-            final = f"model-{number + 1:05d}-of-{count:05d}.safetensors"
-            self._shard(number).rename(self.folder / final)
-            weight_map |= dict.fromkeys(names, final)
-        index = {"metadata": {"total_size": self._total}, "weight_map": weight_map}
-        (self.folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
-
-    def _shard(self, number: int) -> Path:
-        return self.folder / f"shard-{number}.partial"
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        save_file(self._held, self._shard(len(self._written)), metadata={"format": "pt"})
-        self._written.append(list(self._held))
-        self._total += sum(tensor.nbytes for tensor in self._held.values())
-        self._held = {}
-
-
-def copy_companions(source: Path, target: Path) -> None:
-    """Copy the tokenizer and the generation settings.
-
-    Args:
-        source: the original checkpoint.
-        target: the new one.
-    """
-    for pattern in COPIED:
-        for path in source.glob(pattern):
-            if path.is_file():
-                shutil.copyfile(path, target / path.name)
-
-
-def write_config(source: Path, target: Path, kv_heads: int) -> None:
-    """Copy config.json with another number of key-value heads and nothing else changed.
-
-    Args:
-        source: the original checkpoint.
-        target: the new one.
-        kv_heads: G.
-    """
-    content = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    content["num_key_value_heads"] = kv_heads
-    (target / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _files_by_tensor(folder: Path) -> dict[str, Path]:

@@ -12,23 +12,21 @@ from pathlib import Path
 import torch
 from rich.progress import track
 
-from gqa_compress.atomic import new_folder, write_json
+from gqa_compress.atomic import new_folder, refuse_full, write_json
 from gqa_compress.calibration.collect import read_grams
 from gqa_compress.calibration.ends import Ends
 from gqa_compress.calibration.text import read_text
 from gqa_compress.card import write_card
 from gqa_compress.checkpoint import (
     Checkpoint,
-    ShardWriter,
-    copy_companions,
     layer_prefix,
     load_tokenizer,
-    write_config,
 )
 from gqa_compress.console import CONSOLE
 from gqa_compress.layerwise import Conversion
 from gqa_compress.machine import keep_memory, peak_memory_bytes, versions
 from gqa_compress.plan import ConversionPlan, ConversionReport, HeldOut, LayerReport
+from gqa_compress.shards import ShardWriter, copy_companions, write_config
 
 
 def convert(
@@ -65,6 +63,7 @@ def convert(
     with new_folder(out, force=force) as partial:
         checkpoint = Checkpoint(source)
         plan.check(checkpoint.geometry)
+        refuse_full(out, checkpoint.size_bytes)
         length = min(plan.length, checkpoint.geometry.max_length)
         sequences = read_text(text, load_tokenizer(source), tokens=plan.tokens, length=length)
         moments = read_grams(grams, checkpoint.geometry) if grams else None
@@ -94,7 +93,7 @@ def _write_weights(conversion: Conversion, folder: Path) -> list[LayerReport]:
 def _report(conversion: Conversion, layers: list[LayerReport], seconds: float) -> ConversionReport:
     sizes, plan = conversion.sizes, conversion.plan
     return ConversionReport(
-        source=conversion.checkpoint.folder,
+        source=conversion.checkpoint.folder.absolute().name,
         model_type=sizes.model_type,
         plan=asdict(plan),
         kv_heads_before=sizes.kv_heads,

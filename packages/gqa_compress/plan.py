@@ -4,7 +4,6 @@ Holds the frozen request and the report that is written as conversion.json. Comp
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from gqa_compress.architectures import Geometry
@@ -84,7 +83,7 @@ class HeldOut:
 class ConversionReport:
     """What a conversion came to; written as conversion.json."""
 
-    source: Path
+    source: str
     model_type: str
     plan: dict[str, Any]
     kv_heads_before: int

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -154,7 +156,7 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, text: Path) -> None:
 def test_a_sharded_checkpoint_converts_to_a_sharded_one(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gqa_compress.checkpoint.SHARD_BYTES", 40_000)
+    monkeypatch.setattr("gqa_compress.shards.SHARD_BYTES", 40_000)
     model = with_copied_heads(tiny_model("llama"), 2, "equal")
     source = save_tiny(model, tmp_path / "source", max_shard_size="40KB")
     assert (source / "model.safetensors.index.json").exists()
@@ -274,6 +276,40 @@ def test_too_little_text_is_refused(tmp_path: Path) -> None:
     short.write_text("too short")
     with pytest.raises(RowsError, match="needs at least 256"):
         convert(source, short, tmp_path / "out", closed_form(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["short.txt", "source"]
+
+
+def test_a_full_disk_is_noticed_before_any_work(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(OutputError, match="no more than 1,000 are free"):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+
+    def fail(*_: object, **__: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("gqa_compress.shards.save_file", fail)
+    with pytest.raises(OutputError, match=r"cannot be written: .*No space left"):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def test_files_are_readable_by_others_and_name_no_place(converted: tuple[Path, Path]) -> None:
+    source, out = converted
+    modes = {path.stat().st_mode & 0o777 for path in out.iterdir()}
+    assert modes == {(source / "config.json").stat().st_mode & 0o777}
+    written = (out / "conversion.json").read_text()
+    assert json.loads(written)["source"] == "source"
+    assert str(source.parent) not in written + (out / "README.md").read_text()
 
 
 def test_a_filled_folder_is_refused_and_kept(tmp_path: Path, text: Path) -> None:

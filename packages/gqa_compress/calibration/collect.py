@@ -9,7 +9,6 @@ import torch
 import torch.distributed as dist
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from gqa_compress.architectures import Geometry
 from gqa_compress.atomic import replacing
@@ -20,6 +19,7 @@ from gqa_compress.calibration.text import TokenBatch, batched, read_sequences
 from gqa_compress.checkpoint import Checkpoint, load_tokenizer
 from gqa_compress.console import CONSOLE
 from gqa_compress.errors import CheckpointError, OutputError, RowsError
+from gqa_compress.shards import write_tensors
 
 # Tokens whose states are kept while layers are read one after the other: memory does not grow with the text.
 CHUNK_TOKENS = 65_536
@@ -71,9 +71,7 @@ def calibrate(
     if worker == 0:
         metadata = {"model_type": sizes.model_type, "tokens": str(grams[0].tokens)}
         with replacing(out) as partial:
-            save_file(
-                {f"layer.{i}": g.moments.cpu() for i, g in enumerate(grams)}, partial, metadata=metadata
-            )
+            write_tensors(partial, {f"layer.{i}": g.moments.cpu() for i, g in enumerate(grams)}, metadata)
     return grams[0].tokens
 
 

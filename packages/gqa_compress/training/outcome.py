@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gqa_compress.atomic import write_json
+from gqa_compress.atomic import ordinary_mode, write_json
 from gqa_compress.errors import InputError
 from gqa_compress.machine import versions
 from gqa_compress.training.adapters import merged
@@ -154,6 +154,8 @@ def write_checkpoint(run: Run, tokenizer: Any, report: TrainingReport) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     merged(run.model, run.adapter).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
+    for weights in partial.glob("*.safetensors"):
+        ordinary_mode(weights)
     for path in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
         path.replace(out / path.name)
     partial.rmdir()

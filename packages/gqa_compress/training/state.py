@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from gqa_compress.atomic import new_folder
 from gqa_compress.errors import CheckpointError
+from gqa_compress.shards import write_tensors
 
 KEPT = 2
 
@@ -93,7 +94,7 @@ def save(
         FOLDER/step-00000200/{model.safetensors, optimizer.pt, progress.json}.
     """
     with new_folder(folder / f"step-{progress.step:08d}", force=True) as partial:
-        save_file(trained(model), partial / "model.safetensors")
+        write_tensors(partial / "model.safetensors", trained(model))
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
         torch.save({"optimizer": optimizer.state_dict(), "generators": generators}, partial / "optimizer.pt")
         (partial / "progress.json").write_text(json.dumps({"progress": asdict(progress), "run": run}))

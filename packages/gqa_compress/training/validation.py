@@ -5,9 +5,10 @@ Holds the measurements and when a run has stopped getting better. Trains nothing
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from gqa_compress.atomic import replacing
+from gqa_compress.shards import write_tensors
 from gqa_compress.training import state
 from gqa_compress.training.data import make_batch
 from gqa_compress.training.losses import cross_entropy
@@ -63,7 +64,7 @@ def judge(run: Run, loss: float) -> None:
     if progress.best is None or loss < progress.best:
         progress.best, progress.best_step, progress.stale = loss, progress.step, 0
         with replacing(run.recipe.out / "checkpoints" / BEST) as partial:
-            save_file(state.trained(run.model), partial)
+            write_tensors(partial, state.trained(run.model))
     else:
         progress.stale += 1
 
