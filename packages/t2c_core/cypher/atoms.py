@@ -162,7 +162,8 @@ class AtomParser(CallParser):
         if self.is_name(at + 1) and self.keys[at + 2] == "IN" and at not in self.tokens.with_comma:
             return self._list_comprehension(at)
         path = at + 3 if self.is_name(at + 1) and self.keys[at + 2] == "=" else at + 1
-        if at in self.tokens.last_bars and self.keys[path] == "(" and self.is_pattern(path):
+        may_be_pattern = at in self.tokens.last_bars and at not in self.tokens.with_comma
+        if may_be_pattern and self.keys[path] == "(" and self.is_pattern(path):
             return self._pattern_comprehension(at)
         items = []
         if self.key != "]":

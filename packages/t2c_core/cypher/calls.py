@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from t2c_core.cypher.lexer import INTEGER, NAME_STARTS, STRING
-from t2c_core.cypher.operators import OperatorParser
+from t2c_core.cypher.operators import LEVELS, OperatorParser
 from t2c_core.cypher.tree import (
     AllProperties,
     CountStar,
@@ -128,10 +128,11 @@ class CallParser(OperatorParser):
         self.advance()
         self.advance()
         mode = self.key if self.key in ("BOTH", "LEADING", "TRAILING") else None
-        if mode and (self.keys[self.at + 1] == "FROM" or self._begins_operand(self.at + 1)):
-            self.advance()
-        else:
+        following = self.keys[self.at + 1]
+        if mode and (following in (")", ",", ".") or following in LEVELS.keys() - {"-", "+"}):
             mode = None
+        if mode:
+            self.advance()
         characters = None if self.key == "FROM" else self.expression()
         if mode is None and self.key != "FROM":
             self.take(",")

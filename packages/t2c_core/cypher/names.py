@@ -3,6 +3,20 @@
 Holds no values: these go as parameters, never into the text.
 """
 
+import re
+
+_PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_WORDS = frozenset(
+    """
+    ALL ALLREDUCE ALLSHORTESTPATHS AND ANY AS ASC ASCENDING BOTH CALL CASE COLLECT CONTAINS COUNT CREATE DELETE DESC
+    DESCENDING DETACH DISTINCT DROP ELSE END ENDS EXISTS FALSE FILTER FINISH FOR FOREACH FROM GROUP GROUPS IN INF
+    INFINITY INSERT IS LEADING LET LIMIT LOAD MATCH MERGE NAN NEXT NONE NORMALIZE NORMALIZED NOT NULL OFFSET OPTIONAL OR
+    ORDER REDUCE REMOVE RETURN SEARCH SET SHORTEST SHORTESTPATH SHOW SINGLE SKIP STARTS TERMINATE THEN TRAILING TRIM
+    TRUE TYPED UNION UNWIND USE WHEN WHERE WITH XOR YIELD
+    """.split()
+)
+"""Words that are read as something else where a variable may stand."""
+
 
 def quote_name(name: str) -> str:
     r"""Write any label, type, property or variable name so that the server reads exactly that name.
@@ -11,3 +25,13 @@ def quote_name(name: str) -> str:
     anything else, in back-ticks too.
     """
     return "`" + name.replace("\\", "\\u005c").replace("`", "``") + "`"
+
+
+def write_name(name: str) -> str:
+    """Write the name of a label, type, property or parameter, in back-ticks only if it needs them."""
+    return name if _PLAIN.fullmatch(name) else quote_name(name)
+
+
+def write_variable(name: str) -> str:
+    """Write the name of a variable, in back-ticks if it needs them or is a word of the language."""
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _WORDS else quote_name(name)
