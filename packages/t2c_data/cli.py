@@ -61,7 +61,13 @@ def build(  # noqa: PLR0913 - the options of a command
     pairs: int = 3000,
     seed: int = 0,
     lexicon: Path | None = None,
-    pipeline: Literal["template"] = "template",
+    pipeline: str = "template",
+    llm_url: str = "",
+    llm_model: str = "",
+    budget_tokens: int = 0,
+    structured: bool = True,
+    judged: bool = True,
+    ray_workers: int = 0,
     user: str = "",
     password_env: str = "T2C_GRAPH_PASSWORD",  # noqa: S107 - a variable's name
     workers: int = 6,
@@ -78,13 +84,25 @@ def build(  # noqa: PLR0913 - the options of a command
     out
         Folder for `pairs.jsonl` and `manifest.json`.
     pairs
-        How many pairs.
+        How many pairs of each pipeline.
     seed
         The same seed, graph and lexicon give the same bytes.
     lexicon
         Words of the graph, edited by a person; drafted from the schema when absent.
     pipeline
-        How questions are made.
+        How pairs are made: `template`, `llm`, or `template,llm` for both.
+    llm_url
+        Address with /v1 of an OpenAI-compatible server, for `llm`; its key in T2C_LLM_KEY.
+    llm_model
+        The model's name there; the only one if left out.
+    budget_tokens
+        Tokens that the model may read and write in all; 0 for no bound.
+    structured
+        Whether the server holds replies to a JSON schema.
+    judged
+        Whether the model also judges its pairs.
+    ray_workers
+        Spread the template pipeline over so many workers of Ray; 0 works in this process. The bytes are the same.
     user
         User of the graph, when it asks for one.
     password_env
@@ -94,27 +112,131 @@ def build(  # noqa: PLR0913 - the options of a command
     force
         Throw away what the folder holds of another build.
     """
-    import asyncio
     import json
 
-    from t2c_core.schema.model import GraphSchema
-    from t2c_data.drafting import draft
-    from t2c_data.lexicon import Lexicon, from_content
-    from t2c_data.pipeline import BuildConfig, build, prepare
+    from t2c_data.build import BuildOrder, run_build
+    from t2c_data.llm.client import Endpoint
 
-    del pipeline  # the only one so far
-    schema = GraphSchema.load(snapshot)
-    words = Lexicon.load(lexicon, schema) if lexicon else from_content(draft(schema), schema)
-    config = BuildConfig(pairs=pairs, seed=seed, workers=workers)
-    prepare(out, schema=schema, lexicon=words, config=config, force=force)
-    auth = (user, os.environ.get(password_env, "")) if user else None
+    endpoint = Endpoint(url=llm_url, model=llm_model, budget_tokens=budget_tokens, structured=structured)
+    order = BuildOrder(
+        uri=uri, snapshot=snapshot, pairs=pairs, seed=seed, lexicon=lexicon, pipelines=tuple(pipeline.split(",")),
+        endpoint=endpoint if llm_url else None, judged=judged, workers=workers, ray_workers=ray_workers,
+        auth=(user, os.environ.get(password_env, "")) if user else None,
+    )  # fmt: skip
     with _progress("Building pairs") as advance:
-        manifest = asyncio.run(
-            build(out, uri=uri, schema=schema, lexicon=words, config=config, auth=auth, progress=advance)
+        manifest = run_build(order, out, force=force, progress=advance)
+    if manifest.get("stopped"):
+        _tell(f"t2c-data: {manifest['stopped']}")
+    shown = ("pairs", "by_split", "by_category", "dropped", "leaks", "usage", "stopped")
+    print(json.dumps({key: manifest[key] for key in shown if key in manifest}))
+    return 0
+
+
+@app.command
+def validate(  # noqa: PLR0913 - the options of a command
+    *,
+    uri: str,
+    snapshot: Path,
+    pairs: Path | None = None,
+    out: Path | None = None,
+    judged: Path | None = None,
+    lexicon: Path | None = None,
+    unproven: bool = False,
+    encoder: bool = False,
+    llm_url: str = "",
+    llm_model: str = "",
+    replies: Path | None = None,
+    user: str = "",
+    password_env: str = "T2C_GRAPH_PASSWORD",  # noqa: S107 - a variable's name
+    workers: int = 6,
+) -> int:
+    """Give each pair a verdict of five validators; or measure the validators on pairs that people judged.
+
+    Parameters
+    ----------
+    uri
+        Bolt address of the graph; it is only read.
+    snapshot
+        Folder that `t2c-graph snapshot` wrote.
+    pairs
+        A file of pairs.
+    out
+        The file with their verdicts: each row plus keep, reasons, checks and details. With --judged: the whole
+        report, with the pairs missed and the false alarms.
+    judged
+        A file of judged pairs: question, cypher and right (true or false).
+    lexicon
+        Words of the graph, edited by a person; drafted from the schema when absent.
+    unproven
+        Keep pairs whose answer is empty, or whose values the graph does not have.
+    encoder
+        Also ask the sentence encoder how far a question is from its query.
+    llm_url
+        Address with /v1 of a model that judges what passes all else; its key in T2C_LLM_KEY.
+    llm_model
+        The model's name there; the only one if left out.
+    replies
+        Folder where the model's replies are kept; beside `out` if left out.
+    user
+        User of the graph, when it asks for one.
+    password_env
+        Name of the environment variable that holds the password.
+    workers
+        Queries in flight.
+    """
+    import json
+
+    from t2c_data.check import CheckOrder, run_check
+
+    if (pairs is None) == (judged is None):
+        raise DataInputError("give either --pairs FILE or --judged FILE")
+    if pairs is not None and out is None:
+        raise DataInputError("--pairs wants --out FILE for the verdicts")
+    order = CheckOrder(
+        uri=uri, snapshot=snapshot, lexicon=lexicon, unproven=unproven, encoder=encoder, llm_url=llm_url,
+        llm_model=llm_model, replies=replies, workers=workers,
+        auth=(user, os.environ.get(password_env, "")) if user else None,
+    )  # fmt: skip
+    with _progress("Validating pairs") as advance:
+        report = run_check(order, pairs=pairs, judged=judged, out=out, progress=advance)
+    print(json.dumps(report, ensure_ascii=False))
+    return 0
+
+
+@app.command
+def recipe(
+    file: Path, /, *, out: Path, source: list[str] | None = None, llm_url: str = "", force: bool = False
+) -> int:
+    """Build a data set from several graphs, as a YAML file says (see recipes/medt2c.yaml); resumable.
+
+    Parameters
+    ----------
+    file
+        The recipe.
+    out
+        Folder of the data set; one folder for each graph and pipeline is made in it.
+    source
+        Where a graph of the recipe is: NAME=bolt://..., or NAME=folder-or-zip of CSVs. Overrides the recipe.
+    llm_url
+        Address of the model. Overrides the recipe.
+    force
+        Throw away what the folder holds of another recipe.
+    """
+    import json
+
+    from t2c_data.recipe import Recipe, run_recipe
+
+    with _progress("Building pairs") as advance:
+        manifest = run_recipe(
+            Recipe.load(file),
+            out,
+            sources=source or (),
+            llm_url=llm_url,
+            force=force,
+            progress=advance,
+            tell=_tell,
         )
-    print(
-        json.dumps({key: manifest[key] for key in ("pairs", "by_split", "by_category", "dropped", "leaks")})
-    )
+    print(json.dumps(manifest, ensure_ascii=False))
     return 0
 
 
@@ -143,20 +265,37 @@ def split(*, pairs: Path, out: Path, seed: int = 0) -> int:
 
 
 @app.command
-def stats(*, pairs: Path) -> int:
-    """Report on a file of pairs as JSON: counts, shapes, lengths, leaks.
+def stats(
+    *, pairs: Path, snapshot: Path | None = None, manifest: Path | None = None, out: Path | None = None
+) -> int:
+    """Report on a file of pairs as JSON: counts, shapes, lengths, variety, coverage, leaks.
 
     Parameters
     ----------
     pairs
         A file of pairs.
+    snapshot
+        Folder that `t2c-graph snapshot` wrote, to see what of the schema no pair touches.
+    manifest
+        The build's manifest, for what it dropped; the one beside the pairs when absent.
+    out
+        Folder for the results page: the same figures, drawn.
     """
     import json
+    from collections import Counter
 
+    from t2c_core.schema.model import GraphSchema
+    from t2c_data.plots import write_results
     from t2c_data.records import read_pairs
-    from t2c_data.stats import describe
+    from t2c_data.stats import describe, read_drops
 
-    print(json.dumps(describe(read_pairs(pairs)), indent=1))
+    found = read_pairs(pairs)
+    drops = read_drops(manifest or pairs.with_name("manifest.json"), needed=manifest is not None)
+    figures = describe(found, schema=GraphSchema.load(snapshot) if snapshot else None, dropped=drops)
+    if out is not None and found:
+        write_results(figures, Counter(len(pair.question.split()) for pair in found), out)
+        _tell(f"wrote {out}/README.md")
+    print(json.dumps(figures, indent=1))
     return 0
 
 

@@ -17,12 +17,12 @@ from t2c_core.errors import GraphTimeoutError, QueryError
 from t2c_core.graph.client import GraphClient, Limits
 from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
+from t2c_data.claim import claim
 from t2c_data.composition import Composer, Draft
 from t2c_data.deduplicate import Deduplicator
 from t2c_data.delivery import deliver
-from t2c_data.errors import BuildError, DataInputError, UnfitError
+from t2c_data.errors import BuildError, UnfitError
 from t2c_data.patterns import load_patterns
-from t2c_data.records import write_lines
 from t2c_data.sample import read_sample
 from t2c_data.seeds import generator
 from t2c_data.store import ChunkStore
@@ -86,19 +86,7 @@ def prepare(
         "templates": hashlib.sha256(repr(load_patterns()).encode()).hexdigest()[:12],
         "config": asdict(replace(config, workers=0)),
     }
-    text = json.dumps(plan, indent=1, sort_keys=True)
-    file = out / "plan.json"
-    if file.is_file() and file.read_text(encoding="utf-8").strip() == text and not force:
-        return
-    if out.is_dir() and any(out.iterdir()):
-        if not force:
-            raise DataInputError(
-                f"{out} is not empty and does not hold this very build; give --force to build it anew, or another --out"
-            )
-        for name in ("manifest.json", "pairs.jsonl", "candidates.jsonl", "plan.json"):
-            (out / name).unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
-    write_lines(file, [text])
+    claim(out, plan, makes=("manifest.json", "pairs.jsonl", "candidates.jsonl"), force=force)
 
 
 @dataclass(frozen=True, slots=True)

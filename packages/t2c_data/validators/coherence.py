@@ -23,7 +23,8 @@ _RETURN = re.compile(
     r"(?:^|[.;,]\s*(?:and\s+)?)(?:then\s+)?(?:return|list|show|display|provide)\s+([^.;?]*)", re.IGNORECASE
 )
 _ALSO = re.compile(
-    r"[.;,]\s*(?:also|additionally|and also|in addition)\b,?\s*(?:\w+\s+)?(?:find|retrieve|return|identify|list|show|get|provide)",
+    r"[.;,]\s*(?:also|additionally|and also|in addition)\b,?\s*(?:\w+\s+)?"
+    r"(?:find|retrieve|return|identify|list|show|get|provide)",
     re.IGNORECASE,
 )
 _FIND = re.compile(
@@ -81,7 +82,7 @@ def _missing(question: QuestionReading, query: QueryReading, known: ElementWords
             "coherence.missing", f"{find['what']} and something else are asked for; one column comes back"
         )
     wanted = _RETURN.findall(question.bare)
-    if len(wanted) != 1 or find and find.start("what") < 12 and question.bare.lower().startswith("return"):
+    if len(wanted) != 1 or question.bare.lower().startswith("return"):
         return
     from t2c_data.validators.question import QuestionReading as Reading
 

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.errors import RefusedError
-from t2c_core.guard.limits import check_limits
+from t2c_data.validators.evidence import refusal
 from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from t2c_core.schema.model import Scalar
     from t2c_data.validators.evidence import Evidence
 
 
-def check_grammar(cypher: str, evidence: Evidence) -> list[Finding]:
-    """Judge what the server said of a query.
+def check_grammar(cypher: str, parameters: Mapping[str, Scalar], evidence: Evidence) -> list[Finding]:
+    """Judge a query by our parser and limits, then by what the server said of it.
 
     Returns:
-        `grammar.limits`: its text is too long or deep to be sent. `grammar.syntax`: the server cannot compile it.
+        `grammar.limits`: its text is too long, too deep or otherwise not fit to be sent. `grammar.syntax`: the server cannot compile it.
         `grammar.writes`: it does not only read. `grammar.runtime`: it fails when run. `grammar.timeout`: it does
         not end in time.
     """
-    try:
-        check_limits(cypher)
-    except RefusedError as error:
-        return [Finding("grammar.limits", str(error))]
+    refused = refusal(cypher, parameters)
+    if refused is not None:
+        code, detail = refused
+        writes = code in {"parse.write", "parse.load", "parse.command"}
+        layer = "writes" if writes else "syntax" if code.startswith("parse.") else "limits"
+        return [Finding(f"grammar.{layer}", detail)]
     if evidence.query_type and evidence.query_type != "r":
         return [Finding("grammar.writes", f"the server plans it as {evidence.query_type!r}, not as reading")]
     if not evidence.error:

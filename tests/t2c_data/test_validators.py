@@ -1,0 +1,194 @@
+"""Validators on a small schema: one finding for each fault, none for what is right."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
+from t2c_core.values.index import IndexedValue, ValueIndex
+from t2c_data.lexicon import from_content
+from t2c_data.drafting import draft
+from t2c_data.lexicon import merge
+from t2c_data.validation import Ground, examine
+from t2c_data.validators.evidence import Evidence
+from t2c_data.validators.findings import Finding, Verdict
+from t2c_data.validators.question import ElementWords, QuestionReading
+from t2c_data.validators.reading import Access, QueryReading
+
+SCHEMA = GraphSchema(
+    labels=(
+        NodeLabel(
+            name="Case",
+            count=40,
+            properties=(
+                Property(name="age", type="INTEGER"),
+                Property(name="caseId", type="INTEGER", unique=True, distinct=40),
+                Property(name="gender", type="STRING", distinct=2),
+                Property(name="openedOn", type="DATE"),
+                Property(name="reporterOccupation", type="STRING", distinct=3),
+            ),
+        ),
+        NodeLabel(
+            name="Drug",
+            count=9,
+            properties=(
+                Property(name="name", type="STRING", unique=True, distinct=9),
+                Property(name="substance", type="STRING", distinct=5),
+            ),
+        ),
+        NodeLabel(name="Source", count=3, properties=(Property(name="name", type="STRING", distinct=3),)),
+        NodeLabel(name="Therapy", count=9, properties=(Property(name="code", type="STRING", distinct=9),)),
+    ),
+    types=(
+        RelationshipType(name="IS_SUSPECT", count=9, properties=(Property(name="route", type="STRING"),)),
+        RelationshipType(name="PRESCRIBED", count=9),
+        RelationshipType(name="RECEIVED", count=9),
+        RelationshipType(name="REPORTED_BY", count=40),
+    ),
+    triples=(
+        Triple(source="Case", type="IS_SUSPECT", target="Drug", count=9),
+        Triple(source="Case", type="RECEIVED", target="Therapy", count=9),
+        Triple(source="Case", type="REPORTED_BY", target="Source", count=40),
+        Triple(source="Therapy", type="PRESCRIBED", target="Drug", count=9),
+    ),
+)
+WORDS = {"properties": {"Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}}}}
+VALUES = [
+    IndexedValue("ASPIRIN", "Drug", "name", "node", 1),
+    IndexedValue("ASPIRIN", "Drug", "substance", "node", 2),
+    IndexedValue("SALICYLATE", "Drug", "substance", "node", 2),
+    IndexedValue("Consumer", "Source", "name", "node", 9),
+    IndexedValue("Consumer", "Case", "reporterOccupation", "node", 9),
+    IndexedValue("Oral", "IS_SUSPECT", "route", "relationship", 9),
+    IndexedValue("F", "Case", "gender", "node", 9),
+]
+ROWS = Evidence(planned=True, query_type="r", columns=("x",), rows=((1,), (2,)), ran=True)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    path = tmp_path_factory.mktemp("values") / "values.sqlite"
+    ValueIndex.build(path, VALUES)
+    lexicon = from_content(merge(draft(SCHEMA), WORDS), SCHEMA)
+    with ValueIndex(path) as index:
+        yield Ground(SCHEMA, ElementWords(SCHEMA, lexicon), index)
+
+
+RIGHT = [
+    ("Which cases have 'ASPIRIN' as a suspect?", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.caseId"),
+    ("How many cases were reported by 'Consumer'?", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source) WHERE s.name = 'Consumer' RETURN count(c)"),
+    ("How many female patients are older than 60?", "MATCH (c:Case) WHERE c.gender = 'F' AND c.age > 60 RETURN count(*)"),
+    ("What is the average age of cases for each reporter's occupation?", "MATCH (c:Case) RETURN c.reporterOccupation, avg(c.age)"),
+    ("Top 3 drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 3"),
+    ("Cases opened in March 2021", "MATCH (c:Case) WHERE c.openedOn >= date('2021-03-01') AND c.openedOn < date('2021-04-01') RETURN c.caseId"),
+    ("Which drugs with the substance 'ASPIRIN' are there?", "MATCH (d:Drug) WHERE d.substance = 'ASPIRIN' RETURN d.name"),
+    ("Who reported the cases where aspirin, taken by the oral route, is suspected?", "MATCH (s:Source)<-[:REPORTED_BY]-(c)-[r:IS_SUSPECT]->(d:Drug) WHERE d.name = 'ASPIRIN' AND r.route = 'Oral' RETURN DISTINCT s.name"),
+    ("Find all cases with more than one therapy.", "MATCH (c:Case) WHERE COUNT { (c)-[:RECEIVED]->(:Therapy) } > 1 RETURN c.caseId"),
+    ("Is there a case without a suspect?", "MATCH (c:Case) WHERE NOT EXISTS { (c)-[:IS_SUSPECT]->(:Drug) } RETURN count(*) > 0"),
+    ("Which drugs were prescribed to cases with the case ID 5?", "MATCH (c:Case {caseId: 5})-[:RECEIVED]->(:Therapy)-[:PRESCRIBED]->(d) RETURN d.name"),
+]  # fmt: skip
+
+WRONG = [
+    ("schema.label", "How many patients?", "MATCH (p:Patient) RETURN count(p)"),
+    ("schema.type", "How many cases caused something?", "MATCH (c:Case)-[:CAUSED]->(d:Drug) RETURN count(c)"),
+    ("schema.direction", "Which cases have a suspect?", "MATCH (c:Case)<-[:IS_SUSPECT]-(d:Drug) RETURN c.caseId"),
+    ("schema.triple", "Drugs of sources", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source)-[:IS_SUSPECT]->(d:Drug) RETURN d.name"),
+    ("schema.property", "Routes of prescriptions", "MATCH (t:Therapy)-[p:PRESCRIBED]->(d:Drug) RETURN p.route"),
+    ("schema.property", "Routes of prescriptions", "MATCH ()-[p:PRESCRIBED]->() RETURN p.route"),
+    ("schema.property", "Names of cases", "MATCH (c:Case) WITH c AS held RETURN held.name"),
+    ("entity.unasked", "Cases of patients older than 60", "MATCH (c:Case {age: 72}) WHERE c.age > 60 RETURN c.caseId"),
+    ("entity.unasked", "Cases with 'ASPIRIN' as a suspect", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name = 'ASPIRIN' OR d.name = 'SALICYLATE' RETURN c.caseId"),
+    ("entity.unasked", "Cases opened in August 2020", "MATCH (c:Case) WHERE c.openedOn = date('2020-08-04') RETURN c.caseId"),
+    ("entity.unused", "Cases with the suspect 'ASPIRIN' and the route 'Oral'", "MATCH (c:Case)-[r:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.caseId, r.route"),
+    ("entity.unused", "Cases older than 60 with 'ASPIRIN'", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.caseId"),
+    ("entity.absent", "Cases with 'NOTHING' as a suspect", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'NOTHING'}) RETURN c.caseId"),
+    ("semantic.property", "How many cases for each reporter occupation?", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source) RETURN s.name, count(c)"),
+    ("semantic.elsewhere", "Cases with 'ASPIRIN' as a suspect", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {substance: 'ASPIRIN'}) RETURN c.caseId"),
+    ("semantic.relation", "Cases that were prescribed 'ASPIRIN'", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.caseId"),
+    ("coherence.count", "How many cases are there?", "MATCH (c:Case) RETURN c.caseId"),
+    ("coherence.average", "What is the average age of cases?", "MATCH (c:Case) RETURN c.age"),
+    ("coherence.group", "For each source, how many cases are there?", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source) RETURN count(c)"),
+    ("coherence.top", "Top 3 drugs by name", "MATCH (d:Drug) RETURN d.name"),
+    ("coherence.order", "Show 5 cases", "MATCH (c:Case) RETURN c.caseId LIMIT 5"),
+    ("coherence.missing", "Find cases with 'ASPIRIN' as a suspect. Also, find the age.", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.age"),
+    ("grammar.limits", "What is there?", "MATCH (c:Case) WHERE c.gender =~ '(a+)+' RETURN c.age"),
+    ("grammar.syntax", "What is there?", "MATCH (c:Case RETURN c.age"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "cypher"), RIGHT, ids=[question for question, _ in RIGHT])
+def test_right_pairs_raise_no_alarm(ground: Ground, question: str, cypher: str) -> None:
+    assert [each for each in examine(question, cypher, {}, ROWS, ground)] == []
+
+
+@pytest.mark.parametrize(("code", "question", "cypher"), WRONG, ids=[f"{code} {cypher}" for code, _, cypher in WRONG])
+def test_each_fault_has_its_code(ground: Ground, code: str, question: str, cypher: str) -> None:
+    evidence = ROWS if code != "grammar.syntax" else Evidence(code="Neo.ClientError.Statement.SyntaxError", error="no")
+    assert code in {each.code for each in examine(question, cypher, {}, evidence, ground)}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "code"),
+    [
+        (Evidence(planned=True, query_type="rw"), "grammar.writes"),
+        (Evidence(planned=True, query_type="r", code="timeout", error="too long"), "grammar.timeout"),
+        (Evidence(planned=True, query_type="r", code="Neo.ClientError.Statement.TypeError", error="no"), "grammar.runtime"),
+        (Evidence(planned=True, query_type="r", ran=True), "coherence.empty"),
+        (Evidence(planned=True, query_type="r", ran=True, rows=((None,), (None,))), "coherence.null"),
+        (Evidence(planned=True, query_type="r", ran=True, rows=((0,),)), "coherence.zero"),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_is_judged(ground: Ground, evidence: Evidence, code: str) -> None:
+    found = examine("What are the ages of the cases?", "MATCH (c:Case) RETURN c.age", {}, evidence, ground)
+    assert [each.code for each in found] == [code]
+
+
+def test_repeated_rows_are_no_different_things(ground: Ground) -> None:
+    evidence = Evidence(planned=True, query_type="r", ran=True, rows=(("F",), ("F",)))
+    found = examine("What are the distinct genders?", "MATCH (c:Case) RETURN c.gender", {}, evidence, ground)
+    assert [each.code for each in found] == ["coherence.duplicates"]
+
+
+def test_parameters_count_as_literals(ground: Ground) -> None:
+    cypher = "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name = $v1 RETURN c.caseId"
+    assert examine("Cases with 'ASPIRIN' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground) == []
+    found = examine("Cases with 'SALICYLATE' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground)
+    assert {each.code for each in found} == {"entity.unasked", "entity.unused"}
+
+
+def test_a_pair_without_query_passes(ground: Ground) -> None:
+    assert examine("What is the weather?", "", {}, Evidence(), ground) == []
+
+
+def test_an_empty_answer_proves_nothing_and_is_not_wrong() -> None:
+    verdict = Verdict((Finding("coherence.empty", "no row"),))
+    assert not verdict.wrong
+    assert verdict.to_row(unproven=True)["keep"]
+    row = verdict.to_row(unproven=False)
+    assert (row["keep"], row["reasons"]) == (False, ["coherence.empty"])
+    assert row["checks"] == {"grammar": True, "schema": True, "entity": True, "semantic": True, "coherence": False}
+
+
+def test_reading_finds_patterns_conditions_and_columns() -> None:
+    query = QueryReading(
+        "MATCH (a:`Odd Label`)<-[r:X|Y {since: 2001}]-(:B) WHERE toLower(a.`full name`) CONTAINS 'o\\'x' AND "
+        "a.n IN [1, 2] // c.d\nWITH a, count(r) AS n WHERE n > $v1 RETURN a.n AS x, n ORDER BY n LIMIT 7",
+        {"v1": 3},
+    )
+    assert query.labels["a"] == {"Odd Label"}
+    edge = query.edges[0]
+    assert (edge.types, edge.target, edge.directed) == (("X", "Y"), "a", True)
+    assert [(each.operator, each.value) for each in query.comparisons if each.accesses] == [
+        ("=", 2001), ("CONTAINS", "o'x"), ("IN", 1), ("IN", 2),
+    ]  # fmt: skip
+    assert Access("a", "full name") in query.accesses
+    assert [(item.name, item.aggregate) for item in query.items] == [("x", False), ("n", True)]
+    assert query.limit == 7
+
+
+def test_a_question_names_elements_in_any_number_and_with_a_slip() -> None:
+    question = QuestionReading("Which reporters' occupations are there for 'Reporter Occupation'?")
+    assert question.names(("report", "occup")) == question.names(("report", "occup"), quoted=False)
+    assert QuestionReading("the primary substence").names(QuestionReading("primary substance").stems)
+    assert not QuestionReading("the age").names(QuestionReading("the ages of").stems)
