@@ -165,6 +165,7 @@ def report(
     *models: Path,
     text: Path,
     out: Path | None = None,
+    plots: Path | None = None,
     tokens: int | None = None,
     length: int = 512,
 ) -> None:
@@ -175,6 +176,7 @@ def report(
         models: Checkpoint folders to compare with it.
         text: Text to measure on, .txt or .jsonl with `text`.
         out: Also write the figures as JSON to this file.
+        plots: Also draw errors by layer, spectra and likeness of heads into this folder.
         tokens: About how many tokens to use, evenly from the whole text; all when absent.
         length: Most tokens in a sequence.
     """
@@ -182,12 +184,13 @@ def report(
     from dataclasses import asdict
 
     from gqa_compress.atomic import write_json
-    from gqa_compress.evaluation.report import compare_all, markdown
+    from gqa_compress.evaluation.report import compare_all, draw, markdown
 
     rows = compare_all(teacher, list(models), text, tokens=tokens, length=length)
     if out is not None:
         write_json(out, [asdict(row) for row in rows])
-    print(markdown(rows))
+    drawn = draw(teacher, list(models), text, plots, tokens=tokens, length=length) if plots else []
+    print("\n".join([markdown(rows), *(f"\n![{path.stem}]({path})" for path in drawn)]))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gqa_compress.evaluation.cache import bench
+from gqa_compress.evaluation.generation import agree
 from gqa_compress.evaluation.perplexity import compare
 from gqa_compress.inspection import inspect
 
@@ -23,6 +24,7 @@ class ReportRow:
         ratio: perplexity over the teacher's.
         kl: mean KL(teacher ‖ model) a token, in nats.
         agreement: share of tokens where both find the same token most likely.
+        written: share of greedy continuations up to the first difference from the teacher's.
         cache_bytes_a_token: measured in a filled cache.
         decode_tokens_per_s: one sequence, greedy.
         conversion_s: seconds the conversion took; None for a model that was not converted.
@@ -34,6 +36,7 @@ class ReportRow:
     ratio: float
     kl: float
     agreement: float
+    written: float
     cache_bytes_a_token: float
     decode_tokens_per_s: float
     conversion_s: float | None
@@ -71,6 +74,7 @@ def _row(model: Path, teacher: Path, text: Path, tokens: int | None, length: int
         ratio=measured.perplexity / measured.teacher_perplexity,
         kl=measured.kl,
         agreement=measured.agreement,
+        written=agree(model, teacher, text, prompt_tokens=min(64, length)).until,
         cache_bytes_a_token=weighed.cache_bytes_a_token,
         decode_tokens_per_s=weighed.decode_tokens_per_s,
         conversion_s=json.loads(conversion.read_text(encoding="utf-8"))["seconds"]
@@ -88,14 +92,61 @@ def markdown(rows: list[ReportRow]) -> str:
     Returns:
         The table.
     """
-    lines = [
-        "| model | kv heads | perplexity | ratio | KL | same top token | cache bytes a token | decoded/s | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    columns = ("model", "kv heads", "perplexity", "ratio", "KL", "same top token", "same text")
+    columns += ("cache bytes a token", "decoded/s", "seconds")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
-        seconds = "–" if row.conversion_s is None else f"{row.conversion_s:.0f}"
-        lines.append(
-            f"| {Path(row.model).name} | {row.kv_heads} | {row.perplexity:.4g} | {row.ratio:.4f} | {row.kl:.4f} "
-            f"| {row.agreement:.1%} | {row.cache_bytes_a_token:,.0f} | {row.decode_tokens_per_s:,.0f} | {seconds} |"
+        cells = (
+            Path(row.model).name,
+            row.kv_heads,
+            f"{row.perplexity:.4g}",
+            f"{row.ratio:.4f}",
+            f"{row.kl:.4f}",
+            f"{row.agreement:.1%}",
+            f"{row.written:.1%}",
+            f"{row.cache_bytes_a_token:,.0f}",
+            f"{row.decode_tokens_per_s:,.0f}",
+            "–" if row.conversion_s is None else f"{row.conversion_s:.0f}",
         )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
+
+
+def draw(
+    teacher: Path,
+    models: list[Path],
+    text: Path,
+    folder: Path,
+    *,
+    tokens: int | None = None,
+    length: int = 512,
+) -> list[Path]:
+    """Draw errors by layer, the spectra that merging cuts off, and the likeness of heads.
+
+    Args:
+        teacher: checkpoint folder of a supported model.
+        models: checkpoint folders made from it.
+        text: to measure heads on.
+        folder: to write into.
+        tokens: about how many tokens to use; all when None.
+        length: most tokens in a sequence.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        InputError: a checkpoint or the text cannot be used.
+
+    Writes:
+        FOLDER/errors.png (if a model holds its conversion.json), spectra.png and likeness.png.
+    """
+    from gqa_compress.evaluation import plots
+    from gqa_compress.evaluation.heads import look_at_heads
+
+    fewest = min((inspect(model).kv_heads for model in models), default=1)
+    layers = look_at_heads(teacher, text, kv_heads=fewest, tokens=tokens, length=length)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = [folder / "errors.png"] if plots.draw_errors(models, folder / "errors.png") else []
+    plots.draw_spectra(layers, inspect(teacher).head_size, folder / "spectra.png")
+    plots.draw_likeness(layers, folder / "likeness.png")
+    return [*drawn, folder / "spectra.png", folder / "likeness.png"]

@@ -86,18 +86,65 @@ def best_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Ten
         encode (G, M, D, D), with u = Σ_j v_j encode_j, and decode (G, M, D, D), with v_j ≈ u decode_j.
     """
     groups, members, size = blocks.shape[:3]
-    value, vector = torch.linalg.eigh(metric)
-    root = _floored(value, dim=-1).sqrt()
-    outward = vector * root[..., None, :] @ vector.mT  # (G, M, D, D), symmetric root of the metric
-    inward = vector / root[..., None, :] @ vector.mT
-    scaled = torch.einsum("gmde,gmenf,gnfh->gmdnh", outward, blocks, outward)
-    flat = scaled.reshape(groups, members * size, members * size)
+    outward, inward = _roots(metric)
+    flat = _scaled(blocks, outward)
     top = torch.linalg.eigh(flat)[1][..., members * size - size :].reshape(groups, members, size, size)
     encode, decode = outward @ top, top.mT @ inward
     made = torch.einsum("gmde,gmdnf,gnfe->g", encode, blocks, encode)
     had = blocks.diagonal(dim1=1, dim2=3).diagonal(dim1=1, dim2=2).sum((1, 2)) / members
     scale = (had / made.clamp_min(torch.finfo(made.dtype).tiny)).sqrt()[:, None, None, None]
     return encode * scale, _divided(decode, scale)
+
+
+def key_spectrum(grams: HeadGrams, where: Planes, groups: torch.Tensor) -> torch.Tensor:
+    """Return the shares of weighted key energy by component, greatest first.
+
+    Args:
+        grams: of keys and queries.
+        where: their rotary planes.
+        groups: (G, M).
+
+    Returns:
+        (G, P, M); the first component is what one head keeps.
+    """
+    energy = _plane_energy(grams.queries[groups], where)
+    weight = _floored(energy.transpose(1, 2), dim=-1).sqrt()
+    blocks = complex_gram(grouped_pairs(grams.keys, groups), where)
+    return _shares(torch.linalg.eigvalsh(weight[..., :, None] * blocks * weight[..., None, :]))
+
+
+def value_spectrum(heads: Heads, grams: HeadGrams, groups: torch.Tensor) -> torch.Tensor:
+    """Return the shares of weighted value energy by direction, greatest first.
+
+    Args:
+        heads: of K key-value heads.
+        grams: of their values.
+        groups: (G, M).
+
+    Returns:
+        (G, M·D); the first D directions are what one head keeps.
+    """
+    w_o = heads.w_o[groups]
+    outward, _ = _roots(torch.einsum("gmrdc,gmrec->gmde", w_o, w_o))
+    return _shares(torch.linalg.eigvalsh(_scaled(grouped_pairs(grams.values, groups), outward)))
+
+
+def _shares(rising: torch.Tensor) -> torch.Tensor:
+    falling = rising.clamp_min(0).flip(-1)
+    return falling / falling.sum(-1, keepdim=True).clamp_min(torch.finfo(falling.dtype).tiny)
+
+
+def _roots(metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the symmetric root of a metric (..., D, D) and its inverse."""
+    value, vector = torch.linalg.eigh(metric)
+    root = _floored(value, dim=-1).sqrt()[..., None, :]
+    return vector * root @ vector.mT, vector / root @ vector.mT
+
+
+def _scaled(blocks: torch.Tensor, outward: torch.Tensor) -> torch.Tensor:
+    """Return the (G, M·D, M·D) Gram of values that went through the root of the metric."""
+    scaled = torch.einsum("gmde,gmenf,gnfh->gmdnh", outward, blocks, outward)
+    return scaled.flatten(3, 4).flatten(1, 2)
 
 
 def _plane_energy(queries: torch.Tensor, where: Planes) -> torch.Tensor:

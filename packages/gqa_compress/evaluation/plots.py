@@ -1,0 +1,108 @@
+"""Pictures for a report: errors by layer, spectra, likeness of heads.
+
+Holds drawing alone. What is drawn is measured in heads.py, or read from conversion.json.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from gqa_compress.atomic import replacing
+from gqa_compress.evaluation.heads import LayerHeads
+
+
+def draw_errors(models: list[Path], path: Path) -> bool:
+    """Draw what each conversion lost, layer by layer.
+
+    Args:
+        models: checkpoint folders; those without conversion.json are left out.
+        path: PNG to write.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+    reports = {model.name: model / "conversion.json" for model in models}
+    found = {
+        name: json.loads(file.read_text(encoding="utf-8"))["layers"]
+        for name, file in reports.items()
+        if file.exists()
+    }
+    if not found:
+        return False
+    figure, axes = _canvas(1, 2, figsize=(10, 4), sharey=True)
+    for axis, error, title in zip(
+        axes, ("attention_error", "stream_error"), ("after attention", "after the MLP"), strict=True
+    ):
+        for name, layers in found.items():
+            axis.plot(
+                [layer["layer"] for layer in layers],
+                [layer[error] for layer in layers],
+                marker="o",
+                label=name,
+            )
+        axis.set(xlabel="layer", yscale="log", title=f"error of the stream {title}")
+    axes[0].set_ylabel("share of the original's energy, held-out tokens")
+    axes[0].legend(fontsize=7)
+    _save(figure, path)
+    return True
+
+
+def draw_spectra(layers: list[LayerHeads], kept: int, path: Path) -> None:
+    """Draw how much of keys and values one head of a group can keep.
+
+    Args:
+        layers: of the original.
+        kept: D, directions of values that one head keeps.
+        path: PNG to write.
+    """
+    figure, axes = _canvas(1, 2, figsize=(10, 4))
+    for number, layer in enumerate(layers):
+        colour = colormaps["viridis"](number / max(1, len(layers) - 1))
+        axes[0].plot(
+            range(1, len(layer.key_energy) + 1), layer.key_energy.cumsum(), color=colour, label=f"{number}"
+        )
+        axes[1].plot(range(1, len(layer.value_energy) + 1), layer.value_energy.cumsum(), color=colour)
+    axes[0].axvline(1, linestyle=":")
+    axes[1].axvline(kept, linestyle=":")
+    axes[0].set(title="keys, a rotary plane", xlabel="components", ylabel="share of weighted energy")
+    axes[1].set(title="values", xlabel="directions")
+    axes[0].legend(title="layer", fontsize=6, ncols=2)
+    _save(figure, path)
+
+
+def draw_likeness(layers: list[LayerHeads], path: Path) -> None:
+    """Draw the likeness of heads before and after alignment, a column a layer.
+
+    Args:
+        layers: of the original.
+        path: PNG to write.
+    """
+    shown = layers[:: max(1, len(layers) // 8)][:8]
+    figure, axes = _canvas(2, len(shown), figsize=(2 * len(shown) + 1, 4.4), squeeze=False)
+    step = max(1, len(layers) // 8)
+    for number, layer in enumerate(shown):
+        for row, values in enumerate((layer.likeness_before, layer.likeness_after)):
+            picture = axes[row][number].imshow(values, vmin=0, vmax=1, cmap="viridis")
+            axes[row][number].set(xticks=[], yticks=[])
+        axes[0][number].set_title(f"layer {number * step}", fontsize=8)
+    axes[0][0].set_ylabel("as they are")
+    axes[1][0].set_ylabel("aligned")
+    figure.colorbar(picture, ax=axes, shrink=0.7)
+    _save(figure, path, tight=False)
+
+
+def _canvas(rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
+    figure = Figure(figsize=options.pop("figsize"))
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def _save(figure: Any, path: Path, *, tight: bool = True) -> None:
+    if tight:
+        figure.tight_layout()
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
