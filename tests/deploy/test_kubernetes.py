@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from .conftest import DEPLOY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT = DEPLOY / "kubernetes"
 OVERLAYS = ("demo", "production")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +14,7 @@ from t2c_service.settings import GraphSettings, ModelSettings
 from t2c_service.testing import Reply
 
 from .conftest import Script, running
+from .faults import Cable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,49 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.graph
 
 GOOD = "MATCH (drug:Drug) RETURN count(drug)"
-
-
-class Cable:
-    """A line to the database that can be cut and mended."""
-
-    def __init__(self, uri: str) -> None:
-        self._target = urlsplit(uri).port
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    @property
-    def uri(self) -> str:
-        return f"bolt://127.0.0.1:{self.port}"
-
-    async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def cut(self) -> None:
-        if self._server:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            try:
-                while data := await source.read(65536):
-                    sink.write(data)
-                    await sink.drain()
-            except OSError:
-                pass
-            finally:
-                sink.close()
-                with contextlib.suppress(OSError):
-                    await sink.wait_closed()
-
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        for task in (asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(there, writer))):
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
 
 
 @pytest.fixture

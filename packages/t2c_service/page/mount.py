@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import nicegui
 from nicegui import ui
+from starlette.requests import Request  # noqa: TC002  (FastAPI reads it)
 from starlette.routing import Match, Mount
 
 from t2c_service.page.theme import ICON
 from t2c_service.page.view import AskPage
+from t2c_service.page.visitor import Visitor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,8 +48,9 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
     """
 
     @ui.page("/", title=settings.title, dark=None)
-    async def ask_page() -> None:
-        await AskPage(app.state.service).build()
+    async def ask_page(request: Request) -> None:
+        address = request.client.host if request.client else ""
+        await AskPage(Visitor(app.state.service, address)).build()
 
     ui.run_with(
         app,

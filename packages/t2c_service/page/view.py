@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from t2c_core.errors import T2CError
-from t2c_service.api.problems import kind_of
-from t2c_service.errors import ServiceError
-from t2c_service.page.result import ResultView
+from t2c_service.errors import ServiceError, UnauthenticatedError
+from t2c_service.failures import kind_of
+from t2c_service.page.panels import history_panel, schema_panel
+from t2c_service.page.result import OWN_QUERY, ResultView
 from t2c_service.page.theme import ACCENT, CSS, ICON
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from t2c_service.assembly import Service
+    from t2c_service.answering.records import Answer
+    from t2c_service.page.visitor import Remembered, Visitor
 
 log = logging.getLogger(__name__)
 
@@ -25,54 +28,121 @@ FEATURED = 6
 """Examples shown at once; all are in a menu."""
 MENU = 40
 READY_POLL_S = 10.0
-PREFERS_DARK = "return matchMedia('(prefers-color-scheme: dark)').matches"
+KEPT = "graphling"
+"""Where the visitor's browser keeps questions and the choice of dark."""
+RECALL = (
+    f"const kept = JSON.parse(localStorage.getItem('{KEPT}') || '{{}}');"
+    "return {dark: kept.dark ?? matchMedia('(prefers-color-scheme: dark)').matches, asked: kept.asked ?? []}"
+)
+KEEP = (
+    f"localStorage.setItem('{KEPT}', JSON.stringify({{"
+    f"...JSON.parse(localStorage.getItem('{KEPT}') || '{{}}'), ...%s}}))"
+)
+SLASH = """<script>document.addEventListener('keydown', event => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('input, textarea, [contenteditable=true]')) return;
+  const box = document.querySelector('.g-ask textarea');
+  if (box) { event.preventDefault(); box.focus(); }
+});</script>"""
 
 
 class AskPage:
     """What one visitor sees.
 
     Args:
-        service: answers the questions.
+        visitor: who they are.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor = visitor
         self._asking = False
         self._dark = ui.dark_mode(None)
-        self._result = ResultView(self._dark)
+        self._result = ResultView(self._dark, self._run if visitor.may("cypher") else None)
+        self._shown: Answer | None = None
 
     async def build(self) -> None:
-        """Lay the page out, then learn whether the visitor prefers dark."""
+        """Lay the page out, then learn what the visitor's browser kept."""
         ui.colors(primary=ACCENT)
         ui.add_css(CSS)
+        ui.add_head_html(SLASH)
+        self._schema = schema_panel(self._visitor)
+        self._history = history_panel(self._visitor, self._again, self._forget)
         self._bar()
         with ui.column().classes("g-page"):
-            self._hero()
-            self._box()
-            self._examples()
+            self._frame()
             self._error = ui.column().classes("w-full")
             self._result.build()
         ui.timer(READY_POLL_S, self._look)
         await ui.context.client.connected()
-        self._dark.value = bool(await ui.run_javascript(PREFERS_DARK, timeout=5.0))
+        kept = await ui.run_javascript(RECALL, timeout=5.0)
+        self._dark.value = bool(kept["dark"])
+        self._visitor.recall(kept["asked"] if isinstance(kept["asked"], list) else [])
         await self._look()
 
     def _bar(self) -> None:
         with ui.row().classes("g-bar"):
             ui.html(ICON, sanitize=False).style("width: 26px; height: 26px; flex: none")
-            ui.label(self._service.settings.title).classes("g-name")
+            ui.label(self._visitor.service.settings.title).classes("g-name")
             ui.space()
+            databases = self._visitor.databases
+            if len(databases) > 1:
+                ui.select(databases, value=next(iter(databases)), on_change=self._switch).props(
+                    "dense borderless aria-label=Graph"
+                )
             with ui.row().classes("items-center gap-2 no-wrap").style("flex: none") as state:
                 self._dot = ui.element("span").classes("g-state")
-                self._state = ui.label("connecting").classes("g-muted g-small")
+                self._state = ui.label("connecting").classes("g-muted g-small g-wide")
             with state:
                 self._why = ui.tooltip("")
-            ui.button(icon="contrast", on_click=self._dark.toggle).props(
-                "flat round dense color=grey aria-label='Light or dark'"
-            )
+            for icon, title, action in (
+                ("account_tree", "What is in the graph", self._schema.open),
+                ("history", "Asked before", self._history.open),
+                ("contrast", "Light or dark", self._toggle_dark),
+            ):
+                with ui.button(icon=icon, on_click=action).props(
+                    f"flat round dense color=grey aria-label='{title}'"
+                ):
+                    ui.tooltip(title)
+
+    @ui.refreshable_method
+    def _frame(self) -> None:
+        """Draw what depends on the graph and on what the visitor may do."""
+        if not self._visitor.may("query"):
+            self._door()
+            return
+        self._hero()
+        self._box()
+        self._examples()
+
+    def _door(self) -> None:
+        with ui.column().classes("g-hero w-full"):
+            ui.label("A key, please").classes("g-title")
+            ui.label(
+                "This service answers those who have a key. It is kept until this page is closed."
+            ).classes("g-muted")
+            with ui.row().classes("g-ask"):
+                key = ui.input(placeholder="gk_…", password=True).props(
+                    "borderless dense aria-label=Key autofocus"
+                )
+
+                def enter() -> None:
+                    self._enter(key.value)
+
+                key.on("keydown.enter", enter)
+                ui.button("Come in", on_click=enter).props("unelevated no-caps color=primary").classes("g-go")
+
+    def _enter(self, key: str) -> None:
+        self._error.clear()
+        try:
+            self._visitor.show_key(key)
+        except UnauthenticatedError as error:
+            self._fail(kind_of(error)[2], str(error), again=None)
+            return
+        self._result.run = self._run if self._visitor.may("cypher") else None
+        self._frame.refresh()
 
     def _hero(self) -> None:
-        schema = self._service.schema
+        schema = self._visitor.schema
         nodes = sum(label.count for label in schema.labels)
         relationships = sum(each.count for each in schema.types)
         with ui.column().classes("g-hero w-full") as self._head:
@@ -83,13 +153,14 @@ class AskPage:
             ).classes("g-muted")
 
     def _box(self) -> None:
-        limit = self._service.settings.limits.question_chars
+        limit = self._visitor.service.settings.limits.question_chars
         with ui.row().classes("g-ask"):
             self._question = (
                 ui.textarea(placeholder="What would you like to know?")
                 .props(f"borderless dense autogrow autofocus rows=1 maxlength={limit}")
                 .props("aria-label=Question enterkeyhint=search")
-                .on("keydown.enter.prevent", self._ask)
+                .on("keydown.enter.exact.prevent", self._ask)
+                .on("keydown.up", self._recall_last)
             )
             self._go = (
                 ui.button("Ask", on_click=self._ask)
@@ -98,7 +169,7 @@ class AskPage:
             )
 
     def _examples(self) -> None:
-        examples = self._service.examples
+        examples = self._visitor.examples
         if not examples:
             return
         shown = [each for each in examples if each.featured][:FEATURED] or list(examples[:FEATURED])
@@ -127,50 +198,99 @@ class AskPage:
 
     async def _ask(self) -> None:
         question = (self._question.value or "").strip()
-        if not question or self._asking:
+        if question:
+            await self._work(question, lambda listener: self._visitor.ask(question, listener), self._ask)
+            self._keep({"asked": [each.question for each in self._visitor.history]})
+
+    async def _run(self, cypher: str) -> None:
+        parameters = self._shown.parameters if self._shown else {}
+        await self._work(
+            OWN_QUERY, lambda _: self._visitor.run(cypher, parameters), lambda: self._run(cypher)
+        )
+
+    async def _work(
+        self, title: str, work: Callable[[Any], Awaitable[Answer]], again: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Show an answer while and after it is made, one at a time."""
+        if self._asking:
             return
         self._asking = True
         self._go.props(add="loading")
         self._make_room()
         self._error.clear()
-        self._result.wait(question)
+        progress = self._result.wait(title)
         try:
-            self._result.show(await self._service.ask(question))
+            self._shown = await work(progress.note)
+            self._result.show(self._shown)
         except (T2CError, ServiceError) as error:
             log.warning("page: %s", error)
             self._result.hide()
-            self._fail(kind_of(error)[2], str(error))
+            self._fail(kind_of(error)[2], str(error), again=again)
             await self._look()
         finally:
             self._asking = False
             self._go.props(remove="loading")
 
+    async def _again(self, asked: Remembered) -> None:
+        """Show a question of before: its answer if it is still here, else it is asked anew."""
+        self._history.close()
+        self._question.value = asked.question
+        if asked.answer is None:
+            await self._ask()
+            return
+        self._make_room()
+        self._error.clear()
+        self._shown = asked.answer
+        self._result.show(asked.answer)
+
+    async def _forget(self) -> None:
+        self._visitor.history.clear()
+        self._keep({"asked": []})
+        self._history.open()
+
+    def _recall_last(self) -> None:
+        if not self._question.value and self._visitor.history:
+            self._question.value = self._visitor.history[0].question
+
+    def _toggle_dark(self) -> None:
+        self._dark.toggle()
+        self._keep({"dark": bool(self._dark.value)})
+
+    def _keep(self, what: dict[str, Any]) -> None:
+        ui.run_javascript(KEEP % json.dumps(what).replace("<", "\\u003c"))
+
+    def _switch(self, event: Any) -> None:
+        self._visitor.choose(event.value)
+        self._result.hide()
+        self._frame.refresh()
+
     def _make_room(self) -> None:
         """Leave heading and examples away once there is something better to see."""
         self._head.set_visibility(False)
-        if self._service.examples:
+        if self._visitor.examples:
             self._offered.set_visibility(False)
             self._more.set_visibility(True)
             self._more.text = "Examples"
 
-    def _fail(self, title: str, detail: str) -> None:
+    def _fail(self, title: str, detail: str, *, again: Callable[[], Awaitable[None]] | None) -> None:
         with self._error, ui.column().classes("g-card").props("role=alert"):
             with ui.row().classes("g-card-head"):
                 ui.icon("cloud_off", size="20px").classes("g-muted")
                 ui.label(title).classes("g-card-title")
                 ui.space()
-                ui.button("Try again", icon="refresh", on_click=self._ask).props(
-                    "flat dense no-caps color=primary"
-                )
-            ui.label(detail).classes("g-note g-bad")
+                if again is not None:
+                    ui.button("Try again", icon="refresh", on_click=again).props(
+                        "flat dense no-caps color=primary"
+                    )
+            ui.label(detail).classes("g-note g-bad g-break")
 
     async def _look(self) -> None:
         """Show whether graph and model can be asked."""
         try:
-            checks = await self._service.check()
+            checks = await self._visitor.service.check()
         except asyncio.CancelledError:
             return
-        failures = [check.failure for check in checks.values() if check.failure]
+        failures = [check.failure for check in checks.values() if check.failure and check.required]
         self._dot.classes(replace="g-state " + ("g-bad" if failures else "g-good"))
         self._state.text = "not ready" if failures else "ready"
         self._why.text = "; ".join(failures) or "Graph and model can be asked"

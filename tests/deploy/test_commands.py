@@ -1,0 +1,191 @@
+"""What the containers run, run without containers: the loader, Neo4j with its configuration, the service, the checks.
+
+Paths and ports are put in for those of the containers; the rest is read from the files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import neo4j
+import pytest
+
+from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_service.testing import Reply, ScriptedServer
+
+from .conftest import DEPLOY
+
+if TYPE_CHECKING:
+    from tests.conftest import TestGraph
+
+pytestmark = [
+    pytest.mark.graph,
+    pytest.mark.skipif(sys.platform == "win32", reason="containers run on Linux"),
+]
+
+PASSWORD = "correct horse battery"
+GRAPH = {
+    "people.csv": ":ID,:LABEL,name\n1,Person,Ada\n2,Person,Bo\n",
+    "KNOWS.csv": ":START_ID,:END_ID,:TYPE\n1,2,KNOWS\n",
+}
+
+
+class Configured(EmbeddedGraph):
+    """Neo4j as deploy/neo4j/neo4j.conf has it, but for address and memory."""
+
+    def _settings(self) -> dict[str, str]:
+        lines = (DEPLOY / "neo4j" / "neo4j.conf").read_text("utf-8").splitlines()
+        settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+        ours = super()._settings()
+        address = "server.bolt.listen_address"
+        return {**settings, address: ours[address], "server.memory.pagecache.size": "32m"}
+
+
+def load(tmp_path: Path, compose: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    places = {
+        "/source": tmp_path / "source",
+        "/graph": tmp_path / "graph",
+        "/snapshot/current": tmp_path / "snapshot",
+    }
+    arguments = [str(places.get(each, each)) for each in compose["services"]["load"]["command"]]
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD + "\n")
+    return subprocess.run(
+        [sys.executable, DEPLOY / "load.py", *arguments],
+        env={**os.environ, "GRAPH_PASSWORD_FILE": str(secret)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run_check(test: list[str], port_in_container: int, port: int) -> int:
+    assert test[0] == "CMD"
+    command = [each.replace(str(port_in_container), str(port)).replace("$$", "$") for each in test[1:]]
+    command[0] = {"python": sys.executable}.get(command[0], command[0])
+    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode
+
+
+def test_the_loader_fills_a_store_that_the_hardened_server_then_only_reads(
+    tmp_path: Path, compose: dict[str, Any]
+) -> None:
+    (tmp_path / "source").mkdir()
+    for name, text in GRAPH.items():
+        (tmp_path / "source" / name).write_text(text)
+    first, second = load(tmp_path, compose), load(tmp_path, compose)
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout)
+    assert (told["loaded"], told["nodes"], told["relationships"]) == ("now", 2, 1)
+    assert json.loads(second.stdout)["loaded"] == "before"
+    assert (tmp_path / "snapshot" / "manifest.json").is_file()
+
+    with Configured(tmp_path / "graph") as server:
+        check = compose["services"]["graph"]["healthcheck"]["test"]
+        port = int(server.uri.rpartition(":")[2])
+        assert run_check(check, 7687, port) == 0
+        with (
+            neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", "wrong one")) as driver,
+            pytest.raises(neo4j.exceptions.AuthError),
+        ):
+            driver.verify_connectivity()
+        with neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", PASSWORD)) as driver:
+            assert driver.execute_query("MATCH (n:Person) RETURN count(n)").records[0][0] == 2
+            with pytest.raises(neo4j.exceptions.Neo4jError, match="read-only"):
+                driver.execute_query("CREATE (n:Person)")
+            for source in ("file:///etc/passwd", "http://127.0.0.1:1/x", "https://example.org/x"):
+                with pytest.raises(neo4j.exceptions.Neo4jError):
+                    driver.execute_query("LOAD CSV FROM $source AS line RETURN line", source=source)
+    assert run_check(check, 7687, port) != 0
+
+
+def test_the_loader_asks_for_a_password(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("T2C_", "GRAPH_"))}
+    command = [
+        sys.executable,
+        DEPLOY / "load.py",
+        "--source",
+        ".",
+        "--home",
+        tmp_path / "h",
+        "--snapshot",
+        tmp_path / "s",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "set T2C_GRAPH__PASSWORD in .env" in done.stderr
+    assert not (tmp_path / "h").exists()
+
+
+def test_the_service_runs_with_the_environment_that_compose_gives_it(
+    graph: TestGraph, compose: dict[str, Any], tmp_path: Path
+) -> None:
+    service = compose["services"]["service"]
+    examples = DEPLOY / re.sub(
+        r".*:-([^}]+)\}.*", r"\1", next(v for v in service["volumes"] if "EXAMPLES" in v)
+    )
+    with ScriptedServer(
+        lambda _: Reply("MATCH (drug:Drug) RETURN count(drug)"), models=("graphling",)
+    ) as model:
+        puts = {
+            "T2C_HOST": "127.0.0.1",
+            "T2C_PORT": "0",
+            "T2C_GRAPH__URI": graph.uri,
+            "T2C_GRAPH__PASSWORD": PASSWORD,
+            "T2C_SNAPSHOT": str(graph.snapshot),
+            "T2C_EXAMPLES": str(examples),
+            "T2C_MODEL__URL": model.url,
+        }
+        assert set(puts) <= set(service["environment"])
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("T2C_")}
+        environment |= {**service["environment"], **puts, "T2C_PAGE": "false"}
+        command = [Path(sys.executable).with_name("t2c-service"), *service["command"]]
+        with subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                address = process.stdout.readline().strip()
+                port = int(address.rpartition(":")[2])
+                body = json.dumps({"question": "How many drugs are there?"}).encode()
+                request = urllib.request.Request(
+                    f"{address}/query", body, {"Content-Type": "application/json"}
+                )
+                with urllib.request.urlopen(request, timeout=60) as reply:
+                    assert json.load(reply)["status"] == "answered"
+                dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
+                (alive,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", dockerfile, re.MULTILINE)
+                for check in (service["healthcheck"]["test"], ["CMD", *json.loads(alive)]):
+                    assert run_check(check, 8080, port) == 0
+            finally:
+                process.terminate()
+            assert process.wait(60) == 0
+    assert list(tmp_path.iterdir()) == [], "a service with a read-only root writes nothing"
+
+
+def test_the_model_server_takes_the_arguments_that_compose_gives_it(compose: dict[str, Any]) -> None:
+    arguments = [
+        re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", each) for each in compose["services"]["model"]["command"]
+    ]
+    program = (
+        "import sys; from vllm.entrypoints.openai.cli_args import make_arg_parser, validate_parsed_serve_args;"
+        "from vllm.utils.argparse_utils import FlexibleArgumentParser;"
+        "parsed = make_arg_parser(FlexibleArgumentParser()).parse_args(sys.argv[1:]);"
+        "validate_parsed_serve_args(parsed); print(parsed.model_tag, parsed.served_model_name, parsed.max_model_len)"
+    )
+    pytest.importorskip("vllm", reason="vLLM is not installed (make vllm)")
+    environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split()[-3:] == ["/model", "['graphling']", "512"], done.stderr[-2000:]
