@@ -21,6 +21,7 @@ from gqa_compress.training.data import make_batch, plan_epoch, read_rows
 from gqa_compress.training.loop import train
 from gqa_compress.training.recipe import ModelShape, Optimizer, Recipe, Teacher, as_json, read_recipe
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 SHAPE = ModelShape(
     hidden_size=32,
     intermediate_size=48,
@@ -192,6 +193,33 @@ def test_a_wrong_recipe_is_explained(tmp_path: Path, change: dict[str, object], 
         yaml.safe_dump({"out": "o", "train": "t.jsonl", "tokenizer": "k", "model": {}, "steps": 3} | change)
     )
     with pytest.raises(RecipeError, match=message):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("llama2-7b-*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_can_be_read(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.optimizer.betas == (0.9, 0.95)
+    assert recipe.teacher is not None
+    assert (recipe.pruning is None) == path.stem.endswith("-ours")
+
+
+def test_a_recipe_extends_another_field_by_field(tmp_path: Path) -> None:
+    shared = {
+        "out": "o",
+        "train": "t.jsonl",
+        "tokenizer": "k",
+        "model": {"hidden_size": 64},
+        "optimizer": {"lr": 0.5, "clip": 2.0},
+    }
+    (tmp_path / "shared.yaml").write_text(yaml.safe_dump(shared))
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump({"extends": "shared.yaml", "steps": 3, "optimizer": {"lr": 0.25}}))
+    recipe = read_recipe(path)
+    assert (recipe.steps, recipe.optimizer.lr, recipe.optimizer.clip) == (3, 0.25, 2.0)
+    assert recipe.model == ModelShape(hidden_size=64)
+    path.write_text(yaml.safe_dump({"extends": "own.yaml"}))
+    with pytest.raises(RecipeError, match="name another recipe"):
         read_recipe(path)
 
 

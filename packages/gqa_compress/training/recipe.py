@@ -226,7 +226,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe from YAML.
 
     Args:
-        path: the YAML file.
+        path: the YAML file; it may say `extends: FILE`, relative to itself, whose fields hold unless given again.
 
     Returns:
         The recipe, every field checked.
@@ -235,15 +235,7 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: the file is missing, is no YAML mapping, or a field is unknown or out of range.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"there is no recipe {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"the recipe {path} cannot be read as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"the recipe {path} holds {type(content).__name__}, not a mapping of fields")
-    try:
-        return TypeAdapter(Recipe).validate_python(content)
+        return TypeAdapter(Recipe).validate_python(_read_fields(path))
     except ValidationError as error:
         raise RecipeError(f"the recipe {path} is wrong:\n{_explain(error)}") from error
 
@@ -259,6 +251,28 @@ def as_json(recipe: Recipe) -> dict[str, object]:
     """
     plain = TypeAdapter(Recipe).dump_python(recipe, mode="json")
     return {name.name: plain[name.name] for name in dataclasses.fields(recipe)}
+
+
+def _read_fields(path: Path, above: tuple[Path, ...] = ()) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"the recipe {path} cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"the recipe {path} holds {type(content).__name__}, not a mapping of fields")
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    above = (*above, path.resolve())
+    if not isinstance(parent, str) or (path.parent / parent).resolve() in above:
+        raise RecipeError(f"the recipe {path} extends {parent!r}; name another recipe")
+    inherited = _read_fields(path.parent / parent, above)
+    for name, value in content.items():
+        old = inherited.get(name)
+        inherited[name] = old | value if isinstance(old, dict) and isinstance(value, dict) else value
+    return inherited
 
 
 def same_run(recipe: Recipe, stored: object) -> bool:

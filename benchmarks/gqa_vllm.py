@@ -1,0 +1,179 @@
+"""Convert a model of every supported architecture and decode it by transformers and by vLLM.
+
+    python benchmarks/gqa_vllm.py [--architectures llama,qwen2] [--home DIR]
+
+Needs vLLM (`make vllm` for the CPU build). The models are random, two layers, 8 heads of 32, kept in fp32, and
+converted to 2 key-value heads with refits. Both engines write 24 greedy tokens for four prompts; every token must be
+the same. Of each model, original and converted, the key-value cache is also weighed in vLLM: the space given to it
+over the tokens that it says it holds. Writes results/gqa_vllm.json and .md beside this file after every architecture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+NEW_TOKENS = 24
+SPACE_GIB = 1
+PROMPTS = [[5, 17, 99, 3, 42], list(range(30, 60)), [200, 7], [11, 13, 17, 19, 23, 29, 31, 37]]
+TEXT = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs!\n"
+
+
+def serve(folder: str) -> None:
+    """Decode by vLLM in this process and print what was written; started as a child."""
+    from vllm import LLM, SamplingParams
+
+    engine = LLM(
+        model=folder,
+        dtype="float32",
+        enforce_eager=True,
+        max_model_len=96,
+        max_num_seqs=4,
+        disable_log_stats=True,
+    )
+    sampling = SamplingParams(temperature=0, max_tokens=NEW_TOKENS, ignore_eos=True, detokenize=False)
+    answers = engine.generate([{"prompt_token_ids": prompt} for prompt in PROMPTS], sampling, use_tqdm=False)
+    cache = engine.llm_engine.vllm_config.cache_config
+    tokens = cache.num_gpu_blocks * cache.block_size
+    print(
+        json.dumps(
+            {"written": [list(answer.outputs[0].token_ids) for answer in answers], "cache_tokens": tokens}
+        )
+    )
+
+
+def by_vllm(folder: Path) -> dict[str, Any]:
+    environment = os.environ | {
+        "VLLM_CPU_KVCACHE_SPACE": str(SPACE_GIB),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, __file__, "--serve", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"written"')]
+    if done.returncode or not lines:
+        return {"error": (done.stderr or done.stdout).strip().splitlines()[-1:]}
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found | {"cache_bytes_a_token": SPACE_GIB * 2**30 / found["cache_tokens"]}
+
+
+def by_transformers(folder: Path) -> list[list[int]]:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    written = []
+    for prompt in PROMPTS:
+        tokens = torch.tensor([prompt])
+        with torch.no_grad():
+            out = model.generate(
+                tokens,
+                attention_mask=torch.ones_like(tokens),
+                max_new_tokens=NEW_TOKENS,
+                do_sample=False,
+                eos_token_id=-1,
+                pad_token_id=0,
+            )
+        written.append(out[0, len(prompt) :].tolist())
+    return written
+
+
+def check(kind: str, home: Path) -> dict[str, Any]:
+    from gqa_compress.convert import convert
+    from gqa_compress.inspection import inspect
+    from gqa_compress.plan import ConversionPlan
+    from gqa_compress.testing import save_tiny, tiny_model
+
+    shape = (
+        {"hidden_size": 256, "intermediate_size": 256, "head_dim": 32}
+        if kind == "gemma"
+        else {"hidden_size": 256}
+    )
+    source, out, text = home / f"{kind}-8", home / f"{kind}-2", home / "text.txt"
+    text.write_text(TEXT * 20, encoding="utf-8")
+    if not source.exists():
+        save_tiny(tiny_model(kind, **shape), source)
+    plan = ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64)
+    convert(source, text, out, plan, force=True)
+    row: dict[str, Any] = {"architecture": kind}
+    for name, folder in (("original", source), ("converted", out)):
+        begun = time.monotonic()
+        served, reference = by_vllm(folder), by_transformers(folder)
+        row[name] = {
+            "expected_cache_bytes_a_token": inspect(folder).cache_bytes_a_token,
+            "cache_bytes_a_token": served.get("cache_bytes_a_token"),
+            "same_prompts": sum(a == b for a, b in zip(served.get("written", []), reference, strict=False)),
+            "prompts": len(PROMPTS),
+            "error": served.get("error"),
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+    return row
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "Made by `python benchmarks/gqa_vllm.py`: random models of 8 and of 2 key-value heads, greedy, vLLM against",
+        "transformers; cache in bytes a token as vLLM allots it.\n",
+        "| architecture | same continuations, 8 heads | 2 heads | cache, 8 heads | 2 heads |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = []
+        for name in ("original", "converted"):
+            part = row[name]
+            cells.append(
+                f"{part['same_prompts']} of {part['prompts']}" if not part["error"] else "not loaded"
+            )
+        weights = [row[name]["cache_bytes_a_token"] for name in ("original", "converted")]
+        cells += ["–" if weight is None else f"{weight:,.0f}" for weight in weights]
+        lines.append(f"| {row['architecture']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--architectures")
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        serve(given.serve)
+        return
+    from gqa_compress.architectures import SUPPORTED
+    from gqa_compress.atomic import write_json, write_text
+
+    chosen = given.architectures.split(",") if given.architectures else sorted(SUPPORTED)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        home = given.home or Path(scratch)
+        home.mkdir(parents=True, exist_ok=True)
+        for kind in chosen:
+            rows.append(check(kind, home))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+            RESULTS.mkdir(exist_ok=True)
+            write_json(RESULTS / "gqa_vllm.json", rows)
+            write_text(RESULTS / "gqa_vllm.md", markdown(rows))
+    if any(
+        row[name]["error"] or row[name]["same_prompts"] < len(PROMPTS)
+        for row in rows
+        for name in list(row)[1:]
+    ):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Evaluation: what models write, what their heads have in common, and the report with its pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gqa_compress.convert import convert
+from gqa_compress.errors import RowsError
+from gqa_compress.evaluation.generation import agree
+from gqa_compress.evaluation.heads import look_at_heads
+from gqa_compress.evaluation.report import draw
+from gqa_compress.plan import ConversionPlan
+from gqa_compress.testing import save_tiny, tiny_model, with_copied_heads
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("It was the best of times, it was the worst of times, it was the age of wisdom.\n" * 12)
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, text: Path) -> tuple[Path, Path]:
+    """A model whose heads 0-3 and 4-7 are rotated copies, and a mean of them that is wrong."""
+    folder = tmp_path_factory.mktemp("models")
+    source = save_tiny(with_copied_heads(tiny_model("llama"), 2, "rotated"), folder / "source")
+    plan = ConversionPlan(kv_heads=2, method="mean", refit=False, local_steps=0, tokens=512, length=64)
+    convert(source, text, folder / "out", plan)
+    return source, folder / "out"
+
+
+def test_a_model_writes_what_it_writes(models: tuple[Path, Path], text: Path) -> None:
+    source, out = models
+    sizes = {"prompts": 4, "prompt_tokens": 16, "new_tokens": 8}
+    same = agree(source, source, text, **sizes)
+    assert (same.prompts, same.whole, same.until) == (4, 1, 1)
+    other = agree(out, source, text, **sizes)
+    assert other.until < 1
+    assert other.whole <= other.until
+
+
+def test_prompts_longer_than_the_text_are_refused(models: tuple[Path, Path], text: Path) -> None:
+    with pytest.raises(RowsError, match="no 5000 tokens in a row"):
+        agree(models[0], models[0], text, prompt_tokens=5000)
+
+
+def test_alignment_shows_which_heads_are_copies(models: tuple[Path, Path], text: Path) -> None:
+    for layer in look_at_heads(models[0], text, kv_heads=2, tokens=400, length=64):
+        copies = np.kron(np.eye(2), np.ones((4, 4))).astype(bool)
+        np.testing.assert_allclose(layer.likeness_after[copies], 1, atol=1e-6)
+        assert (layer.likeness_after[~copies] < 0.999).all()
+        assert layer.likeness_before[0, 1] < 0.9
+        np.testing.assert_allclose(np.diag(layer.likeness_before), 1)
+        assert layer.key_energy[0] == pytest.approx(1)
+        assert layer.value_energy[:8].sum() == pytest.approx(1)
+        assert len(layer.value_energy) == 32
+
+
+def test_the_report_draws_its_pictures(models: tuple[Path, Path], text: Path, tmp_path: Path) -> None:
+    drawn = draw(models[0], [models[1]], text, tmp_path / "plots", tokens=400, length=64)
+    assert [path.name for path in drawn] == ["errors.png", "spectra.png", "likeness.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == sorted(p.name for p in drawn)
