@@ -1,0 +1,163 @@
+"""Bounds how many rows a query can go through: paths without end, patterns that multiply, results without LIMIT.
+
+Holds no limits on single expressions (see `limits`); the server's time-out ends what is slow in spite of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from t2c_core.cypher import tree as t
+from t2c_core.cypher.walk import walk
+from t2c_core.guard.facts import Matched
+from t2c_core.guard.flow import is_aggregate
+from t2c_core.guard.verdict import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from t2c_core.guard.edits import Edits
+    from t2c_core.guard.facts import Facts
+    from t2c_core.guard.shape import Shape
+    from t2c_core.guard.values import Binding
+
+MAX_HOPS = 20
+"""Of one path of variable length."""
+END = 15
+"""The end that a path gets which has none, and leads along relationships of any kind or in both directions."""
+MAX_ALL_HOPS = 40
+"""Of all paths of variable length in one clause."""
+MAX_ROWS = 100_000_000
+"""Estimated product of patterns that are not connected."""
+MAX_FREE = 2
+"""Patterns that are not connected, where no counts are known."""
+
+
+def check_cost(query: t.Query, facts: Facts, shape: Shape | None, edits: Edits) -> None:
+    """Pass a query that does not multiply without need; give long paths an end.
+
+    Raises:
+        Refused: `cost.hops` or `cost.product`.
+    """
+    for path in {id(each.pattern): each.pattern for each in facts.paths}.values():
+        _check_hops(path, edits)
+    _check_product(facts, shape)
+
+
+def add_limit(query: t.Query, max_rows: int, edits: Edits) -> None:
+    """Have a LIMIT added where none is and more than one row may come."""
+    if len(query.parts) > 1 and not query.all:
+        return  # a LIMIT in each part would drop rows that others repeat
+    for part in query.parts:
+        last = part.clauses[-1]
+        if not isinstance(last, t.Return) or last.limit is not None or len(part.clauses) == 1:
+            continue
+        if not last.star and all(is_aggregate(each) for each in last.items):
+            continue
+        limit = t.Integer(max_rows + 1)
+        edits.add(last, lambda node: replace(cast("t.Return", node), limit=limit))  # noqa: B023
+        edits.tell("repair.limit", f"LIMIT {max_rows + 1}", last.position)
+
+
+def _check_hops(path: t.PathPattern, edits: Edits) -> None:
+    is_shortest = path.shortest is not None or (
+        path.selector is not None and path.selector.kind not in ("ALL", "ANY")
+    )
+    total = endless = 0
+    for node in walk(path):
+        if isinstance(node, t.RelationshipPattern) and node.length is not None:
+            least, most = node.length.least, node.length.most
+            is_plain = node.types is not None and node.direction != "-"
+        elif isinstance(node, t.RelationshipPattern | t.GroupedPath) and node.quantifier is not None:
+            least, most = node.quantifier.least, node.quantifier.most
+            arrows = [each for each in walk(node) if isinstance(each, t.RelationshipPattern)]
+            is_plain = all(each.types is not None and each.direction != "-" for each in arrows)
+        else:
+            continue
+        longest = most if most is not None else _endless_length(least or 1, is_shortest=is_shortest)
+        total += longest
+        endless += most is None
+        if longest > MAX_HOPS or total > MAX_ALL_HOPS:
+            raise Refused(
+                "cost.hops",
+                f"paths of up to {total} relationships are looked for; {MAX_HOPS} may be",
+                node.position,
+            )
+        if most is None and not is_shortest and not is_plain:
+            edits.add(node, _ended)
+            edits.tell("repair.hops", f"at most {END} relationships", node.position)
+    if endless > 1:
+        raise Refused("cost.hops", f"{endless} paths have no end; give them one", path.position)
+
+
+def _endless_length(least: int, *, is_shortest: bool) -> int:
+    """Give the length to count a path without end with."""
+    if least > END:
+        return MAX_HOPS + 1
+    return least if is_shortest else END
+
+
+def _ended(node: t.Node) -> t.Node:
+    if isinstance(node, t.RelationshipPattern) and node.length is not None:
+        return replace(node, length=replace(node.length, most=END))
+    repeated = cast("t.RelationshipPattern | t.GroupedPath", node)
+    return replace(repeated, quantifier=replace(cast("t.Quantifier", repeated.quantifier), most=END))
+
+
+def _check_product(facts: Facts, shape: Shape | None) -> None:
+    """Multiply the groups of nodes that nothing connects, up to each aggregation."""
+    if not any(isinstance(each, Matched) and each.groups for each in facts.steps):
+        return
+    sizes = _sizes(facts, shape) if shape is not None else {}
+    rows, free = 1, 0
+    around: list[tuple[int, int]] = []
+    for step in facts.steps:
+        if step == "aggregate":
+            rows, free = around[-1] if around else (1, 0)
+        elif step == "enter":
+            around.append((rows, free))
+        elif step == "leave":
+            around.pop()
+        elif isinstance(step, Matched):
+            for group in _components(step.groups):
+                if any(each.pinned for each in group):
+                    continue
+                free += 1
+                rows *= max((sizes.get(id(each), 1) for each in group), default=1)
+            if rows > MAX_ROWS or (shape is None and free > MAX_FREE):
+                raise Refused(
+                    "cost.product",
+                    "these patterns are not connected, so that each row of one is joined with each of the others; "
+                    "connect them by a relationship or a variable",
+                    step.position,
+                )
+
+
+def _components(groups: Sequence[tuple[frozenset[Binding], bool]]) -> list[frozenset[Binding]]:
+    """Join groups that share a node; give those that nothing found earlier is part of."""
+    joined: list[tuple[frozenset[Binding], bool]] = []
+    for nodes, is_bound in groups:
+        apart = []
+        for other, was_bound in joined:
+            if other & nodes:
+                nodes, is_bound = nodes | other, is_bound or was_bound  # noqa: PLW2901
+            else:
+                apart.append((other, was_bound))
+        joined = [*apart, (nodes, is_bound)]
+    return [nodes for nodes, is_bound in joined if not is_bound]
+
+
+def _sizes(facts: Facts, shape: Shape) -> dict[int, int]:
+    """Estimate how many there are of each node, or of the relationships that lead to it."""
+    sizes: dict[int, int] = {}
+    for use in facts.nodes:
+        owners = use.binding.owners
+        sizes[id(use.binding)] = (
+            shape.nodes if owners is None else sum(shape.counts.get(each, 0) for each in owners)
+        )
+    for arrow in facts.relationships:
+        if arrow.left is not None and arrow.right is not None:
+            count = shape.arrows(arrow.binding.labels, arrow.left.owners, arrow.right.owners)
+            sizes[id(arrow.left)] = max(sizes[id(arrow.left)], count)
+    return {place: max(size, 1) for place, size in sizes.items()}

@@ -1,0 +1,251 @@
+"""Keeps what a policy hides out of a query: refuses what reads it, and leaves it out of what gives out everything.
+
+Nodes of hidden labels and relationships of hidden types are kept out of every pattern, so that nothing further on can
+hold one. A hidden property may be read of nothing that could own it; a node with several labels is kept from owning
+it by a condition in its pattern.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from t2c_core.cypher import tree as t
+from t2c_core.cypher.render import render
+from t2c_core.cypher.walk import walk
+from t2c_core.guard.values import PLAIN, Element, ListOf, MapOf, PathOf, Unknown
+from t2c_core.guard.verdict import Refused
+from t2c_core.guard.ways import guard_paths, without
+
+if TYPE_CHECKING:
+    from t2c_core.guard.edits import Change, Edits
+    from t2c_core.guard.facts import Facts, Output, Read, WholeUse
+    from t2c_core.guard.hidden import Hidden
+    from t2c_core.guard.values import Kind, Value
+    from t2c_core.schema.model import GraphSchema
+
+EACH = t.Variable("each")
+
+
+def hide(query: t.Query, facts: Facts, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
+    """Refuse a query that reads what is hidden; have all else changed so that it cannot show.
+
+    Raises:
+        Refused: `policy.label`, `policy.type`, `policy.property`, `policy.dynamic`, `policy.whole` or `policy.path`.
+    """
+    if not hidden:
+        return
+    keeper = _Keeper(hidden, schema, edits)
+    keeper.check_names(facts)
+    guard_paths(query, facts, hidden, schema, edits)
+    for read in facts.reads:
+        keeper.check_read(read)
+    for value, position in facts.dynamic:
+        keeper.check_dynamic(value, position)
+    for value, position in facts.escapes:
+        if not keeper.is_clear(value):
+            raise Refused("policy.whole", "this would hand over what may hold something hidden", position)
+    for use in facts.whole:
+        keeper.mask_use(use)
+    keeper.mask_outputs(facts.outputs)
+    keeper.exclude(facts)
+
+
+class _Keeper:
+    def __init__(self, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
+        self._hidden = hidden
+        self._schema = schema
+        self._edits = edits
+
+    def check_names(self, facts: Facts) -> None:
+        """Refuse labels and types that are hidden, or that are named by an expression."""
+        for use in facts.nodes:
+            self._check_labels(use.pattern.labels, self._hidden.labels, "label")
+        for arrow in facts.relationships:
+            self._check_labels(arrow.pattern.types, self._hidden.types, "type")
+        for test, value in facts.label_tests:
+            is_arrow = isinstance(value, Element) and value.kind == "relationship"
+            self._check_labels(
+                test.labels, self._hidden.labels | self._hidden.types, "type" if is_arrow else "label"
+            )
+
+    def _check_labels(self, labels: t.LabelExpression | None, names: frozenset[str], kind: str) -> None:
+        if labels is None or not names:
+            return
+        for each in walk(labels):
+            if isinstance(each, t.Label) and each.name in names:
+                raise Refused(f"policy.{kind}", f"there is no {kind} {each.name} for you", each.position)
+            if isinstance(each, t.DynamicLabel):
+                raise Refused("policy.dynamic", "labels and types must be written down here", each.position)
+
+    def check_read(self, read: Read) -> None:
+        """Refuse to read a hidden property, or what may be one."""
+        if read.key in self._hidden.owners_by_property and not self.is_clear(read.subject, read.key):
+            raise Refused(
+                "policy.property",
+                f"the property {read.key} is hidden here, or may be: name the labels that are meant",
+                read.node.position,
+            )
+
+    def check_dynamic(self, value: Value, position: int) -> None:
+        """Refuse to read a property whose name is worked out."""
+        if isinstance(value, MapOf) or not self._hidden.owners_by_property:
+            return
+        if not self.is_clear(value):
+            raise Refused("policy.dynamic", "properties must be named here, not worked out", position)
+
+    def is_clear(self, value: Value, key: str | None = None) -> bool:
+        """Tell whether a value can hold no element with hidden properties, or with one of that name.
+
+        Nodes that have none by their labels are kept, from here on, from having labels that do.
+        """
+        if not self._hidden.owners_by_property or value is PLAIN:
+            return True
+        if isinstance(value, ListOf):
+            return self.is_clear(value.item, key)
+        if isinstance(value, MapOf):
+            return key is not None or all(self.is_clear(each) for _, each in value.entries)
+        if isinstance(value, PathOf):
+            return self.is_clear(value.node, key) and self.is_clear(value.relationship, key)
+        if isinstance(value, Unknown):
+            return False
+        owners = self._hidden.owners(value.kind, key)
+        if not owners:
+            return True
+        for each in value.bindings or ():
+            if each.owners is None or each.owners & owners:
+                return False
+        for each in value.bindings or ():
+            if each.kind == "node":
+                each.excluded |= owners
+        return value.bindings is not None
+
+    def mask_use(self, use: WholeUse) -> None:
+        """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
+        if self.is_clear(use.value):
+            return
+        if isinstance(use.node, t.AllProperties):
+            items = self._items(use.value)
+            self._edits.add(cast("t.MapProjection", use.projection), _replace_star(items))
+        elif use.node.name[-1].lower() == "keys":
+            names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
+            is_shown = t.Not(t.Test("IN", EACH, names))
+            self._edits.add(use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), is_shown))
+        else:
+            value = use.value
+            self._edits.add(
+                use.node, lambda node: self.masked(cast("t.Function", node).arguments[0], value, node.position)
+            )
+        self._tell(use.node.position)
+
+    def mask_outputs(self, outputs: list[Output]) -> None:
+        """Leave hidden properties out of nodes and relationships that are given out."""
+        masked = [each for each in outputs if not self.is_clear(each.value)]
+        for output in masked:
+            value, position = output.value, output.clause.position
+            self._tell(position)
+            if output.item is not None:
+                self._edits.add(output.item, lambda node, value=value: self._masked_item(node, value))  # type: ignore[misc]
+        starred = {id(each.clause): each.clause for each in masked if each.clause.star and each.item is None}
+        for clause in starred.values():
+            self._edits.add(clause, self._without_star([each for each in outputs if each.clause is clause]))
+
+    def _masked_item(self, node: t.Node, value: Value) -> t.Item:
+        item = cast("t.Item", node)
+        name = item.alias or (
+            item.expression
+            if isinstance(item.expression, t.Variable)
+            else t.Variable(render(item.expression))
+        )
+        return t.Item(
+            self.masked(item.expression, value, item.position), t.Variable(name.name), position=item.position
+        )
+
+    def _without_star(self, outputs: list[Output]) -> Change:
+        def change(node: t.Node) -> t.Node:
+            clause = cast("t.Return", node)
+            starred = [each for each in outputs if each.item is None]
+            items = [
+                t.Item(self.masked(t.Variable(each.name), each.value, clause.position), t.Variable(each.name))
+                for each in sorted(starred, key=lambda each: each.name)
+            ]
+            return t.Return(
+                items=(*items, *clause.items),
+                distinct=clause.distinct,
+                order=clause.order,
+                skip=clause.skip,
+                limit=clause.limit,
+                position=clause.position,
+            )
+
+        return change
+
+    def masked(self, expression: t.Expression, value: Value, position: int) -> t.Expression:
+        """Write an expression so that it gives the same without hidden properties.
+
+        Raises:
+            Refused: `policy.whole` if it cannot be written so.
+        """
+        if self.is_clear(value):
+            return expression
+        if isinstance(value, Element):
+            if isinstance(expression, t.Variable):
+                return t.MapProjection(expression, self._items(value))
+            one = t.ListComprehension(
+                EACH, t.ListLiteral((expression,)), None, t.MapProjection(EACH, self._items(value))
+            )
+            return t.Index(one, t.Integer(0))
+        if isinstance(value, ListOf):
+            return t.ListComprehension(EACH, expression, None, self.masked(EACH, value.item, position))
+        raise Refused(
+            "policy.whole",
+            "this may hold something hidden; return the properties that are wanted by their names",
+            position,
+        )
+
+    def _items(self, value: Value) -> tuple[t.AllProperties | t.PropertyItem | t.MapEntry, ...]:
+        """List the properties to show: by name where the schema tells them, else all with the hidden ones emptied."""
+        bindings = list(value.bindings or ()) if isinstance(value, Element) else []
+        owners = [each.owners for each in bindings]
+        known = [name for each in owners if each is not None for name in each]
+        if self._schema is not None and bindings and None not in owners:
+            shown = {key for owner in known for key in self._shown(owner)}
+            return tuple(t.PropertyItem(key) for key in sorted(shown))
+        kinds: tuple[Kind, ...] = (value.kind,) if isinstance(value, Element) else ("node", "relationship")
+        keys = {
+            key
+            for kind in kinds
+            for binding in (bindings or [None])
+            for key in self._hidden.keys(binding, kind)
+        }
+        return (t.AllProperties(), *(t.MapEntry(key, t.Null()) for key in sorted(keys)))
+
+    def _shown(self, owner: str) -> list[str]:
+        schema = cast("GraphSchema", self._schema)
+        holder = schema.label_by_name.get(owner) or schema.type_by_name.get(owner)
+        properties = holder.properties if holder else ()
+        return [
+            each.name
+            for each in properties
+            if owner not in self._hidden.owners_by_property.get(each.name, ())
+        ]
+
+    def exclude(self, facts: Facts) -> None:
+        """Keep nodes from having labels that they must not have."""
+        for use in facts.nodes:
+            first = use.pattern.position == use.binding.position
+            labels = self._hidden.labels | (use.binding.excluded if first else set())
+            if labels:
+                self._edits.add(use.pattern, without(labels))
+                self._tell(use.pattern.position)
+
+    def _tell(self, position: int) -> None:
+        self._edits.tell("repair.hidden", "what is hidden was left out", position)
+
+
+def _replace_star(items: tuple[t.AllProperties | t.PropertyItem | t.MapEntry, ...]) -> Change:
+    def change(node: t.Node) -> t.Node:
+        projection = cast("t.MapProjection", node)
+        kept = [each for each in projection.items if not isinstance(each, t.AllProperties)]
+        return t.MapProjection(projection.variable, (*items, *kept), position=projection.position)
+
+    return change
