@@ -46,6 +46,7 @@ HOME = Path(__file__).parents[1] / "models" / "gqa_quality"
 LENGTH = 256
 ROW = LENGTH - 1  # bytes; the end-of-text token makes it LENGTH
 HELD_OUT_EVERY = 20
+TRAIN_ROWS = 12_288
 DEV_TOKENS = 32_768
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -147,6 +148,7 @@ def write_rows(home: Path) -> None:
             text = content.decode()
             part = kept["dev" if number % HELD_OUT_EVERY == 0 else "train"]
             part += [text[at : at + ROW] for at in range(0, len(text) - ROW + 1, ROW)]
+    kept["train"] = kept["train"][:: len(kept["train"]) // TRAIN_ROWS][:TRAIN_ROWS]
     for name in ("train", "dev"):
         lines = (json.dumps({"text": row}) + "\n" for row in kept[name])
         write_text(home / f"{name}.jsonl", "".join(lines))
