@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from fastapi import FastAPI
 
 from t2c_service.api import health, problems, query, schema
 from t2c_service.api.envelope import Envelope
+from t2c_service.api.mcp import mount_mcp
 from t2c_service.assembly import open_service
+from t2c_service.observability import start_tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,9 +34,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_service(settings) as service:
-            app.state.service = service
-            yield
+        stop_tracing = start_tracing(settings.observability)
+        try:
+            async with open_service(settings) as service, mcp.running():
+                app.state.service = service
+                yield
+        finally:
+            await asyncio.to_thread(stop_tracing)
 
     app = FastAPI(
         title=settings.title,
@@ -46,9 +53,15 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (query.router, schema.router, health.router):
         app.include_router(router)
     problems.install(app)
+    mcp = mount_mcp(app, body_bytes=settings.limits.body_bytes)
     if settings.page:
         from t2c_service.page import mount_page
 
         mount_page(app, settings)
-    app.add_middleware(Envelope, body_bytes=settings.limits.body_bytes, hosts=settings.hosts)
+    app.add_middleware(
+        Envelope,
+        body_bytes=settings.limits.body_bytes,
+        body_s=settings.limits.body_s,
+        hosts=settings.hosts,
+    )
     return app

@@ -1,78 +1,43 @@
-"""From settings to running parts, and back: who starts the graph, loads the model and lets go of them at the end."""
+"""From settings to running parts, and back: who starts the graphs, loads the models and lets go of them at the end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from t2c_core.errors import T2CError
 from t2c_core.graph.client import GraphClient
 from t2c_core.graph.embedded import EmbeddedGraph
-from t2c_core.prompt import AtomsFormat, ChatFormat, PromptFormat
-from t2c_core.schema.model import GraphSchema
-from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import Linker
+from t2c_service.access.audit import AuditLog
+from t2c_service.access.keys import Doorkeeper, KeyStore
 from t2c_service.access.limits import Gate
-from t2c_service.answering.examples import Example, load_examples
-from t2c_service.answering.loop import Answerer, AskOptions, Parts
-from t2c_service.answering.question import tidy
-from t2c_service.errors import ServiceError, SettingsError
-from t2c_service.models import CypherModel, open_model
+from t2c_service.access.rates import MemoryTally, RedisTally, SteadyTally
+from t2c_service.databases import Database, Means
+from t2c_service.errors import SettingsError
+from t2c_service.models import open_model
+from t2c_service.observability import Metrics
+from t2c_service.service import DependencyCheck, Service
+from t2c_service.upkeep import upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from t2c_service.answering.records import Answer
-    from t2c_service.settings import GraphSettings, Settings
+    from t2c_service.access.rates import Tally
+    from t2c_service.answering.examples import Encoder
+    from t2c_service.models import CypherModel
+    from t2c_service.settings import DatabaseSettings, GraphSettings, ModelSettings, Settings
+
+__all__ = ["DependencyCheck", "Service", "open_graph", "open_service"]
 
 log = logging.getLogger(__name__)
 
-FORMATS: dict[str, Callable[[GraphSchema], PromptFormat]] = {"atoms": AtomsFormat, "chat": ChatFormat}
 URI_FILE = "service.uri"
 """In an embedded store's folder: where the service that started it can be found."""
 EMBEDDED_START_S = 180.0
-
-
-@dataclass(frozen=True)
-class DependencyCheck:
-    """What a look at one dependency found; `failure` is empty when it can be used."""
-
-    failure: str
-    elapsed_ms: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """Everything that runs, for as long as `open_service` holds it open."""
-
-    settings: Settings
-    schema: GraphSchema
-    graph: GraphClient
-    model: CypherModel
-    answerer: Answerer
-    examples: tuple[Example, ...]
-    gate: Gate
-
-    async def ask(self, question: str, options: AskOptions | None = None) -> Answer:
-        """Answer a question when its turn has come; see `Answerer.answer` for what it raises beyond this.
-
-        Raises:
-            QuestionError: it cannot be asked.
-            OverloadedError: too many wait already.
-        """
-        text = tidy(question, self.settings.limits.question_chars)
-        async with self.gate.turn():
-            return await self.answerer.answer(text, options)
-
-    async def check(self) -> dict[str, DependencyCheck]:
-        """Look whether graph and model can be asked now."""
-        graph, model = await asyncio.gather(_checked(self.graph.check), _checked(self.model.check))
-        return {"graph": graph, "model": model}
 
 
 @asynccontextmanager
@@ -82,37 +47,103 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     A graph or model server that does not answer yet is no error: `Service.check` tells.
 
     Raises:
-        SnapshotError, SettingsError, ModelFolderError: something that the settings name is not there.
-        EmbeddedError: the embedded graph cannot be started.
+        SnapshotError, SettingsError, ModelFolderError, KeysError, PolicyError: something that the settings name is
+            not there, or is not what it should be.
+        EmbeddedError: an embedded graph cannot be started.
     """
-    schema = GraphSchema.load(settings.snapshot)
-    examples = load_examples(settings.examples)
+    access = settings.access
     async with AsyncExitStack() as stack:
-        index = stack.enter_context(ValueIndex(settings.snapshot / "values.sqlite"))
-        linker = await asyncio.to_thread(Linker, index, schema)
-        model, graph = await asyncio.gather(
-            open_model(settings.model),
-            stack.enter_async_context(open_graph(settings.graph)),
-            return_exceptions=True,
-        )
-        if not isinstance(model, BaseException):
-            stack.push_async_callback(model.close)
-        if isinstance(model, BaseException):
-            raise model
-        if isinstance(graph, BaseException):
-            raise graph
-        parts = Parts(
-            schema=schema, linker=linker, prompt=FORMATS[settings.prompt](schema), model=model, graph=graph
-        )
-        yield Service(
+        keys = KeyStore(access.keys) if access.keys else None
+        tally = _tally(settings)
+        stack.push_async_callback(tally.close)
+        encoder = await _encoder(settings)
+        models: dict[ModelSettings, CypherModel] = {}
+        databases = {
+            name: await _open_database(name, each, settings, models, encoder, stack)
+            for name, each in settings.all_databases.items()
+        }
+        gate = Gate(settings.limits.concurrency, settings.limits.waiting)
+        metrics = Metrics()
+        metrics.active.set_function(lambda: gate.active)
+        metrics.waiting.set_function(lambda: gate.waiting)
+        metrics.watch_snapshots((name, partial(getattr, each, "taken")) for name, each in databases.items())
+        service = Service(
             settings=settings,
-            schema=schema,
+            databases=databases,
+            doorkeeper=Doorkeeper(keys, access.anonymous),
+            tally=tally,
+            gate=gate,
+            audit=AuditLog(access.audit),
+            metrics=metrics,
+        )
+        await stack.enter_async_context(upkeep(service))
+        yield service
+
+
+async def _open_database(
+    name: str,
+    database: DatabaseSettings,
+    settings: Settings,
+    models: dict[ModelSettings, CypherModel],
+    encoder: Encoder | None,
+    stack: AsyncExitStack,
+) -> Database:
+    """Open model and graph at the same time, because both take seconds; a model is shared by graphs that name it."""
+    chosen = database.model or settings.model
+    known = models.get(chosen)
+    model, graph = await asyncio.gather(
+        open_model(chosen) if known is None else _given(known),
+        stack.enter_async_context(open_graph(database.graph)),
+        return_exceptions=True,
+    )
+    if not isinstance(model, BaseException) and known is None:
+        stack.push_async_callback(model.close)
+        models[chosen] = model
+    if isinstance(model, BaseException):
+        raise model
+    if isinstance(graph, BaseException):
+        raise graph
+    opened = await Database.open(
+        Means(
+            name=name,
+            settings=database,
             graph=graph,
             model=model,
-            answerer=Answerer(parts, settings.limits, model_timeout_s=settings.model.timeout_s),
-            examples=examples,
-            gate=Gate(settings.limits.concurrency, settings.limits.waiting),
+            model_timeout_s=chosen.timeout_s,
+            prompt=database.prompt or settings.prompt,
+            limits=settings.limits,
+            encoder=encoder,
         )
+    )
+    stack.callback(opened.close)
+    return opened
+
+
+async def _given(model: CypherModel) -> CypherModel:
+    return model
+
+
+async def _encoder(settings: Settings) -> Encoder | None:
+    if settings.encoder is None:
+        return None
+    from t2c_service.answering.encoder import load_encoder
+
+    return await asyncio.to_thread(load_encoder, settings.encoder)
+
+
+def _tally(settings: Settings) -> Tally:
+    if settings.access.redis is None:
+        return MemoryTally()
+    from redis.asyncio import Redis
+
+    try:
+        redis = Redis.from_url(
+            settings.access.redis.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0
+        )
+    except ValueError as error:  # its words may quote a password
+        raise SettingsError("`access.redis` is no address such as redis://host:6379/0") from error
+    lease_s = settings.limits.request_s + settings.limits.drain_s
+    return SteadyTally(RedisTally(redis, lease_s=lease_s), MemoryTally())
 
 
 def _client(uri: str, settings: GraphSettings) -> GraphClient:
@@ -185,13 +216,3 @@ async def _answers(uri: str, settings: GraphSettings) -> bool:
     except T2CError:
         return False
     return True
-
-
-async def _checked(check: Callable[[], Awaitable[None]]) -> DependencyCheck:
-    started = time.perf_counter()
-    failure = ""
-    try:
-        await check()
-    except (T2CError, ServiceError) as error:
-        failure = str(error)
-    return DependencyCheck(failure, round((time.perf_counter() - started) * 1000, 3))

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -52,7 +52,7 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
     settings = load_settings(config).model_copy(
         update={key: value for key, value in chosen.items() if value is not None}
     )
-    _log(logging.INFO)
+    _log(logging.INFO, settings)
     run(settings, lambda address: print(address, flush=True))
     return 0
 
@@ -84,6 +84,136 @@ def ask(
     answer = asyncio.run(_ask(settings, question))
     print(answer.model_dump_json() if json else _readable(answer))
     return 0 if answer.status in {"answered", "empty"} else 1
+
+
+@app.command
+def mcp(*, config: Path | None = None) -> int:
+    """Serve the tools ask, run_read_cypher and get_schema to an MCP client, over standard input and output.
+
+    Parameters
+    ----------
+    config
+        YAML file of settings.
+    """
+    import asyncio
+
+    from t2c_service.settings import load_settings
+
+    settings = load_settings(config)
+    _log(logging.WARNING)
+    asyncio.run(_mcp(settings))
+    return 0
+
+
+keys = App(name="keys", help="Make, list and revoke API keys. The file is that of the settings, or --file.")
+app.command(keys)
+
+
+@keys.command(name="create")
+def create_key(  # noqa: PLR0913  (one for each option)
+    name: str,
+    *,
+    config: Path | None = None,
+    file: Path | None = None,
+    scope: tuple[Literal["query", "cypher", "schema", "metrics"], ...] = ("query", "schema"),
+    database: tuple[str, ...] = (),
+    hide: tuple[str, ...] = (),
+    per_minute: int | None = None,
+    concurrency: int | None = None,
+    max_rows: int | None = None,
+    timeout_s: float | None = None,
+    days: int | None = None,
+) -> int:
+    """Make a key and print it as JSON, once: only its hash is kept.
+
+    Parameters
+    ----------
+    name
+        For whom or what it is; shown in the audit log.
+    config
+        YAML file of settings, which names the file of keys.
+    file
+        The file of keys, instead of the settings'.
+    scope
+        What it may do; give the option once for each.
+    database
+        The graph that it may ask, once for each; all without it.
+    hide
+        What it may not see: Label, TYPE, Label.property or TYPE.property, once for each.
+    per_minute
+        Most questions a minute.
+    concurrency
+        Most questions at once.
+    max_rows
+        Most rows of an answer.
+    timeout_s
+        Longest run of a query, in seconds.
+    days
+        How long it is good; for ever without it.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from pydantic import ValidationError
+
+    from t2c_service.access.keys import Grant, KeyStore
+    from t2c_service.errors import KeysError
+
+    try:
+        grant = Grant(
+            name=name,
+            scopes=scope,
+            databases=database or None,
+            hidden=hide,
+            per_minute=per_minute,
+            concurrency=concurrency,
+            max_rows=max_rows,
+            timeout_s=timeout_s,
+            expires=None if days is None else datetime.now(UTC) + timedelta(days=days),
+        )
+    except ValidationError as error:
+        flaw = error.errors()[0]
+        raise KeysError(f"{'.'.join(map(str, flaw['loc']))}: {flaw['msg']}") from None
+    key, record = KeyStore(_keys_file(config, file)).create(grant)
+    _print_json({"key": key, **record.model_dump(mode="json", exclude={"sha256"})})
+    return 0
+
+
+@keys.command(name="list")
+def list_keys(*, config: Path | None = None, file: Path | None = None) -> int:
+    """Print all keys as JSON lines, without what would let anybody use them.
+
+    Parameters
+    ----------
+    config
+        YAML file of settings, which names the file of keys.
+    file
+        The file of keys, instead of the settings'.
+    """
+    from t2c_service.access.keys import KeyStore
+
+    for record in KeyStore(_keys_file(config, file)).records():
+        _print_json(record.model_dump(mode="json", exclude={"sha256"}))
+    return 0
+
+
+@keys.command(name="revoke")
+def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = None) -> int:
+    """Make a key worthless, from the next request on.
+
+    Parameters
+    ----------
+    key_id
+        As `list` shows it.
+    config
+        YAML file of settings, which names the file of keys.
+    file
+        The file of keys, instead of the settings'.
+    """
+    from t2c_service.access.keys import KeyStore
+
+    record = KeyStore(_keys_file(config, file)).revoke(key_id)
+    _print_json(record.model_dump(mode="json", exclude={"sha256"}))
+    return 0
 
 
 @app.command
@@ -146,19 +276,49 @@ def _told(error: Exception, status: int) -> int:
     return status
 
 
-def _log(level: int) -> None:
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for noisy in ("httpx", "httpx2", "neo4j", "nicegui", "openai", "transformers", "uvicorn"):
+def _log(level: int, settings: Settings | None = None) -> None:
+    from t2c_service.observability import set_up_logging
+
+    handler = logging.StreamHandler(sys.stderr)
+    set_up_logging(handler, settings.observability if settings else None)
+    logging.basicConfig(level=level, handlers=[handler])
+    for noisy in ("httpx", "httpx2", "mcp", "neo4j", "nicegui", "openai", "transformers", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
 async def _ask(settings: Settings, question: str) -> Answer:
+    from t2c_service.access.callers import OWNER
     from t2c_service.assembly import open_service
+    from t2c_service.service import Visit
 
     async with open_service(settings) as service:
-        return await service.ask(question)
+        return await service.ask(question, visit=Visit(caller=OWNER, entry="command"))
+
+
+async def _mcp(settings: Settings) -> None:
+    from t2c_service.assembly import open_service
+    from t2c_service.mcp import serve_stdio
+
+    async with open_service(settings) as service:
+        await serve_stdio(service)
+
+
+def _keys_file(config: Path | None, file: Path | None) -> Path:
+    if file is not None:
+        return file
+    from t2c_service.errors import SettingsError
+    from t2c_service.settings import load_access_settings
+
+    found = load_access_settings(config).keys
+    if found is None:
+        raise SettingsError("no file of keys is named: set `access.keys` (T2C_ACCESS__KEYS), or give --file")
+    return found
+
+
+def _print_json(content: dict[str, object]) -> None:
+    import json
+
+    print(json.dumps(content, ensure_ascii=False))
 
 
 def _readable(answer: Answer) -> str:

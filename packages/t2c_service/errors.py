@@ -4,6 +4,11 @@ ServiceError
 ├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
 ├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
 ├── QuestionError (ValueError)      a question that cannot be asked: empty, too long, no text: exit 2, or 422
+├── KeysError (ValueError)          a file of API keys that cannot be used: exit 2
+├── UnauthenticatedError            no key, or one that is not good
+├── ForbiddenError                  a key that is not for this
+├── UnknownDatabaseError            a database that is not there, or not for this caller
+├── RateLimitedError                a caller asks more than it may
 ├── OverloadedError                 more questions at once than this service takes
 ├── DeadlineError                   a question took longer than it may
 ├── UnansweredError                 an evaluated question got a problem instead of an answer
@@ -28,6 +33,35 @@ class PairsError(ServiceError, ValueError):
 
 class QuestionError(ServiceError, ValueError):
     """A question cannot be asked: it is empty, too long or no text."""
+
+
+class KeysError(ServiceError, ValueError):
+    """A file of API keys cannot be used."""
+
+
+class UnauthenticatedError(ServiceError):
+    """A key is needed, or the one given is not good."""
+
+
+class ForbiddenError(ServiceError):
+    """A key is not for what was asked."""
+
+
+class UnknownDatabaseError(ServiceError):
+    """A database is not there, or not for this caller."""
+
+
+class RateLimitedError(ServiceError):
+    """A caller asks more than it may.
+
+    Args:
+        message: what is allowed.
+        retry_after_s: when to try again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class OverloadedError(ServiceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DRAIN_S = 10
-"""How long running requests may take after a stop was asked for."""
 READY_POLL_S = 1.0
 
 
@@ -53,7 +52,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=math.ceil(settings.limits.drain_s),
     )
     config.load()
     server = uvicorn.Server(config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "T2C_"
+DATABASE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -85,11 +86,69 @@ class LimitSettings(_Part):
     body_bytes: Annotated[int, Field(ge=1000, le=10_000_000)] = 65_536
     """Longest request body."""
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
-    """Hypotheses tried before giving up on a question."""
+    """Rounds before giving up on a question: the first one, then one more hypothesis each."""
+    samples: Annotated[int, Field(ge=1, le=16)] = 5
+    """Most samples that a question may ask for."""
+    retry_empty: bool = True
+    """Whether a chat model is told that its query gave no rows, and may correct it."""
+    diagnosis_queries: Annotated[int, Field(ge=0, le=50)] = 8
+    """Queries that may be spent on finding out why there are no rows; 0 finds out nothing."""
+    diagnosis_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """Longest time for that."""
+    schema_chars: Annotated[int, Field(ge=500, le=1_000_000)] = 12_000
+    """Longest schema text in the prompt of a chat model; of a longer one the fitting part is chosen."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     """Questions worked on at once."""
     waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
     """Questions that may wait for their turn; more are turned away."""
+    body_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Longest time that a request's body may take to arrive."""
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 45.0
+    """Longest time for requests that run when the service is stopped."""
+
+
+Scope = Literal["query", "cypher", "schema", "metrics"]
+"""`query`: ask; `cypher`: run one's own queries; `schema`: see schema, examples and databases; `metrics`."""
+
+
+class AccessSettings(_Part):
+    """Who may do what, and how much."""
+
+    keys: Path | None = None
+    """File of API keys, as `t2c-service keys` writes it. Without one, nobody is asked for a key."""
+    anonymous: tuple[Scope, ...] = ()
+    """What callers without a key may do although there are keys."""
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Most questions a minute for each caller: key, or address of those without one; keys may have their own."""
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Most questions at once for each caller; keys may have their own."""
+    redis: SecretStr | None = None
+    """`redis://` address in which several replicas count together; each counts alone without it."""
+    audit: Path | None = None
+    """JSONL file to which every question and query is appended: who, what, verdict, number of rows."""
+
+
+class ObservabilitySettings(_Part):
+    """What operators see."""
+
+    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str | None = None
+    """Address of an OpenTelemetry collector (OTLP over HTTP), for instance `http://collector:4318`."""
+    service_name: str = "graphling"
+    """Name under which traces are sent."""
+
+
+class DatabaseSettings(_Part):
+    """One graph more that the service answers for."""
+
+    graph: GraphSettings
+    snapshot: Path
+    policy: Path | None = None
+    examples: Path | None = None
+    model: ModelSettings | None = None
+    """The service's own model without one."""
+    prompt: Literal["atoms", "chat"] | None = None
+    title: str = ""
 
 
 class Settings(BaseSettings):
@@ -107,6 +166,8 @@ class Settings(BaseSettings):
     graph: GraphSettings
     snapshot: Path
     """Folder that `t2c-graph snapshot` wrote: schema and values."""
+    policy: Path | None = None
+    """YAML of what must not be seen (`hidden: [Patient.name]`), besides what the snapshot leaves out."""
     model: ModelSettings
     prompt: Literal["atoms", "chat"] = "atoms"
     """`atoms` for a small per-graph model, `chat` for a general one."""
@@ -116,8 +177,24 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     """Host names under which the service may be called; by default those of `host` if it is a loopback, else any."""
     limits: LimitSettings = LimitSettings()
+    access: AccessSettings = AccessSettings()
+    observability: ObservabilitySettings = ObservabilitySettings()
+    database: Annotated[str, Field(pattern=DATABASE_NAME)] = "default"
+    """Name of this graph, where several are served."""
+    databases: dict[Annotated[str, Field(pattern=DATABASE_NAME)], DatabaseSettings] = Field(default={})
+    """Other graphs by name."""
+    watch_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    """How often to look whether a snapshot folder has been replaced; 0: never."""
+    refresh_s: Annotated[float, Field(ge=0, le=2_592_000)] = 0.0
+    """How often to take new snapshots of the graphs and use them; 0: never."""
+    canary: Literal["off", "warn", "require"] = "warn"
+    """Whether to try harmful queries on each server after the start, as `t2c-graph doctor` does; readiness shows what
+    was found, and fails for it with `require`."""
+    encoder: Path | None = None
+    """Folder of a sentence encoder that finds similar examples; words are compared without one."""
     examples: Path | None = None
-    """JSONL of questions to offer: `question`, and `featured: true` on the few to show first."""
+    """JSONL of questions to offer: `question`, `featured: true` on the few to show first; those with `cypher` are
+    shown to chat models."""
     page: bool = True
     """Whether to serve the page at `/`."""
     title: str = "Graphling"
@@ -139,7 +216,21 @@ class Settings(BaseSettings):
     def _names_a_graph(self) -> Settings:
         if self.graph.uri is None and self.graph.home is None:
             raise ValueError("graph: give `uri` (a Bolt address), `home` (an embedded store), or both")
+        if self.database in self.databases:
+            raise ValueError(f"databases: {self.database!r} is the name of the first graph; choose another")
         return self
+
+    @property
+    def all_databases(self) -> dict[str, DatabaseSettings]:
+        """Every graph by name, the first one first."""
+        first = DatabaseSettings(
+            graph=self.graph,
+            snapshot=self.snapshot,
+            policy=self.policy,
+            examples=self.examples,
+            title=self.title,
+        )
+        return {self.database: first, **self.databases}
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -177,17 +268,35 @@ def load_graph_settings(config: Path | None = None) -> GraphSettings | None:
     Raises:
         SettingsError: it is said, and wrong.
     """
+    named = _named_part("graph", GraphSettings, config)
+    return _part_of(named, GraphSettings, config) if named.keys() & {"uri", "home"} else None
+
+
+def load_access_settings(config: Path | None = None) -> AccessSettings:
+    """Read who may do what; the other settings need not be there.
+
+    Raises:
+        SettingsError: it is said, and wrong.
+    """
+    return _part_of(_named_part("access", AccessSettings, config), AccessSettings, config)
+
+
+_AnyPart = TypeVar("_AnyPart", bound=_Part)
+
+
+def _named_part(key: str, part: type[_Part], config: Path | None) -> dict[str, Any]:
     content = _resolve(_read(config), Settings, config.resolve().parent) if config else {}
-    named = dict(content.get("graph") or {})
-    named |= {
-        key: os.environ[name]
-        for key in GraphSettings.model_fields
-        if (name := f"{PREFIX}GRAPH__{key.upper()}") in os.environ
+    named = dict(content.get(key) or {})
+    return named | {
+        each: os.environ[name]
+        for each in part.model_fields
+        if (name := f"{PREFIX}{key.upper()}__{each.upper()}") in os.environ
     }
-    if not named.keys() & {"uri", "home"}:
-        return None
+
+
+def _part_of(content: dict[str, Any], part: type[_AnyPart], config: Path | None) -> _AnyPart:
     try:
-        return GraphSettings(**named)
+        return part(**content)
     except ValidationError as error:
         raise SettingsError(_explain(error, str(config or "settings"))) from error
 
@@ -211,8 +320,16 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def _part(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Give the part that a key holds, itself or by name."""
     annotation = model.model_fields[key].annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
+
+
+def _is_named(model: type[BaseModel], key: str) -> bool:
+    return get_origin(model.model_fields[key].annotation) is dict
 
 
 def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], where: str, above: str = "") -> None:
@@ -222,13 +339,21 @@ def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], where: s
                 f"{where}: unknown key `{above}{key}`{_hint(str(key), model.model_fields, above)}"
             )
         part = _part(model, key)
-        if part and isinstance(value, dict):
+        if part is None or not isinstance(value, dict):
+            continue
+        if not _is_named(model, key):
             _refuse_unknown(value, part, where, f"{above}{key}.")
+            continue
+        for name, one in value.items():
+            if isinstance(one, dict):
+                _refuse_unknown(one, part, where, f"{above}{key}.{name}.")
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     known = set(_variables(Settings, PREFIX))
     for name in environment:
+        if name.upper().startswith(f"{PREFIX}DATABASES__"):
+            continue  # the names in it are free; pydantic looks at the rest
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise SettingsError(f"unknown variable {name}{_hint(name.upper(), known)}")
 
@@ -237,7 +362,8 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for key in model.model_fields:
         name = f"{prefix}{key.upper()}"
         yield name
-        if part := _part(model, key):
+        part = _part(model, key)
+        if part and not _is_named(model, key):
             yield from _variables(part, f"{name}__")
 
 
@@ -253,7 +379,12 @@ def _resolve(content: dict[str, Any], model: type[BaseModel], folder: Path) -> d
     resolved = dict(content)
     for key, value in content.items():
         part = _part(model, key)
-        if part and isinstance(value, dict):
+        if part and isinstance(value, dict) and _is_named(model, key):
+            resolved[key] = {
+                name: _resolve(one, part, folder) if isinstance(one, dict) else one
+                for name, one in value.items()
+            }
+        elif part and isinstance(value, dict):
             resolved[key] = _resolve(value, part, folder)
         elif isinstance(value, str) and Path in (
             model.model_fields[key].annotation,

@@ -57,6 +57,8 @@ class Script:
 
     says: list[str | Reply] = field(default_factory=lambda: ["MATCH (n:Nothing) RETURN n"])
     by_words: dict[str, str] = field(default_factory=dict)
+    chat: list[str] = field(default_factory=list)
+    """Goes before `says` for chat models: one completion for each turn of the dialogue."""
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def reply(self, asked: dict[str, Any]) -> Reply:
@@ -64,6 +66,9 @@ class Script:
         for words, said in self.by_words.items():
             if words in asked.get("prompt", ""):
                 return Reply(said)
+        if self.chat and "messages" in asked:
+            turns = sum(message["role"] == "assistant" for message in asked["messages"])
+            return Reply(self.chat[min(turns, len(self.chat) - 1)])
         said = self.says[min(asked.get("seed", 0), len(self.says) - 1)]
         return said if isinstance(said, Reply) else Reply(said)
 
@@ -90,6 +95,7 @@ def settings(graph: TestGraph, model_url: str, tmp_path: Path) -> Settings:
         model=ModelSettings(kind="openai", url=model_url, timeout_s=5),
         examples=examples,
         page=False,
+        canary="off",
     )
 
 

@@ -72,7 +72,10 @@ async def test_the_response_is_what_openapi_says(client: httpx2.AsyncClient, scr
     assert set(document["paths"]) >= {"/query", "/schema", "/examples", "/healthz", "/readyz"}
     example = document["components"]["schemas"]["QueryResponse"]["examples"][0]
     QueryResponse.model_validate(example)
-    assert set(example) == set(QueryResponse.model_fields)
+    assert set(QueryResponse.model_fields) - set(example) == {
+        "diagnosis",
+        "plan",
+    }  # null, and left out for it
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
         found = document
         for part in reference.split("/"):
@@ -119,7 +122,7 @@ async def test_a_model_may_say_that_the_graph_cannot_tell(client: httpx2.AsyncCl
 async def test_a_query_that_fails_is_followed_by_the_next_hypothesis(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
-    script.says = ["MATCH (drug:Drug) RETURN nope(drug)", HALF_LIFE]
+    script.says = ["MATCH (drug:Drug) RETURN 1 / 0", HALF_LIFE]
     answer = await ask(client)
     assert answer["status"] == "answered"
     assert [attempt["outcome"] for attempt in answer["attempts"]] == ["failed", "ran"]
@@ -130,7 +133,7 @@ async def test_a_query_that_fails_is_followed_by_the_next_hypothesis(
 async def test_attempts_are_bounded(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = ["MATCH (n RETURN"]
     answer = await ask(client)
-    assert (answer["status"], len(answer["attempts"])) == ("failed", 2)
+    assert (answer["status"], len(answer["attempts"])) == ("refused", 2)
     assert len(script.asked) == 2
 
 
@@ -179,7 +182,7 @@ async def test_a_write_is_called_refused(client: httpx2.AsyncClient, script: Scr
     script.says = ["MATCH (n:Drug) SET n.name = 'owned' RETURN n.name"]
     answer = await ask(client)
     assert answer["status"] == "refused"
-    assert answer["attempts"][0]["codes"] == ["plan.query_type"]
+    assert answer["attempts"][0]["codes"] == ["parse.write"]
 
 
 async def test_rows_are_cut_at_the_limit_and_said_to_be(client: httpx2.AsyncClient, script: Script) -> None:
@@ -197,7 +200,7 @@ async def test_options_cannot_raise_limits(settings: Settings, script: Script) -
 
 
 async def test_a_slow_query_is_stopped(client: httpx2.AsyncClient, script: Script) -> None:
-    script.says = ["MATCH (a), (b), (c), (d) WHERE a.name < b.name AND c.name < d.name RETURN count(*)"]
+    script.says = ["MATCH (a:Patient)-[*1..6]-(b:Patient) RETURN count(*)"]
     answer = await ask(client, timeout_s=0.3)
     assert answer["status"] == "failed"
     assert answer["attempts"][0]["codes"] == ["timeout"]
@@ -306,7 +309,7 @@ async def test_a_fault_is_a_problem_without_its_words(
     def broken(*_: object) -> None:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("t2c_service.answering.guarded.check_limits", broken)
+    monkeypatch.setattr("t2c_core.guard.guard.Guard.require", broken)
     script.says = [HALF_LIFE]
     response = await client.post("/query", json={"question": QUESTION})
     assert response.status_code == 500
@@ -366,6 +369,6 @@ async def test_a_chat_model_gets_messages_and_is_told_what_was_wrong(
     first, second = [asked["messages"] for asked in script.asked]
     assert [message["role"] for message in first] == ["system", "user"]
     assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
-    assert "only reading queries run here" in second[3]["content"]
+    assert "queries only read the graph" in second[3]["content"]
     assert first == second[:2]
     assert all(asked["temperature"] == 0 for asked in script.asked)

@@ -1,4 +1,4 @@
-"""How many questions are worked on at once, and how many may wait; holds no per-person limits."""
+"""How many questions are worked on at once, and how many may wait, all callers together (for each: `rates`)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class Gate:
 
     def __init__(self, concurrency: int, waiting: int) -> None:
         self._slots = asyncio.Semaphore(concurrency)
-        self._waiting = 0
         self._most_waiting = waiting
+        self.waiting = 0
+        """Questions that wait now."""
+        self.active = 0
+        """Questions worked on now."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -32,14 +35,16 @@ class Gate:
         Raises:
             OverloadedError: as many wait already as may.
         """
-        if self._slots.locked() and self._waiting >= self._most_waiting:
-            raise OverloadedError(f"{self._waiting} questions already wait; try again in a moment")
-        self._waiting += 1
+        if self._slots.locked() and self.waiting >= self._most_waiting:
+            raise OverloadedError(f"{self.waiting} questions already wait; try again in a moment")
+        self.waiting += 1
         try:
             await self._slots.acquire()
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
+        self.active += 1
         try:
             yield
         finally:
+            self.active -= 1
             self._slots.release()

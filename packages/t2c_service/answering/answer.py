@@ -26,6 +26,11 @@ REFUSED = "No query that may run was found for this question."
 FAILED = "No query for this question could be run."
 
 
+def not_run(estimated_rows: float) -> str:
+    """Tell of a query that was not to run."""
+    return f"Not run, as asked. The planner expects to work through about {estimated_rows:,.0f} rows."
+
+
 @dataclass(frozen=True)
 class Said:
     """A piece of an answer and the row that it is taken from, counted from 1; none if from no single row."""

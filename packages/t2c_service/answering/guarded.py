@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.guard.limits import check_limits
+from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 class Passed:
     """A query that may run."""
 
+    runs: str
+    """The text that is sent."""
     cypher: str
-    """As it will run, after repairs."""
+    """The same for people: as it was written if nothing but a LIMIT was added."""
     parameters: Mapping[str, Any]
     plan: PlanFacts
     repairs: tuple[str, ...] = ()
@@ -42,8 +44,7 @@ class GuardedGraph:
 
     def __init__(self, graph: GraphClient, schema: GraphSchema, policy: Policy) -> None:
         self._graph = graph
-        self._schema = schema
-        self._policy = policy
+        self._guard = Guard(schema, policy)
 
     async def check(self, cypher: str, parameters: Mapping[str, Any]) -> Passed:
         """Let a query through, or not.
@@ -53,11 +54,18 @@ class GuardedGraph:
             QueryError: the server does not take it.
             GraphUnavailableError, GraphTimeoutError: the server does not answer.
         """
-        check_limits(cypher)
-        plan = await self._graph.explain(cypher, parameters)
+        verdict = self._guard.require(cypher, parameters)
+        plan = await self._graph.explain(verdict.cypher, parameters)
         check_plan(plan)
-        return Passed(cypher=cypher, parameters=parameters, plan=plan)
+        mended = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
+        return Passed(
+            runs=verdict.cypher,
+            cypher=verdict.cypher if mended else cypher,
+            parameters=parameters,
+            plan=plan,
+            repairs=tuple(f"{repair.code}: {repair.told}" for repair in verdict.repairs),
+        )
 
     async def run(self, passed: Passed, limits: Limits) -> QueryResult:
         """Run what `check` passed, in a READ transaction; see `GraphClient.read` for what it raises."""
-        return await self._graph.read(passed.cypher, passed.parameters, limits)
+        return await self._graph.read(passed.runs, passed.parameters, limits)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from t2c_core.values.link import Link
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
-Outcome = Literal["ran", "unanswerable", "refused", "failed"]
+Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]
 
 
 class _Record(BaseModel):
@@ -67,9 +67,21 @@ class Attempt(_Record):
 
     hypothesis: int
     """0 for the likeliest completion, then the next ones."""
+    round: int = 1
+    """1 for what was tried at first, 2 for what was tried with feedback, and so on."""
+    feedback: str = ""
+    """What the model was told of the attempt before, if it was told."""
     outcome: Outcome
+    """`ran`; `passed` the guard but was not to run; `unanswerable` in the model's words; `refused`; `failed`."""
     cypher: str | None = None
+    """The query, after repairs if there were any."""
     parameters: dict[str, Scalar] = Field(default_factory=dict)
+    written: str | None = None
+    """The query as the model wrote it, where that differs."""
+    repairs: tuple[str, ...] = ()
+    """What was mended in it."""
+    rows: int | None = None
+    """How many rows it gave, if it ran."""
     codes: tuple[str, ...] = ()
     """Stable reason codes of a refusal or failure, most important first."""
     message: str = ""
@@ -120,13 +132,60 @@ class GraphView(_Record):
         return cls(nodes=nodes, relationships=relationships, sampled=sampled)
 
 
+class Confidence(_Record):
+    """How much speaks for an answer; a figure to compare answers by, no probability of being right."""
+
+    score: float = Field(ge=0, le=1)
+    """The mean of `agreement` and `probability`, or the one that is known."""
+    probability: float | None = Field(default=None, ge=0, le=1)
+    """What the model gave the whole query, if it says."""
+    agreement: float | None = Field(default=None, ge=0, le=1)
+    """Share of the samples whose rows are these, if there was more than one."""
+    samples: int = 1
+    """Samples taken."""
+
+
+class Relaxation(_Record):
+    """One condition left out of a query without rows."""
+
+    condition: str
+    """As the query has it."""
+    cypher: str
+    """The query without it."""
+    rows: int
+    """Rows that it then has; `more` tells whether it has still more."""
+    more: bool = False
+
+
+class Diagnosis(_Record):
+    """Why a query has no rows, found by leaving out one condition at a time."""
+
+    summary: str
+    """For a person."""
+    relaxations: tuple[Relaxation, ...] = ()
+    """Those that were tried, in the order of the query."""
+    complete: bool = True
+    """Whether every condition was tried; there is a budget."""
+
+
+class Plan(_Record):
+    """What the database's planner says of a query."""
+
+    query_type: str
+    operators: tuple[str, ...]
+    estimated_rows: float
+    notifications: tuple[str, ...] = ()
+
+
 class Answer(_Record):
     """A question's answer with everything that led to it."""
 
     question: str
+    database: str = ""
+    """Name of the graph that was asked."""
     status: Status
-    """`answered`: rows; `empty`: it ran, no rows; `unanswerable`: the model says that the graph cannot tell;
-    `refused`: no query was allowed to run; `failed`: none could be run."""
+    """`answered`: rows (none if it was not to run); `empty`: it ran, no rows; `unanswerable`: the model says that the
+    graph cannot tell; `refused`: no query was allowed to run; `failed`: none could be run."""
     answer: str
     """The answer as plain text; `[n]` cites row n. Values of the graph stand in it as data."""
     cypher: str | None = None
@@ -139,10 +198,16 @@ class Answer(_Record):
     """Whether the limits cut rows or cells."""
     graph: GraphView = GraphView()
     linked_values: tuple[LinkedValue, ...] = ()
+    confidence: Confidence | None = None
+    """None when no query ran, or nothing is known."""
+    diagnosis: Diagnosis | None = None
+    """Why there are no rows, if there are none."""
+    plan: Plan | None = None
+    """If it was asked for."""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[str, ...] = ()
     timings_ms: dict[str, float] = Field(default_factory=dict)
-    """Milliseconds of `link`, `wait` (for the model's other questions), `model`, `explain`, `run`, `graph` and
-    `total`."""
+    """Milliseconds of `link`, `prompt`, `wait` (for the model's other questions), `model`, `explain`, `run`,
+    `diagnose`, `graph` and `total`; samples add up."""
     model: str
     schema_version: str

@@ -1,11 +1,28 @@
-"""What routes take from the application."""
+"""What routes take from the application: the service, and whose visit it is; work ends when its client leaves."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.exceptions import HTTPException
 
+from t2c_service.access.callers import Caller
 from t2c_service.api.problems import request_id_of
-from t2c_service.assembly import Service
+from t2c_service.errors import UnauthenticatedError
+from t2c_service.service import Service, Visit
+from t2c_service.settings import Scope
+
+_Made = TypeVar("_Made")
+
+CLIENT_GONE = 499
+"""Status in logs and metrics for a client that left; nobody reads it."""
+
+_bearer = HTTPBearer(
+    auto_error=False, description="A key of `t2c-service keys create`, where keys are asked for."
+)
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key in a header of its own.")
 
 
 def _service(request: Request) -> Service:
@@ -16,3 +33,68 @@ def _service(request: Request) -> Service:
 
 ServiceDependency = Annotated[Service, Depends(_service)]
 RequestId = Annotated[str, Depends(request_id_of)]
+
+
+def visit_of(
+    request: Request,
+    service: ServiceDependency,
+    _bearer_key: Annotated[object, Security(_bearer)],
+    _header_key: Annotated[str | None, Security(_header)],
+) -> Visit:
+    """Say whose visit a request is.
+
+    Raises:
+        UnauthenticatedError: it has a key that is not good.
+    """
+    try:
+        caller = service.identify(
+            request.headers.get("authorization"),
+            request.headers.get("x-api-key"),
+            request.client.host if request.client else "",
+        )
+    except UnauthenticatedError:
+        service.metrics.turned_away.labels("unauthenticated").inc()
+        raise
+    return Visit(caller=caller, request_id=request_id_of(request), entry="http")
+
+
+VisitDependency = Annotated[Visit, Depends(visit_of)]
+
+
+def allowed(scope: Scope) -> Callable[[Visit], Caller]:
+    """Make a dependency that gives the caller, if it may do something."""
+
+    def caller_of(visit: VisitDependency) -> Caller:
+        assert visit.caller is not None  # noqa: S101
+        visit.caller.require(scope)
+        return visit.caller
+
+    return caller_of
+
+
+SchemaCaller = Annotated[Caller, Depends(allowed("schema"))]
+MetricsCaller = Annotated[Caller, Depends(allowed("metrics"))]
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, _Made]) -> _Made:
+    """Do some work for as long as its client is there.
+
+    Raises:
+        HTTPException: the client has left and the work was given up.
+    """
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise HTTPException(CLIENT_GONE, "the client has left")
+        return task.result()
+    finally:
+        for each in (task, gone):
+            each.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

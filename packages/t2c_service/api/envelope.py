@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -12,6 +13,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 
 from t2c_service.api.problems import MEDIA_TYPE, problem_body
+from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("t2c_service.access")
 
 PAGE_FILES = "/_nicegui"
-REQUEST_ID = "x-request-id"
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that are asked for all the time."""
+ROUTES = QUIET | {"/", "/query", "/cypher", "/schema", "/databases", "/examples", "/mcp", "/openapi.json"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+ID_HEADER = "x-request-id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 HEADERS = {
@@ -45,12 +51,16 @@ class Envelope:
     Args:
         app: what answers.
         body_bytes: longest request body.
+        body_s: longest time that it may take to arrive.
         hosts: host names that may be named, without ports; any when empty.
     """
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, body_bytes: int, body_s: float = 10.0, hosts: tuple[str, ...] = ()
+    ) -> None:
         self._app = app
         self._body_bytes = body_bytes
+        self._body_s = body_s
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,9 +69,10 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get(REQUEST_ID, "")
+        given = headers.get(ID_HEADER, "")
         request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)
         if self._hosts and _host(headers) not in self._hosts:
             await _refuse(scope, send, request_id, 421, "host", "This host is not served here")
         elif scope["type"] == "websocket":
@@ -83,12 +94,22 @@ class Envelope:
         received = 0
         status = 0
 
+        whole = False
+        until = asyncio.get_running_loop().time() + self._body_s
+
         async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"The body did not arrive within {self._body_s:g} s") from None
             received += len(message.get("body", b""))
             if received > self._body_bytes:
                 raise HTTPException(413, self._too_long())
+            whole = not message.get("more_body", False)
             return message
 
         async def send_dressed(message: Message) -> None:
@@ -101,16 +122,36 @@ class Envelope:
         try:
             await self._app(scope, receive_bounded, send_dressed)
         except Exception:
-            log.exception("%s fault", request_id)
+            log.exception("fault")
             if status:
                 raise
             status = 500
             await _refuse(scope, send, request_id, 500, "fault", "A fault of the service")
         finally:
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            level = logging.DEBUG if scope["path"].startswith(PAGE_FILES) else logging.INFO
-            line = "%s %s %s %d %.1f ms"
-            log.log(level, line, request_id, scope["method"], scope["path"], status, elapsed_ms)
+            self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, elapsed_s: float) -> None:
+        """Log and count a request; paths that are no route count as one, so that nobody can invent labels."""
+        path = scope["path"]
+        level = logging.DEBUG if path.startswith(PAGE_FILES) or path in QUIET else logging.INFO
+        facts = {"method": scope["method"], "path": path, "status": status, "ms": round(elapsed_s * 1000, 1)}
+        shown = path.encode("unicode_escape").decode()  # one request, one line
+        log.log(
+            level,
+            "%s %s %d %.1f ms",
+            scope["method"],
+            shown,
+            status,
+            elapsed_s * 1000,
+            extra={"facts": facts},
+        )
+        application = scope.get("app")
+        service = getattr(getattr(application, "state", None), "service", None)
+        if service is not None:
+            route = path if path in ROUTES else "page" if path.startswith(PAGE_FILES) else "other"
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            service.metrics.requests.labels(method, route, str(status)).inc()
+            service.metrics.request_s.labels(route).observe(elapsed_s)
 
     def _too_long(self) -> str:
         return f"The body is longer than {self._body_bytes} bytes"
@@ -123,7 +164,7 @@ def _dress(headers: MutableHeaders, request_id: str) -> None:
     headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
     if headers.get("content-type", "").startswith(("application/json", MEDIA_TYPE)):
         headers.setdefault("Cache-Control", "no-store")
-    headers[REQUEST_ID] = request_id
+    headers[ID_HEADER] = request_id
 
 
 async def _refuse(scope: Scope, send: Send, request_id: str, status: int, kind: str, title: str) -> None:

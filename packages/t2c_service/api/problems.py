@@ -6,6 +6,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 import http
 import json
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,8 +15,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from t2c_core.errors import GraphError, GraphTimeoutError, T2CError
-from t2c_service.errors import DeadlineError, ModelError, OverloadedError, QuestionError, ServiceError
+from t2c_core.errors import T2CError
+from t2c_service.errors import QuestionError, RateLimitedError, ServiceError
+from t2c_service.failures import kind_of
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +59,21 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"description": description, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
     for code, description in {
         400: "The request is not understood",
+        401: "A key is needed, or the one given is not good",
+        403: "The key is not for this",
+        404: "There is no such database",
+        408: "The body took too long to arrive",
         413: "The body is too long",
         422: "The request is understood and wrong",
+        429: "Too many questions from one caller",
         500: "A fault of the service",
         503: "The graph, the model or the service cannot answer now",
         504: "The question took too long",
     }.items()
 }
+
+
+_STATUSES = frozenset(status.value for status in http.HTTPStatus)
 
 
 def problem(
@@ -90,13 +100,13 @@ def request_id_of(request: Request) -> str:
 
 
 async def _http(request: Request, error: HTTPException) -> JSONResponse:
-    phrase = http.HTTPStatus(error.status_code).phrase
+    phrase = http.HTTPStatus(error.status_code).phrase if error.status_code in _STATUSES else "Client gone"
     detail = "" if error.detail == phrase else str(error.detail)
     if error.status_code == 404 and not detail:
         detail = f"nothing is at {request.url.path}"
     if error.status_code == 405:
         detail = f"{request.method} is not possible at {request.url.path}"
-    kind = NAMESPACE + "too-long" if error.status_code == 413 else "about:blank"
+    kind = {413: NAMESPACE + "too-long", 408: NAMESPACE + "slow-body"}.get(error.status_code, "about:blank")
     return problem(request_id_of(request), error.status_code, kind, phrase, detail, headers=error.headers)
 
 
@@ -117,28 +127,30 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
     )
 
 
-def kind_of(error: Exception) -> tuple[int, str, str]:
-    """Give status, stable kind and title for an error of ours."""
-    match error:
-        case QuestionError():
-            return 422, "invalid", "The question cannot be asked"
-        case OverloadedError():
-            return 503, "overloaded", "Too many questions at once"
-        case DeadlineError() | GraphTimeoutError():
-            return 504, "timeout", "The question took too long"
-        case ModelError():
-            return 503, "model-unavailable", "The model cannot be asked"
-        case GraphError():
-            return 503, "graph-unavailable", "The graph cannot be asked"
-    return 500, "fault", "A fault of the service"
-
-
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, kind, title = kind_of(error)
-    log.warning("%s %s: %s", request_id_of(request), kind, error)
-    errors = [{"pointer": "#/question", "detail": str(error)}] if isinstance(error, QuestionError) else None
-    more = {"errors": errors} if errors else {}
+    log.warning("%s: %s", kind, error)
+    more: dict[str, Any] = {}
+    if isinstance(error, QuestionError):
+        more["errors"] = [{"pointer": "#/question", "detail": str(error)}]
+    if isinstance(error, RateLimitedError):
+        more["headers"] = {"Retry-After": str(math.ceil(error.retry_after_s))}
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        more["headers"] = {"WWW-Authenticate": "Bearer"}
     return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error), **more)
+
+
+def problem_content(error: Exception, request_id: str) -> dict[str, Any]:
+    """Write an error of ours as the members of a problem."""
+    status, kind, title = kind_of(error)
+    detail = str(error) if status != http.HTTPStatus.INTERNAL_SERVER_ERROR else ""
+    return {
+        "type": NAMESPACE + kind,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
 
 
 def problem_body(request_id: str, status: int, kind: str, title: str, detail: str) -> bytes:

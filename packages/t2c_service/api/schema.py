@@ -1,24 +1,70 @@
-"""`GET /schema` and `GET /examples`: what can be asked."""
+"""`GET /schema`, `/databases` and `/examples`: what can be asked, as the caller may see it."""
 
 import json
+from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from t2c_service.api.dependencies import ServiceDependency
-from t2c_service.api.models import Example, ExamplesResponse, SchemaResponse
+from t2c_service.api.dependencies import SchemaCaller, ServiceDependency
+from t2c_service.api.models import (
+    DatabaseEntry,
+    DatabasesResponse,
+    Example,
+    ExamplesResponse,
+    SchemaResponse,
+)
+from t2c_service.api.problems import PROBLEM_RESPONSES
 
-router = APIRouter(tags=["graph"])
+router = APIRouter(
+    tags=["graph"], responses={code: PROBLEM_RESPONSES[code] for code in (401, 403, 404, 422, 500)}
+)
+
+DatabaseName = Annotated[
+    str | None, Query(description="Name of the graph; the first one without it.", max_length=63)
+]
 
 
 @router.get("/schema", summary="The shape of the graph")
-async def schema(service: ServiceDependency) -> SchemaResponse:
+async def schema(
+    service: ServiceDependency, caller: SchemaCaller, database: DatabaseName = None
+) -> SchemaResponse:
     """Give labels, relationship types and triples as they were when the snapshot was taken."""
-    return SchemaResponse(version=service.schema.version, schema=json.loads(service.schema.to_json()))
+    found = service.database_for(database, caller)
+    shown = found.schema_for(caller.policy)
+    return SchemaResponse(database=found.name, version=shown.version, schema=json.loads(shown.to_json()))
+
+
+@router.get("/databases", summary="The graphs that can be asked")
+async def databases(service: ServiceDependency, caller: SchemaCaller) -> DatabasesResponse:
+    """Give the graphs that the caller may ask, the one that is asked without a name first."""
+    names = [name for name in service.databases if caller.databases is None or name in caller.databases]
+    return DatabasesResponse(databases=[_entry(service, name, caller) for name in names])
 
 
 @router.get("/examples", summary="Questions to start with")
-async def examples(service: ServiceDependency) -> ExamplesResponse:
+async def examples(
+    service: ServiceDependency, caller: SchemaCaller, database: DatabaseName = None
+) -> ExamplesResponse:
     """Give the questions that this service was configured to offer, featured ones first."""
+    found = service.database_for(database, caller)
     return ExamplesResponse(
-        examples=[Example(question=each.question, featured=each.featured) for each in service.examples]
+        examples=[
+            Example(question=each.question, featured=each.featured)
+            for each in found.examples_for(caller.policy)
+        ]
+    )
+
+
+def _entry(service: ServiceDependency, name: str, caller: SchemaCaller) -> DatabaseEntry:
+    database = service.databases[name]
+    shown = database.schema_for(caller.policy)
+    return DatabaseEntry(
+        name=name,
+        title=database.title,
+        schema_version=shown.version,
+        snapshot_taken=datetime.fromtimestamp(database.taken, UTC),
+        nodes=sum(label.count for label in shown.labels),
+        relationships=sum(kind.count for kind in shown.types),
+        examples=len(database.examples_for(caller.policy)),
     )

@@ -9,9 +9,11 @@ import httpx2
 from pydantic import ValidationError
 
 from t2c_core.errors import GraphError
+from t2c_service.access.callers import OWNER
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.errors import DeadlineError, ModelError, OverloadedError, UnansweredError
+from t2c_service.service import Visit
 
 if TYPE_CHECKING:
     from t2c_service.assembly import Service
@@ -44,7 +46,9 @@ class LocalAsker:
     async def ask(self, question: str) -> Answer:
         """See `Asker.ask`."""
         try:
-            return await self._service.ask(question, AskOptions(graph=False))
+            return await self._service.ask(
+                question, AskOptions(graph=False), visit=Visit(caller=OWNER, entry="command")
+            )
         except (GraphError, ModelError, DeadlineError, OverloadedError) as error:
             raise UnansweredError(str(error)) from error
 

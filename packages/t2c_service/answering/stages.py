@@ -1,0 +1,67 @@
+"""The stages of answering as they are measured, traced and told; holds no work of any stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+StepName = Literal["linked", "prompted", "generated", "guarded", "ran", "attempt", "diagnosed"]
+
+_tracer = trace.get_tracer("t2c_service")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that has just been done for a question."""
+
+    name: StepName
+    data: dict[str, Any]
+    """As JSON holds it."""
+
+
+Listener = Callable[[Step], None]
+"""Is told of each step at once; must not block."""
+
+
+def ignore(_: Step) -> None:
+    """Listen to nothing."""
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds by stage, each also a span of the trace; a stage that happens again adds up."""
+
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time a stage from entry to exit."""
+        started = time.perf_counter()
+        try:
+            with _tracer.start_as_current_span(f"t2c.{stage}"):
+                yield
+        finally:
+            self.add(stage, (time.perf_counter() - started) * 1000)
+
+    def add(self, stage: str, elapsed_ms: float) -> None:
+        """Add time to a stage."""
+        self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
+
+    def move(self, stage: str, other: str, elapsed_ms: float) -> None:
+        """Count a part of a stage's time, if there is any, as that of another."""
+        part = min(max(elapsed_ms, 0.0), self.timings_ms[stage])
+        self.add(stage, -part)
+        self.add(other, part)
+
+
+def annotate(**attributes: str | float | bool) -> None:
+    """Add facts to the span of the current stage; never values of the graph."""
+    trace.get_current_span().set_attributes({f"t2c.{key}": value for key, value in attributes.items()})

@@ -1,0 +1,102 @@
+"""Attempts as an answer: its status, its words, its warnings. Runs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from t2c_service.answering import answer as wording
+from t2c_service.answering.records import Answer, GraphView, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from t2c_core.graph.client import PlanFacts
+    from t2c_service.answering.confidence import Tried
+    from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
+
+STATUS_BY_OUTCOME: dict[str, Status] = {
+    "passed": "answered",
+    "unanswerable": "unanswerable",
+    "refused": "refused",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What there is to tell of a question."""
+
+    question: str
+    links: tuple[LinkedValue, ...]
+    chosen: Tried
+    tried: tuple[Tried, ...]
+    confidence: Confidence | None = None
+    view: GraphView | None = None
+    diagnosis: Diagnosis | None = None
+    explained: bool = False
+
+
+def told(what: Told) -> Answer:
+    """Make the answer; the caller adds what it knows of model, graph and times."""
+    chosen = what.chosen
+    attempt, result = chosen.attempt, chosen.result
+    status = _status(what)
+    return Answer(
+        question=what.question,
+        status=status,
+        answer=_text(status, what),
+        cypher=attempt.cypher,
+        parameters=attempt.parameters,
+        columns=tuple(result.columns) if result else (),
+        rows=tuple(tuple(row) for row in result.rows) if result else (),
+        truncated=bool(result and result.truncated),
+        graph=what.view or GraphView(),
+        linked_values=what.links,
+        confidence=what.confidence,
+        diagnosis=what.diagnosis,
+        plan=_plan(chosen.passed.plan) if what.explained and chosen.passed else None,
+        attempts=tuple(each.attempt for each in what.tried),
+        warnings=tuple(_warnings(what)),
+        model="",
+        schema_version="",
+    )
+
+
+def _status(what: Told) -> Status:
+    if what.chosen.result is not None:
+        return "answered" if what.chosen.result.rows else "empty"
+    outcome = what.chosen.attempt.outcome
+    return STATUS_BY_OUTCOME[outcome]
+
+
+def _text(status: Status, what: Told) -> str:
+    result = what.chosen.result
+    if result is not None:
+        return wording.phrase(result.columns, result.rows, truncated=result.truncated)
+    if what.chosen.passed is not None:
+        return wording.not_run(what.chosen.passed.plan.estimated_rows)
+    return {
+        "unanswerable": wording.UNANSWERABLE,
+        "refused": wording.REFUSED,
+        "failed": wording.FAILED,
+    }[status]
+
+
+def _warnings(what: Told) -> Iterator[str]:
+    attempt, result = what.chosen.attempt, what.chosen.result
+    if result is not None and attempt.round > 1:
+        before = next(each.attempt for each in what.tried if each is not what.chosen)
+        reason = before.message or "it had no rows"
+        yield f"The first query could not be used ({reason}); this is attempt {attempt.hypothesis + 1}."
+    if result is not None and result.truncated:
+        yield "The result was longer than the limits allow and was cut."
+
+
+def _plan(facts: PlanFacts) -> Plan:
+    return Plan(
+        query_type=facts.query_type,
+        operators=tuple(sorted(facts.operators)),
+        estimated_rows=facts.estimated_rows,
+        notifications=facts.notifications,
+    )

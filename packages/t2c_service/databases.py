@@ -1,0 +1,271 @@
+"""The graphs that are asked: each with its snapshot, policy and examples, replaced while questions go on.
+
+An edition is what was read of one snapshot. A question keeps its edition to the end; the last one to leave a replaced
+edition closes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from t2c_core.errors import T2CError
+from t2c_core.guard.policy import Policy
+from t2c_core.prompt import AtomsFormat, ChatFormat
+from t2c_core.schema.model import GraphSchema
+from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
+from t2c_core.values.index import ValueIndex
+from t2c_core.values.link import Linker
+from t2c_service.access.visibility import VisibleLinker, visible_examples, visible_schema
+from t2c_service.answering.examples import Example, SimilarExamples, load_examples
+from t2c_service.answering.loop import Answerer, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from t2c_core.graph.client import GraphClient
+    from t2c_core.prompt import PromptFormat
+    from t2c_service.access.visibility import AnyLinker
+    from t2c_service.answering.examples import Encoder
+    from t2c_service.models import CypherModel
+    from t2c_service.settings import DatabaseSettings, LimitSettings
+
+log = logging.getLogger(__name__)
+
+FORMATS: dict[str, Callable[[GraphSchema], PromptFormat]] = {"atoms": AtomsFormat, "chat": ChatFormat}
+MAX_ANSWERERS = 64
+"""Policies for which an answerer is kept ready."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a database answers with, besides its snapshot."""
+
+    name: str
+    settings: DatabaseSettings
+    graph: GraphClient
+    model: CypherModel
+    model_timeout_s: float
+    prompt: str
+    limits: LimitSettings
+    encoder: Encoder | None = None
+
+
+@dataclass(eq=False)
+class Edition:
+    """What was read of one snapshot."""
+
+    schema: GraphSchema
+    index: ValueIndex
+    linker: AnyLinker
+    policy: Policy
+    examples: tuple[Example, ...]
+    similar: SimilarExamples | None
+    stamp: tuple[int, int] | None
+    taken: float
+    """When the snapshot was taken, in seconds since the epoch."""
+    answerers: dict[frozenset[str], Answerer] = field(default_factory=dict)
+    users: int = 0
+    is_replaced: bool = False
+
+    def release(self) -> None:
+        """Close the index if nobody needs it any more."""
+        if self.is_replaced and self.users == 0:
+            self.index.close()
+
+
+class Database:
+    """One graph under its name.
+
+    Args:
+        means: how it is answered for.
+        edition: of its snapshot.
+    """
+
+    def __init__(self, means: Means, edition: Edition) -> None:
+        self.means = means
+        self._edition = edition
+        self._changing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, means: Means) -> Database:
+        """Read the snapshot.
+
+        Raises:
+            SnapshotError, PolicyError, SettingsError: a file that the settings name is not there or no such file.
+        """
+        return cls(means, await asyncio.to_thread(_read, means))
+
+    @property
+    def name(self) -> str:
+        """The name under which it is asked."""
+        return self.means.name
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.means.settings.title or self.name
+
+    @property
+    def graph(self) -> GraphClient:
+        """Its connection."""
+        return self.means.graph
+
+    @property
+    def model(self) -> CypherModel:
+        """What writes its queries."""
+        return self.means.model
+
+    @property
+    def schema(self) -> GraphSchema:
+        """Its shape, as anybody may see it."""
+        return self._edition.schema
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Questions to offer."""
+        return self._edition.examples
+
+    @property
+    def taken(self) -> float:
+        """When its snapshot was taken, in seconds since the epoch."""
+        return self._edition.taken
+
+    def schema_for(self, policy: Policy) -> GraphSchema:
+        """Give the shape that a policy shows."""
+        return visible_schema(self.schema, policy)
+
+    def examples_for(self, policy: Policy) -> tuple[Example, ...]:
+        """Give the examples that a policy shows."""
+        return visible_examples(self.examples, policy)
+
+    @contextmanager
+    def answerer(self, policy: Policy) -> Iterator[Answerer]:
+        """Hold the answerer of the present edition under a policy, from entry to exit."""
+        edition = self._edition
+        edition.users += 1
+        try:
+            yield self._answerer(edition, policy)
+        finally:
+            edition.users -= 1
+            edition.release()
+
+    async def follow(self) -> bool:
+        """Read the snapshot again if its folder has been replaced; tell whether it was.
+
+        A snapshot that cannot be read leaves the present one in place.
+        """
+        if _stamp(self.means.settings) in {self._edition.stamp, None}:
+            return False
+        async with self._changing:
+            if _stamp(self.means.settings) in {self._edition.stamp, None}:
+                return False
+            try:
+                edition = await asyncio.to_thread(_read, self.means)
+            except (T2CError, ValueError) as error:
+                log.warning("%s: the new snapshot is not used: %s", self.name, error)
+                return False
+            self._replace(edition)
+        log.info("%s: snapshot %s is in use", self.name, edition.schema.version)
+        return True
+
+    async def refresh(self) -> None:
+        """Take a new snapshot of the graph and use it.
+
+        Raises:
+            T2CError: it cannot be taken; the present one stays in place.
+        """
+        settings = self.means.settings
+        password = settings.graph.password
+        await asyncio.to_thread(
+            write_snapshot,
+            settings.snapshot,
+            uri=self.graph.uri,
+            auth=(settings.graph.user, password.get_secret_value()) if password else None,
+            database=settings.graph.database,
+            policy=_policy(settings, self.schema, self.means.limits.max_rows),
+            replace=True,
+        )
+        await self.follow()
+
+    def close(self) -> None:
+        """Close the index as soon as the last question has been answered."""
+        self._edition.is_replaced = True
+        self._edition.release()
+
+    def _replace(self, edition: Edition) -> None:
+        old, self._edition = self._edition, edition
+        old.is_replaced = True
+        old.release()
+
+    def _answerer(self, edition: Edition, policy: Policy) -> Answerer:
+        known = edition.answerers.get(policy.hidden)
+        if known is not None:
+            return known
+        hidden = edition.policy.hidden | policy.hidden
+        schema = visible_schema(edition.schema, policy)
+        parts = Parts(
+            schema=schema,
+            linker=VisibleLinker(edition.linker, policy) if policy.hidden else edition.linker,
+            prompt=FORMATS[self.means.prompt](schema),
+            model=self.model,
+            graph=self.graph,
+            policy=replace(edition.policy, hidden=hidden),
+            similar=None if policy.hidden else edition.similar,
+            database=self.name,
+        )
+        answerer = Answerer(parts, self.means.limits, model_timeout_s=self.means.model_timeout_s)
+        if len(edition.answerers) >= MAX_ANSWERERS:
+            del edition.answerers[next(iter(edition.answerers))]
+        edition.answerers[policy.hidden] = answerer
+        return answerer
+
+
+def _read(means: Means) -> Edition:
+    settings = means.settings
+    stamp = _stamp(settings)
+    whole = GraphSchema.load(settings.snapshot)
+    policy = _policy(settings, whole, means.limits.max_rows)
+    schema = visible_schema(whole, policy)
+    examples = load_examples(settings.examples)
+    index = ValueIndex(settings.snapshot / VALUES_FILE)
+    try:
+        linker = Linker(index, schema)
+        seen = VisibleLinker(linker, policy)
+        chats = means.prompt == "chat"
+        similar = SimilarExamples(examples, seen, encoder=means.encoder) if chats else None
+    except BaseException:
+        index.close()
+        raise
+    return Edition(
+        schema=schema,
+        index=index,
+        linker=seen if policy.hidden else linker,
+        policy=policy,
+        examples=examples,
+        similar=similar if similar and len(similar) else None,
+        stamp=stamp,
+        taken=stamp[0] / 1e9 if stamp else time.time(),
+    )
+
+
+def _policy(settings: DatabaseSettings, schema: GraphSchema, max_rows: int) -> Policy:
+    """Hide what the snapshot left out besides what the policy file names; the lower number of rows counts."""
+    if settings.policy is None:
+        return Policy(hidden=frozenset(schema.hidden), max_rows=max_rows)
+    named = Policy.load(settings.policy)
+    return replace(
+        named, hidden=named.hidden | frozenset(schema.hidden), max_rows=min(named.max_rows, max_rows)
+    )
+
+
+def _stamp(settings: DatabaseSettings) -> tuple[int, int] | None:
+    try:
+        status = (settings.snapshot / MANIFEST_FILE).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino

@@ -1,0 +1,118 @@
+"""API keys: what is kept of them, who they stand for, and when they stop being good."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from t2c_service.access.callers import ALL_SCOPES
+from t2c_service.access.keys import Doorkeeper, Grant, KeyStore
+from t2c_service.errors import (
+    ForbiddenError,
+    KeysError,
+    UnauthenticatedError,
+    UnknownDatabaseError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "keys.json")
+
+
+def test_a_key_stands_for_its_grant(store: KeyStore) -> None:
+    grant = Grant(name="ward", scopes=("query",), databases=("two",), hidden=("Patient.name",), per_minute=5)
+    key, record = store.create(grant)
+    caller = store.identify(key)
+    assert (caller.name, caller.key_id, caller.scopes) == ("ward", record.id, frozenset({"query"}))
+    assert caller.policy.hidden == {"Patient.name"}
+    assert (caller.per_minute, caller.databases) == (5, frozenset({"two"}))
+    caller.require("query")
+    with pytest.raises(ForbiddenError, match="has scopes query, not 'cypher'"):
+        caller.require("cypher")
+    with pytest.raises(UnknownDatabaseError, match="there is two"):
+        caller.require_database("one")
+
+
+def test_only_a_hash_is_kept_and_the_file_is_the_owners(store: KeyStore, tmp_path: Path) -> None:
+    key, _ = store.create(Grant(name="ward"))
+    file = tmp_path / "keys.json"
+    secret = key.split("_", 2)[2]
+    assert secret not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: key[:-1],
+        lambda key: key + "x",
+        lambda key: key.replace("gk_", "sk_"),
+        lambda key: "gk_00000000_" + key.split("_", 2)[2],
+        lambda _: "",
+        lambda _: "gk__",
+        lambda _: "\ud800",
+    ],
+)
+def test_what_is_nearly_a_key_is_none(store: KeyStore, change: object) -> None:
+    key, _ = store.create(Grant(name="ward"))
+    with pytest.raises(UnauthenticatedError):
+        store.identify(change(key))  # type: ignore[operator]
+
+
+def test_revoked_and_expired_keys_are_not_good(store: KeyStore, tmp_path: Path) -> None:
+    key, record = store.create(Grant(name="ward"))
+    old, _ = store.create(Grant(name="old", expires=datetime.now(UTC) - timedelta(seconds=1)))
+    KeyStore(tmp_path / "keys.json").revoke(record.id)  # another process
+    for each in (key, old):
+        with pytest.raises(UnauthenticatedError):
+            store.identify(each)
+    assert [each.grant.name for each in store.records()] == ["ward", "old"]
+
+
+def test_an_unknown_key_cannot_be_revoked(store: KeyStore) -> None:
+    with pytest.raises(KeysError, match="has no key 'abc'"):
+        store.revoke("abc")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"keys": [{"id": "x"}]}', '{"format": 9, "keys": []}', "\0"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(content)
+    with pytest.raises(KeysError, match=r"keys\.json"):
+        KeyStore(file)
+
+
+def test_without_keys_everybody_may_do_everything() -> None:
+    caller = Doorkeeper(None).identify("Bearer whatever", address="10.0.0.1")
+    assert (caller.scopes, caller.subject) == (ALL_SCOPES, "address:10.0.0.1")
+
+
+def test_with_keys_nobody_may_do_anything_without_one(store: KeyStore) -> None:
+    door = Doorkeeper(store)
+    with pytest.raises(UnauthenticatedError, match="scope 'query' is needed"):
+        door.identify(address="10.0.0.1").require("query")
+    Doorkeeper(store, ("query",)).identify().require("query")
+
+
+def test_a_key_is_taken_from_either_header(store: KeyStore) -> None:
+    key, _ = store.create(Grant(name="ward"))
+    door = Doorkeeper(store)
+    assert door.identify(f"Bearer {key}").name == "ward"
+    assert door.identify(f"bearer  {key}").name == "ward"
+    assert door.identify(api_key=key).name == "ward"
+    assert door.identify(f"Basic {key}").name == "anonymous"
+
+
+def test_the_file_can_be_read_by_other_programs(store: KeyStore, tmp_path: Path) -> None:
+    store.create(Grant(name="ward"))
+    content = json.loads((tmp_path / "keys.json").read_text())
+    assert content["format"] == 1
+    assert content["keys"][0]["grant"]["scopes"] == ["query", "schema"]

@@ -1,0 +1,213 @@
+"""The answering loop on the real demo graph: samples, retries with feedback, diagnosis, dry runs, steps as events."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from t2c_service.testing import Reply
+
+from .conftest import Script, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx2
+
+    from t2c_service.settings import Settings
+
+pytestmark = pytest.mark.graph
+
+HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
+ROUTE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.name"
+QUESTION = "What is the half-life of warfarin?"
+
+
+async def ask(client: httpx2.AsyncClient, question: str = QUESTION, **options: Any) -> dict[str, Any]:
+    response = await client.post("/query", json={"question": question, "options": options})
+    assert response.status_code == 200, response.text
+    content: dict[str, Any] = response.json()
+    return content
+
+
+async def events(client: httpx2.AsyncClient, question: str = QUESTION) -> list[tuple[str, dict[str, Any]]]:
+    headers = {"Accept": "text/event-stream"}
+    response = await client.post("/query", json={"question": question}, headers=headers)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/event-stream")
+    told = []
+    for block in response.text.strip().split("\n\n"):
+        name, data = block.split("\n")
+        told.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return told
+
+
+async def test_the_rows_that_most_samples_give_are_the_answer(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = [ROUTE, HALF_LIFE, HALF_LIFE.replace("drug:", "d:").replace("drug.", "d.")]
+    answer = await ask(client, samples=3)
+    assert answer["rows"] == [[40.0]]
+    assert answer["confidence"]["agreement"] == pytest.approx(2 / 3, abs=1e-3)
+    assert answer["confidence"]["samples"] == 3
+    assert [attempt["hypothesis"] for attempt in answer["attempts"]] == [0, 1, 2]
+
+
+async def test_samples_that_cannot_run_do_not_count(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = ["MATCH (drug:Nothing) RETURN drug", "MATCH (n) DELETE n", HALF_LIFE]
+    answer = await ask(client, samples=3)
+    assert (answer["status"], answer["rows"]) == ("answered", [[40.0]])
+    assert len(answer["attempts"]) == 3
+
+
+async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [HALF_LIFE]
+    confidence = (await ask(client))["confidence"]
+    assert confidence["agreement"] is None
+    assert confidence["probability"] == pytest.approx(math.exp(-0.5 * 2), abs=1e-3)  # two tokens at -0.5
+    assert confidence["score"] == confidence["probability"]
+
+
+async def test_a_dry_run_shows_the_query_and_its_plan_but_runs_nothing(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = [HALF_LIFE]
+    answer = await ask(client, dry_run=True)
+    assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [])
+    assert answer["answer"].startswith("Not run, as asked.")
+    assert answer["plan"]["query_type"] == "r"
+    assert [attempt["outcome"] for attempt in answer["attempts"]] == ["passed"]
+    assert answer["timings_ms"]["run"] == 0
+
+
+async def test_the_plan_comes_when_it_is_asked_for(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [HALF_LIFE]
+    assert (await ask(client))["plan"] is None
+    assert "ProduceResults" in (await ask(client, explain=True))["plan"]["operators"]
+
+
+async def test_an_empty_result_is_diagnosed_one_condition_at_a_time(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = ["MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.halfLifeHours > 1000 RETURN drug.name"]
+    answer = await ask(client)
+    assert answer["status"] == "empty"
+    tried = {each["condition"]: each["rows"] for each in answer["diagnosis"]["relaxations"]}
+    assert tried == {"drug.name = $v1": 0, "drug.halfLifeHours > 1000": 1}
+    assert answer["diagnosis"]["summary"] == "Without drug.halfLifeHours > 1000 there is 1 row."
+    assert answer["diagnosis"]["complete"] is True
+
+
+async def test_a_diagnosis_keeps_to_its_budget(settings: Settings, script: Script) -> None:
+    script.says = ["MATCH (d:Drug) WHERE d.name = 'x' AND d.atc = 'y' AND d.halfLifeHours = -1 RETURN d.name"]
+    for queries, tried in ((2, 2), (0, None)):
+        limits = settings.limits.model_copy(update={"diagnosis_queries": queries})
+        async with running(settings.model_copy(update={"limits": limits})) as client:
+            diagnosis = (await ask(client))["diagnosis"]
+        assert (len(diagnosis["relaxations"]) if diagnosis else None) == tried
+        assert diagnosis is None or diagnosis["complete"] is False
+
+
+async def test_a_chat_model_is_told_that_there_were_no_rows(settings: Settings, script: Script) -> None:
+    empty = "MATCH (drug:Drug) WHERE drug.name = 'nothing' RETURN drug.name"
+    script.chat = [empty, HALF_LIFE]
+    async with running(settings.model_copy(update={"prompt": "chat"})) as client:
+        answer = await ask(client)
+        assert answer["rows"] == [[40.0]]
+        assert "gave no rows" in script.asked[1]["messages"][-1]["content"]
+        assert "gave no rows" in answer["attempts"][1]["feedback"]
+        assert answer["attempts"][1]["round"] == 2
+        script.chat = [empty, empty]
+        assert (await ask(client))["status"] == "empty"
+
+
+async def test_a_chat_model_sees_similar_examples(settings: Settings, script: Script, tmp_path: Path) -> None:
+    examples = tmp_path / "pairs.jsonl"
+    rows = [
+        {"question": "half-life of metformin?", "cypher": HALF_LIFE, "parameters": {"v1": "Metformin"}},
+        {"question": QUESTION, "cypher": "MATCH (itself:Drug) RETURN itself.name"},
+        {
+            "question": "Which drugs treat asthma?",
+            "cypher": "MATCH (d:Disease {name: 'Asthma'}) RETURN d.name",
+        },
+        {"question": "nobody links this", "cypher": "RETURN $x", "parameters": {"x": "Zzz"}},
+        {"question": "How many doctors are there?"},
+    ]
+    examples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    script.says = [HALF_LIFE]
+    async with running(settings.model_copy(update={"prompt": "chat", "examples": examples})) as client:
+        await ask(client)
+        await ask(client, "Which drugs treat psoriasis?")
+    first, second = [asked["messages"] for asked in script.asked]
+    assert "half-life of metformin?" in first[-3]["content"]
+    assert first[-2]["content"] == HALF_LIFE
+    assert all("itself" not in message["content"] for message in first)
+    assert second[-2]["content"] == "MATCH (d:Disease {name: $v1}) RETURN d.name"
+
+
+async def test_of_a_large_schema_a_chat_model_sees_the_part_that_fits(
+    settings: Settings, script: Script
+) -> None:
+    limits = settings.limits.model_copy(update={"schema_chars": 1500})
+    script.says = ["MATCH (drug:Drug) RETURN drug.name"]
+    changed = settings.model_copy(update={"prompt": "chat", "limits": limits})
+    async with running(changed) as client:
+        await ask(client, "Which drugs treat asthma?")
+    system = script.asked[0]["messages"][0]["content"]
+    assert "(:Drug" in system
+    assert "[:TREATS" in system
+    assert "(:Insurer" not in system
+
+
+async def test_steps_come_as_events_before_the_answer(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = ["MATCH (n:Drug) SET n.x = 1 RETURN n.name", HALF_LIFE]
+    told = await events(client)
+    names = [name for name, _ in told]
+    assert names == ["linked", "generated", "attempt", "generated", "guarded", "attempt", "answer"]
+    assert told[0][1]["linked_values"][0]["text"] == "warfarin"
+    assert [data["outcome"] for name, data in told if name == "attempt"] == ["refused", "ran"]
+    assert told[-1][1]["rows"] == [[40.0]]
+    assert told[-1][1]["request_id"]
+
+
+async def test_a_problem_before_the_first_step_has_its_status(client: httpx2.AsyncClient) -> None:
+    headers = {"Accept": "text/event-stream"}
+    response = await client.post("/query", json={"question": "?" * 3000}, headers=headers)
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_a_problem_after_it_is_an_event(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [Reply(status=500, raw=b"{}")]
+    name, data = (await events(client))[-1]
+    assert (name, data["type"], data["status"]) == ("problem", "urn:graphling:problem:model-unavailable", 503)
+
+
+async def test_ones_own_query_runs_through_the_same_guard(client: httpx2.AsyncClient) -> None:
+    body = {"cypher": HALF_LIFE, "parameters": {"v1": "Warfarin"}}
+    answer = (await client.post("/cypher", json=body)).json()
+    assert (answer["status"], answer["rows"], answer["question"]) == ("answered", [[40.0]], "")
+    for cypher, code in (
+        ("MATCH (n) DETACH DELETE n", "parse.write"),
+        ("LOAD CSV FROM 'file:///etc/passwd' AS row RETURN row", "parse.load"),
+        ("MATCH (d:Drugg) RETURN d", "schema.label"),
+        ("MATCH (d:Drug) RETURN d.nme", "schema.property"),
+    ):
+        answer = (await client.post("/cypher", json={"cypher": cypher})).json()
+        assert (answer["status"], answer["attempts"][0]["codes"]) == ("refused", [code])
+
+
+@pytest.mark.parametrize("parameters", [{"v1": {"a": 1}}, {"v1": [[1]]}, {"v1": None}, [1], "x"])
+async def test_parameters_are_plain_values(client: httpx2.AsyncClient, parameters: object) -> None:
+    response = await client.post("/cypher", json={"cypher": "RETURN $v1", "parameters": parameters})
+    assert response.status_code == 422
+
+
+async def test_a_mended_query_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [HALF_LIFE.replace(":Drug", ":drug")]
+    answer = await ask(client)
+    attempt = answer["attempts"][0]
+    assert (answer["cypher"], attempt["written"]) == (HALF_LIFE, HALF_LIFE.replace(":Drug", ":drug"))
+    assert any("repair.label" in repair for repair in attempt["repairs"])
