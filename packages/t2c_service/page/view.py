@@ -227,6 +227,10 @@ class AskPage:
             self._result.hide()
             self._fail(kind_of(error)[2], str(error), again=again)
             await self._look()
+        except Exception as error:  # the outer edge: the visitor must not wait for ever
+            log.exception("page: fault")
+            self._result.hide()
+            self._fail(kind_of(error)[2], "It has been logged.", again=again)
         finally:
             self._asking = False
             self._go.props(remove="loading")
