@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
+
+from t2c_service.testing import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,6 +38,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
 ]
 
+COUNTS = "MATCH (drug:Drug)-[:TREATS]->(disease:Disease) WHERE disease.name IN ['Asthma', 'Gout'] RETURN disease.name, count(drug)"
 TREATS = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name, drug.halfLifeHours"
 WAIT_MS = 30_000
 
@@ -101,7 +105,7 @@ class Visit:
 async def visit(context: BrowserContext, address: str) -> Visit:
     found = Visit(await context.new_page(), address)
     await found.page.goto(address, timeout=WAIT_MS)
-    await expect(found.page.get_by_text("ready", exact=True)).to_be_visible(timeout=WAIT_MS)
+    await expect(found.page.locator(".g-state.g-good")).to_be_visible(timeout=WAIT_MS)
     return found
 
 
@@ -132,6 +136,57 @@ async def test_a_question_is_asked_and_answered_on_one_host(
     assert seen.strangers == []
     assert seen.errors == []
     await context.close()
+
+
+async def test_a_query_is_changed_a_chart_drawn_and_a_question_found_again(
+    address: str, browser: Browser, script: Script
+) -> None:
+    script.says = [Reply(COUNTS, delay_s=1.5)]
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    seen = await visit(context, address)
+    page = seen.page
+    await page.locator("body").click(position={"x": 5, "y": 400})
+    await page.keyboard.press("/")
+    await expect(page.get_by_label("Question")).to_be_focused()
+    await seen.ask("How many drugs treat asthma and gout?")
+    await expect(page.locator(".g-step").first).to_contain_text("Found", timeout=WAIT_MS)
+    await expect(page.locator(".g-answer")).to_contain_text("Asthma", timeout=WAIT_MS)
+    await page.get_by_role("button", name="Chart").click()
+    await expect(page.locator(".g-bars canvas")).to_be_visible(timeout=WAIT_MS)
+    await page.get_by_role("button", name="Table").click()
+
+    await page.locator(".cm-content").click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text("MATCH (w:Ward) RETURN w.name ORDER BY w.name LIMIT 3")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator(".g-question")).to_have_text("Your own query", timeout=WAIT_MS)
+    await expect(page.locator(".g-table tbody tr")).to_have_count(3)
+
+    await page.get_by_label("Asked before").click()
+    await page.locator(".g-past", has_text="asthma and gout").click()
+    await expect(page.locator(".g-answer")).to_contain_text("Asthma", timeout=WAIT_MS)
+    await page.get_by_label("What is in the graph").click()
+    await page.get_by_label("Find").fill("TREATS")
+    await expect(page.get_by_text("Drug → TREATS → Disease")).to_be_visible(timeout=WAIT_MS)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_label("Find")).to_be_hidden(timeout=WAIT_MS)
+    await page.reload()
+    await expect(page.locator(".g-state.g-good")).to_be_visible(timeout=WAIT_MS)
+    await page.get_by_label("Asked before").click()
+    await expect(page.locator(".g-past")).to_have_text("How many drugs treat asthma and gout?")
+    assert seen.strangers == []
+    assert seen.errors == []
+    await context.close()
+
+
+async def test_every_way_in_gives_the_same_answer(address: str, script: Script) -> None:
+    script.by_words = {"treat": TREATS, "cost": "<unanswerable>"}
+    script.says = [COUNTS]
+    program = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "entries.py"))
+    questions = ["Which drugs treat asthma?", "What does warfarin cost?", "How many are there of each?"]
+    found = await program["compare"](address, questions)
+    assert found["differences"] == []
+    assert found["statuses"] == {"answered": 2, "unanswerable": 1}
 
 
 async def test_a_phone_has_no_sideways_scroll(address: str, browser: Browser, script: Script) -> None:
@@ -166,7 +221,8 @@ async def test_refusals_and_faults_are_told(address: str, browser: Browser, scri
     script.says = ["MATCH (n) DETACH DELETE n"]
     await seen.ask("Delete everything")
     await expect(seen.page.get_by_text("Refused", exact=True)).to_be_visible(timeout=WAIT_MS)
-    await expect(seen.page.get_by_text("plan.query_type").first).to_be_visible()
+    await expect(seen.page.locator(".g-attempt .g-tag").nth(1)).to_be_visible()
+    await expect(seen.page.locator(".g-note.g-bad")).to_be_visible()
     script.says = ["<unanswerable>"]
     await seen.ask("What does warfarin cost?")
     await expect(seen.page.get_by_text("Not in this graph")).to_be_visible(timeout=WAIT_MS)
