@@ -1,15 +1,13 @@
 """Validators on a small schema: one finding for each fault, none for what is right."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_data.lexicon import from_content
 from t2c_data.drafting import draft
-from t2c_data.lexicon import merge
+from t2c_data.lexicon import from_content, merge
 from t2c_data.validation import Ground, examine
 from t2c_data.validators.evidence import Evidence
 from t2c_data.validators.findings import Finding, Verdict
@@ -53,7 +51,11 @@ SCHEMA = GraphSchema(
         Triple(source="Therapy", type="PRESCRIBED", target="Drug", count=9),
     ),
 )
-WORDS = {"properties": {"Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}}}}
+WORDS = {
+    "properties": {
+        "Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}}
+    }
+}
 VALUES = [
     IndexedValue("ASPIRIN", "Drug", "name", "node", 1),
     IndexedValue("ASPIRIN", "Drug", "substance", "node", 2),
@@ -119,12 +121,18 @@ WRONG = [
 
 @pytest.mark.parametrize(("question", "cypher"), RIGHT, ids=[question for question, _ in RIGHT])
 def test_right_pairs_raise_no_alarm(ground: Ground, question: str, cypher: str) -> None:
-    assert [each for each in examine(question, cypher, {}, ROWS, ground)] == []
+    assert examine(question, cypher, {}, ROWS, ground) == []
 
 
-@pytest.mark.parametrize(("code", "question", "cypher"), WRONG, ids=[f"{code} {cypher}" for code, _, cypher in WRONG])
+@pytest.mark.parametrize(
+    ("code", "question", "cypher"), WRONG, ids=[f"{code} {cypher}" for code, _, cypher in WRONG]
+)
 def test_each_fault_has_its_code(ground: Ground, code: str, question: str, cypher: str) -> None:
-    evidence = ROWS if code != "grammar.syntax" else Evidence(code="Neo.ClientError.Statement.SyntaxError", error="no")
+    evidence = (
+        ROWS
+        if code != "grammar.syntax"
+        else Evidence(code="Neo.ClientError.Statement.SyntaxError", error="no")
+    )
     assert code in {each.code for each in examine(question, cypher, {}, evidence, ground)}
 
 
@@ -167,7 +175,13 @@ def test_an_empty_answer_proves_nothing_and_is_not_wrong() -> None:
     assert verdict.to_row(unproven=True)["keep"]
     row = verdict.to_row(unproven=False)
     assert (row["keep"], row["reasons"]) == (False, ["coherence.empty"])
-    assert row["checks"] == {"grammar": True, "schema": True, "entity": True, "semantic": True, "coherence": False}
+    assert row["checks"] == {
+        "grammar": True,
+        "schema": True,
+        "entity": True,
+        "semantic": True,
+        "coherence": False,
+    }
 
 
 def test_reading_finds_patterns_conditions_and_columns() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_data.drafting import words_of
 from t2c_data.validators.findings import Finding
+from t2c_data.validators.question import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,27 +77,32 @@ def _figures(question: QuestionReading, query: QueryReading) -> Iterator[Finding
 def _missing(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
     if not query.items or any(item.expression == "*" for item in query.items):
         return
+    wanted = _RETURN.findall(question.bare)
     find = _FIND.match(question.bare)
     single = len(query.items) == 1 and not query.items[0].aggregate
-    if single and find and _ALSO.search(question.bare) and query.items[0].accesses:
+    if single and not wanted and find and _ALSO.search(question.bare) and query.items[0].accesses:
         yield Finding(
             "coherence.missing", f"{find['what']} and something else are asked for; one column comes back"
         )
-    wanted = _RETURN.findall(question.bare)
     if len(wanted) != 1 or question.bare.lower().startswith("return"):
         return
-    from t2c_data.validators.question import QuestionReading as Reading
-
-    part = Reading(re.split(r"\b(?:for|of|in|where|that|who|with|from|by)\b", wanted[0])[0])
     returned = {access.property for item in query.items for access in item.accesses}
-    for name in sorted({name for _, name in known.properties}):
-        phrases = {each for key, held in known.properties.items() if key[1] == name for each in held}
-        if name not in returned and any(each == part.stems[-len(each) :] for each in phrases if part.stems):
-            others = {
-                other for (_, other), held in known.properties.items() if other in returned and held & phrases
-            }
-            if not others:
-                yield Finding("coherence.missing", f"{name} is to be returned and is not")
+    held = {phrases for key, phrases in known.properties.items() if key[1] in returned}
+    satisfied = {each for phrases in held for each in phrases}
+    called = [phrase(words_of(item.name)) for item in query.items]
+    for part in re.split(r",|\band\b", wanted[0]):
+        asked = phrase(re.split(r"\b(?:for|of|in|where|that|who|with|from|by|as|to)\b", part)[0])
+        name = next(
+            (
+                name
+                for (_, name), phrases in known.properties.items()
+                if name not in returned and any(each == asked[-len(each) :] for each in phrases)
+            ),
+            "",
+        )
+        answered = any(each == asked[-len(each) :] for each in satisfied if asked)
+        if name and not answered and not any(set(phrase(words_of(name))) <= set(each) for each in called):
+            yield Finding("coherence.missing", f"{name} is to be returned and is not")
 
 
 def _rows(question: QuestionReading, query: QueryReading, evidence: Evidence) -> Iterator[Finding]:

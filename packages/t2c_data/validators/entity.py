@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_core.values.vocabulary import stem
 from t2c_core.values.words import fold, words
+from t2c_data.drafting import words_of
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question import phrase
 
@@ -90,7 +92,7 @@ def _says_text(
     if not parts:
         return any(_abbreviates(value.lower(), word) for word in held)
     stems = set(question.stems)
-    shared = [part for part in parts if phrase(part)[0] in stems or _same_start(part, held)]
+    shared = [part for part in parts if stem(part) in stems or _same_start(part, held)]
     return 3 * len(shared) >= len(parts) and bool(shared)
 
 
@@ -162,15 +164,11 @@ def _named(query: QueryReading) -> set[str]:
     names = {label for labels in query.labels.values() for label in labels}
     names |= {kind for edge in query.edges for kind in edge.types}
     names |= {access.property for access in query.accesses} | {item.name for item in query.items}
-    from t2c_data.drafting import words_of
-
-    return {each for name in names for each in phrase(words_of(name))}
+    return {each for name in names for each in phrase(words_of(name))} | {""}
 
 
 def _is_element(content: str, named: set[str], query: QueryReading, known: ElementWords) -> bool:
     """Tell whether a quoted text names an element that the query has, or a value that it says by a literal."""
-    from t2c_data.drafting import words_of
-
     stems = phrase(words_of(content))
     if stems and (set(stems) <= named or content.casefold() in query.cypher.casefold()):
         return True

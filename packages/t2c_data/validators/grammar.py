@@ -21,9 +21,9 @@ def check_grammar(cypher: str, parameters: Mapping[str, Scalar], evidence: Evide
     """Judge a query by our parser and limits, then by what the server said of it.
 
     Returns:
-        `grammar.limits`: its text is too long, too deep or otherwise not fit to be sent. `grammar.syntax`: the server cannot compile it.
-        `grammar.writes`: it does not only read. `grammar.runtime`: it fails when run. `grammar.timeout`: it does
-        not end in time.
+        `grammar.syntax`: it is no Cypher that only reads. `grammar.writes`: it writes, loads or commands.
+        `grammar.limits`: too long, too deep or otherwise not fit to be sent. `grammar.runtime`: it fails when run.
+        `grammar.timeout`: it does not end in time.
     """
     refused = refusal(cypher, parameters)
     if refused is not None:

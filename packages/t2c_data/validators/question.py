@@ -5,6 +5,7 @@ Holds no query and no check.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MIN_MISSPELT = 6
 """Letters of a word from which on one slip is forgiven."""
+_ASKING = frozenset("grouped ordered sorted listed ranked counted".split())
+"""Words that say what to do and are no form of a noun: `the average age, grouped by ...` names no age group."""
+_BREAK = re.compile(r"[,.;:!?()]")
 _SMALL = frozenset(
     "a an the of for in on at by to from with is are was were be been has have had and or not".split()
 )
@@ -31,8 +35,15 @@ Phrase = tuple[str, ...]
 
 
 def phrase(text: str) -> Phrase:
-    """Reduce a text to the stems of its words."""
-    return tuple(stem(word.folded) for word in words(text))
+    """Reduce a text to the stems of its words; an empty one stands for punctuation that parts them."""
+    stems: list[str] = []
+    end = 0
+    for word in words(text):
+        if stems and _BREAK.search(text, end, word.start):
+            stems.append("")
+        stems.append(word.folded if word.folded in _ASKING else stem(word.folded))
+        end = word.end
+    return tuple(stems)
 
 
 @dataclass
@@ -76,7 +87,11 @@ class ElementWords:
 
 def _phrases(nouns: tuple[Noun, ...], name: str) -> frozenset[Phrase]:
     texts = [one for noun in nouns for one in noun]
-    return frozenset(found for text in (*texts, words_of(name)) if (found := phrase(text)))
+    return frozenset(found for text in (*texts, words_of(name)) if (found := _plain(text)))
+
+
+def _plain(text: str) -> Phrase:
+    return tuple(each for each in phrase(text) if each)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.values.words import fold
 from t2c_data.validators.findings import Finding
+from t2c_data.validators.reading import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,6 +99,7 @@ def _elsewhere(
     owners: Mapping[str, frozenset[str]],
     index: ValueIndex,
 ) -> Iterator[Finding]:
+    compared = {access for each in query.comparisons for access in each.accesses}
     for each in query.comparisons:
         if not isinstance(each.value, str) or each.operator != "=" or len(each.accesses) != 1:
             continue
@@ -107,7 +109,7 @@ def _elsewhere(
             named = any(question.names(words) for words in known.properties.get((label, access.property), ()))
             if not naming or naming == access.property or named or access.property in question.text:
                 continue
-            if _has(index, each.value, label, naming):
+            if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):
                 yield Finding(
                     "semantic.elsewhere",
                     f"{each.value!r} is looked for in {access.property}, which is not named; {naming} has it too",
