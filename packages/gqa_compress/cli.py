@@ -101,7 +101,7 @@ def convert(
 
     Args:
         model: Checkpoint folder.
-        calibration: Text to calibrate on, .txt or .jsonl with `text`.
+        calibration: Text to calibrate on: .txt, .jsonl with `text`, or datasets:NAME[:CONFIG[:SPLIT]].
         out: Folder to write.
         plan: How to convert.
         grams: File of `calibrate`, to merge by more text than the refits use.

@@ -15,6 +15,8 @@ from gqa_compress.checkpoint import Checkpoint
 from gqa_compress.cli import app, main
 from gqa_compress.convert import convert
 from gqa_compress.errors import CheckpointError, OutputError
+from gqa_compress.grouping.partition import search
+from gqa_compress.grouping.similarity import pair_scores
 from gqa_compress.heads import read_heads, write_heads
 from gqa_compress.merging.weighted import merge_weighted
 from gqa_compress.plan import ConversionPlan
@@ -150,6 +152,15 @@ def test_every_command_has_help_and_needs_no_torch() -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+def plan_by(model: Path, grams: Path) -> list[list[list[int]]]:
+    """Which heads are merged in each layer, by stored Grams."""
+    source = Checkpoint(model)
+    where, sizes = source.architecture, source.geometry
+    heads = [read_heads(source.layer(index), where, sizes) for index in range(sizes.layers)]
+    found = [head_grams(own, moments) for own, moments in zip(heads, read_grams(grams, sizes), strict=True)]
+    return [search(pair_scores(layer, planes(where, sizes)), 2) for layer in found]
+
+
 def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> None:
     tokens = calibrate(model, text, tmp_path / "one", tokens=None, length=64)
     code = (
@@ -165,6 +176,7 @@ def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> N
     ):
         assert alone[-1, -1] == tokens
         torch.testing.assert_close(alone, shared)
+    assert plan_by(model, tmp_path / "one") == plan_by(model, tmp_path / "two")
 
 
 def test_stored_grams_decide_the_merge(tmp_path: Path, model: Path, text: Path) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gqa_compress.architectures import SUPPORTED
+from gqa_compress.calibration.text import read_sequences
 from gqa_compress.convert import convert
 from gqa_compress.errors import CheckpointError, OutputError, PlanError, RowsError, UnsupportedError
 from gqa_compress.evaluation.cache import bench
@@ -332,6 +333,22 @@ def test_rows_and_text_give_the_same_kind_of_result(tmp_path: Path, text: Path) 
     report = convert(source, rows, tmp_path / "out", closed_form(2))
     assert report.calibration_tokens + report.held_out.tokens <= 60 * 27
     torch.testing.assert_close(logits(tmp_path / "out"), logits(source), atol=1e-5, rtol=1e-5)
+
+
+def test_a_data_set_by_name_is_read_like_rows(tmp_path: Path, text: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    rows = [json.dumps({"text": text.read_text()[at : at + 40]}) + "\n" for at in range(60)]
+    (folder / "train.jsonl").write_text("".join(rows))
+    byte_tokenizer(tmp_path / "tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "tokenizer")
+    named, plain = (
+        read_sequences(Path(name), tokenizer, tokens=800, length=32)
+        for name in (f"datasets:{folder}", folder / "train.jsonl")
+    )
+    assert named == plain
+    with pytest.raises(RowsError, match="cannot be read"):
+        read_sequences(Path(f"datasets:{tmp_path / 'none'}"), tokenizer, tokens=None, length=32)
 
 
 def test_the_byte_tokenizer_round_trips(tmp_path: Path) -> None:

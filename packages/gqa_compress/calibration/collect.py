@@ -58,10 +58,7 @@ def calibrate(
     )
     worker, workers, device = _join()
     batches = list(batched(sequences, 4096))[worker::workers]
-    grams = [InputGram(sizes.hidden_size, device) for _ in range(sizes.layers)]
-    chunks = list(_chunks(batches))
-    for chunk in chunks:
-        _accumulate(checkpoint, chunk, grams, device)
+    grams = _grams(checkpoint, batches, device)
     if workers > 1:
         for gram in grams:
             dist.all_reduce(gram.moments)
@@ -92,9 +89,7 @@ def gather(checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: in
     """
     sequences = read_sequences(text, load_tokenizer(checkpoint.folder), tokens=tokens, length=length)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    grams = [InputGram(checkpoint.geometry.hidden_size, device) for _ in range(checkpoint.geometry.layers)]
-    for chunk in _chunks(list(batched(sequences, 4096))):
-        _accumulate(checkpoint, chunk, grams, device)
+    grams = _grams(checkpoint, list(batched(sequences, 4096)), device)
     if not grams[0].tokens:
         raise RowsError(f"{text} has no tokens to calibrate on")
     return [gram.moments.cpu() for gram in grams]
@@ -125,6 +120,14 @@ def read_grams(path: Path, sizes: Geometry) -> list[torch.Tensor]:
             f"the Grams {path} are of {len(found)} layers of {shape}; the model has {sizes.layers} of {width}×{width}"
         )
     return found
+
+
+def _grams(checkpoint: Checkpoint, batches: list[TokenBatch], device: torch.device) -> list[InputGram]:
+    sizes = checkpoint.geometry
+    grams = [InputGram(sizes.hidden_size, device) for _ in range(sizes.layers)]
+    for chunk in _chunks(batches):
+        _accumulate(checkpoint, chunk, grams, device)
+    return grams
 
 
 def _accumulate(

@@ -19,6 +19,8 @@ HELD_OUT_EVERY = 8
 # Of a longer text this many characters are read, in evenly spaced slices.
 MOST_CHARACTERS = 16 * 2**20
 SLICES = 64
+# A text that begins so is the name of a data set of the `datasets` library: datasets:NAME[:CONFIG[:SPLIT]].
+DATASET = "datasets:"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def read_text(
     """Read calibration text.
 
     Args:
-        path: a .txt file, or .jsonl whose rows have `text`.
+        path: a .txt file, .jsonl whose rows have `text`, or datasets:NAME[:CONFIG[:SPLIT]].
         tokenizer: a transformers tokenizer.
         tokens: about how many tokens to take, evenly from the whole file; all when it has fewer.
         length: most tokens in a sequence.
@@ -114,7 +116,7 @@ def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, length: in
     if length < 2:
         raise RowsError(f"sequences of length={length} tokens predict nothing; use at least 2")
     try:
-        texts = _rows(path) if path.suffix in {".jsonl", ".json"} else [_evenly(path)]
+        texts = _texts(path)
     except (OSError, UnicodeDecodeError) as error:
         raise RowsError(f"the text {path} cannot be read: {error}") from error
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(texts))
@@ -176,6 +178,30 @@ def _thinned(pieces: list[list[int]], tokens: int) -> list[list[int]]:
     share = tokens / sum(map(len, pieces))
     count = max(2, round(share * len(pieces)))
     return [pieces[index] for index in np.linspace(0, len(pieces) - 1, min(count, len(pieces))).astype(int)]
+
+
+def _texts(path: Path) -> list[str]:
+    if str(path).startswith(DATASET):
+        return _dataset(str(path).removeprefix(DATASET))
+    return _rows(path) if path.suffix in {".jsonl", ".json"} else [_evenly(path)]
+
+
+def _dataset(name: str) -> list[str]:
+    """Read the first rows of a data set by name, as many as make up `MOST_CHARACTERS`."""
+    from datasets import load_dataset
+
+    place, config, split = (*name.split(":"), "", "")[:3]
+    texts: list[str] = []
+    taken = 0
+    try:
+        for row in load_dataset(place, config or None, split=split or "train", streaming=True):
+            texts.append(row["text"])
+            taken += len(row["text"])
+            if taken >= MOST_CHARACTERS:
+                break
+    except (OSError, ValueError, KeyError) as error:
+        raise RowsError(f"the data set {name} cannot be read: {error}") from error
+    return texts
 
 
 def _rows(path: Path) -> list[str]:
