@@ -1,4 +1,4 @@
-"""A validation as it is ordered: of pairs, or of the validators themselves on pairs that people judged."""
+"""Checks as they are ordered: of pairs, of the validators on pairs that people judged, and of rewordings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from t2c_data.build import open_lexicon
 from t2c_data.encoder import Encoder
 from t2c_data.llm.client import Endpoint, LLMClient
 from t2c_data.llm.judge import Judge
+from t2c_data.llm.rewrite import RewriteConfig, reword
 from t2c_data.records import read_pairs, write_lines
 from t2c_data.validation import Ground, Validation, validate
 
@@ -89,3 +90,45 @@ async def _run(
         return await validate(
             read_pairs(pairs), out, validation=validation, unproven=order.unproven, progress=progress
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewordOrder:
+    """How to reword."""
+
+    snapshot: Path
+    llm_url: str
+    llm_model: str = ""
+    lexicon: Path | None = None
+    count: int = 2
+    encoder: bool = True
+    replies: Path | None = None
+
+
+def run_reword(order: RewordOrder, pairs: Path, out: Path) -> dict[str, Any]:
+    """Write pairs with the rewordings that hold.
+
+    Returns:
+        How many pairs there were, how many rewordings were added, and how many failed, by reason.
+
+    Raises:
+        ModelError: the model cannot be asked.
+    """
+    return asyncio.run(_reword(order, pairs, out))
+
+
+async def _reword(order: RewordOrder, pairs: Path, out: Path) -> dict[str, Any]:
+    schema = GraphSchema.load(order.snapshot)
+    ground = Ground.load(order.snapshot, open_lexicon(order.lexicon, schema))
+    known = read_pairs(pairs)
+    endpoint = Endpoint(url=order.llm_url, model=order.llm_model)
+    async with LLMClient(endpoint, order.replies or out.parent / REPLIES) as model:
+        found, drops = await reword(
+            known,
+            model,
+            ground,
+            encoder=Encoder() if order.encoder else None,
+            config=RewriteConfig(count=order.count),
+        )
+    write_lines(out, (pair.to_json() for pair in (*known, *found)))
+    return {"pairs": len(known), "reworded": len(found), "dropped": dict(sorted(drops.items()))}

@@ -204,6 +204,54 @@ def validate(  # noqa: PLR0913 - the options of a command
 
 
 @app.command
+def reword(
+    *,
+    pairs: Path,
+    snapshot: Path,
+    out: Path,
+    llm_url: str,
+    llm_model: str = "",
+    lexicon: Path | None = None,
+    count: int = 2,
+    encoder: bool = True,
+    replies: Path | None = None,
+) -> int:
+    """Have a model reword questions; only rewordings that hold are added to the pairs.
+
+    Parameters
+    ----------
+    pairs
+        A file of pairs.
+    snapshot
+        Folder that `t2c-graph snapshot` wrote.
+    out
+        The file with the pairs and their rewordings; what failed is counted on standard output.
+    llm_url
+        Address with /v1 of an OpenAI-compatible server; its key in T2C_LLM_KEY.
+    llm_model
+        The model's name there; the only one if left out.
+    lexicon
+        Words of the graph, edited by a person; drafted from the schema when absent.
+    count
+        Rewordings asked for of each question.
+    encoder
+        Whether the sentence encoder must find question and rewording alike.
+    replies
+        Folder where the model's replies are kept; beside `out` if left out.
+    """
+    import json
+
+    from t2c_data.check import RewordOrder, run_reword
+
+    order = RewordOrder(
+        snapshot=snapshot, lexicon=lexicon, llm_url=llm_url, llm_model=llm_model, count=count, encoder=encoder,
+        replies=replies,
+    )  # fmt: skip
+    print(json.dumps(run_reword(order, pairs, out)))
+    return 0
+
+
+@app.command
 def recipe(
     file: Path, /, *, out: Path, source: list[str] | None = None, llm_url: str = "", force: bool = False
 ) -> int:

@@ -160,9 +160,9 @@ def _running(workers: int) -> Iterator[None]:
         ) from error
     ours = not ray.is_initialized()
     if ours:
-        ray.init(
-            num_cpus=workers + 1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-        )
+        cluster = os.environ.get("RAY_ADDRESS")
+        local = {"address": cluster} if cluster else {"num_cpus": workers + 1, "include_dashboard": False}
+        ray.init(**local, log_to_driver=False, logging_level=logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False

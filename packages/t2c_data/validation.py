@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_data.records import write_lines
@@ -49,6 +50,7 @@ class Ground:
     schema: GraphSchema
     words: ElementWords
     index: ValueIndex
+    guard: Guard
 
     @classmethod
     def load(cls, snapshot: Path, lexicon: Lexicon | None = None) -> Ground:
@@ -62,7 +64,9 @@ class Ground:
             SnapshotError: it cannot be read.
         """
         schema = GraphSchema.load(snapshot)
-        return cls(schema, ElementWords(schema, lexicon), ValueIndex(snapshot / "values.sqlite"))
+        return cls(
+            schema, ElementWords(schema, lexicon), ValueIndex(snapshot / "values.sqlite"), Guard(schema)
+        )
 
 
 def examine(
@@ -71,10 +75,10 @@ def examine(
     """Run all validators that need no model; a pair without a query says that there is no answer, and passes."""
     if not cypher:
         return []
-    found = check_grammar(cypher, parameters, evidence)
+    verdict = ground.guard.check(cypher, parameters)
+    found = check_grammar(verdict, evidence) + check_schema(verdict)
     asked, query = QuestionReading(question), QueryReading(cypher, parameters)
     known = owners(query, ground.schema)
-    found += check_schema(query, ground.schema)
     found += check_entities(asked, query, ground.words, known, ground.index)
     found += check_semantics(asked, query, ground.words, known, ground.index)
     found += check_coherence(asked, query, ground.words, evidence)
@@ -138,7 +142,7 @@ class Validation:
         if not cypher:
             return Evidence()
         async with self._gate:
-            return await gather(self._client, cypher, parameters)
+            return await gather(self._client, self.ground.guard, cypher, parameters)
 
     def _far(self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]) -> dict[int, list[Finding]]:
         if self._encoder is None:

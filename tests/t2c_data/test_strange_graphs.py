@@ -49,7 +49,9 @@ def test_a_graph_with_odd_names_goes_from_csv_to_validated_pairs(empty_graph: An
     report = run_check(order, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
     assert report["failed"]["grammar"] == report["failed"]["schema"] == 0
     assert report["kept"] >= 0.95 * PAIRS, report
-    rows = [json.loads(line) for line in (tmp_path / "checked.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "checked.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert sum(row["keep"] for row in rows) == report["kept"]
     assert all(row["reasons"] for row in rows if not row["keep"])
 

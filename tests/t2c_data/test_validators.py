@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
 from t2c_data.drafting import draft
@@ -74,7 +75,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     ValueIndex.build(path, VALUES)
     lexicon = from_content(merge(draft(SCHEMA), WORDS), SCHEMA)
     with ValueIndex(path) as index:
-        yield Ground(SCHEMA, ElementWords(SCHEMA, lexicon), index)
+        yield Ground(SCHEMA, ElementWords(SCHEMA, lexicon), index, Guard(SCHEMA))
 
 
 RIGHT = [
@@ -95,10 +96,10 @@ WRONG = [
     ("schema.label", "How many patients?", "MATCH (p:Patient) RETURN count(p)"),
     ("schema.type", "How many cases caused something?", "MATCH (c:Case)-[:CAUSED]->(d:Drug) RETURN count(c)"),
     ("schema.direction", "Which cases have a suspect?", "MATCH (c:Case)<-[:IS_SUSPECT]-(d:Drug) RETURN c.caseId"),
-    ("schema.triple", "Drugs of sources", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source)-[:IS_SUSPECT]->(d:Drug) RETURN d.name"),
-    ("schema.property", "Routes of prescriptions", "MATCH (t:Therapy)-[p:PRESCRIBED]->(d:Drug) RETURN p.route"),
-    ("schema.property", "Routes of prescriptions", "MATCH ()-[p:PRESCRIBED]->() RETURN p.route"),
-    ("schema.property", "Names of cases", "MATCH (c:Case) WITH c AS held RETURN held.name"),
+    ("schema.pattern", "Drugs of sources", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source)-[:IS_SUSPECT]->(d:Drug) RETURN d.name"),
+    ("schema.owner", "Routes of prescriptions", "MATCH (t:Therapy)-[p:PRESCRIBED]->(d:Drug) RETURN p.route"),
+    ("schema.owner", "Routes of prescriptions", "MATCH ()-[p:PRESCRIBED]->() RETURN p.route"),
+    ("schema.owner", "Names of cases", "MATCH (c:Case) WITH c AS held RETURN held.name"),
     ("entity.unasked", "Cases of patients older than 60", "MATCH (c:Case {age: 72}) WHERE c.age > 60 RETURN c.caseId"),
     ("entity.unasked", "Cases with 'ASPIRIN' as a suspect", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name = 'ASPIRIN' OR d.name = 'SALICYLATE' RETURN c.caseId"),
     ("entity.unasked", "Cases opened in August 2020", "MATCH (c:Case) WHERE c.openedOn = date('2020-08-04') RETURN c.caseId"),
@@ -114,6 +115,8 @@ WRONG = [
     ("coherence.top", "Top 3 drugs by name", "MATCH (d:Drug) RETURN d.name"),
     ("coherence.order", "Show 5 cases", "MATCH (c:Case) RETURN c.caseId LIMIT 5"),
     ("coherence.missing", "Find cases with 'ASPIRIN' as a suspect. Also, find the age.", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.age"),
+    ("schema.property", "Colours of cases", "MATCH (c:Case) RETURN c.colour"),
+    ("grammar.writes", "Delete all cases", "MATCH (c:Case) DETACH DELETE c"),
     ("grammar.limits", "What is there?", "MATCH (c:Case) WHERE c.gender =~ '(a+)+' RETURN c.age"),
     ("grammar.syntax", "What is there?", "MATCH (c:Case RETURN c.age"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the database says of a query: its plan, its rows, or why it refuses. Judges nothing."""
+"""What guard and database say of a query: a verdict, a plan, rows, or why it is refused. Judges no pair."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.cypher.parser import parse
-from t2c_core.errors import CypherSyntaxError, GraphTimeoutError, QueryError, RefusedError
+from t2c_core.errors import GraphTimeoutError, QueryError
 from t2c_core.graph.client import Limits
-from t2c_core.guard.allow import check_allowed
-from t2c_core.guard.limits import check_length, check_limits
-from t2c_core.guard.policy import Policy
-from t2c_core.guard.tour import tour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from t2c_core.graph.client import GraphClient, PlanFacts
+    from t2c_core.guard.guard import Guard
     from t2c_core.schema.model import Scalar
 
 LIMITS = Limits(timeout_s=20, max_rows=100)
@@ -40,39 +36,28 @@ class Evidence:
     error: str = ""
 
 
-def refusal(cypher: str, parameters: Mapping[str, Scalar]) -> tuple[str, str] | None:
-    """Say why a query must not even be sent: a code of the guard and a sentence; None if it may."""
-    try:
-        check_length(cypher)
-        query = parse(cypher)
-        stops = list(tour(query))
-        check_allowed(stops, Policy())
-        check_limits(query, stops, parameters)
-    except CypherSyntaxError as error:
-        return f"parse.{error.reason}", str(error)
-    except RefusedError as error:
-        return error.codes[0], str(error)
-    return None
-
-
 async def gather(
-    client: GraphClient, cypher: str, parameters: Mapping[str, Scalar], limits: Limits = LIMITS
+    client: GraphClient,
+    guard: Guard,
+    cypher: str,
+    parameters: Mapping[str, Scalar],
+    limits: Limits = LIMITS,
 ) -> Evidence:
-    """Plan a query, and run it if it only reads.
+    """Plan a query that the guard allows, and run it if it only reads; nothing is sent that the guard refuses.
 
     Raises:
         GraphUnavailableError: the database does not answer.
     """
-    refused = refusal(cypher, parameters)
-    if refused is not None:
-        return Evidence(code=refused[0], error=refused[1])
+    verdict = guard.check(cypher, parameters)
+    if not verdict.allowed:
+        return Evidence()
     planned, query_type = False, ""
     try:
-        plan = await _plan(client, cypher, parameters)
+        plan = await _plan(client, verdict.cypher, parameters)
         planned, query_type = True, plan.query_type
         if query_type != "r":
             return Evidence(planned=True, query_type=query_type)
-        result = await client.read(cypher, parameters, limits)
+        result = await client.read(verdict.cypher, parameters, limits)
     except GraphTimeoutError as error:
         return Evidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
     except QueryError as error:

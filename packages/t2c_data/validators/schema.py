@@ -1,4 +1,8 @@
-"""Whether a query keeps to the schema: labels, types, their directions, and who owns which property."""
+"""Whether a query keeps to the schema: labels, types, directions, owners of properties, and what is hidden.
+
+The guard compares query and schema; this says which of its objections and repairs speak against a pair. What labels
+and types a variable can have is told here too, for the other validators.
+"""
 
 from __future__ import annotations
 
@@ -9,84 +13,64 @@ from t2c_data.validators.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from t2c_core.guard.verdict import Verdict
     from t2c_core.schema.model import GraphSchema
     from t2c_data.validators.reading import Edge, QueryReading
 
+_REPAIRS = {
+    "repair.direction": "schema.direction",
+    "repair.label": "schema.label",
+    "repair.property": "schema.property",
+    "repair.hidden": "schema.hidden",
+}
 
-def check_schema(query: QueryReading, schema: GraphSchema) -> list[Finding]:
-    """Hold a query to a schema.
+
+def check_schema(verdict: Verdict) -> list[Finding]:
+    """Hold a query to a schema by what the guard says of it.
 
     Returns:
-        `schema.label`, `schema.type`: there is none of that name. `schema.direction`: the relationship goes the
-        other way. `schema.triple`: it does not join these labels. `schema.property`: none of the labels or types
-        that the variable can have owns the property.
+        `schema.label`, `schema.type`, `schema.property`: there is none of that name. `schema.owner`: the property
+        exists, but not there. `schema.pattern`: the relationship does not join these labels. `schema.direction`: it
+        goes the other way. `schema.hidden`: it reads, or may give out, what a policy hides.
     """
-    found = [*_names(query, schema)]
-    if not found:
-        found += _edges(query, schema)
-        found += _properties(query, schema)
-    return list(dict.fromkeys(found))
+    if verdict.allowed:
+        found = [Finding(_REPAIRS[each.code], each.told) for each in verdict.repairs if each.code in _REPAIRS]
+        return list(dict.fromkeys(found))
+    layer, _, reason = verdict.codes[0].partition(".")
+    if layer == "policy":
+        return [Finding("schema.hidden", verdict.message)]
+    return [Finding(f"schema.{reason}", verdict.message)] if layer == "schema" else []
 
 
 def owners(query: QueryReading, schema: GraphSchema) -> dict[str, frozenset[str]]:
     """Tell which labels or types each variable of the patterns can have; an empty set if that is not known."""
     found: dict[str, frozenset[str]] = {name: frozenset(labels) for name, labels in query.labels.items()}
     for edge in query.edges:
-        if not edge.steps:
-            found[edge.variable] = found.get(edge.variable, frozenset()) | frozenset(
-                edge.types or (each.type for each in schema.triples)
-            )
-        for source, kind, target in _possible(edge, query, schema):
+        if edge.steps:
+            continue
+        found[edge.variable] = found.get(edge.variable, frozenset()) | frozenset(
+            edge.types or (each.type for each in schema.triples)
+        )
+        for source, target in _ends(edge, query, schema):
             for variable, label in ((edge.source, source), (edge.target, target)):
-                if not query.labels.get(variable) and kind and not edge.steps:
+                if not query.labels.get(variable):
                     found[variable] = found.get(variable, frozenset()) | {label}
     for name, variable in query.variables.items():
         found.setdefault(name, found.get(variable, frozenset()))
     return found
 
 
-def _names(query: QueryReading, schema: GraphSchema) -> Iterator[Finding]:
-    for label in sorted({label for labels in query.labels.values() for label in labels}):
-        if label not in schema.label_by_name:
-            yield Finding("schema.label", f"there is no label {label}")
-    for kind in sorted({kind for edge in query.edges for kind in edge.types}):
-        if kind not in schema.type_by_name:
-            yield Finding("schema.type", f"there is no relationship type {kind}")
-
-
-def _edges(query: QueryReading, schema: GraphSchema) -> Iterator[Finding]:
-    for edge in query.edges:
-        if edge.steps or any(_possible(edge, query, schema)):
-            continue
-        source, target = (
-            "|".join(sorted(query.labels.get(end, ()))) or "?" for end in (edge.source, edge.target)
-        )
-        kinds = "|".join(edge.types) or "?"
-        if edge.directed and any(_possible(edge, query, schema, reversed_=True)):
-            yield Finding("schema.direction", f"{kinds} goes from {target} to {source}, not the other way")
-        else:
-            yield Finding("schema.triple", f"{kinds} does not join {source} to {target}")
-
-
-def _possible(
-    edge: Edge, query: QueryReading, schema: GraphSchema, *, reversed_: bool = False
-) -> Iterator[tuple[str, str, str]]:
-    """List what an edge can stand for: the label at its source, its type, and the label at its target."""
+def _ends(edge: Edge, query: QueryReading, schema: GraphSchema) -> Iterator[tuple[str, str]]:
+    """List the labels that the two ends of an edge can have together."""
     left, right = query.labels.get(edge.source, set()), query.labels.get(edge.target, set())
     for triple in schema.triples:
         if edge.types and triple.type not in edge.types:
             continue
-        forward = (not left or triple.source in left) and (not right or triple.target in right)
-        backward = (not left or triple.target in left) and (not right or triple.source in right)
-        if forward and not reversed_:
-            yield triple.source, triple.type, triple.target
-        if backward and (reversed_ or not edge.directed):
-            yield triple.target, triple.type, triple.source
-
-
-def _properties(query: QueryReading, schema: GraphSchema) -> Iterator[Finding]:
-    known = owners(query, schema)
-    for access in query.accesses:
-        holders = known.get(access.variable)
-        if holders and not any(schema.property_of(holder, access.property) for holder in holders):
-            yield Finding("schema.property", f"{'|'.join(sorted(holders))} has no property {access.property}")
+        if (not left or triple.source in left) and (not right or triple.target in right):
+            yield triple.source, triple.target
+        if (
+            not edge.directed
+            and (not left or triple.target in left)
+            and (not right or triple.source in right)
+        ):
+            yield triple.target, triple.source
