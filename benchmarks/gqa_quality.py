@@ -36,7 +36,7 @@ from gqa_compress.evaluation.perplexity import compare, evaluate
 from gqa_compress.plan import ConversionPlan
 from gqa_compress.testing import byte_tokenizer
 from gqa_compress.training.loop import train
-from gqa_compress.training.recipe import Optimizer, Recipe, Teacher
+from gqa_compress.training.recipe import Optimizer, Pruning, Recipe, Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +114,8 @@ CELLS = (
 )
 CHAIN = CELLS[:5]
 HEALED = ("mean", "aligned", "weighted + refits + local")
+# Masks reach zero within the ramp of a short run only if they move fast.
+FADED, MASK_LR = "fading, masks ", 3e-4
 
 
 @dataclass(frozen=True)
@@ -229,9 +231,10 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
 
 
 def heal(setting: Setting, folder: Path, base: Path, name: str, kv_heads: int) -> None:
-    """Distil a converted model end to end and keep its held-out loss against tokens."""
+    """Distil a converted model, or one whose heads fade, and keep its held-out loss against tokens."""
     done = folder / "healed" / f"{name} {kv_heads} {setting.heal_steps}.json"
-    start = folder / "converted" / f"{name} {kv_heads}"
+    faded = name.startswith(FADED)
+    start = base if faded else folder / "converted" / f"{name} {kv_heads}"
     if done.exists() or not start.exists():
         return
     done.parent.mkdir(exist_ok=True)
@@ -243,6 +246,9 @@ def heal(setting: Setting, folder: Path, base: Path, name: str, kv_heads: int) -
             dev=setting.home / "dev.jsonl",
             checkpoint=start,
             teacher=Teacher(checkpoint=base, weight=1.0),
+            pruning=Pruning(kv_heads=kv_heads, masks=name.removeprefix(FADED), mask_lr=MASK_LR)
+            if faded
+            else None,
             steps=setting.heal_steps,
             batch_tokens=16 * LENGTH,
             max_tokens=LENGTH,
@@ -273,7 +279,7 @@ def run(setting: Setting, shape: str, seed: int, only: set[str]) -> None:
             for kv_heads in cell.only:
                 run_cell(setting, folder, base, cell, kv_heads)
         if "heal" in only:
-            for name in HEALED:
+            for name in (*HEALED, *(FADED + masks for masks in ("forced", "linear", "learned"))):
                 heal(setting, folder, base, name, 1)
 
 
