@@ -22,6 +22,8 @@ STAGES = {
     "graph": ("graph drawn", "#64748b"),
 }
 SHOWN_MS = 0.05
+UNSURE = 0.5
+"""Confidence below which an answer should be looked at twice."""
 OUTCOMES = {"ran": "g-good", "passed": "g-good", "unanswerable": "g-warn"}
 
 
@@ -74,7 +76,8 @@ def confidence(found: Confidence) -> None:
         parts.append(f"{found.agreement:.0%} of {found.samples} samples agree")
     if found.probability is not None:
         parts.append(f"the model gives its query {found.probability:.0%}")
-    with ui.label(f"confidence {found.score:.0%}").classes("g-tag"):
+    unsure = " g-warn" if found.score < UNSURE else ""
+    with ui.label(f"confidence {found.score:.0%}").classes("g-tag" + unsure):
         ui.tooltip("; ".join([*parts, "to compare answers by, no probability of being right"]))
 
 

@@ -28,6 +28,8 @@ FEATURED = 6
 """Examples shown at once; all are in a menu."""
 MENU = 40
 READY_POLL_S = 10.0
+RECALL_S = 20.0
+"""Longest wait for the visitor's browser."""
 KEPT = "graphling"
 """Where the visitor's browser keeps questions and the choice of dark."""
 RECALL = (
@@ -74,10 +76,19 @@ class AskPage:
             self._result.build()
         ui.timer(READY_POLL_S, self._look)
         await ui.context.client.connected()
-        kept = await ui.run_javascript(RECALL, timeout=5.0)
-        self._dark.value = bool(kept["dark"])
-        self._visitor.recall(kept["asked"] if isinstance(kept["asked"], list) else [])
+        await self._remember()
         await self._look()
+
+    async def _remember(self) -> None:
+        """Take over what the visitor's browser kept; one that is gone or too slow keeps the page as it is."""
+        try:
+            kept = await ui.run_javascript(RECALL, timeout=RECALL_S)
+        except TimeoutError:
+            return
+        if isinstance(kept, dict):
+            self._dark.value = bool(kept.get("dark"))
+            asked = kept.get("asked")
+            self._visitor.recall(asked if isinstance(asked, list) else [])
 
     def _bar(self) -> None:
         with ui.row().classes("g-bar"):
