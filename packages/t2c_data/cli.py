@@ -204,7 +204,7 @@ def validate(  # noqa: PLR0913 - the options of a command
 
 
 @app.command
-def reword(
+def reword(  # noqa: PLR0913 - the options of a command
     *,
     pairs: Path,
     snapshot: Path,
@@ -289,7 +289,7 @@ def recipe(
 
 
 @app.command
-def split(*, pairs: Path, out: Path, seed: int = 0) -> int:
+def split(*, pairs: Path, out: Path, seed: int = 0, encoder: bool = False) -> int:
     """Split pairs anew so that no query shape and no near-duplicate question stands on both sides.
 
     Parameters
@@ -300,13 +300,22 @@ def split(*, pairs: Path, out: Path, seed: int = 0) -> int:
         The file with their splits; the report goes to standard output.
     seed
         Mixes the assignment.
+    encoder
+        Whether questions that the sentence encoder finds nearly equal stay together too; for reworded ones.
     """
     import json
 
     from t2c_data.records import read_pairs, write_lines
     from t2c_data.split import assign_splits
 
-    found, report = assign_splits(read_pairs(pairs), seed=seed)
+    given = read_pairs(pairs)
+    alike: list[tuple[int, int]] = []
+    if encoder:
+        from t2c_data.encoder import Encoder
+        from t2c_data.similarity import alike_questions
+
+        alike = alike_questions(given, Encoder())
+    found, report = assign_splits(given, seed=seed, alike=alike)
     write_lines(out, (pair.to_json() for pair in found))
     print(json.dumps(report))
     return 0

@@ -25,7 +25,11 @@ _FILLERS = frozenset(
 
 
 def assign_splits(
-    pairs: Sequence[Pair], *, seed: int, shares: Sequence[tuple[str, float]] = SHARES
+    pairs: Sequence[Pair],
+    *,
+    seed: int,
+    shares: Sequence[tuple[str, float]] = SHARES,
+    alike: Sequence[tuple[int, int]] = (),
 ) -> tuple[list[Pair], dict[str, Any]]:
     """Assign each pair to train, dev or test.
 
@@ -33,10 +37,30 @@ def assign_splits(
         pairs: in any order; the result keeps it.
         seed: mixes the assignment.
         shares: names and shares of the splits other than train.
+        alike: places of pairs that must stay together for another reason.
 
     Returns:
         The pairs with their split, and a report that counts what stands on both sides.
     """
+    members, names = _components(pairs, alike)
+    chosen = ["train"] * len(pairs)
+    wanted = {name: share * len(pairs) for name, share in shares}
+    for root in sorted(members, key=lambda root: _mix(seed, names[root])):
+        size = len(members[root])
+        for name, room in wanted.items():
+            if size <= max(room * 0.1, 3) and room >= size:
+                wanted[name] = room - size
+                for place in members[root]:
+                    chosen[place] = name
+                break
+    result = [replace(pair, split=split) for pair, split in zip(pairs, chosen, strict=True)]
+    return result, leak_report(result)
+
+
+def _components(
+    pairs: Sequence[Pair], alike: Sequence[tuple[int, int]]
+) -> tuple[dict[str, list[int]], dict[str, str]]:
+    """Join pairs that must stay together: places by root, and a name for each root that no order changes."""
     parent: dict[str, str] = {}
 
     def find(key: str) -> str:
@@ -52,6 +76,8 @@ def assign_splits(
     for pair in pairs:
         first, second = keys(pair)
         parent[find(second)] = find(first)
+    for one, other in alike:
+        parent[find(keys(pairs[other])[0])] = find(keys(pairs[one])[0])
     members: dict[str, list[int]] = defaultdict(list)
     names: dict[str, str] = {}
     for place, pair in enumerate(pairs):
@@ -59,18 +85,7 @@ def assign_splits(
         root = find(first)
         members[root].append(place)
         names[root] = min(names.get(root, first), first)
-    chosen = ["train"] * len(pairs)
-    wanted = {name: share * len(pairs) for name, share in shares}
-    for root in sorted(members, key=lambda root: _mix(seed, names[root])):
-        size = len(members[root])
-        for name, room in wanted.items():
-            if size <= max(room * 0.1, 3) and room >= size:
-                wanted[name] = room - size
-                for place in members[root]:
-                    chosen[place] = name
-                break
-    result = [replace(pair, split=split) for pair, split in zip(pairs, chosen, strict=True)]
-    return result, leak_report(result)
+    return members, names
 
 
 def near(pair: Pair) -> str:
