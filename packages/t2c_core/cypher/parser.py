@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from t2c_core.cypher.characters import Version
     from t2c_core.cypher.tree import Node, Query
 
-MAX_HEIGHT = 200
+MAX_HEIGHT = 120
 """Nodes below each other."""
 
 
