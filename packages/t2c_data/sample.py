@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from t2c_core.prompt.names import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from t2c_core.schema.model import GraphSchema, Scalar, Triple
+    from t2c_core.schema.model import GraphSchema, Property, Scalar, Triple
 
     Read = Callable[[str, dict[str, Any]], Awaitable[list[list[Any]]]]
 
@@ -22,6 +22,8 @@ MAX_NODES = 30_000
 """Nodes read of each label."""
 MAX_LINKS = 60_000
 """Relationships read of each triple."""
+MAX_TEXT = 2_001
+"""Characters read of a text: one more than a cell of a result may have."""
 _BATCH = 5_000
 
 Properties = dict[str, Any]
@@ -61,7 +63,7 @@ async def read_sample(
     """
     nodes: dict[str, tuple[str, Properties]] = {}
     for label in schema.labels:
-        shown = _projection("n", [each.name for each in label.properties])
+        shown = _projection("n", label.properties)
         query = f"MATCH (n:{spell(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
         for identity, properties in await read(query, {"limit": max_nodes}):
             nodes.setdefault(identity, (label.name, _present(properties)))
@@ -74,15 +76,22 @@ async def read_sample(
 
 
 def _links_query(triple: Triple, schema: GraphSchema) -> str:
-    shown = _projection("r", [each.name for each in schema.type_by_name[triple.type].properties])
+    shown = _projection("r", schema.type_by_name[triple.type].properties)
     return (
         f"MATCH (a:{spell(triple.source)})-[r:{spell(triple.type)}]->(b:{spell(triple.target)}) "
         f"RETURN elementId(a), elementId(b), {shown} LIMIT $limit"
     )
 
 
-def _projection(variable: str, names: list[str]) -> str:
-    return f"{variable} {{{', '.join('.' + spell(name) for name in names)}}}"
+def _projection(variable: str, properties: Sequence[Property]) -> str:
+    """Write a map of properties; texts are cut on the server, so that a huge one is never sent."""
+    entries = []
+    for each in properties:
+        name = spell(each.name)
+        access = f"{variable}.{name}"
+        cut = f"{name}: CASE WHEN {access} IS :: STRING NOT NULL THEN left({access}, {MAX_TEXT}) ELSE {access} END"
+        entries.append(cut if each.type == "STRING" else f".{name}")
+    return f"{variable} {{{', '.join(entries)}}}"
 
 
 def _present(properties: Properties) -> Properties:
@@ -103,7 +112,7 @@ async def _complete(
             if identity not in nodes:
                 missing.setdefault(label, {})[identity] = None
     for label, identities in missing.items():
-        shown = _projection("n", [each.name for each in schema.label_by_name[label].properties])
+        shown = _projection("n", schema.label_by_name[label].properties)
         query = f"UNWIND $ids AS id MATCH (n:{spell(label)}) WHERE elementId(n) = id RETURN id, {shown}"
         wanted = list(identities)
         for start in range(0, len(wanted), _BATCH):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
     from t2c_data.records import Pair
 
 SELF_BLEU_SAMPLE = 300
@@ -120,11 +120,8 @@ def coverage(pairs: Sequence[Pair], schema: GraphSchema) -> dict[str, Any]:
             seen[shape] = _touched(pair.cypher, schema)
         for counter, names in zip((labels, types, properties), seen[shape], strict=True):
             counter.update(names)
-    owned = [
-        f"{holder.name}.{each.name}"
-        for holder in (*schema.labels, *schema.types)
-        for each in holder.properties
-    ]
+    holders: list[NodeLabel | RelationshipType] = [*schema.labels, *schema.types]
+    owned = [f"{holder.name}.{each.name}" for holder in holders for each in holder.properties]
     return {
         "labels": {each.name: labels[each.name] for each in schema.labels},
         "types": {each.name: types[each.name] for each in schema.types},

@@ -108,7 +108,7 @@ def write_hostile_graph(folder: Path, *, labels: int = 60, long: int = 50_000) -
     )
 
 
-def _table(path: Path, header: str, rows: list[list[str]] | list[tuple[str, ...]]) -> None:
+def _table(path: Path, header: str, rows: Sequence[Sequence[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -65,10 +65,10 @@ class ElementWords:
     def __post_init__(self) -> None:
         known = self.lexicon or from_content(draft(self.schema), self.schema)
         self.lexicon = known
-        for key, words_ in known.properties.items():
-            self.properties[key] = _phrases(words_.nouns, key[1])
-        for label, words_ in known.labels.items():
-            self.labels[label] = _phrases((*words_.nouns, *words_.people), label)
+        for key, held in known.properties.items():
+            self.properties[key] = _phrases(held.nouns, key[1])
+        for label, called in known.labels.items():
+            self.labels[label] = _phrases((*called.nouns, *called.people), label)
         for kind in self.schema.types:
             self.types[kind.name] = frozenset(
                 each for each in phrase(words_of(kind.name)) if each not in _SMALL

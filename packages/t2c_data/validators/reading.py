@@ -236,7 +236,9 @@ class QueryReading:
     ) -> tuple[int, bool, bool, tuple[str, ...], str, list[Comparison], bool] | None:
         left = self._is(place, "<")
         place += left + 1
-        name, types, entries, steps = f"#e{place}", (), [], False
+        name, steps = f"#e{place}", False
+        types: tuple[str, ...] = ()
+        entries: list[Comparison] = []
         if self._is(place, "["):
             place, name = self._variable(place + 1)
             place, types = self._names(place)
