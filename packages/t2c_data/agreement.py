@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from t2c_core.schema.model import Scalar
     from t2c_data.validation import Validation
     from t2c_data.validators.findings import Verdict
 
@@ -78,7 +79,9 @@ async def measure(
     """
     verdicts: list[Verdict] = []
     for start in range(0, len(judged), AT_ONCE):
-        part = [(each.question, each.cypher, {}) for each in judged[start : start + AT_ONCE]]
+        part: list[tuple[str, str, dict[str, Scalar]]] = [
+            (each.question, each.cypher, {}) for each in judged[start : start + AT_ONCE]
+        ]
         verdicts += [verdict for verdict, _ in await validation.verdicts(part)]
         if progress:
             progress(len(verdicts), len(judged))
@@ -87,12 +90,14 @@ async def measure(
     return {
         "wrong": sum(not each.right for each in judged),
         "right": sum(each.right for each in judged),
-        "all": _rates(both, lambda verdict: verdict.wrong),
+        "all": _rates(both, [verdict.wrong for verdict in verdicts]),
         "by_validator": {
-            name: _rates(both, lambda verdict, name=name: _alarms(verdict, name)) for name in VALIDATORS
+            name: _rates(both, [_alarms(verdict, name) for verdict in verdicts]) for name in VALIDATORS
         },
         "by_code": {
-            code: _rates(both, lambda verdict, code=code: any(each.code == code for each in verdict.findings))
+            code: _rates(
+                both, [any(each.code == code for each in verdict.findings) for verdict in verdicts]
+            )
             for code in codes
         },
         "missed": [
@@ -115,9 +120,9 @@ def _alarms(verdict: Verdict, name: str) -> bool:
     return any(found.validator == name and found.wrong for found in verdict.findings)
 
 
-def _rates(both: Sequence[tuple[JudgedPair, Verdict]], alarms: Callable[[Verdict], bool]) -> dict[str, Any]:
-    hits = [alarms(verdict) for each, verdict in both if not each.right]
-    false = [alarms(verdict) for each, verdict in both if each.right]
+def _rates(both: Sequence[tuple[JudgedPair, Verdict]], alarms: Sequence[bool]) -> dict[str, Any]:
+    hits = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if not each.right]
+    false = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if each.right]
     return {"found": sum(hits), "recall": _share(hits), "alarms": sum(false), "false_alarms": _share(false)}
 
 

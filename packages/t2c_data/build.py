@@ -92,7 +92,9 @@ def run_build(
     for each in made:
         drops.update(each["dropped"])
     manifest = deliver(out, merged, schema, seed=order.seed, config=plan, drops=drops)
-    extras = {key: each[key] for each in made for key in ("usage", "stopped") if key in each}
+    extras: dict[str, Any] = {}
+    for each in made:
+        extras.update({key: each[key] for key in ("usage", "stopped") if key in each})
     return {**manifest, **extras}
 
 

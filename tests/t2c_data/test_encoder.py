@@ -27,10 +27,16 @@ def test_questions_that_mean_the_same_are_nearer(encoder: Encoder) -> None:
 
 def test_nearly_equal_wordings_stay_on_one_side(encoder: Encoder) -> None:
     pairs = [
-        Pair(id="1", question="How many drugs are there for 'Gout'?", cypher="A $v1", parameters={"v1": "Gout"}),
-        Pair(id="2", question="How many drugs are there for 'Pain'?", cypher="B $v1", parameters={"v1": "Pain"}),
+        Pair(
+            id="1", question="How many drugs are there for 'Gout'?", cypher="A $v1", parameters={"v1": "Gout"}
+        ),
+        Pair(
+            id="2", question="How many drugs are there for 'Pain'?", cypher="B $v1", parameters={"v1": "Pain"}
+        ),
         Pair(id="3", question="Who founded the oldest hospital?", cypher="C"),
-        Pair(id="4", question="How many drugs there are for 'Flu'?", cypher="D $v1", parameters={"v1": "Flu"}),
+        Pair(
+            id="4", question="How many drugs there are for 'Flu'?", cypher="D $v1", parameters={"v1": "Flu"}
+        ),
     ]
     alike = alike_questions(pairs, encoder)
     assert alike == [(0, 3)]
