@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from t2c_core.grammar import Grammar
     from t2c_service.models.protocol import Prompt
 
 
@@ -37,7 +38,14 @@ class ScriptedModel:
     unavailable: Exception | None = None
     """Raised by `check` while it is set."""
 
-    async def complete(self, prompt: Prompt, *, hypothesis: int = 0, timeout_s: float) -> Completion:  # noqa: ARG002
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        hypothesis: int = 0,
+        grammar: Grammar | None = None,  # noqa: ARG002
+        timeout_s: float,  # noqa: ARG002
+    ) -> Completion:
         """Say the completion of this hypothesis."""
         self.prompts.append(prompt)
         said = self.says[min(hypothesis, len(self.says) - 1)]
@@ -132,7 +140,10 @@ def _handler(  # noqa: C901  (one class, made for one server)
             self._send(200, json.dumps({"object": "list", "data": listed}).encode())
 
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if not body:  # the client has left
+                return
+            asked = json.loads(body)
             server.requests.append(asked)
             server.keys.append(self.headers.get("Authorization"))
             if asked.get("model") not in models:

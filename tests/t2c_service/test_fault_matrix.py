@@ -76,7 +76,8 @@ def over(cable: Cable, settings: Settings, *, request_s: float = 20.0) -> Settin
 async def test_the_database(kind: Nonsense, settings: Settings, script: Script, cable: Cable) -> None:
     script.says = [GOOD]
     await cable.cut()
-    async with running(over(cable, settings, request_s=1.5)) as client:
+    patient = 2.0 if kind in {"silent", "endless"} else 30.0
+    async with running(over(cable, settings, request_s=patient)) as client:
         if kind == "down":
             told = await ask(client)
         else:
@@ -87,24 +88,25 @@ async def test_the_database(kind: Nonsense, settings: Settings, script: Script, 
         )
         assert (await client.get("/healthz")).status_code == 200
         await cable.mend()
-        assert await ask(client) == ANSWERED
+        await eventually(lambda: ask(client), ANSWERED)
 
 
 async def test_a_slow_database(settings: Settings, script: Script, cable: Cable) -> None:
     script.says = [GOOD]
-    async with running(over(cable, settings, request_s=1.0)) as client:
-        assert await ask(client) == ANSWERED
-        cable.delay_s = 0.6
+    async with running(over(cable, settings, request_s=2.0)) as client:
+        cable.delay_s = 1.2
         assert await ask(client) == TIMEOUT
         cable.delay_s = 0.0
-        assert await ask(client) == ANSWERED
+        await eventually(lambda: ask(client), ANSWERED)
 
 
 async def test_a_database_that_goes_and_comes_under_load(
     settings: Settings, script: Script, cable: Cable
 ) -> None:
     script.says = [Reply(GOOD, delay_s=0.05)]
-    async with running(over(cable, settings)) as client:
+    unhurried = settings.model.model_copy(update={"timeout_s": 60.0})
+    patient = over(cable, settings, request_s=60).model_copy(update={"model": unhurried})
+    async with running(patient) as client:
         asking = [asyncio.create_task(ask(client)) for _ in range(24)]
         await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
         await cable.cut()
@@ -128,7 +130,7 @@ MODEL = {
     "nothing": (Reply(""), FAILED),
     "chatter": (Reply("I am sorry, I cannot do that."), REFUSED),
     "a write": (Reply("MATCH (n) DETACH DELETE n"), REFUSED),
-    "too deep": (Reply("RETURN " + "(" * 5000 + "1" + ")" * 5000), REFUSED),
+    "too deep": (Reply("RETURN " + "(" * 2000 + "1" + ")" * 2000), REFUSED),
 }
 
 
@@ -140,7 +142,7 @@ async def test_the_model(fault: str, settings: Settings, script: Script) -> None
     async with running(settings.model_copy(update={"model": hasty})) as client:
         assert await ask(client) == expected
         script.says = [GOOD]
-        assert await ask(client) == ANSWERED
+        await eventually(lambda: ask(client), ANSWERED)  # a breaker may take a moment to try again
 
 
 async def test_a_model_server_that_goes_and_comes(settings: Settings) -> None:
@@ -155,7 +157,7 @@ async def test_a_model_server_that_goes_and_comes(settings: Settings) -> None:
             assert await ask(client) == NO_MODEL
             assert (await client.get("/readyz")).status_code == 503
             with ScriptedServer(reply, port=port):
-                await eventually(lambda: ask(client), ANSWERED)  # a breaker may take a moment to try again
+                await eventually(lambda: ask(client), ANSWERED)
                 assert (await client.get("/readyz")).status_code == 200
 
 

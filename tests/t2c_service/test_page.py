@@ -15,7 +15,9 @@ import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
 
-from t2c_service.testing import Reply
+from t2c_service.testing import Reply, ScriptedServer
+
+from .conftest import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page
     from tests.conftest import TestGraph
 
-    from .conftest import Script
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -43,29 +44,43 @@ TREATS = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.nam
 WAIT_MS = 30_000
 
 
+@pytest.fixture(scope="module")
+def _script() -> Script:
+    return Script()
+
+
 @pytest.fixture
-def address(graph: TestGraph, model_url: str, tmp_path: Path) -> Iterator[str]:
+def script(_script: Script) -> Script:
+    """What the model of the one service of this file says, from the start again for each test."""
+    _script.says, _script.by_words, _script.asked = ["MATCH (n:Nothing) RETURN n"], {}, []
+    return _script
+
+
+@pytest.fixture(scope="module")
+def address(graph: TestGraph, _script: Script, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served process with the page, on a free port."""
-    (tmp_path / "examples.jsonl").write_text('{"question": "Which drugs treat asthma?", "featured": true}\n')
-    content = {
-        "graph": {"uri": graph.uri},
-        "snapshot": str(graph.snapshot),
-        "model": {"kind": "openai", "url": model_url},
-        "examples": "examples.jsonl",
-        "title": "Test graph",
-        "port": 0,
-    }
-    config = tmp_path / "graphling.yaml"
-    config.write_text(yaml.safe_dump(content))
-    command = [Path(sys.executable).with_name("t2c-service"), "serve", "--config", config]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
-        assert service.stdout is not None
-        try:
-            yield service.stdout.readline().strip()
-        finally:
-            service.terminate()
-            service.wait(30)
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "examples.jsonl").write_text('{"question": "Which drugs treat asthma?", "featured": true}\n')
+    with ScriptedServer(_script.reply) as model:
+        content = {
+            "graph": {"uri": graph.uri},
+            "snapshot": str(graph.snapshot),
+            "model": {"kind": "openai", "url": model.url},
+            "examples": "examples.jsonl",
+            "title": "Test graph",
+            "port": 0,
+        }
+        config = folder / "graphling.yaml"
+        config.write_text(yaml.safe_dump(content))
+        command = [Path(sys.executable).with_name("t2c-service"), "serve", "--config", config]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
+            assert service.stdout is not None
+            try:
+                yield service.stdout.readline().strip()
+            finally:
+                service.terminate()
+                service.wait(30)
 
 
 @pytest.fixture

@@ -60,8 +60,7 @@ def _told(name: str, data: dict[str, Any]) -> tuple[str, str]:  # noqa: PLR0911 
         case "generated":
             return str(data.get("cypher", "")), "The guard reads it and the database plans it"
         case "guarded":
-            mended = data.get("repairs")
-            return "Reads only" + (f"; mended: {', '.join(mended)}" if mended else ""), "The query runs"
+            return "It only reads", "The query runs"
         case "attempt":
             return _attempted(data), "Putting the answer together"
         case "diagnosed":

@@ -22,6 +22,7 @@ STAGES = {
     "graph": ("graph drawn", "#64748b"),
 }
 SHOWN_MS = 0.05
+ADDED_LIMIT = "repair.limit"
 UNSURE = 0.5
 """Confidence below which an answer should be looked at twice."""
 OUTCOMES = {"ran": "g-good", "passed": "g-good", "unanswerable": "g-warn"}
@@ -48,8 +49,8 @@ def steps(answer: Answer) -> None:
         if len(answer.attempts) > 1 or answer.attempts[-1].outcome in {"refused", "failed"}:
             for number, attempt in enumerate(answer.attempts, start=1):
                 _attempt(number, attempt)
-        elif answer.attempts[-1].repairs:
-            ui.label("Mended: " + "; ".join(answer.attempts[-1].repairs)).classes("g-small g-muted g-break")
+        else:
+            _mended(answer.attempts[-1])
 
 
 def _attempt(number: int, attempt: Attempt) -> None:
@@ -58,15 +59,21 @@ def _attempt(number: int, attempt: Attempt) -> None:
             ui.label(f"Attempt {number}").classes("text-weight-medium g-small")
             ui.label(attempt.outcome).classes("g-tag " + OUTCOMES.get(attempt.outcome, "g-bad"))
             if attempt.rows is not None:
-                ui.label(f"{attempt.rows} rows").classes("g-tag")
+                ui.label(f"{attempt.rows} {'row' if attempt.rows == 1 else 'rows'}").classes("g-tag")
             for code in attempt.codes:
                 ui.label(code).classes("g-tag")
         if attempt.cypher:
             ui.label(attempt.cypher).classes("g-mono g-muted g-break")
-        if attempt.repairs:
-            ui.label("Mended: " + "; ".join(attempt.repairs)).classes("g-small g-muted g-break")
+        _mended(attempt)
         if attempt.message:
             ui.label(attempt.message).classes("g-small g-muted g-break")
+
+
+def _mended(attempt: Attempt) -> None:
+    """Say what the guard mended; a LIMIT that it added to a query without one is nothing to tell."""
+    told = [each.partition(": ")[2] or each for each in attempt.repairs if not each.startswith(ADDED_LIMIT)]
+    if told:
+        ui.label("Mended: " + "; ".join(told)).classes("g-small g-muted g-break")
 
 
 def confidence(found: Confidence) -> None:
