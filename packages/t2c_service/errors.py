@@ -32,7 +32,16 @@ class PairsError(ServiceError, ValueError):
 
 
 class QuestionError(ServiceError, ValueError):
-    """A question cannot be asked: it is empty, too long or no text."""
+    """A question cannot be asked: it is empty, too long or no text.
+
+    Args:
+        message: what is wrong.
+        pointer: which part of the request.
+    """
+
+    def __init__(self, message: str, *, pointer: str = "question") -> None:
+        super().__init__(message)
+        self.pointer = pointer
 
 
 class KeysError(ServiceError, ValueError):

@@ -18,7 +18,7 @@ from t2c_service.access.audit import Entry, record_answer, record_problem
 from t2c_service.access.callers import Caller, unknown_database
 from t2c_service.access.rates import counted
 from t2c_service.answering.loop import AskOptions
-from t2c_service.answering.question import tidy
+from t2c_service.answering.question import check_parameters, tidy
 from t2c_service.answering.stages import ignore
 from t2c_service.errors import (
     ForbiddenError,
@@ -191,10 +191,12 @@ class Service:
     ) -> Answer:
         """Run a caller's own query through the same guard and limits; see `ask`."""
         asked = self._asked(visit, "cypher", database, cypher=cypher)
-        async with self._recorded(asked) as outcome, self._turn(asked) as found:
-            with found.answerer(asked.caller.policy) as answerer:
-                chosen = _bounded(options or AskOptions(), asked.caller)
-                outcome.append(await answerer.run(cypher, parameters or {}, chosen))
+        async with self._recorded(asked) as outcome:
+            check_parameters(parameters or {})
+            async with self._turn(asked) as found:
+                with found.answerer(asked.caller.policy) as answerer:
+                    chosen = _bounded(options or AskOptions(), asked.caller)
+                    outcome.append(await answerer.run(cypher, parameters or {}, chosen))
         return outcome[0]
 
     async def check(self) -> dict[str, DependencyCheck]:

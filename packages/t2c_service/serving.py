@@ -72,7 +72,9 @@ async def _announce(
     while True:
         if server.started:
             failures = {
-                name: check.failure for name, check in (await service.check()).items() if check.failure
+                name: check.failure
+                for name, check in (await service.check()).items()
+                if check.failure and check.required
             }
             if not failures:
                 announce(address)

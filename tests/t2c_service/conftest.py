@@ -13,7 +13,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from t2c_service.app import create_app
-from t2c_service.settings import GraphSettings, ModelSettings, Settings
+from t2c_service.settings import GraphSettings, LimitSettings, ModelSettings, Settings
 from t2c_service.testing import Reply, ScriptedServer, learn_by_heart
 
 if TYPE_CHECKING:
@@ -92,9 +92,10 @@ def settings(graph: TestGraph, model_url: str, tmp_path: Path) -> Settings:
     return Settings(
         graph=GraphSettings(uri=graph.uri),
         snapshot=graph.snapshot,
-        model=ModelSettings(kind="openai", url=model_url, timeout_s=5),
+        model=ModelSettings(kind="openai", url=model_url, timeout_s=60),
         examples=examples,
         page=False,
+        limits=LimitSettings(diagnosis_s=60),
         canary="off",
     )
 

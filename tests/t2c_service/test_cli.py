@@ -49,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run a command in this process: status, standard output, standard error."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(cli, "_log", lambda _level: None)
+        monkeypatch.setattr(cli, "_log", lambda *_: None)
         with pytest.raises(SystemExit) as ended:
             cli.main([str(each) for each in arguments])
         told = capsys.readouterr()
@@ -179,3 +179,49 @@ def test_serve_prints_its_address_when_ready_and_stops_on_sigterm(config: Path, 
     assert service.returncode == 0, err
     assert out == ""
     assert "Traceback" not in err
+
+
+def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    status, out, _ = run(
+        "keys", "create", "ward 3", "--file", file, "--scope", "query", "--hide", "Patient.name", "--days", 30
+    )
+    made = json.loads(out)
+    assert (status, made["grant"]["scopes"], made["grant"]["hidden"]) == (0, ["query"], ["Patient.name"])
+    assert made["key"].startswith(f"gk_{made['id']}_")
+    status, out, _ = run("keys", "list", "--file", file)
+    listed = json.loads(out)
+    assert (status, listed["grant"]["name"], listed["revoked"]) == (0, "ward 3", None)
+    assert "key" not in listed
+    assert "sha256" not in listed
+    status, out, _ = run("keys", "revoke", made["id"], "--file", file)
+    assert (status, json.loads(out)["revoked"] is None) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("create", "x"), "no file of keys is named"),
+        (("list",), "no file of keys is named"),
+        (("revoke", "abc", "--file", "{folder}/keys.json"), "has no key 'abc'"),
+        (("create", "x", "--file", "{folder}/keys.json", "--per-minute", "0"), "greater than or equal to 1"),
+        (("create", "", "--file", "{folder}/keys.json"), "at least 1 character"),
+        (("create", "x", "--file", "{folder}"), "cannot"),
+    ],
+)
+def test_wrong_key_commands_exit_with_2(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    status, out, err = run("keys", *(each.format(folder=tmp_path) for each in arguments))
+    assert (status, out) == (2, "")
+    assert told in err
+
+
+def test_the_file_of_keys_can_be_named_by_the_settings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "graphling.yaml").write_text("access: {keys: keys.json}\n")
+    assert run("keys", "create", "x", "--config", tmp_path / "graphling.yaml")[0] == 0
+    assert (tmp_path / "keys.json").is_file()
+    monkeypatch.setenv("T2C_ACCESS__KEYS", str(tmp_path / "keys.json"))
+    assert json.loads(run("keys", "list")[1])["grant"]["name"] == "x"

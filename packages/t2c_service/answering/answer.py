@@ -21,6 +21,7 @@ NAME_PROPERTIES = ("name", "title", "label", "description", "code", "id")
 """Properties that things are called by, best first."""
 
 UNANSWERABLE = "This graph does not hold what would answer the question."
+DOUBTFUL = "No query for this question is sure enough to be answered with."
 EMPTY = "Nothing in the graph matches."
 REFUSED = "No query that may run was found for this question."
 FAILED = "No query for this question could be run."

@@ -11,7 +11,7 @@ from t2c_service.answering.records import Answer, GraphView, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_core.graph.client import PlanFacts
+    from t2c_core.graph.client import PlanFacts, QueryResult
     from t2c_service.answering.confidence import Tried
     from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
 
@@ -35,12 +35,23 @@ class Told:
     view: GraphView | None = None
     diagnosis: Diagnosis | None = None
     explained: bool = False
+    min_confidence: float = 0.0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether too little speaks for what was found."""
+        return self.confidence is not None and self.confidence.score < self.min_confidence
+
+    @property
+    def result(self) -> QueryResult | None:
+        """The rows to tell, if there are any to be told."""
+        return None if self.is_doubtful else self.chosen.result
 
 
 def told(what: Told) -> Answer:
     """Make the answer; the caller adds what it knows of model, graph and times."""
     chosen = what.chosen
-    attempt, result = chosen.attempt, chosen.result
+    attempt, result = chosen.attempt, what.result
     status = _status(what)
     return Answer(
         question=what.question,
@@ -51,7 +62,7 @@ def told(what: Told) -> Answer:
         columns=tuple(result.columns) if result else (),
         rows=tuple(tuple(row) for row in result.rows) if result else (),
         truncated=bool(result and result.truncated),
-        graph=what.view or GraphView(),
+        graph=GraphView() if what.is_doubtful else what.view or GraphView(),
         linked_values=what.links,
         confidence=what.confidence,
         diagnosis=what.diagnosis,
@@ -64,14 +75,18 @@ def told(what: Told) -> Answer:
 
 
 def _status(what: Told) -> Status:
-    if what.chosen.result is not None:
-        return "answered" if what.chosen.result.rows else "empty"
+    if what.is_doubtful:
+        return "unanswerable"
+    if what.result is not None:
+        return "answered" if what.result.rows else "empty"
     outcome = what.chosen.attempt.outcome
     return STATUS_BY_OUTCOME[outcome]
 
 
 def _text(status: Status, what: Told) -> str:
-    result = what.chosen.result
+    result = what.result
+    if what.is_doubtful:
+        return wording.DOUBTFUL
     if result is not None:
         return wording.phrase(result.columns, result.rows, truncated=result.truncated)
     if what.chosen.passed is not None:
@@ -84,7 +99,7 @@ def _text(status: Status, what: Told) -> str:
 
 
 def _warnings(what: Told) -> Iterator[str]:
-    attempt, result = what.chosen.attempt, what.chosen.result
+    attempt, result = what.chosen.attempt, what.result
     if result is not None and attempt.round > 1:
         before = next(each.attempt for each in what.tried if each is not what.chosen)
         reason = before.message or "it had no rows"

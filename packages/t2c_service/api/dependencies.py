@@ -1,7 +1,7 @@
 """What routes take from the application: the service, and whose visit it is; work ends when its client leaves."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Security
@@ -25,17 +25,23 @@ _bearer = HTTPBearer(
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key in a header of its own.")
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101  (the lifespan set it)
     return service
 
 
 ServiceDependency = Annotated[Service, Depends(_service)]
-RequestId = Annotated[str, Depends(request_id_of)]
 
 
-def visit_of(
+async def _request_id(request: Request) -> str:
+    return request_id_of(request)
+
+
+RequestId = Annotated[str, Depends(_request_id)]
+
+
+async def visit_of(
     request: Request,
     service: ServiceDependency,
     _bearer_key: Annotated[object, Security(_bearer)],
@@ -61,10 +67,10 @@ def visit_of(
 VisitDependency = Annotated[Visit, Depends(visit_of)]
 
 
-def allowed(scope: Scope) -> Callable[[Visit], Caller]:
+def allowed(scope: Scope) -> Callable[[Visit], Awaitable[Caller]]:
     """Make a dependency that gives the caller, if it may do something."""
 
-    def caller_of(visit: VisitDependency) -> Caller:
+    async def caller_of(visit: VisitDependency) -> Caller:
         assert visit.caller is not None  # noqa: S101
         visit.caller.require(scope)
         return visit.caller

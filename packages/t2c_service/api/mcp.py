@@ -7,6 +7,7 @@ import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.routing import Route
 
@@ -47,7 +48,12 @@ class McpEndpoint:
         """
         server = make_server(lambda: self._service)
         server.streamable_http_app(
-            stateless_http=True, json_response=True, max_request_body_size=self._body_bytes
+            stateless_http=True,
+            json_response=True,
+            max_request_body_size=self._body_bytes,
+            transport_security=TransportSecuritySettings(
+                enable_dns_rebinding_protection=False
+            ),  # checked here
         )
         started, stop = asyncio.Event(), asyncio.Event()
 

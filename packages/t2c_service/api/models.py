@@ -16,7 +16,7 @@ QUESTION = "Which drugs treat asthma?"
 class QueryOptions(BaseModel):
     """What to do differently for one question; limits can only be lowered."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     max_rows: int | None = Field(default=None, ge=1, description="Most rows to return.", examples=[50])
     timeout_s: float | None = Field(default=None, gt=0, description="Longest run of the query.", examples=[5])
@@ -39,7 +39,9 @@ class QueryRequest(BaseModel):
     """A question to the graph."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"question": QUESTION, "options": {"max_rows": 50}}]}
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"question": QUESTION, "options": {"max_rows": 50}}]},
     )
 
     question: str = Field(description="A question in plain language.", examples=[QUESTION])
@@ -52,7 +54,7 @@ class QueryRequest(BaseModel):
 class CypherOptions(BaseModel):
     """What to do differently for one query; limits can only be lowered."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     max_rows: int | None = Field(default=None, ge=1, description="Most rows to return.", examples=[50])
     timeout_s: float | None = Field(default=None, gt=0, description="Longest run of the query.", examples=[5])
@@ -71,6 +73,7 @@ class CypherRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={"examples": [{"cypher": _CYPHER, "parameters": {"v1": "Asthma"}}]},
     )
 

@@ -132,7 +132,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     log.warning("%s: %s", kind, error)
     more: dict[str, Any] = {}
     if isinstance(error, QuestionError):
-        more["errors"] = [{"pointer": "#/question", "detail": str(error)}]
+        more["errors"] = [{"pointer": f"#/{error.pointer}", "detail": str(error)}]
     if isinstance(error, RateLimitedError):
         more["headers"] = {"Retry-After": str(math.ceil(error.retry_after_s))}
     if status == http.HTTPStatus.UNAUTHORIZED:
