@@ -54,9 +54,14 @@ def tuples(strategy, least=0, most=2):
 
 
 @cache
-def expressions(depth):
-    """Values with at most so many others within each other."""
+def choices(depth):
     return st.one_of(literals, operations(depth - 1), forms(depth - 1)) if depth else literals
+
+
+@st.composite
+def expressions(draw, depth):
+    """Values with at most so many others within each other."""
+    return draw(choices(depth))
 
 
 labels = st.recursive(
@@ -227,7 +232,7 @@ def forms(depth):
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(queries(3))
 def test_a_written_tree_reads_back_as_itself(query):
     text = render(query)
