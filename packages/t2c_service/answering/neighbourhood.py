@@ -1,19 +1,41 @@
 """The part of the graph behind an answer, when its rows are plain values: the same pattern, returned as nodes.
 
-Only queries of one plain shape are taken (`MATCH … [WHERE …] RETURN …`); for all others there is no view. The rewritten
+Only queries that match and then return are taken (`MATCH … RETURN …`); for all others there is no view. The rewritten
 query goes through the same guard as any other.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from t2c_core.cypher.parser import parse
+from t2c_core.cypher.render import render
+from t2c_core.cypher.tree import (
+    CallSubquery,
+    Comparison,
+    GroupedPath,
+    Integer,
+    Item,
+    Logical,
+    Match,
+    Parameter,
+    Property,
+    Query,
+    RelationshipPattern,
+    Return,
+    SingleQuery,
+    Unwind,
+    Variable,
+)
+from t2c_core.cypher.walk import walk
+from t2c_core.errors import CypherSyntaxError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from t2c_core.cypher.tree import Clause, Expression, PathPattern
     from t2c_core.schema.model import GraphSchema, Scalar
 
 MAX_MATCHES = 40
@@ -22,17 +44,6 @@ MAX_VALUES = 10
 """Rows whose matches are drawn, the same number for each."""
 SHOWN = "shown"
 
-_SHAPE = re.compile(
-    r"\s*MATCH\s(?P<pattern>.+?)(?:\sWHERE\s(?P<where>.+?))?\sRETURN\s(?:DISTINCT\s)?(?P<returned>.+)",
-    re.DOTALL | re.IGNORECASE,
-)
-_OTHER_CLAUSES = re.compile(
-    r"\b(?:CALL|CREATE|DELETE|DETACH|FOREACH|LOAD|MATCH|MERGE|OPTIONAL|REMOVE|RETURN|SET|UNION|UNWIND|USE|WITH|YIELD)\b",
-    re.IGNORECASE,
-)
-_OPAQUE = re.compile(r"['\"`{}]|//|/\*|\\")
-_PROPERTY = re.compile(r"[A-Za-z_]\w*\.(?P<name>[A-Za-z_]\w*)")
-_VARIABLE = re.compile(r"[(\[]\s*([A-Za-z_]\w*)")
 _PLAIN_TYPES = frozenset({"STRING", "INTEGER", "FLOAT", "BOOLEAN"})
 
 
@@ -65,7 +76,6 @@ class Behind:
 def behind(
     cypher: str,
     parameters: Mapping[str, Scalar],
-    columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     *,
     plain: frozenset[str],
@@ -75,34 +85,81 @@ def behind(
     Args:
         cypher: a query that ran.
         parameters: of that query.
-        columns: of its result.
         rows: of its result; the first column that is a plain property says which matches belong to which row.
         plain: see `plain_properties`.
 
     Returns:
         The query; none when the one given is of another shape, or has no relationship to draw.
     """
-    shape = None if _OPAQUE.search(cypher) else _SHAPE.fullmatch(cypher)
-    if shape is None or "-" not in shape["pattern"]:
+    shape = _shape(cypher)
+    if shape is None:
         return None
-    variables = ", ".join(dict.fromkeys(_VARIABLE.findall(shape["pattern"])))
-    where = shape["where"] or ""
-    text_free = re.sub(r"\b(?:STARTS|ENDS)\s+WITH\b", "", f"{shape['pattern']} {where} {shape['returned']}")
-    if not variables or _OTHER_CLAUSES.search(text_free) or re.search(rf"\b{SHOWN}\b", cypher):
+    matches, returned = shape
+    variables = _variables(pattern for match in matches for pattern in match.patterns)
+    if not variables:
         return None
-    accesses = [_PROPERTY.fullmatch(name) for name in columns]
-    column = next(
-        (index for index, access in enumerate(accesses) if access and access["name"] in plain), None
-    )
-    if column is None:
-        condition = f" WHERE {where}" if where else ""
-        query = f"MATCH {shape['pattern']}{condition} RETURN 1, {variables} LIMIT {MAX_MATCHES}"
-        return Behind(query, dict(parameters), MAX_MATCHES)
+    elements = tuple(Item(Variable(name)) for name in variables)
+    column, key = _plain_column(returned, plain)
+    if key is None:
+        sample = Return((Item(Integer(1)), *elements), limit=Integer(MAX_MATCHES))
+        return Behind(render(_query(*matches, sample)), dict(parameters), MAX_MATCHES)
     values = list(dict.fromkeys(row[column] for row in rows if row[column] is not None))[:MAX_VALUES]
     most = MAX_MATCHES // max(1, len(values))
-    condition = f"({where}) AND " if where else ""
-    query = (
-        f"UNWIND ${SHOWN} AS {SHOWN} CALL ({SHOWN}) {{ MATCH {shape['pattern']} "
-        f"WHERE {condition}{columns[column]} = {SHOWN} RETURN {variables} LIMIT {most} }} RETURN {SHOWN}, {variables}"
+    shown = Variable(SHOWN)
+    condition = Comparison((key, shown), ("=",))
+    inner = _query(*matches[:-1], _also(matches[-1], condition), Return(elements, limit=Integer(most)))
+    query = _query(
+        Unwind(Parameter(SHOWN), shown), CallSubquery(inner, (shown,)), Return((Item(shown), *elements))
     )
-    return Behind(query, {**parameters, SHOWN: values}, most)
+    return Behind(render(query), {**parameters, SHOWN: values}, most)
+
+
+def _shape(cypher: str) -> tuple[tuple[Match, ...], Return] | None:
+    """Give the MATCH clauses and the RETURN of a query that has nothing else, and a relationship to draw."""
+    try:
+        query = parse(cypher)
+    except CypherSyntaxError:
+        return None
+    *before, last = query.parts[0].clauses
+    matches = tuple(clause for clause in before if isinstance(clause, Match) and not clause.optional)
+    if len(query.parts) > 1 or len(matches) < len(before) or not matches or not isinstance(last, Return):
+        return None
+    nodes = list(walk(query))
+    takes_name = any(isinstance(node, Variable | Parameter) and node.name == SHOWN for node in nodes)
+    patterns = [node for match in matches for pattern in match.patterns for node in walk(pattern)]
+    has_relationship = any(isinstance(node, RelationshipPattern) for node in patterns)
+    return (matches, last) if has_relationship and not takes_name else None
+
+
+def _variables(patterns: Iterable[PathPattern]) -> dict[str, None]:
+    """Name the nodes and relationships of patterns, in their order."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        for part in pattern.parts:
+            if isinstance(part, GroupedPath):
+                found |= _variables([part.pattern])
+            elif part.variable:
+                found[part.variable.name] = None
+    return found
+
+
+def _plain_column(returned: Return, plain: frozenset[str]) -> tuple[int, Expression | None]:
+    """Give the first column that is a plain property, by its number and as an expression."""
+    for number, item in enumerate(() if returned.star else returned.items):
+        found = item.expression
+        if isinstance(found, Property) and isinstance(found.subject, Variable) and found.key in plain:
+            return number, found
+    return 0, None
+
+
+def _also(match: Match, condition: Expression) -> Match:
+    """Ask for one more condition."""
+    where = match.where
+    if where is None:
+        return replace(match, where=condition)
+    known = where.operands if isinstance(where, Logical) and where.operator == "AND" else (where,)
+    return replace(match, where=Logical("AND", (*known, condition)))
+
+
+def _query(*clauses: Clause) -> Query:
+    return Query((SingleQuery(clauses),))

@@ -47,9 +47,7 @@ class Views:
         if result.graph.nodes:
             return GraphView.of(result, sampled=result.truncated)
         attempt = tried.attempt
-        query = behind(
-            attempt.cypher or "", attempt.parameters, result.columns, result.rows, plain=self._plain
-        )
+        query = behind(attempt.cypher or "", attempt.parameters, result.rows, plain=self._plain)
         if query is None:
             return GraphView()
         try:
