@@ -180,6 +180,32 @@ def snapshot(
 
 
 @app.command
+def check(*, schema: Path | None = None, policy: Path | None = None) -> int:
+    """Judge queries without a database: JSON lines {id, cypher, params?} in, one line each out, in the same order.
+
+    Prints {id, verdict, codes, repaired, position} and, for people, message and repairs. Exit 0 when all lines were
+    judged, whatever the verdicts; 2 if a line is no such object.
+
+    Parameters
+    ----------
+    schema
+        schema.json of a snapshot, or its folder: names, owners of properties and directions are compared with it.
+    policy
+        YAML with `hidden: [Label, Label.property, TYPE, TYPE.property]`, and perhaps `functions`, `procedures`
+        and `max_rows`.
+    """
+    from t2c_core.guard.guard import Guard
+    from t2c_core.guard.lines import judge_lines
+    from t2c_core.guard.policy import Policy
+    from t2c_core.schema.model import GraphSchema
+
+    guard = Guard(GraphSchema.load(schema) if schema else None, Policy.load(policy) if policy else None)
+    for line in judge_lines(guard, sys.stdin.buffer):
+        print(line, flush=True)
+    return 0
+
+
+@app.command
 def doctor(*, uri: str, database: str | None = None, auth_file: Path | None = None) -> int:
     """Try on a server what a hostile query would try; prints a JSON report. Exit 0: safe, 1: unsafe.
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError, RefusedError
 from t2c_core.graph.client import GRACE_S, GraphClient, Limits
-from t2c_core.guard.limits import check_limits
+from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ async def _long_query(client: GraphClient) -> Check:
 
 async def _guarded(client: GraphClient, name: str, query: str) -> Check:
     try:
-        check_limits(query)
-        check_plan(await client.explain(query))
+        check_plan(await client.explain(Guard().require(query).cypher))
     except (RefusedError, QueryError) as error:
         found = ", ".join(error.codes) if isinstance(error, RefusedError) else str(error)
         return Check(name=f"guard: {name}", safe=True, required=True, found=f"refused: {found}")

@@ -34,14 +34,14 @@ MAX_FREE = 2
 """Patterns that are not connected, where no counts are known."""
 
 
-def check_cost(query: t.Query, facts: Facts, shape: Shape | None, edits: Edits) -> None:
+def check_cost(facts: Facts, shape: Shape | None, edits: Edits) -> None:
     """Pass a query that does not multiply without need; give long paths an end.
 
     Raises:
         Refused: `cost.hops` or `cost.product`.
     """
-    for path in {id(each.pattern): each.pattern for each in facts.paths}.values():
-        _check_hops(path, edits)
+    for each in facts.paths:
+        _check_hops(each.pattern, edits)
     _check_product(facts, shape)
 
 
@@ -64,6 +64,12 @@ def _check_hops(path: t.PathPattern, edits: Edits) -> None:
     is_shortest = path.shortest is not None or (
         path.selector is not None and path.selector.kind not in ("ALL", "ANY")
     )
+    if all(
+        isinstance(each, t.NodePattern)
+        or (isinstance(each, t.RelationshipPattern) and each.length is None and each.quantifier is None)
+        for each in path.parts
+    ):
+        return
     total = endless = 0
     for node in walk(path):
         if isinstance(node, t.RelationshipPattern) and node.length is not None:

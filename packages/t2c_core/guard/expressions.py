@@ -29,11 +29,21 @@ Scope = dict[str, Value]
 
 _SAME = frozenset({"coalesce", "nullif", "max", "min", "tail", "reverse", "any_value"})
 """Functions that give one of their arguments, or a part of a list."""
-_ITEMS = frozenset({"head", "last"})
+_GIVING: dict[str, Callable[[Value], Value]] = {
+    "head": item_of,
+    "last": item_of,
+    "collect": ListOf,
+    "nodes": lambda path: ListOf(path.node if isinstance(path, PathOf) else Element("node", None)),
+    "relationships": lambda path: ListOf(
+        path.relationship if isinstance(path, PathOf) else Element("relationship", None)
+    ),
+    "startnode": lambda _: Element("node", None),
+    "endnode": lambda _: Element("node", None),
+}
+"""What functions give that find elements in their one argument."""
 _TELLING = frozenset(
     """
-    count id elementid labels type size length exists isempty keys properties degree valuetype startnode endnode nodes
-    relationships rels collect toboolean point.distance
+    count id elementid labels type size length exists isempty valuetype
     """.split()
 )
 """Functions that may take elements, and give out nothing of their properties."""
@@ -116,18 +126,10 @@ class Expressions:
         first = found[0]
         if name in _SAME:
             return joined(found)
-        if name in _ITEMS:
-            return item_of(first)
-        if name == "collect":
-            return ListOf(first)
+        if name in _GIVING:
+            return _GIVING[name](first)
         if name in ("keys", "properties"):
             self.facts.whole.append(WholeUse(node, first))
-        elif name in ("nodes", "relationships", "rels"):
-            if isinstance(first, PathOf):
-                return ListOf(first.node if name == "nodes" else first.relationship)
-            return ListOf(Element("node" if name == "nodes" else "relationship", None))
-        elif name in ("startnode", "endnode"):
-            return Element("node", None)
         elif name not in _TELLING:
             self.facts.escapes += [(each, node.position) for each in found if each is not PLAIN]
         return PLAIN

@@ -5,10 +5,11 @@ Judges nothing. Knows no schema: what labels a node can have by the schema is `v
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from t2c_core.cypher import tree as t
 from t2c_core.cypher.walk import walk
+from t2c_core.guard.conditions import bindings_in, equated, labels_of, only, refine
 from t2c_core.guard.expressions import Expressions, Scope
 from t2c_core.guard.facts import (
     Facts,
@@ -32,12 +33,7 @@ from t2c_core.guard.values import (
     list_of,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-AGGREGATES = frozenset(
-    "count sum avg min max collect stdev stdevp percentilecont percentiledisc".split()
-)
+AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
 
 
 def follow(query: t.Query) -> Facts:
@@ -47,17 +43,7 @@ def follow(query: t.Query) -> Facts:
     return flow.facts
 
 
-def labels_of(node: t.LabelExpression | None) -> frozenset[str] | None:
-    """Give labels one of which holds wherever a label expression does; None if there are none such."""
-    if isinstance(node, t.Label):
-        return frozenset((node.name,))
-    if isinstance(node, t.LabelAnd):
-        known = [each for each in map(labels_of, node.operands) if each is not None]
-        return frozenset[str]().union(*known) if known else None
-    if isinstance(node, t.LabelOr):
-        parts = [labels_of(each) for each in node.operands]
-        return None if None in parts else frozenset[str]().union(*(each for each in parts if each))
-    return None
+Holds = Literal["onwards", "within", "maybe"]
 
 
 class Flow(Expressions):
@@ -80,11 +66,7 @@ class Flow(Expressions):
 
     def _part(self, part: t.SingleQuery, scope: Scope, *, outermost: bool) -> dict[str, Value]:
         for clause in part.clauses:
-            if isinstance(clause, t.Match):
-                self._match(clause, scope)
-            elif isinstance(clause, t.Unwind):
-                scope[clause.variable.name] = item_of(self.value(clause.expression, scope))
-            elif isinstance(clause, t.With):
+            if isinstance(clause, t.With):
                 columns = self._project(clause, scope)
                 if clause.where is not None:
                     self.value(clause.where, {**scope, **columns})
@@ -92,15 +74,24 @@ class Flow(Expressions):
             elif isinstance(clause, t.Return):
                 columns = self._project(clause, scope)
                 if outermost:
-                    self._give_out(clause, scope, columns)
+                    self._give_out(clause, columns)
                 return columns
-            elif isinstance(clause, t.CallSubquery):
-                self._call(clause, scope)
-            elif isinstance(clause, t.CallProcedure):
-                self._procedure(clause, scope)
-            elif isinstance(clause, t.Page):
-                self._page(clause, scope)
+            else:
+                self._clause(clause, scope)
         return {}
+
+    def _clause(self, clause: t.Clause, scope: Scope) -> None:
+        """Follow a clause that adds to the scope."""
+        if isinstance(clause, t.Match):
+            self._match(clause, scope)
+        elif isinstance(clause, t.Unwind):
+            scope[clause.variable.name] = item_of(self.value(clause.expression, scope))
+        elif isinstance(clause, t.CallSubquery):
+            self._call(clause, scope)
+        elif isinstance(clause, t.CallProcedure):
+            self._procedure(clause, scope)
+        elif isinstance(clause, t.Page):
+            self._page(clause, scope)
 
     def _project(self, clause: t.With | t.Return, scope: Scope) -> dict[str, Value]:
         columns = dict(scope) if clause.star else {}
@@ -118,7 +109,7 @@ class Flow(Expressions):
             if each is not None:
                 self.value(each, scope)
 
-    def _give_out(self, clause: t.Return, scope: Scope, columns: dict[str, Value]) -> None:
+    def _give_out(self, clause: t.Return, columns: dict[str, Value]) -> None:
         items = {name_of(each): each for each in clause.items}
         for name, value in columns.items():
             self.facts.outputs.append(Output(clause, items.get(name), name, value))
@@ -153,34 +144,35 @@ class Flow(Expressions):
             self.value(clause.where, scope)
 
     def _match(self, clause: t.Match, scope: Scope) -> None:
-        before = {id(each) for each in _bindings(scope)}
+        before = {id(each) for each in bindings_in(scope)}
         groups = []
         for pattern in clause.patterns:
             self.facts.paths.append(PathUse(pattern, clause))
-            found = self.pattern(pattern, scope, refine=not clause.optional)
+            found = self.pattern(pattern, scope, holds="maybe" if clause.optional else "onwards")
             is_bound = any(id(each) in before for each in found)
             groups.append((frozenset(each for each in found if each.kind == "node"), is_bound))
-        groups += [(each, False) for each in _equated(clause.where, scope)]
+        groups += [(each, False) for each in equated(clause.where, scope)]
         self.facts.steps.append(Matched(tuple(groups), clause.position))
         if clause.where is not None:
             if not clause.optional:
-                self._refine(clause.where, scope)
+                refine(clause.where, scope, self._level)
             self.value(clause.where, scope)
 
-    def pattern(self, pattern: t.PathPattern, scope: Scope, *, refine: bool = False) -> list[Binding]:
+    def pattern(self, pattern: t.PathPattern, scope: Scope, holds: Holds = "within") -> list[Binding]:
         """Bind the variables of a path pattern in a scope; gives all its bindings.
 
         Args:
             pattern: the pattern.
             scope: what is known; what the pattern binds is added.
-            refine: whether what it says of a variable that is bound already holds from here on.
+            holds: whether what it says of a variable that is bound already is so from here on, only where this
+                scope is seen, or not for sure.
         """
         before = dict(scope)
         found: list[Binding | None] = []
         wheres: list[t.Expression] = []
         for part in pattern.parts:
             if isinstance(part, t.NodePattern):
-                found.append(self._node(part, scope, refine=refine))
+                found.append(self._node(part, scope, holds))
             elif isinstance(part, t.RelationshipPattern):
                 found.append(self._relationship(part, scope))
             else:
@@ -199,11 +191,11 @@ class Flow(Expressions):
             self.value(where, scope)
         return bindings
 
-    def _node(self, part: t.NodePattern, scope: Scope, *, refine: bool) -> Binding:
+    def _node(self, part: t.NodePattern, scope: Scope, holds: Holds) -> Binding:
         labels = labels_of(part.labels)
         known = scope.get(part.variable.name) if part.variable else None
-        old = _only(known)
-        if old is not None and (labels is None or (refine and old.level == self._level)):
+        old = only(known)
+        if old is not None and (labels is None or (holds == "onwards" and old.level == self._level)):
             binding = old
             if labels is not None:
                 binding.labels = labels | (binding.labels or frozenset())
@@ -211,7 +203,7 @@ class Flow(Expressions):
             if old is not None and old.labels and labels is not None:
                 labels |= old.labels
             binding = Binding("node", part.position, labels, level=self._level)
-            if part.variable is not None and (known is None or old is not None):
+            if part.variable is not None and (known is None or (old is not None and holds != "maybe")):
                 scope[part.variable.name] = Element("node", frozenset((binding,)))
         if part.properties is not None or part.where is not None:
             binding.pinned = True
@@ -245,22 +237,11 @@ class Flow(Expressions):
         inner = dict(scope)
         self.pattern(part.pattern, inner)
         if part.where is not None:
-            self._refine(part.where, inner)
+            refine(part.where, inner, self._level)
             self.value(part.where, inner)
         for name, value in inner.items():
             if name not in scope:
                 scope[name] = ListOf(value) if part.quantifier is not None else value
-
-    def _refine(self, where: t.Expression, scope: Scope) -> None:
-        """Take over what a condition says of nodes, if it holds wherever the whole condition does."""
-        is_all = isinstance(where, t.Logical) and where.operator == "AND"
-        for each in where.operands if isinstance(where, t.Logical) and is_all else (where,):
-            if isinstance(each, t.LabelTest) and isinstance(each.operand, t.Variable):
-                binding, labels = _only(scope.get(each.operand.name)), labels_of(each.labels)
-                if binding is not None and labels is not None and binding.level == self._level:
-                    binding.labels = labels | (binding.labels or frozenset())
-            elif isinstance(each, t.Comparison | t.Test):
-                _pin(each, scope)
 
     def _neighbours(self, pattern: t.PathPattern, found: list[Binding | None]) -> None:
         for place, part in enumerate(pattern.parts):
@@ -322,50 +303,10 @@ def _path(pattern: t.PathPattern, bindings: list[Binding]) -> PathOf:
     return PathOf(Element("node", nodes), Element("relationship", None if has_groups else arrows))
 
 
-def _only(value: Value | None) -> Binding | None:
-    """Give the one binding of a variable that holds a node, if there is just one."""
-    if isinstance(value, Element) and value.kind == "node" and value.bindings and len(value.bindings) == 1:
-        return next(iter(value.bindings))
-    return None
-
-
-def _bindings(scope: Scope) -> Iterator[Binding]:
-    for value in scope.values():
-        if isinstance(value, Element):
-            yield from value.bindings or ()
-
-
-def _equated(where: t.Expression | None, scope: Scope) -> Iterator[frozenset[Binding]]:
-    """Give the nodes that a condition joins by an equality."""
-    is_all = isinstance(where, t.Logical) and where.operator == "AND"
-    for each in where.operands if isinstance(where, t.Logical) and is_all else (where,):
-        if isinstance(each, t.Comparison) and each.operators == ("=",):
-            names = {inner.name for inner in walk(each) if isinstance(inner, t.Variable)}
-            if len(names) > 1:
-                yield frozenset(_bindings({name: scope[name] for name in names if name in scope}))
-
-
-def _pin(condition: t.Comparison | t.Test, scope: Scope) -> None:
-    """Note that a property or identity of a node is asked for by value."""
-    if isinstance(condition, t.Comparison):
-        if condition.operators != ("=",):
-            return
-        sides = list(condition.operands)
-    else:
-        sides = [condition.left]
-    for place, side in enumerate(sides):
-        others = [each for number, each in enumerate(sides) if number != place]
-        if any(isinstance(inner, t.Property) for other in others for inner in walk(other)):
-            continue
-        for inner in walk(side):
-            if isinstance(inner, t.Variable):
-                value = scope.get(inner.name)
-                for binding in (value.bindings or ()) if isinstance(value, Element) else ():
-                    binding.pinned = True
-
-
 def is_aggregate(item: t.Item) -> bool:
     """Tell whether a column is worked out of many rows."""
+    if isinstance(item.expression, t.Variable | t.Property):
+        return False
     return any(
         isinstance(each, t.CountStar)
         or (isinstance(each, t.Function) and len(each.name) == 1 and each.name[0].lower() in AGGREGATES)

@@ -18,7 +18,7 @@ _NUMBERS = frozenset("size length count tointeger tofloat abs round floor ceil s
 _ONE_OF = frozenset("coalesce nullif max min head last".split())
 
 
-def growth(node: t.Node, name: str | None = None) -> int:
+def growth(node: t.Node, name: str | None = None) -> int:  # noqa: PLR0911 - one a form
     """Give how many times a variable goes into a value; without a name, the most of all variables."""
     if name is None:
         if not any(isinstance(each, t.Arithmetic | t.ListLiteral | t.Reduce) for each in walk(node)):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from t2c_core.cypher.tree import Query
     from t2c_core.schema.model import GraphSchema
 
-_DOUBTFUL = ("\\", "/*", "//", ";")
+_DOUBTFUL = ("\\u", "/*", "//")
 """What is written out anew, so that nothing is left that another lexer could read otherwise."""
 
 
@@ -49,10 +49,11 @@ class Guard:
 
     def __init__(self, schema: GraphSchema | None = None, policy: Policy | None = None) -> None:
         self._policy = policy or Policy()
-        self._schema = schema
-        self._shape = Shape(schema) if schema is not None else None
         names = self._policy.hidden | frozenset(schema.hidden if schema is not None else ())
         self._hidden = Hidden(names, schema)
+        self._schema = self._hidden.visible(schema) if schema is not None else None
+        gone = self._hidden.labels | self._hidden.types
+        self._shape = Shape(self._schema, gone) if self._schema is not None else None
 
     def check(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Verdict:
         """Judge a query. Whatever the text, the answer is a verdict.
@@ -105,7 +106,7 @@ class Guard:
         hide(tree, facts, self._hidden, self._schema, edits)
         if self._shape is not None:
             check_validity(facts, self._shape, edits)
-        check_cost(tree, facts, self._shape, edits)
+        check_cost(facts, self._shape, edits)
 
 
 def _written(cypher: str, tree: Query, edits: Edits, told: list[Repair]) -> Verdict:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from t2c_core.guard.values import Binding, Kind
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType
 
 
 class Hidden:
@@ -23,8 +24,7 @@ class Hidden:
     def __init__(self, names: Iterable[str], schema: GraphSchema | None) -> None:
         self._labels = set(schema.label_by_name) if schema else set()
         self._types = set(schema.type_by_name) if schema else set()
-        labels: set[str] = set()
-        types: set[str] = set()
+        unsure: set[str] = set()
         self.owners_by_property: dict[str, set[str]] = {}
         for name in names:
             splits = [(name[:at], name[at + 1 :]) for at, sign in enumerate(name) if sign == "." and at]
@@ -32,10 +32,34 @@ class Hidden:
             for owner, key in known or splits:
                 self.owners_by_property.setdefault(key, set()).add(owner)
             if not known and (schema or len(splits) != 1):
-                labels.add(name)
-                types.add(name)
-        self.labels = frozenset(labels - self._types)
-        self.types = frozenset(types - self._labels)
+                unsure.add(name)
+        self.labels = frozenset(unsure - self._types)
+        self.types = frozenset(unsure - self._labels)
+
+    def visible(self, schema: GraphSchema) -> GraphSchema:
+        """Give a schema without what is hidden."""
+        if not self:
+            return schema
+        gone = self.labels | self.types
+        return replace(
+            schema,
+            labels=tuple(
+                replace(each, properties=self._shown(each)) for each in schema.labels if each.name not in gone
+            ),
+            types=tuple(
+                replace(each, properties=self._shown(each)) for each in schema.types if each.name not in gone
+            ),
+            triples=tuple(
+                each for each in schema.triples if not {each.source, each.type, each.target} & gone
+            ),
+        )
+
+    def _shown(self, holder: NodeLabel | RelationshipType) -> tuple[Property, ...]:
+        return tuple(
+            each
+            for each in holder.properties
+            if holder.name not in self.owners_by_property.get(each.name, ())
+        )
 
     def __bool__(self) -> bool:
         return bool(self.labels or self.types or self.owners_by_property)

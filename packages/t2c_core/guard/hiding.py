@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, cast
 from t2c_core.cypher import tree as t
 from t2c_core.cypher.render import render
 from t2c_core.cypher.walk import walk
-from t2c_core.guard.values import PLAIN, Element, ListOf, MapOf, PathOf, Unknown
+from t2c_core.guard.values import PLAIN, Element, ListOf, MapOf, PathOf
 from t2c_core.guard.verdict import Refused
-from t2c_core.guard.ways import guard_paths, without
+from t2c_core.guard.ways import guard_paths, negations, without
 
 if TYPE_CHECKING:
     from t2c_core.guard.edits import Change, Edits
     from t2c_core.guard.facts import Facts, Output, Read, WholeUse
     from t2c_core.guard.hidden import Hidden
-    from t2c_core.guard.values import Kind, Value
+    from t2c_core.guard.values import Binding, Kind, Value
     from t2c_core.schema.model import GraphSchema
 
 EACH = t.Variable("each")
@@ -71,8 +71,9 @@ class _Keeper:
     def _check_labels(self, labels: t.LabelExpression | None, names: frozenset[str], kind: str) -> None:
         if labels is None or not names:
             return
+        kept_out = {id(each.operand) for each in negations(labels)}
         for each in walk(labels):
-            if isinstance(each, t.Label) and each.name in names:
+            if isinstance(each, t.Label) and each.name in names and id(each) not in kept_out:
                 raise Refused(f"policy.{kind}", f"there is no {kind} {each.name} for you", each.position)
             if isinstance(each, t.DynamicLabel):
                 raise Refused("policy.dynamic", "labels and types must be written down here", each.position)
@@ -98,26 +99,28 @@ class _Keeper:
 
         Nodes that have none by their labels are kept, from here on, from having labels that do.
         """
-        if not self._hidden.owners_by_property or value is PLAIN:
-            return True
+        if isinstance(value, Element):
+            return self._is_clear_element(value, key)
         if isinstance(value, ListOf):
             return self.is_clear(value.item, key)
         if isinstance(value, MapOf):
             return key is not None or all(self.is_clear(each) for _, each in value.entries)
         if isinstance(value, PathOf):
             return self.is_clear(value.node, key) and self.is_clear(value.relationship, key)
-        if isinstance(value, Unknown):
-            return False
+        return value is PLAIN or not self._hidden.owners_by_property
+
+    def _is_clear_element(self, value: Element, key: str | None) -> bool:
         owners = self._hidden.owners(value.kind, key)
         if not owners:
             return True
-        for each in value.bindings or ():
-            if each.owners is None or each.owners & owners:
-                return False
-        for each in value.bindings or ():
+        if value.bindings is None or any(
+            each.owners is None or each.owners & owners for each in value.bindings
+        ):
+            return False
+        for each in value.bindings:
             if each.kind == "node":
                 each.excluded |= owners
-        return value.bindings is not None
+        return True
 
     def mask_use(self, use: WholeUse) -> None:
         """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
@@ -129,11 +132,14 @@ class _Keeper:
         elif use.node.name[-1].lower() == "keys":
             names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
             is_shown = t.Not(t.Test("IN", EACH, names))
-            self._edits.add(use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), is_shown))
+            self._edits.add(
+                use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), is_shown)
+            )
         else:
             value = use.value
             self._edits.add(
-                use.node, lambda node: self.masked(cast("t.Function", node).arguments[0], value, node.position)
+                use.node,
+                lambda node: self.masked(cast("t.Function", node).arguments[0], value, node.position),
             )
         self._tell(use.node.position)
 
@@ -204,7 +210,7 @@ class _Keeper:
 
     def _items(self, value: Value) -> tuple[t.AllProperties | t.PropertyItem | t.MapEntry, ...]:
         """List the properties to show: by name where the schema tells them, else all with the hidden ones emptied."""
-        bindings = list(value.bindings or ()) if isinstance(value, Element) else []
+        bindings: list[Binding] = list(value.bindings or ()) if isinstance(value, Element) else []
         owners = [each.owners for each in bindings]
         known = [name for each in owners if each is not None for name in each]
         if self._schema is not None and bindings and None not in owners:
@@ -214,7 +220,7 @@ class _Keeper:
         keys = {
             key
             for kind in kinds
-            for binding in (bindings or [None])
+            for binding in bindings or (None,)
             for key in self._hidden.keys(binding, kind)
         }
         return (t.AllProperties(), *(t.MapEntry(key, t.Null()) for key in sorted(keys)))
@@ -222,12 +228,7 @@ class _Keeper:
     def _shown(self, owner: str) -> list[str]:
         schema = cast("GraphSchema", self._schema)
         holder = schema.label_by_name.get(owner) or schema.type_by_name.get(owner)
-        properties = holder.properties if holder else ()
-        return [
-            each.name
-            for each in properties
-            if owner not in self._hidden.owners_by_property.get(each.name, ())
-        ]
+        return [each.name for each in holder.properties] if holder else []
 
     def exclude(self, facts: Facts) -> None:
         """Keep nodes from having labels that they must not have."""

@@ -7,7 +7,7 @@ every time-out; all limits were measured on Neo4j 2026.08. Holds no limits on ro
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2c_core.cypher import tree as t
 from t2c_core.cypher.walk import walk
@@ -16,7 +16,7 @@ from t2c_core.guard.regex import is_bounded
 from t2c_core.guard.verdict import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from t2c_core.guard.tour import Stop
 
@@ -49,7 +49,9 @@ MAX_OPTIONAL = 10
 MAX_UNION = 11
 
 _ACCESSES = (t.Property, t.Index, t.Slice)
-_SHORTENED = frozenset("tolower toupper lower upper trim ltrim rtrim btrim left right substring tostring".split())
+_SHORTENED = frozenset(
+    "tolower toupper lower upper trim ltrim rtrim btrim left right substring tostring".split()
+)
 """Functions whose text is about as long as the one they are given."""
 
 
@@ -76,55 +78,67 @@ def check_limits(query: t.Query, stops: Sequence[Stop], parameters: Mapping[str,
             `limits.loops`, `limits.list`, `limits.grow` or `limits.regex`.
     """
     counts: Counter[type[t.Node]] = Counter()
-    operators = powers = optional = 0
+    operators = 0
     rows = 1
     for node, depth, loops, subqueries in stops:
-        if depth > MAX_DEPTH:
-            raise Refused("limits.depth", f"the query nests deeper than {MAX_DEPTH}", node.position)
-        if loops > MAX_LOOPS:
-            raise Refused("limits.loops", f"loops over lists nest deeper than {MAX_LOOPS}", node.position)
-        if subqueries > MAX_SUBQUERIES:
-            raise Refused("limits.depth", f"subqueries nest deeper than {MAX_SUBQUERIES}", node.position)
+        if depth > MAX_DEPTH or loops > MAX_LOOPS or subqueries > MAX_SUBQUERIES:
+            raise _too_deep(node, depth, loops)
         kind = type(node)
-        if kind in MAX_CLAUSES:
-            counts[kind] += 1
-            optional += isinstance(node, t.Match) and node.optional
-        elif isinstance(node, t.Arithmetic | t.Comparison):
-            operators += len(node.operators)
-            powers += node.operators.count("^") if isinstance(node, t.Arithmetic) else 0
-        elif isinstance(node, t.Logical):
-            operators += len(node.operands) - 1
-        elif isinstance(node, t.Test | t.Not | t.NullTest | t.Sign | t.LabelTest):
-            operators += 1
+        counts[kind] += 1
+        if kind in _OPERATORS:
+            operators += _OPERATORS[kind](node)
         if kind in _CHECKS:
             rows *= _CHECKS[kind](node, parameters)
-        if rows > MAX_ROWS:
-            code = "limits.list" if isinstance(node, t.Unwind) else "limits.range"
-            raise Refused(code, f"ranges and lists multiply to more than {MAX_ROWS} rows", node.position)
-    if operators > MAX_OPERATORS or powers > MAX_POWERS:
+            if rows > MAX_ROWS:
+                code = "limits.list" if kind is t.Unwind else "limits.range"
+                raise Refused(code, f"ranges and lists multiply to more than {MAX_ROWS} rows", node.position)
+    if operators > MAX_OPERATORS:
         raise Refused("limits.operators", f"there are {operators} operators; {MAX_OPERATORS} are allowed")
-    if optional > MAX_OPTIONAL:
-        raise Refused("limits.clauses", f"there are {optional} OPTIONAL MATCH; {MAX_OPTIONAL} are allowed")
     for kind, (word, most) in MAX_CLAUSES.items():
         if counts[kind] > most:
             raise Refused("limits.clauses", f"{word} occurs {counts[kind]} times; {most} are allowed")
-    _check_parts(query)
+    _check_clauses(query, stops, counts)
 
 
-def _check_parts(query: t.Query) -> None:
+def _too_deep(node: t.Node, depth: int, loops: int) -> Refused:
+    if depth > MAX_DEPTH:
+        return Refused("limits.depth", f"the query nests deeper than {MAX_DEPTH}", node.position)
+    if loops > MAX_LOOPS:
+        return Refused("limits.loops", f"loops over lists nest deeper than {MAX_LOOPS}", node.position)
+    return Refused("limits.depth", f"subqueries nest deeper than {MAX_SUBQUERIES}", node.position)
+
+
+def _check_clauses(query: t.Query, stops: Sequence[Stop], counts: Counter[type[t.Node]]) -> None:
+    optional = sum(stop.node.optional for stop in stops if isinstance(stop.node, t.Match))
+    if optional > MAX_OPTIONAL:
+        raise Refused("limits.clauses", f"there are {optional} OPTIONAL MATCH; {MAX_OPTIONAL} are allowed")
     if len(query.parts) > MAX_UNION:
         raise Refused("limits.clauses", f"UNION joins {len(query.parts)} queries; {MAX_UNION} are allowed")
+    if counts[t.RelationshipPattern] + counts[t.PathPattern] > MAX_HOPS:
+        _check_patterns(query)
+    if counts[t.With] + counts[t.CallSubquery] + len(query.parts) > 1 and (
+        counts[t.Arithmetic] or counts[t.ListLiteral] or counts[t.Function]
+    ):
+        _check_growth(query)
+
+
+def _check_patterns(query: t.Query) -> None:
     for part in query.parts:
-        hops, grown = 0, 1
+        hops = 0
         for clause in part.clauses:
-            hops = 0 if isinstance(clause, t.With) else hops
-            hops += _hops(clause)
+            hops = _hops(clause) + (0 if isinstance(clause, t.With) else hops)
             if hops > MAX_HOPS:
                 raise Refused(
                     "limits.patterns",
                     f"{hops} relationships and nodes are matched at once; {MAX_HOPS} may be",
                     clause.position,
                 )
+
+
+def _check_growth(query: t.Query) -> None:
+    for part in query.parts:
+        grown = 1
+        for clause in part.clauses:
             grown *= _growth(clause)
             if grown > MAX_GROWTH:
                 raise Refused(
@@ -191,7 +205,7 @@ def _check_function(node: t.Function, parameters: Mapping[str, object]) -> int:
     return int(max(known[:2])) + 1
 
 
-def _bound(node: t.Expression, parameters: Mapping[str, object]) -> int | None:
+def _bound(node: t.Expression, parameters: Mapping[str, object]) -> int | None:  # noqa: PLR0911 - one a form
     """Give how large a number can be; 0 for the size of a list, which is there already; None if that is not known."""
     if isinstance(node, t.Integer):
         return abs(node.value)
@@ -244,7 +258,31 @@ def _is_stored(node: t.Expression) -> bool:
     return isinstance(node, t.Property) and isinstance(node.subject, t.Variable)
 
 
-_CHECKS = {
+def _count_arithmetic(node: t.Arithmetic) -> int:
+    powers = node.operators.count("^")
+    if powers > MAX_POWERS:
+        raise Refused(
+            "limits.operators", f"there are {powers} powers in a row; {MAX_POWERS} may be", node.position
+        )
+    return len(node.operators)
+
+
+def _count_one(_node: t.Node) -> int:
+    return 1
+
+
+_OPERATORS: dict[type[t.Node], Callable[[Any], int]] = {
+    t.Arithmetic: _count_arithmetic,
+    t.Comparison: lambda node: len(node.operators),
+    t.Logical: lambda node: len(node.operands) - 1,
+    t.Test: _count_one,
+    t.Not: _count_one,
+    t.NullTest: _count_one,
+    t.Sign: _count_one,
+    t.LabelTest: _count_one,
+}
+"""How many operators a node is."""
+_CHECKS: dict[type[t.Node], Callable[[Any, Mapping[str, object]], int]] = {
     t.Property: _check_access,
     t.Index: _check_access,
     t.Slice: _check_access,

@@ -6,12 +6,12 @@ Holds no database access (see `graph.client`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from t2c_core.errors import RefusedError
 
 if TYPE_CHECKING:
-    from t2c_core.graph.client import PlanFacts
+    from collections.abc import Collection
 
 _DIRECTIONS = ("Directed", "Undirected")
 
@@ -45,7 +45,19 @@ READING_OPERATORS = frozenset(
 """Operators that read the graph and nothing else; any other is refused, so that a new one is not trusted by default."""
 
 
-def check_plan(facts: PlanFacts) -> None:
+class Plan(Protocol):
+    """What the server tells of a query that it has planned; see `t2c_core.graph.client.PlanFacts`."""
+
+    @property
+    def query_type(self) -> str:
+        """`r` if it reads."""
+
+    @property
+    def operators(self) -> Collection[str]:
+        """Names of all operators."""
+
+
+def check_plan(facts: Plan) -> None:
     """Pass a plan that only reads.
 
     Raises:

@@ -28,11 +28,13 @@ def modernise(stops: Sequence[Stop], edits: Edits) -> None:
         only = node.arguments[0] if len(node.arguments) == 1 else None
         if name in RENAMED:
             _exchange(edits, node, f"{node.name[0]}() is {RENAMED[name]}()", _rename)
-        elif name in ("size", "length") and isinstance(only, t.PatternExpression) and not only.pattern.shortest:
+        elif (
+            name in ("size", "length") and isinstance(only, t.PatternExpression) and not only.pattern.shortest
+        ):
             _exchange(edits, node, f"{name}() of a pattern is COUNT {{}}", _counted)
         elif name == "exists" and isinstance(only, t.Property):
             _exchange(edits, node, "exists() of a property is IS NOT NULL", _not_null)
-        elif name in ("length",) and isinstance(only, t.Property | t.String | t.ListLiteral):
+        elif name == "length" and isinstance(only, t.Property | t.String | t.ListLiteral):
             _exchange(edits, node, "length() of a text or list is size()", _sized)
 
 
@@ -59,7 +61,9 @@ def _wanted(stops: Sequence[Stop]) -> list[t.String]:
     """List the texts that a property is compared with for equality."""
     found: list[t.Expression] = []
     for node, *_ in stops:
-        if isinstance(node, t.NodePattern | t.RelationshipPattern) and isinstance(node.properties, t.MapLiteral):
+        if isinstance(node, t.NodePattern | t.RelationshipPattern) and isinstance(
+            node.properties, t.MapLiteral
+        ):
             found += [each.value for each in node.properties.entries]
         elif isinstance(node, t.Comparison) and node.operators == ("=",):
             sides = node.operands

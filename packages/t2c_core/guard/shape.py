@@ -18,18 +18,19 @@ class Shape:
 
     Args:
         schema: of the graph.
+        kept_out: labels and types that are not in it but may be named to be kept out: `!Label`.
     """
 
-    def __init__(self, schema: GraphSchema) -> None:
+    def __init__(self, schema: GraphSchema, kept_out: frozenset[str] = frozenset()) -> None:
         self.schema = schema
+        self.kept_out = kept_out
         self.labels = frozenset(schema.label_by_name)
         self.types = frozenset(schema.type_by_name)
         self.counts = {each.name: each.count for each in schema.labels}
         self.nodes = sum(self.counts.values())
-        self.properties: dict[str, frozenset[str]] = {
-            each.name: frozenset(held.name for held in each.properties)
-            for each in (*schema.labels, *schema.types)
-        }
+        self.properties: dict[str, frozenset[str]] = {}
+        for each in (*schema.labels, *schema.types):
+            self.properties[each.name] = frozenset(held.name for held in each.properties)
         self.owners: dict[str, set[str]] = {}
         for owner, keys in self.properties.items():
             for key in keys:
@@ -73,9 +74,7 @@ class Shape:
 
     def meant_key(self, owners: Iterable[str], name: str) -> str | None:
         """Give the one property of some owners that differs from a name in those only."""
-        found = {
-            key for owner in owners for key in self._folded_keys.get(owner, {}).get(_plain(name), [])
-        }
+        found = {key for owner in owners for key in self._folded_keys.get(owner, {}).get(_plain(name), [])}
         return found.pop() if len(found) == 1 else None
 
     def like(self, name: str, names: Iterable[str]) -> str:

@@ -62,17 +62,19 @@ def _check_names(facts: Facts, shape: Shape, edits: Edits) -> None:
     for test, value in facts.label_tests:
         if isinstance(value, Element):
             binding = next(iter(value.bindings or ()), None)
-            _check_labels(
-                test.labels, "label" if value.kind == "node" else "type", shape, edits, binding
-            )
+            _check_labels(test.labels, "label" if value.kind == "node" else "type", shape, edits, binding)
 
 
 def _check_labels(
-    labels: t.LabelExpression, kind: Literal["label", "type"], shape: Shape, edits: Edits, binding: Binding | None
+    labels: t.LabelExpression,
+    kind: Literal["label", "type"],
+    shape: Shape,
+    edits: Edits,
+    binding: Binding | None,
 ) -> None:
     names = shape.labels if kind == "label" else shape.types
     for each in walk(labels):
-        if not isinstance(each, t.Label) or each.name in names:
+        if not isinstance(each, t.Label) or each.name in names or each.name in shape.kept_out:
             continue
         name = each.name
         meant = shape.meant(kind, name)

@@ -84,7 +84,7 @@ UNKNOWN = Unknown()
 
 def join(first: Value, second: Value) -> Value:
     """Give what holds either of two values."""
-    if first == second or second == PLAIN:
+    if second in (first, PLAIN):
         return first
     if first == PLAIN:
         return second

@@ -53,9 +53,18 @@ def without(labels: Iterable[str]) -> Change:
     return change
 
 
+def negations(labels: t.LabelExpression | None) -> list[t.LabelNot]:
+    """Give the `!Label` that hold wherever a label expression does, such as this module adds."""
+    return [each for each in _operands(labels) if isinstance(each, t.LabelNot)]
+
+
+def _operands(labels: t.LabelExpression | None) -> tuple[t.LabelExpression, ...]:
+    return () if labels is None else labels.operands if isinstance(labels, t.LabelAnd) else (labels,)
+
+
 def _conjunction(labels: t.LabelExpression | None, others: list[t.LabelNot]) -> t.LabelExpression:
-    before = () if labels is None else labels.operands if isinstance(labels, t.LabelAnd) else (labels,)
-    parts = (*before, *others)
+    before = _operands(labels)
+    parts = (*before, *(each for each in others if each not in before))
     return parts[0] if len(parts) == 1 else t.LabelAnd(parts)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError, RefusedError
 from t2c_core.graph.client import Limits
-from t2c_core.guard.limits import check_limits
+from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
+from t2c_core.guard.policy import Policy
 from t2c_core.metrics import Gold, GoldQuery, compare, provenance_query
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(timeout_s=30.0, max_rows=50_000, max_bytes=50_000_000, max_cell_chars=100_000)
 """Wide, since a gold that is cut is none."""
+_GUARD = Guard(policy=Policy(max_rows=LIMITS.max_rows))
 TOLERATED = frozenset({None, "inner limit"})
 """Instabilities that count; an inner limit is not looked into, which is no reason to doubt the gold."""
 
@@ -73,9 +75,9 @@ async def provenance(graph: GraphClient, cypher: str, parameters: Mapping[str, A
     if query is None:
         return None
     try:
-        check_limits(query)
-        check_plan(await graph.explain(query, parameters))
-        result = await graph.read(query, parameters, LIMITS)
+        passed = _GUARD.require(query, parameters).cypher
+        check_plan(await graph.explain(passed, parameters))
+        result = await graph.read(passed, parameters, LIMITS)
     except (RefusedError, QueryError, GraphTimeoutError):
         return None
     return None if result.truncated else frozenset(str(row[0]) for row in result.rows)
@@ -83,9 +85,9 @@ async def provenance(graph: GraphClient, cypher: str, parameters: Mapping[str, A
 
 async def _run(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -> Gold | None:
     query = GoldQuery(cypher, parameters)
-    check_limits(cypher)
-    check_plan(await graph.explain(cypher, parameters))
-    result = await graph.read(cypher, parameters, LIMITS)
+    passed = _GUARD.require(cypher, parameters).cypher
+    check_plan(await graph.explain(passed, parameters))
+    result = await graph.read(passed, parameters, LIMITS)
     if result.truncated:
         return None
     probed = None

@@ -1,11 +1,8 @@
-"""Texts that hang or kill a server are refused before it sees them; ordinary questions pass."""
-
-from contextlib import suppress
+"""Trees that hang or kill a server are refused before it sees them; ordinary questions pass."""
 
 import pytest
 
-from t2c_core.errors import RefusedError
-from t2c_core.guard.limits import MAX_CHARS, check_limits
+from t2c_core.guard.limits import MAX_CHARS
 
 GOOD = [
     "MATCH (d:Drug)-[:TREATS]->(x:Disease {name: $v1}) RETURN d.name ORDER BY d.name LIMIT 10",
@@ -26,44 +23,26 @@ GOOD = [
 
 
 @pytest.mark.parametrize("query", GOOD)
-def test_ordinary_query_passes(query):
-    check_limits(query)
+def test_ordinary_query_passes(query, bare):
+    verdict = bare.check(query)
+    assert verdict.allowed, verdict.message
 
 
 @pytest.mark.parametrize(
     ("code", "query"),
     [
         ("length", "RETURN 1" + " " * MAX_CHARS),
-        ("escape", "RETURN '\\u0027 LOAD CSV'"),
-        ("token", "RETURN 'never closed"),
-        ("token", "RETURN 1 /* never closed"),
-        ("token", "RETURN `never closed"),
-        ("token", "RETURN '\ud800'"),
-        ("start", ""),
-        ("start", "  // nothing\n"),
-        ("start", "CREATE (n)"),
-        ("start", "LOAD CSV FROM 'x' AS row RETURN row"),
-        ("start", "SHOW SETTINGS"),
-        ("start", "TERMINATE TRANSACTIONS 'x'"),
-        ("start", "USE system RETURN 1"),
-        ("start", "PROFILE MATCH (n) RETURN n"),
-        ("start", "CYPHER 25 RETURN 1"),
-        ("start", "; MATCH (n) RETURN n"),
-        ("depth", "RETURN " + "(" * 51 + "1" + ")" * 51),
         ("depth", "RETURN " + "[" * 51 + "1" + "]" * 51),
         ("depth", "RETURN $a" + ".b" * 21),
         ("depth", "RETURN $a" + "[0]" * 21),
         ("depth", "RETURN $a" + ".b[0]" * 11),
         ("depth", "MATCH (a) WHERE " + "EXISTS { MATCH (a) WHERE " * 4 + "true" + "}" * 4 + " RETURN a"),
-        ("clauses", "RETURN " + "NOT " * 51 + "true"),
-        ("clauses", "RETURN " + "CASE WHEN true THEN " * 51 + "1" + " END" * 51),
+        ("depth", "RETURN " + "NOT " * 51 + "true"),
         ("clauses", "MATCH (a) " + "OPTIONAL MATCH (a)-->(b) " * 11 + "RETURN a"),
         ("clauses", " UNION ".join(["RETURN 1"] * 12)),
         ("clauses", "WITH 1 AS a " + "WITH a " * 30 + "RETURN a"),
         ("operators", "RETURN 1" + " + 1" * 501),
         ("operators", "RETURN 1" + "^1" * 21),
-        ("operators", "RETURN " + "- " * 5 + "1"),
-        ("operators", "MATCH (n:!!!!!A) RETURN n"),
         ("patterns", "MATCH (a)" + "-->()" * 16 + " RETURN a"),
         ("patterns", "MATCH (a)" + "<-[:X]-()" * 16 + " RETURN a"),
         ("patterns", "MATCH " + ", ".join(f"(a{i}:X)" for i in range(17)) + " RETURN a1"),
@@ -82,16 +61,37 @@ def test_ordinary_query_passes(query):
         ("regex", "MATCH (n) WHERE n.name =~ '(a+)+' RETURN n"),
     ],
 )
-def test_harmful_text_is_refused_with_its_code(code, query):
-    with pytest.raises(RefusedError) as caught:
-        check_limits(query)
-    assert caught.value.codes == (f"limits.{code}",)
+def test_harmful_text_is_refused_with_its_code(code, query, bare):
+    assert bare.check(query).codes == (f"limits.{code}",)
 
 
 @pytest.mark.parametrize(
     "text", ["\\", "'\\", "`", "}", ")" * 9000, "\x00", "RETURN ]]]]((", "MATCH (n) RETURN n \ud800"]
 )
-def test_no_text_makes_it_crash(text):
+def test_no_text_makes_it_crash(text, bare):
     for query in (text, f"RETURN {text}", f"RETURN range({text}", f"RETURN reduce({text}"):
-        with suppress(RefusedError):
-            check_limits(query)
+        assert not bare.check(query).allowed
+
+
+def test_range_may_end_at_a_parameter_whose_value_is_known(bare):
+    assert bare.check("UNWIND range(1, $n) AS x RETURN x", {"n": 12}).allowed
+    assert bare.check("UNWIND range(1, $n) AS x RETURN x", {"n": 10**9}).codes == ("limits.range",)
+    assert bare.check("UNWIND range(1, $n) AS x RETURN x").codes == ("limits.range",)
+
+
+def test_pattern_of_a_parameter_is_looked_into(bare):
+    query = "MATCH (n:Drug) WHERE n.name =~ $pattern RETURN n.name"
+    assert bare.check(query, {"pattern": "(?i)am.*"}).allowed
+    assert bare.check(query, {"pattern": "(a+)+"}).codes == ("limits.regex",)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH ['a'] AS xs WITH xs + 'b' AS xs WITH xs + 'c' AS xs RETURN xs",
+        "MATCH (d:Drug) WITH d.name + ' ' + d.name AS twice WITH twice + '!' AS said RETURN said",
+        "MATCH (d:Drug) RETURN replace(replace(d.name, ' ', '_'), '-', '_')",
+    ],
+)
+def test_putting_values_together_is_no_growth(query, bare):
+    assert bare.check(query).allowed

@@ -1,0 +1,61 @@
+"""No attack passes, no good query is refused, each for the reason that the corpora name; no database is needed."""
+
+from collections import Counter
+from itertools import groupby
+
+import pytest
+
+from t2c_core.guard.guard import Guard
+from t2c_core.guard.verdict import CODES
+
+from .conftest import POLICY, rows
+
+GOOD = rows("good")
+ATTACKS = [row for row in rows("attacks") if row["code"] != "mask"]
+WRONG = rows("wrong")
+
+
+def by(corpus, key):
+    """The rows of a corpus in groups, one test each."""
+    ordered = sorted(corpus, key=lambda row: row[key])
+    return [pytest.param(list(each), id=name) for name, each in groupby(ordered, key=lambda row: row[key])]
+
+
+def test_corpora_are_large_and_have_no_doubles():
+    assert len(GOOD) >= 300
+    assert len(ATTACKS) >= 200
+    for corpus in (GOOD, ATTACKS, WRONG):
+        assert max(Counter(row["id"] for row in corpus).values()) == 1
+        assert max(Counter(row["cypher"] for row in corpus).values()) == 1
+
+
+@pytest.mark.parametrize("group", by(GOOD, "category"))
+def test_good_query_passes(group, bare, guard):
+    for row in group:
+        for each in (bare, guard):
+            verdict = each.check(row["cypher"], row.get("params"))
+            assert verdict.allowed, (row, verdict)
+            assert {repair.code for repair in verdict.repairs} <= {"repair.limit", "repair.text"}, row
+
+
+@pytest.mark.parametrize("group", by(ATTACKS, "family"))
+def test_attack_is_refused_with_its_code(group, bare, guard, keeper):
+    bare_keeper = Guard(policy=POLICY)
+    for row in group:
+        first, other = (keeper, bare_keeper) if row.get("policy") else (bare, guard)
+        verdict = first.check(row["cypher"])
+        assert verdict.codes == (row["code"],), (row, verdict)
+        assert verdict.position is not None
+        assert not other.check(row["cypher"]).allowed, row
+
+
+def test_query_that_does_not_fit_the_schema_is_refused_with_its_code(guard, bare):
+    for row in WRONG:
+        assert guard.check(row["cypher"]).codes == (row["code"],), row
+        assert bare.check(row["cypher"]).allowed, row
+
+
+def test_every_code_of_the_layers_is_met():
+    met = {row["code"] for row in ATTACKS + WRONG}
+    apart = {"allow.node", "policy.path", "plan.query_type", "plan.operator"}
+    assert met | apart == set(CODES)

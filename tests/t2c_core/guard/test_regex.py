@@ -1,0 +1,40 @@
+"""Patterns that end soon pass, patterns that may not are refused, and so is every form that is not known."""
+
+import pytest
+
+from t2c_core.guard.regex import is_bounded
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "A.*",
+        "(?i).*pril",
+        "[A-Z][0-9]{2}([.][0-9])?",
+        "P10\\d\\d",
+        "(?i)(aspirin|warfarin)",
+        "a{1,3}b",
+        "^x$",
+        "\\Q"[:0],
+    ],
+)
+def test_plain_pattern_is_bounded(pattern):
+    assert is_bounded(pattern, of_property=False)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a+)+", "(a*)*", "(a|a)*", "(a|aa)+", "([a-z]+)*", "(.*a){20}", "(?:a?){30}", ".*.*.*", "(a{1,30}){1,30}",
+        "(?=a)b", "(?!a)b", "(?<=a)b", "(?<n>a)", "(a)\\1", "\\k<n>", "\\Qa\\E", "\\p{L}", "[a&&b]", "a**", "*a", "x" * 500,
+        "a?" * 13, "[", "\\",
+    ],
+)  # fmt: skip
+def test_other_pattern_is_not(pattern):
+    assert not is_bounded(pattern, of_property=False)
+
+
+def test_stored_text_may_be_looked_through_once_more():
+    assert is_bounded(".*a.*b.*", of_property=True)
+    assert not is_bounded(".*a.*b.*", of_property=False)

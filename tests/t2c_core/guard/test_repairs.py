@@ -1,0 +1,130 @@
+"""What can be put right in one way only is put right on the tree, and told; nothing else is touched."""
+
+import pytest
+
+CASES = [
+    (
+        "repair.direction",
+        "MATCH (x:Disease)-[:TREATS]->(d:Drug) RETURN d.name LIMIT 5",
+        "MATCH (x:Disease)<-[:TREATS]-(d:Drug) RETURN d.name LIMIT 5",
+    ),
+    (
+        "repair.direction",
+        "MATCH (d:Drug)<-[:TREATS]-(:Disease {name: 'Gout'}) RETURN d.name LIMIT 5",
+        "MATCH (d:Drug)-[:TREATS]->(:Disease {name: 'Gout'}) RETURN d.name LIMIT 5",
+    ),
+    (
+        "repair.direction",
+        "MATCH (d:Drug) WHERE EXISTS { (d)<-[:TREATS]-() } RETURN count(d)",
+        "MATCH (d:Drug) WHERE EXISTS { (d)-[:TREATS]->() } RETURN count(d)",
+    ),
+    ("repair.label", "MATCH (d:drug) RETURN count(d)", "MATCH (d:Drug) RETURN count(d)"),
+    ("repair.label", "MATCH (d:lab_test) RETURN count(d)", "MATCH (d:LabTest) RETURN count(d)"),
+    (
+        "repair.label",
+        "MATCH (d:Drug)-[:treats]->() RETURN count(d)",
+        "MATCH (d:Drug)-[:TREATS]->() RETURN count(d)",
+    ),
+    (
+        "repair.property",
+        "MATCH (d:Drug) RETURN max(d.ApprovalYear)",
+        "MATCH (d:Drug) RETURN max(d.approvalYear)",
+    ),
+    (
+        "repair.property",
+        "MATCH (d:Drug {Name: 'x'}) RETURN count(d)",
+        "MATCH (d:Drug {name: 'x'}) RETURN count(d)",
+    ),
+    (
+        "repair.deprecated",
+        "MATCH (d:Drug) WHERE size((d)-[:TREATS]->()) > 2 RETURN count(d)",
+        "MATCH (d:Drug) WHERE COUNT { MATCH (d)-[:TREATS]->() } > 2 RETURN count(d)",
+    ),
+    (
+        "repair.deprecated",
+        "MATCH (d:Drug) WHERE exists(d.halfLifeHours) RETURN count(d)",
+        "MATCH (d:Drug) WHERE d.halfLifeHours IS NOT NULL RETURN count(d)",
+    ),
+    ("repair.deprecated", "RETURN toInt('1') AS n", "RETURN toInteger('1') AS n"),
+    (
+        "repair.text",
+        "MATCH (d:Dr\\u0075g) /* all */ RETURN count(d) // of them",
+        "MATCH (d:Drug) RETURN count(d)",
+    ),
+    ("repair.limit", "MATCH (d:Drug) RETURN d.name", "MATCH (d:Drug) RETURN d.name LIMIT 1001"),
+    (
+        "repair.hops",
+        "MATCH (d:Drug {name: 'x'})-[*]-(e) RETURN count(e)",
+        "MATCH (d:Drug {name: 'x'})-[*..15]-(e) RETURN count(e)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "query", "mended"), CASES)
+def test_query_is_mended_and_told(code, query, mended, guard):
+    verdict = guard.check(query)
+    assert verdict.allowed, verdict.message
+    assert [each.code for each in verdict.repairs] == [code]
+    assert verdict.repairs[0].told
+    again = guard.check(mended)
+    assert again.cypher == mended
+    assert again.repairs == ()
+    assert verdict.cypher == mended or guard.check(verdict.cypher).cypher == verdict.cypher
+
+
+@pytest.mark.parametrize("query", [
+    "MATCH (d:Drug)-[:INTERACTS_WITH]->(e:Drug) RETURN count(e)",
+    "MATCH (d:Drug)-[:TREATS]-(x:Disease) RETURN count(x)",
+    "MATCH (d) WHERE d.name = 'x' RETURN count(d)",
+    "MATCH (d:Drug) RETURN d.name LIMIT 3",
+    "MATCH (d:Drug) RETURN count(*) AS n",
+    "RETURN 1 AS one",
+    "MATCH (d:Drug) RETURN d.name AS n UNION MATCH (x:Disease) RETURN x.name AS n",
+    "MATCH p = shortestPath((a:Drug {name: 'x'})-[*]-(b:Drug {name: 'y'})) RETURN length(p) LIMIT 1",
+])  # fmt: skip
+def test_good_query_is_left_as_it_is(query, guard):
+    verdict = guard.check(query)
+    assert verdict.allowed, verdict.message
+    assert verdict.cypher == query
+    assert verdict.repairs == ()
+
+
+def test_literal_becomes_the_parameter_that_was_linked(guard):
+    query = "MATCH (d:Drug {name: 'warfarin'}) WHERE d.name <> 'warfarin' RETURN count(d)"
+    verdict = guard.check(query, {"v1": "Warfarin", "n": 3})
+    assert verdict.cypher == "MATCH (d:Drug {name: $v1}) WHERE d.name <> 'warfarin' RETURN count(d)"
+    assert [each.code for each in verdict.repairs] == ["repair.parameter"]
+
+
+def test_literal_that_two_parameters_could_be_is_left(guard):
+    query = "MATCH (d:Drug {name: 'warfarin'}) RETURN count(d)"
+    assert guard.check(query, {"v1": "Warfarin", "v2": "WARFARIN"}).cypher == query
+
+
+def test_pattern_that_fits_in_no_direction_is_refused(guard):
+    verdict = guard.check("MATCH (d:Doctor)-[:TREATS]->(p:Patient) RETURN d.name")
+    assert verdict.codes == ("schema.pattern",)
+    assert "(:Drug)-[:TREATS]->(:Disease)" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("MATCH (d:Drugs) RETURN d", "did you mean Drug?"),
+        ("MATCH (d:Drug)-[:TREAT]->(x) RETURN x", "did you mean TREATS?"),
+        ("MATCH (d:Drug) RETURN d.aprovalYear", "did you mean approvalYear?"),
+        ("MATCH (d:Drug) RETURN d.birthDate", "Patient has it"),
+    ],
+)
+def test_refusal_says_what_may_have_been_meant(query, hint, guard):
+    assert hint in guard.check(query).message
+
+
+def test_label_of_a_node_is_told_from_its_relationships(guard):
+    assert guard.check("MATCH (:Drug)-[:TREATS]->(x) RETURN x.icd10 LIMIT 1").allowed
+    assert guard.check("MATCH (:Drug)-[:TREATS]->(x) RETURN x.birthDate LIMIT 1").codes == ("schema.owner",)
+
+
+def test_what_is_no_element_has_any_property(guard):
+    query = "WITH {anything: 1} AS m, date() AS d RETURN m.anything, m['other'], d.year, $p.what"
+    assert guard.check(query).allowed
