@@ -113,6 +113,7 @@ async def _open_database(
             prompt=database.prompt or settings.prompt,
             limits=settings.limits,
             encoder=encoder,
+            left_out=frozenset(settings.ablate) | (frozenset() if chosen.is_constrained else {"grammar"}),
         )
     )
     stack.callback(opened.close)

@@ -218,7 +218,12 @@ def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = N
 
 @app.command
 def evaluate(
-    *, pairs: Path, config: Path | None = None, url: str | None = None, out: Path | None = None
+    *,
+    pairs: Path,
+    config: Path | None = None,
+    url: str | None = None,
+    out: Path | None = None,
+    ablate: str = "",
 ) -> int:
     """Ask many questions, compare with the gold queries' rows and print the figures as JSON.
 
@@ -232,17 +237,25 @@ def evaluate(
         Address of a running service to ask, instead of asking in this process.
     out
         JSONL of each question's outcome.
+    ablate
+        Parts of answering, with commas between them, each of which is left out in a run of its own: grammar, values,
+        repair, examples.
     """
     import asyncio
     import json
 
     from t2c_service.evaluation import evaluate as run
+    from t2c_service.evaluation.ablation import ablate as run_without
+    from t2c_service.evaluation.ablation import parts_of
     from t2c_service.settings import load_graph_settings, load_settings
 
+    parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
     graph = load_graph_settings(config) if url is not None else None
     _log(logging.WARNING)
     report = asyncio.run(run(pairs, settings=settings, graph_settings=graph, url=url, out=out))
+    if parts and settings is not None:
+        report["without"] = asyncio.run(run_without(pairs, settings, parts))
     print(json.dumps(report, ensure_ascii=False))
     return 0
 

@@ -19,24 +19,23 @@ from t2c_core.prompt import AtomsFormat, ChatFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import Linker
+from t2c_core.values.link import LinkedQuestion, Linker
 from t2c_service.access.visibility import VisibleLinker, visible_examples, visible_schema
 from t2c_service.answering.examples import Example, SimilarExamples, load_examples
 from t2c_service.answering.loop import Answerer, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
     from t2c_service.access.visibility import AnyLinker
     from t2c_service.answering.examples import Encoder
     from t2c_service.models import CypherModel
-    from t2c_service.settings import DatabaseSettings, LimitSettings
+    from t2c_service.settings import DatabaseSettings, LimitSettings, Part
 
 log = logging.getLogger(__name__)
 
-FORMATS: dict[str, Callable[[GraphSchema], PromptFormat]] = {"atoms": AtomsFormat, "chat": ChatFormat}
 MAX_ANSWERERS = 64
 """Policies for which an answerer is kept ready."""
 
@@ -53,6 +52,8 @@ class Means:
     prompt: str
     limits: LimitSettings
     encoder: Encoder | None = None
+    left_out: frozenset[Part] = frozenset()
+    """Parts of answering that are not used."""
 
 
 @dataclass(eq=False)
@@ -202,27 +203,44 @@ class Database:
         old.is_replaced = True
         old.release()
 
+    def _format(self, schema: GraphSchema) -> PromptFormat:
+        if self.means.prompt == "chat":
+            return ChatFormat(schema)
+        return AtomsFormat(schema, is_mended="repair" not in self.means.left_out)
+
     def _answerer(self, edition: Edition, policy: Policy) -> Answerer:
         known = edition.answerers.get(policy.hidden)
         if known is not None:
             return known
         hidden = edition.policy.hidden | policy.hidden
         schema = visible_schema(edition.schema, policy)
+        left_out = self.means.left_out
+        linker = VisibleLinker(edition.linker, policy) if policy.hidden else edition.linker
         parts = Parts(
             schema=schema,
-            linker=VisibleLinker(edition.linker, policy) if policy.hidden else edition.linker,
-            prompt=FORMATS[self.means.prompt](schema),
+            linker=NoLinker() if "values" in left_out else linker,
+            prompt=self._format(schema),
             model=self.model,
             graph=self.graph,
             policy=replace(edition.policy, hidden=hidden),
-            similar=None if policy.hidden else edition.similar,
+            similar=None if policy.hidden or "examples" in left_out else edition.similar,
             database=self.name,
+            is_constrained="grammar" not in left_out,
+            is_mended="repair" not in left_out,
         )
         answerer = Answerer(parts, self.means.limits, model_timeout_s=self.means.model_timeout_s)
         if len(edition.answerers) >= MAX_ANSWERERS:
             del edition.answerers[next(iter(edition.answerers))]
         edition.answerers[policy.hidden] = answerer
         return answerer
+
+
+class NoLinker:
+    """Finds no values, to measure what finding them is worth."""
+
+    def link(self, question: str) -> LinkedQuestion:
+        """Take the question as it is."""
+        return LinkedQuestion(question, ())
 
 
 def _read(means: Means) -> Edition:

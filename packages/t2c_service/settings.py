@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PREFIX = "T2C_"
 DATABASE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$"
+Part = Literal["grammar", "values", "repair", "examples"]
+"""Parts of answering that can be left out: the grammar of completions, linked values, mended queries, similar
+examples."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -62,6 +65,14 @@ class ModelSettings(_Part):
     """Longest wait for one completion."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """CPU threads of a local model; 0: one for a small model, all cores for others."""
+    grammar: Literal["auto", "on", "off"] = "auto"
+    """Whether completions are kept within a grammar of the graph: `auto` for local models only, `on` for servers that
+    take `structured_outputs`, as vLLM does."""
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether completions are kept within a grammar."""
+        return self.grammar == "on" or (self.grammar == "auto" and self.kind == "local")
 
     @model_validator(mode="after")
     def _says_where(self) -> ModelSettings:
@@ -89,6 +100,8 @@ class LimitSettings(_Part):
     """Rounds before giving up on a question: the first one, then one more hypothesis each."""
     samples: Annotated[int, Field(ge=1, le=16)] = 5
     """Most samples that a question may ask for."""
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Confidence below which a question counts as unanswerable; 0 leaves that to the model."""
     retry_empty: bool = True
     """Whether a chat model is told that its query gave no rows, and may correct it."""
     diagnosis_queries: Annotated[int, Field(ge=0, le=50)] = 8
@@ -195,6 +208,8 @@ class Settings(BaseSettings):
     examples: Path | None = None
     """JSONL of questions to offer: `question`, `featured: true` on the few to show first; those with `cypher` are
     shown to chat models."""
+    ablate: tuple[Part, ...] = ()
+    """Parts of answering to leave out, to measure what they are worth."""
     page: bool = True
     """Whether to serve the page at `/`."""
     title: str = "Graphling"

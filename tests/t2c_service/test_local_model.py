@@ -6,13 +6,17 @@ import shutil
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from t2c_core.grammar import Grammar
 from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
-from t2c_service.models import local
+from t2c_service.models import decoding, engine, local
+from t2c_service.models.decoding import Row
+from t2c_service.models.llama import FastLlama
 from t2c_service.models.local import LocalModel
 
 from .conftest import BY_HEART
@@ -79,21 +83,19 @@ async def test_a_prompt_that_fills_the_context_is_an_error(model: LocalModel) ->
 
 
 async def test_the_deadline_stops_the_worker(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[threading.Event] = []
-    running = threading.Event()
+    given_up = threading.Event()
 
-    def forever(_ids: object, cancelled: threading.Event, _prefix: object = ()) -> None:
-        seen.append(cancelled)
-        running.set()
-        assert cancelled.wait(20)
-        raise local._Cancelled
+    def forever(_engine: object, rows: list[Row], _ends: object) -> None:
+        if rows:
+            given_up.clear()
+            assert rows[0].given_up[0].wait(20)
+            given_up.set()
 
     with monkeypatch.context() as patch:
-        patch.setattr(model, "decode", forever)
+        patch.setattr(decoding, "decode", forever)
         with pytest.raises(DeadlineError, match="took longer than"):
             await model.complete("alpha", timeout_s=0.3)
-    assert running.is_set()
-    assert seen[0].is_set()
+        assert await asyncio.to_thread(given_up.wait, 20)
     assert (await model.complete("gamma", timeout_s=20)).text == BY_HEART["gamma"]
 
 
@@ -145,3 +147,81 @@ def test_a_tokenizer_without_end_is_refused(tmp_path: Path, heart: Path) -> None
         (endless / name).write_text(json.dumps({**content, "eos_token": None, "eos_token_id": None}))
     with pytest.raises(ModelFolderError, match="no end mark"):
         LocalModel.load(endless)
+
+
+async def test_what_waits_is_decoded_together_and_comes_out_the_same(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    decode = decoding.decode
+
+    def counted(engine: Any, rows: list[Row], ends: frozenset[int]) -> None:
+        sizes.append(len(rows))
+        decode(engine, rows, ends)
+
+    monkeypatch.setattr(decoding, "decode", counted)
+    prompts = ["alpha", "beta alpha beta", "gamma beta"]
+    alone = [await model.complete(prompt, timeout_s=60) for prompt in prompts]
+    model._likeliest.clear()
+    together = await asyncio.gather(*(model.complete(prompt, timeout_s=60) for prompt in prompts))
+    assert [each.text for each in together] == [each.text for each in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.mean_logprob == pytest.approx(other.mean_logprob, abs=1e-4)
+    assert max(sizes) > 1
+
+
+async def test_a_grammar_is_kept(model: LocalModel) -> None:
+    async def text(prompt: str, grammar: str, **options: Any) -> str:
+        return (await model.complete(prompt, grammar=Grammar(grammar), timeout_s=60, **options)).text
+
+    assert await text("alpha", 'root ::= " one two" (" three" | " four")') == " one two three"
+    assert await text("alpha", 'root ::= " one two" (" four" | " five")') in {
+        " one two four",
+        " one two five",
+    }
+    assert await text("gamma", 'root ::= " four"') == " four"
+    assert await text("alpha", 'root ::= " one two" (" three" | " four")', hypothesis=1) == " one two four"
+    with pytest.raises(CompletionError, match="no further hypothesis"):
+        await text("gamma", 'root ::= " four"', hypothesis=1)
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_our_pass_is_that_of_transformers(kv_heads: int) -> None:
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+        head_dim=8,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(0)
+    network = LlamaForCausalLM(config).eval()
+    for weight in network.parameters():  # norms too, which begin as ones
+        torch.nn.init.normal_(weight, std=0.5)
+    ours, theirs = FastLlama.of(network), engine.TransformersEngine(network)
+    assert ours is not None
+    rows = [[3, 1, 4, 1, 5], [9, 2], [6, 5, 3, 5]]
+    with torch.inference_mode():
+        (mine, first), (other, expected) = ours.start(rows, 4), theirs.start(rows, 4)
+        torch.testing.assert_close(first, expected, rtol=1e-3, atol=1e-3)
+        for kept, tokens in (([0, 1, 2], [7, 8, 9]), ([2, 0], [1, 2]), ([1], [3])):
+            mine.keep(kept)
+            other.keep(kept)
+            step = ours.step(mine, tokens)
+            torch.testing.assert_close(step, theirs.step(other, tokens), rtol=1e-3, atol=1e-3)
+
+
+def test_other_architectures_run_by_transformers() -> None:
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        attention_bias=True,
+    )
+    network = LlamaForCausalLM(config).eval()
+    assert isinstance(engine.choose_engine(network, is_small=True), engine.TransformersEngine)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from t2c_core.grammar import Grammar
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
 from t2c_service.models.openai import OpenAIModel
 from t2c_service.testing import Reply, ScriptedServer
@@ -151,3 +152,29 @@ async def test_retries_are_bounded(connect: Connect) -> None:
         with pytest.raises(ModelUnavailableError):
             await model.complete("p", timeout_s=10)
     assert len(server.requests) == 2
+
+
+GRAMMAR = Grammar('root ::= " RETURN " [0-9]{1,3} | "UNANSWERABLE"')
+
+
+async def test_a_grammar_is_sent_as_vllm_wants_it(connect: Connect) -> None:
+    with ScriptedServer(always(Reply(" RETURN 1"))) as server:
+        model = connect(server.url)
+        assert (await model.complete("p", grammar=GRAMMAR, timeout_s=10)).text == " RETURN 1"
+        await model.complete("p", timeout_s=10)
+    assert server.requests[0]["structured_outputs"] == {"grammar": GRAMMAR.text}
+    assert "structured_outputs" not in server.requests[1]
+
+
+@pytest.mark.parametrize("text", ["RETURN 12", "RETURN 1\n", "UNANSWERABLE"])
+async def test_blanks_around_a_completion_do_not_count(connect: Connect, text: str) -> None:
+    with ScriptedServer(always(Reply(text))) as server:
+        assert (await connect(server.url).complete("p", grammar=GRAMMAR, timeout_s=10)).text == text
+
+
+@pytest.mark.parametrize("text", ["RETURN x", "MATCH (n) DELETE n", "RETURN 1 2", "RETURN"])
+async def test_a_server_that_ignores_the_grammar_is_found_out(connect: Connect, text: str) -> None:
+    with ScriptedServer(always(Reply(text))) as server:
+        model = connect(server.url)
+        with pytest.raises(CompletionError, match="wrote what the grammar does not take"):
+            await model.complete("p", grammar=GRAMMAR, timeout_s=10)

@@ -2,6 +2,6 @@
 
 from t2c_core.grammar.atoms import atoms_grammar
 from t2c_core.grammar.general import cypher_grammar
-from t2c_core.grammar.notation import MAX_ITEMS
+from t2c_core.grammar.questions import Grammar, QuestionGrammars
 
-__all__ = ["MAX_ITEMS", "atoms_grammar", "cypher_grammar"]
+__all__ = ["Grammar", "QuestionGrammars", "atoms_grammar", "cypher_grammar"]

@@ -106,8 +106,8 @@ def _steps(ways: dict[str, set[str]], node: dict[str, str]) -> list[str]:
         found.append(f'{opening} name? ":" {kind} ("|" {kind}){{1,7}} hops? map {closing} {all_ends}')
         found.append(f"{opening} name? hops? {closing} {all_ends}")
     either = one_of(literal(spell(each)) for each in sorted({way[1:] for way in ways}))
-    ends = _ends(set().union(*ways.values()), node)
-    found.append(f'"-[" name? ":" {either} ("|" {either}){{0,7}} hops? map "]-" {ends}')
+    anywhere = _ends(set().union(*ways.values()), node)
+    found.append(f'"-[" name? ":" {either} ("|" {either}){{0,7}} hops? map "]-" {anywhere}')
     return found
 
 

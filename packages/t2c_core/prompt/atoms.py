@@ -35,12 +35,14 @@ class AtomsFormat:
 
     Args:
         schema: the graph that questions are about.
+        is_mended: whether what a completion surely means is put right (see `repair`).
     """
 
     name = "atoms-1"
 
-    def __init__(self, schema: GraphSchema) -> None:
+    def __init__(self, schema: GraphSchema, *, is_mended: bool = True) -> None:
         self.schema = schema
+        self._is_mended = is_mended
         self.names = Names(schema)
         self._marks = place_marks(schema)
 
@@ -71,7 +73,10 @@ class AtomsFormat:
         if UNANSWERABLE in text:
             return Generated(cypher="", unanswerable=True)
         try:
-            atoms, repairs = repair(split(text), self.schema, self.names, linked)
+            atoms = split(text)
+            repairs: tuple[str, ...] = ()
+            if self._is_mended:
+                atoms, repairs = repair(atoms, self.schema, self.names, linked)
         except CompactSyntaxError:
             return Generated(cypher=text)
         by_name = {link.name: link for link in linked.links}

@@ -127,7 +127,7 @@ class Attempter:
 
     async def _completion(self, asked: Asked, timeout_s: float) -> Completion:
         completion = await self._model.complete(
-            asked.prompt, hypothesis=asked.hypothesis, timeout_s=timeout_s
+            asked.prompt, hypothesis=asked.hypothesis, grammar=asked.grammar, timeout_s=timeout_s
         )
         if len(completion.text) > MAX_CHARS:
             raise CompletionError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.errors import RefusedError
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 
@@ -40,10 +41,14 @@ class GuardedGraph:
         graph: read through this and nothing else.
         schema: of that graph, without what the policy hides.
         policy: what may not be seen.
+        is_mended: whether a query that had to be mended is passed.
     """
 
-    def __init__(self, graph: GraphClient, schema: GraphSchema, policy: Policy) -> None:
+    def __init__(
+        self, graph: GraphClient, schema: GraphSchema, policy: Policy, *, is_mended: bool = True
+    ) -> None:
         self._graph = graph
+        self._is_mended = is_mended
         self._guard = Guard(schema, policy)
 
     async def check(self, cypher: str, parameters: Mapping[str, Any]) -> Passed:
@@ -55,9 +60,13 @@ class GuardedGraph:
             GraphUnavailableError, GraphTimeoutError: the server does not answer.
         """
         verdict = self._guard.require(cypher, parameters)
+        mended = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
+        if mended and not self._is_mended:
+            raise RefusedError(
+                f"the query would have to be mended: {mended[0].told}", codes=(mended[0].code,)
+            )
         plan = await self._graph.explain(verdict.cypher, parameters)
         check_plan(plan)
-        mended = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
         return Passed(
             runs=verdict.cypher,
             cypher=verdict.cypher if mended else cypher,

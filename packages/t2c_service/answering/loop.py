@@ -21,6 +21,7 @@ from t2c_service.answering.stages import Step, Stopwatch, annotate, ignore
 from t2c_service.answering.telling import Told, told
 from t2c_service.answering.views import Views
 from t2c_service.errors import DeadlineError
+from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
     from t2c_core.graph.client import GraphClient
@@ -58,6 +59,10 @@ class Parts:
     policy: Policy = field(default_factory=Policy)
     similar: SimilarExamples | None = None
     database: str = ""
+    is_constrained: bool = False
+    """Whether completions are kept within a grammar."""
+    is_mended: bool = True
+    """Whether a query that the guard had to mend is run."""
 
 
 class Answerer:
@@ -73,12 +78,16 @@ class Answerer:
         self._parts = parts
         self._limits = limits
         self._model_timeout_s = model_timeout_s
-        self._guarded = GuardedGraph(parts.graph, parts.schema, parts.policy)
+        self._guarded = GuardedGraph(parts.graph, parts.schema, parts.policy, is_mended=parts.is_mended)
         self._attempter = Attempter(parts.model, self._guarded)
         self._views = Views(self._guarded, parts.schema, limits)
         self._diagnosis_budget = DiagnosisBudget(queries=limits.diagnosis_queries, seconds=limits.diagnosis_s)
         self._prompter = Prompter(
-            parts.schema, parts.prompt, similar=parts.similar, schema_chars=limits.schema_chars
+            parts.schema,
+            parts.prompt,
+            similar=parts.similar,
+            schema_chars=limits.schema_chars,
+            is_constrained=parts.is_constrained,
         )
 
     async def answer(
@@ -140,6 +149,8 @@ class Answerer:
             return await self._finish("", (), [tried], [], options, watch, ignore)
 
     async def _prepare(self, linked: LinkedQuestion, listener: Listener) -> Prepared:
+        if self._prompter.is_quick:
+            return self._prompter.prepare(linked)
         prepared = await asyncio.to_thread(self._prompter.prepare, linked)
         if prepared.has_dialogue:
             listener(
@@ -216,9 +227,10 @@ class Answerer:
                 view=view,
                 diagnosis=diagnosis,
                 explained=options.explain or options.dry_run,
+                min_confidence=self._limits.min_confidence,
             )
         )
-        annotate(status=answer.status, attempts=len(tried))
+        annotate(status=answer.status, attempts=len(tried), request_id=REQUEST_ID.get())
         return answer.model_copy(
             update={
                 "database": self._parts.database,

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2c_core.grammar import QuestionGrammars
 from t2c_core.prompt import ChatFormat
 from t2c_service.answering.subschema import choose_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from t2c_core.grammar import Grammar
     from t2c_core.prompt import PromptFormat
     from t2c_core.prompt.format import Generated
     from t2c_core.schema.model import GraphSchema
@@ -42,6 +44,8 @@ class Asked:
     round: int
     parse: Callable[[str], Generated]
     feedback: str = ""
+    grammar: Grammar | None = None
+    """What the completion must be; anything without one."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Prepared:
     schema: GraphSchema
     """What the model is told of the graph's shape."""
     examples: tuple[tuple[LinkedQuestion, str], ...] = ()
+    grammar: Grammar | None = None
+    """Of completions; none if they may be anything."""
 
     @property
     def has_dialogue(self) -> bool:
@@ -66,7 +72,9 @@ class Prepared:
     def first(self, samples: int) -> list[Asked]:
         """Ask for the likeliest completions."""
         prompt = self._prompt([])
-        return [Asked(prompt, number, number, 1, self.parse) for number in range(samples)]
+        return [
+            Asked(prompt, number, number, 1, self.parse, grammar=self.grammar) for number in range(samples)
+        ]
 
     def again(self, earlier: Sequence[Attempt], corrected: Sequence[Attempt]) -> Asked:
         """Ask once more after attempts that cannot be used.
@@ -78,11 +86,11 @@ class Prepared:
         number = len(earlier)
         round_ = earlier[-1].round + 1
         if not self.has_dialogue:
-            return Asked(self._prompt([]), number, number, round_, self.parse)
+            return Asked(self._prompt([]), number, number, round_, self.parse, grammar=self.grammar)
         told = [attempt for attempt in corrected if attempt.cypher]
         silent = sum(not attempt.cypher for attempt in earlier)
         feedback = explain(told[-1]) if told else ""
-        return Asked(self._prompt(told), silent, number, round_, self.parse, feedback)
+        return Asked(self._prompt(told), silent, number, round_, self.parse, feedback, self.grammar)
 
     def _prompt(self, told: Sequence[Attempt]) -> Prompt:
         if not isinstance(self.format, ChatFormat):
@@ -104,6 +112,7 @@ class Prompter:
         format_: of the model.
         similar: finds examples for chat models; none are given without it.
         schema_chars: longest schema text; of a longer one the fitting part is chosen, for chat models.
+        is_constrained: whether completions are kept within a grammar of that schema.
     """
 
     def __init__(
@@ -113,22 +122,31 @@ class Prompter:
         *,
         similar: SimilarExamples | None = None,
         schema_chars: int = 12_000,
+        is_constrained: bool = False,
     ) -> None:
         self._schema = schema
         self._format = format_
         self._similar = similar
         self._schema_chars = schema_chars
+        self._is_constrained = is_constrained
+        self._grammars = QuestionGrammars(schema, format_)
+        self.is_quick = not isinstance(format_, ChatFormat)
+        """Whether preparing takes no time worth a thread."""
         self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
 
     def prepare(self, linked: LinkedQuestion) -> Prepared:
         """Choose schema part and examples for a question."""
         if not isinstance(self._format, ChatFormat):
-            return Prepared(linked, self._format, self._schema)
-        part = self._format
+            return Prepared(linked, self._format, self._schema, grammar=self._grammar(linked, self._grammars))
+        part, grammars = self._format, self._grammars
         if self._is_large:
             part = ChatFormat(choose_part(self._schema, linked, max_chars=self._schema_chars))
+            grammars = QuestionGrammars(part.schema, part)
         examples = self._similar.find(linked) if self._similar else ()
-        return Prepared(linked, part, part.schema, examples)
+        return Prepared(linked, part, part.schema, examples, self._grammar(linked, grammars))
+
+    def _grammar(self, linked: LinkedQuestion, grammars: QuestionGrammars) -> Grammar | None:
+        return grammars.of(linked) if self._is_constrained else None
 
 
 def explain(attempt: Attempt) -> str:

@@ -1,15 +1,18 @@
-"""A checkpoint folder as a `CypherModel`, in process: transformers, one worker thread, greedy decoding.
+"""A checkpoint folder as a `CypherModel`, in process: one worker thread that takes what waits as one batch.
 
-Small per-graph models answer in tens of milliseconds on one core, so requests queue for a single thread rather
-than share the cores. `decode` is the whole of the decoding; nothing here knows Cypher.
+Small per-graph models answer in milliseconds on one core, so requests queue for a single thread rather than share the
+cores; what has queued up meanwhile is decoded together. How is in `decoding`, by what network in `engine`, within
+which grammar in `guide`; nothing here knows Cypher.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,30 +22,31 @@ from t2c_service.models.protocol import Completion
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from t2c_core.grammar import Grammar
+    from t2c_service.models.decoding import Row, Step
     from t2c_service.models.protocol import Prompt
 
 SMALL_MODEL_PARAMETERS = 100_000_000
 """Below this, a second thread costs more in waiting than it computes."""
 WAITING = 256
 """Completions that may wait for the worker."""
+BATCH = 8
+"""Completions decoded together."""
+REMEMBERED = 64
+"""Likeliest completions kept, for further hypotheses of the same prompts."""
+
+_Key = tuple[tuple[int, ...], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decoded token, and what nearly stood in its place."""
-
-    token: int
-    logprob: float
-    runner_up: int
-    margin: float
-    """Log-probability of `token` less that of `runner_up`."""
-
-
-class _Cancelled(Exception):  # noqa: N818
-    pass
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    prompt: Prompt
+    hypothesis: int
+    grammar: Grammar | None
+    cancelled: threading.Event
+    result: Future[Completion]
 
 
 class LocalModel:
@@ -58,14 +62,22 @@ class LocalModel:
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str, max_tokens: int
     ) -> None:
+        from t2c_service.models.engine import choose_engine
+        from t2c_service.models.guide import Guides
+
         self.name = name
-        self._model = model
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._ends = _end_tokens(model, tokenizer)
         self._context = int(getattr(model.config, "max_position_embeddings", 1 << 20))
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
+        self._engine = choose_engine(model, is_small=is_small)
+        self._guides = Guides(tokenizer, vocabulary=model.config.vocab_size, ends=sorted(self._ends))
+        self._likeliest: OrderedDict[_Key, list[Step]] = OrderedDict()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._pending = 0
+        self._worker = threading.Thread(target=self._work, name="model", daemon=True)
+        self._worker.start()
 
     @classmethod
     def load(cls, folder: Path, *, max_tokens: int = 256, threads: int = 0) -> LocalModel:
@@ -104,21 +116,22 @@ class LocalModel:
         model.train(mode=False)
         return cls(model, tokenizer, name=folder.resolve().name, max_tokens=max_tokens)
 
-    async def complete(self, prompt: Prompt, *, hypothesis: int = 0, timeout_s: float) -> Completion:
+    async def complete(
+        self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
+    ) -> Completion:
         """Write one completion; see `CypherModel.complete`."""
         if self._pending >= WAITING:
             raise OverloadedError(f"{self._pending} questions already wait for the model {self.name}")
-        cancelled = threading.Event()
+        job = _Job(prompt, hypothesis, grammar, threading.Event(), Future())
         self._pending += 1
         try:
             async with asyncio.timeout(timeout_s):
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._worker, self._complete, prompt, hypothesis, cancelled
-                )
+                self._jobs.put(job)
+                return await asyncio.wrap_future(job.result)
         except TimeoutError as error:
             raise DeadlineError(f"the model {self.name} took longer than {timeout_s:.3g} s") from error
         finally:
-            cancelled.set()
+            job.cancelled.set()
             self._pending -= 1
 
     async def check(self) -> None:
@@ -126,84 +139,125 @@ class LocalModel:
 
     async def close(self) -> None:
         """Stop the worker; what waits is dropped."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._jobs.put(None)
 
-    def _complete(self, prompt: Prompt, hypothesis: int, cancelled: threading.Event) -> Completion:
+    def _work(self) -> None:
+        """Decode what waits until told to stop."""
         import torch
 
-        started = time.perf_counter()
         with torch.inference_mode():
-            ids = self._encode(prompt)
-            steps = self.decode(ids, cancelled)
-            if hypothesis:
-                steps = self._fork(ids, steps, hypothesis, cancelled)
-            if steps[-1].token not in self._ends:
-                raise CompletionError(f"{self.name} wrote {len(steps)} tokens without coming to an end")
-        tokens = [step.token for step in steps]
-        text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Completion(
-            text=str(text),
-            tokens=len(tokens),
-            mean_logprob=sum(step.logprob for step in steps) / len(steps),
-            elapsed_ms=(time.perf_counter() - started) * 1000,
+            while batch := self._next_batch():
+                self._complete([job for job in batch if job.result.set_running_or_notify_cancel()])
+        while not self._jobs.empty():
+            if (job := self._jobs.get()) is not None:
+                job.result.cancel()
+
+    def _next_batch(self) -> list[_Job]:
+        """Wait for a job and take those behind it as well; nothing when told to stop."""
+        batch: list[_Job] = []
+        while not batch or (len(batch) < BATCH and not self._jobs.empty()):
+            job = self._jobs.get()
+            if job is None:
+                for each in batch:
+                    each.result.cancel()
+                return []
+            batch.append(job)
+        return batch
+
+    def _complete(self, jobs: list[_Job]) -> None:
+        """Decode a batch; whoever waits for it learns of an error."""
+        started = time.perf_counter()
+        try:
+            self._decode(jobs, started)
+        except Exception as error:  # noqa: BLE001 - the worker must live on
+            for job in jobs:
+                if not job.result.done():
+                    job.result.set_exception(error)
+
+    def _decode(self, jobs: list[_Job], started: float) -> None:
+        """Decode the likeliest completions of all prompts, then the other hypotheses that are asked for."""
+        from t2c_service.models.decoding import decode
+
+        keys: dict[_Job, _Key] = {}
+        rows: dict[_Key, Row] = {}
+        for job in jobs:
+            key = self._encode(job.prompt), job.grammar.text if job.grammar else ""
+            if self._room(key) < 2:
+                job.result.set_exception(self._without_room(key))
+                continue
+            keys[job] = key
+            if key in rows:
+                rows[key].given_up.append(job.cancelled)
+            elif key not in self._likeliest:
+                rows[key] = self._row(job, key)
+        decode(self._engine, list(rows.values()), self._ends)
+        self._likeliest.update((key, row.steps) for key, row in rows.items() if not row.is_unwanted)
+        others = {job: self._forked(job, key) for job, key in keys.items() if job.hypothesis}
+        decode(self._engine, [row for row in others.values() if row is not None], self._ends)
+        for job, key in keys.items():
+            other = others.get(job)
+            likeliest = None if job.hypothesis else self._likeliest.get(key)
+            self._finish(job, other.steps if other else likeliest, started)
+        while len(self._likeliest) > REMEMBERED:
+            self._likeliest.popitem(last=False)
+
+    def _room(self, key: _Key) -> int:
+        return min(self._max_tokens, self._context - len(key[0]))
+
+    def _without_room(self, key: _Key) -> CompletionError:
+        return CompletionError(
+            f"a prompt of {len(key[0])} tokens leaves no room in the {self._context} that {self.name} takes"
         )
 
-    def _encode(self, prompt: Prompt) -> torch.Tensor:
+    def _row(self, job: _Job, key: _Key) -> Row:
+        from t2c_service.models.decoding import Row
+
+        guide = self._guides.start(job.grammar) if job.grammar else None
+        return Row(key[0], self._room(key), guide, [job.cancelled])
+
+    def _forked(self, job: _Job, key: _Key) -> Row | None:
+        """Begin another hypothesis than the likeliest; none if there is none that the grammar takes."""
+        from t2c_service.models.decoding import fork
+
+        steps = fork(self._likeliest.get(key, []), job.hypothesis)
+        if steps is None:
+            return None
+        row = self._row(job, key)
+        if row.guide is not None and not row.guide.accept(step.token for step in steps):
+            return None
+        row.steps = steps
+        return row
+
+    def _finish(self, job: _Job, steps: list[Step] | None, started: float) -> None:
+        if job.cancelled.is_set():
+            return
+        if not steps:
+            job.result.set_exception(CompletionError(f"{self.name} has no further hypothesis"))
+        elif steps[-1].token not in self._ends:
+            job.result.set_exception(
+                CompletionError(f"{self.name} wrote {len(steps)} tokens without coming to an end")
+            )
+        else:
+            tokens = [step.token for step in steps]
+            text = self._tokenizer.decode(
+                tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+            completion = Completion(
+                text=str(text),
+                tokens=len(tokens),
+                mean_logprob=sum(step.logprob for step in steps) / len(steps),
+                elapsed_ms=(time.perf_counter() - started) * 1000,
+            )
+            job.result.set_result(completion)
+
+    def _encode(self, prompt: Prompt) -> tuple[int, ...]:
         if not isinstance(prompt, str):
             prompt = str(
                 self._tokenizer.apply_chat_template(
                     [dict(message) for message in prompt], tokenize=False, add_generation_prompt=True
                 )
             )
-        ids: torch.Tensor = self._tokenizer(prompt, return_tensors="pt")["input_ids"]
-        return ids
-
-    def decode(
-        self, ids: torch.Tensor, cancelled: threading.Event, prefix: tuple[Step, ...] = ()
-    ) -> list[Step]:
-        """Continue a prompt with the likeliest token at each step, until the end mark or `max_tokens`.
-
-        Args:
-            ids: prompt, (1, T).
-            cancelled: give up when it is set.
-            prefix: steps already taken.
-
-        Raises:
-            CompletionError: the prompt leaves no room for a completion.
-        """
-        import torch
-        from transformers import DynamicCache
-
-        room = min(self._max_tokens, self._context - ids.shape[1])
-        if room < 2:
-            raise CompletionError(
-                f"a prompt of {ids.shape[1]} tokens leaves no room in the {self._context} that {self.name} takes"
-            )
-        steps = list(prefix)
-        taken = torch.tensor([[step.token for step in prefix]], dtype=ids.dtype)
-        inputs = torch.cat([ids, taken], dim=1)  # (1, T)
-        cache = DynamicCache(config=self._model.config)
-        while len(steps) < room and not (steps and steps[-1].token in self._ends):
-            if cancelled.is_set():
-                raise _Cancelled
-            output = self._model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            logprobs = output.logits[0, -1].log_softmax(-1)  # (N)
-            (best, second), (token, runner_up) = (each.tolist() for each in logprobs.topk(2))
-            steps.append(Step(token, best, runner_up, best - second))
-            inputs = torch.tensor([[token]], dtype=ids.dtype)
-        return steps
-
-    def _fork(
-        self, ids: torch.Tensor, steps: list[Step], hypothesis: int, cancelled: threading.Event
-    ) -> list[Step]:
-        """Take the runner-up where the greedy path was least sure, the next least sure place for each hypothesis."""
-        order = sorted(range(len(steps)), key=lambda index: steps[index].margin)
-        if hypothesis > len(order):
-            raise CompletionError(f"{self.name} has no further hypothesis")
-        place = order[hypothesis - 1]
-        sure = steps[place]
-        other = Step(sure.runner_up, sure.logprob - sure.margin, sure.token, -sure.margin)
-        return self.decode(ids, cancelled, prefix=(*steps[:place], other))
+        return tuple(self._tokenizer(prompt)["input_ids"])
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

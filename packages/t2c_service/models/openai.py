@@ -15,6 +15,7 @@ import httpx2
 import openai
 
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
+from t2c_service.models.conformance import keeps_to
 from t2c_service.models.protocol import Completion
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from t2c_core.grammar import Grammar
     from t2c_service.models.protocol import Prompt
 
 MAX_REPLY_BYTES = 1_000_000
@@ -100,8 +102,13 @@ class OpenAIModel:
         """The model's name, or the server's address until it is known."""
         return self._name or self._url
 
-    async def complete(self, prompt: Prompt, *, hypothesis: int = 0, timeout_s: float) -> Completion:
-        """Write one completion; see `CypherModel.complete`."""
+    async def complete(
+        self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
+    ) -> Completion:
+        """Write one completion; see `CypherModel.complete`.
+
+        A server that does not know `structured_outputs` ignores it, so whether the grammar was kept is looked at here.
+        """
         started = time.perf_counter()
         try:
             async with asyncio.timeout(timeout_s):
@@ -109,6 +116,8 @@ class OpenAIModel:
                 sampling: dict[str, Any] = {"temperature": 0.0}
                 if hypothesis:
                     sampling = {"temperature": OTHER_TEMPERATURE, "seed": hypothesis}
+                if grammar is not None:
+                    sampling["extra_body"] = {"structured_outputs": {"grammar": grammar.text}}
                 if isinstance(prompt, str):
                     text, tokens, logprob = await self._text(name, prompt, sampling)
                 else:
@@ -119,6 +128,11 @@ class OpenAIModel:
             ) from error
         except (openai.OpenAIError, *UNREADABLE) as error:
             raise self._explained(error) from error
+        if grammar is not None and not await asyncio.to_thread(keeps_to, grammar.text, text):
+            raise CompletionError(
+                f"{self.name} at {self._url} wrote what the grammar does not take; "
+                "if that server has no `structured_outputs`, set `model.grammar` to off"
+            )
         elapsed_ms = (time.perf_counter() - started) * 1000
         return Completion(text=text, tokens=tokens, mean_logprob=logprob, elapsed_ms=elapsed_ms)
 
@@ -169,7 +183,7 @@ class OpenAIModel:
 
     def _first(self, reply: Any) -> Any:
         choices = getattr(reply, "choices", None)
-        if not choices:
+        if not isinstance(choices, list) or not choices:
             raise CompletionError(f"the model server at {self._url} sent something that is no completion")
         return choices[0]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from t2c_core.grammar import Grammar
 
 Prompt = str | Sequence[Mapping[str, str]]
 """One text to continue, or chat messages with `role` and `content`."""
@@ -29,12 +32,15 @@ class CypherModel(Protocol):
     def name(self) -> str:
         """Name to show beside an answer."""
 
-    async def complete(self, prompt: Prompt, *, hypothesis: int = 0, timeout_s: float) -> Completion:
+    async def complete(
+        self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
+    ) -> Completion:
         """Write one completion.
 
         Args:
             prompt: what `t2c_core.prompt` rendered.
             hypothesis: 0 for the likeliest completion, 1, 2 … for others to try after it.
+            grammar: what the completion must be; anything without one.
             timeout_s: longest wait; the work is given up after it.
 
         Raises:
