@@ -76,8 +76,8 @@ def examine(
     if not cypher:
         return []
     verdict = ground.guard.check(cypher, parameters)
-    found = check_grammar(verdict, evidence) + check_schema(verdict)
     asked, query = QuestionReading(question), QueryReading(cypher, parameters)
+    found = check_grammar(verdict, evidence) + check_schema(query, verdict)
     known = owners(query, ground.schema)
     found += check_entities(asked, query, ground.words, known, ground.index)
     found += check_semantics(asked, query, ground.words, known, ground.index)

@@ -115,6 +115,7 @@ WRONG = [
     ("coherence.top", "Top 3 drugs by name", "MATCH (d:Drug) RETURN d.name"),
     ("coherence.order", "Show 5 cases", "MATCH (c:Case) RETURN c.caseId LIMIT 5"),
     ("coherence.missing", "Find cases with 'ASPIRIN' as a suspect. Also, find the age.", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {name: 'ASPIRIN'}) RETURN c.age"),
+    ("schema.value", "Cases older than 60", "MATCH (c:Case {age: {gt: 60}}) RETURN c.caseId"),
     ("schema.property", "Colours of cases", "MATCH (c:Case) RETURN c.colour"),
     ("grammar.writes", "Delete all cases", "MATCH (c:Case) DETACH DELETE c"),
     ("grammar.limits", "What is there?", "MATCH (c:Case) WHERE c.gender =~ '(a+)+' RETURN c.age"),

@@ -106,6 +106,8 @@ class QueryReading:
     edges: list[Edge] = field(default_factory=list, init=False)
     entries: list[Comparison] = field(default_factory=list, init=False)
     """Comparisons written as `{name: value}` in a pattern."""
+    nested: list[Access] = field(default_factory=list, init=False)
+    """Properties that a pattern compares with a map, which none can hold: `{age: {gt: 60}}`."""
 
     def __post_init__(self) -> None:
         self._tokens = [
@@ -291,6 +293,9 @@ class QueryReading:
                 and self._tokens[at - 1].text in {"{", ","}
             ):
                 access = Access(variable, _name(token))
+                if self._is(at + 2, "{"):
+                    self.nested.append(access)
+                    continue
                 stop = next((each for each in range(at + 2, end) if self._tokens[each].text == ","), end)
                 values = [
                     value for each in self._tokens[at + 2 : stop] if (value := self._value(each)) is not None

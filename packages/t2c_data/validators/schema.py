@@ -25,21 +25,26 @@ _REPAIRS = {
 }
 
 
-def check_schema(verdict: Verdict) -> list[Finding]:
+def check_schema(query: QueryReading, verdict: Verdict) -> list[Finding]:
     """Hold a query to a schema by what the guard says of it.
 
     Returns:
         `schema.label`, `schema.type`, `schema.property`: there is none of that name. `schema.owner`: the property
         exists, but not there. `schema.pattern`: the relationship does not join these labels. `schema.direction`: it
-        goes the other way. `schema.hidden`: it reads, or may give out, what a policy hides.
+        goes the other way. `schema.hidden`: it reads, or may give out, what a policy hides. `schema.value`: a property
+        is compared with a map, which none can hold.
     """
+    nested = [
+        Finding("schema.value", f"{each.property} is compared with a map, which no property can hold")
+        for each in query.nested
+    ]
     if verdict.allowed:
         found = [Finding(_REPAIRS[each.code], each.told) for each in verdict.repairs if each.code in _REPAIRS]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*nested, *found]))
     layer, _, reason = verdict.codes[0].partition(".")
     if layer == "policy":
-        return [Finding("schema.hidden", verdict.message)]
-    return [Finding(f"schema.{reason}", verdict.message)] if layer == "schema" else []
+        return [Finding("schema.hidden", verdict.message), *nested]
+    return [Finding(f"schema.{reason}", verdict.message), *nested] if layer == "schema" else nested
 
 
 def owners(query: QueryReading, schema: GraphSchema) -> dict[str, frozenset[str]]:
