@@ -43,8 +43,6 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 async def _serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
-    with contextlib.suppress(NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -56,6 +54,16 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
     )
     config.load()
     server = uvicorn.Server(config)
+
+    def stop() -> None:
+        """Give up the start; once requests are taken, stop taking more and let those that run finish."""
+        if server.started:
+            server.should_exit = True
+        else:
+            task.cancel()
+
+    with contextlib.suppress(NotImplementedError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     # The lifespan is run here, not by uvicorn, so that what is wrong at the start reaches the caller as it is.
     async with app.router.lifespan_context(app):
         announcing = asyncio.create_task(_announce(server, app.state.service, _address(listener), announce))
