@@ -141,7 +141,9 @@ class Tools:
     def _visit(self, context: Context[Any, Any]) -> Visit:
         if self._local is not None:
             return Visit(caller=self._local, request_id=context.request_id, entry="mcp")
-        visit = context.request_context.request.scope["state"]["visit"]
+        request = context.request_context.request
+        assert request is not None  # noqa: S101  (over HTTP there is one)
+        visit = request.scope["state"]["visit"]
         assert isinstance(visit, Visit)  # noqa: S101  (the endpoint set it)
         return visit
 

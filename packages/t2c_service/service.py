@@ -20,14 +20,7 @@ from t2c_service.access.rates import counted
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.question import check_parameters, tidy
 from t2c_service.answering.stages import ignore
-from t2c_service.errors import (
-    ForbiddenError,
-    OverloadedError,
-    RateLimitedError,
-    ServiceError,
-    UnauthenticatedError,
-    UnknownDatabaseError,
-)
+from t2c_service.errors import ServiceError, UnknownDatabaseError
 from t2c_service.failures import kind_of
 
 if TYPE_CHECKING:
@@ -35,7 +28,7 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.schema.model import GraphSchema
-    from t2c_service.access.audit import AuditLog
+    from t2c_service.access.audit import AuditLog, Record
     from t2c_service.access.keys import Doorkeeper
     from t2c_service.access.limits import Gate
     from t2c_service.access.rates import Tally
@@ -46,6 +39,12 @@ if TYPE_CHECKING:
     from t2c_service.models import CypherModel
     from t2c_service.observability import Metrics
     from t2c_service.settings import Scope, Settings
+
+
+GIVEN_UP = "given-up"
+"""What became of a question whose client left, or that the end of the service cut off."""
+TURNED_AWAY = frozenset({"overloaded", "rate-limited", "unauthenticated", "forbidden"})
+"""Kinds of problems with who asks or how much, not with what is asked."""
 
 
 @dataclass(frozen=True)
@@ -248,16 +247,19 @@ class Service:
         try:
             yield outcome
         except (T2CError, ServiceError) as error:
-            self._note_problem(asked, error)
+            self._note_problem(asked, kind_of(error)[1])
+            raise
+        except asyncio.CancelledError:
+            self._note_problem(asked, GIVEN_UP)
             raise
         answer = outcome[0]
         self.metrics.answered(answer, visit.entry)
         record = record_answer(answer, asked.caller, request_id=visit.request_id, entry=visit.entry)
-        await self._write(record)
+        if self.audit.is_kept:
+            await asyncio.to_thread(self._write, record)
 
-    def _note_problem(self, asked: _Asked, error: Exception) -> None:
-        kind = kind_of(error)[1]
-        if isinstance(error, OverloadedError | RateLimitedError | UnauthenticatedError | ForbiddenError):
+    def _note_problem(self, asked: _Asked, kind: str) -> None:
+        if kind in TURNED_AWAY:
             self.metrics.turned_away.labels(kind).inc()
         known = asked.database if asked.database in self.databases else ""
         self.metrics.answers.labels(known, kind, asked.visit.entry).inc()
@@ -271,13 +273,11 @@ class Service:
             question=asked.question[: limits.question_chars],
             cypher=asked.cypher and asked.cypher[: limits.body_bytes],
         )
-        self.audit.write(record)
+        self._write(record)
 
-    async def _write(self, record: Any) -> None:
-        if self.audit.is_kept:
-            failures = self.audit.failures
-            await asyncio.to_thread(self.audit.write, record)
-            self.metrics.audit_failures.inc(self.audit.failures - failures)
+    def _write(self, record: Record) -> None:
+        if not self.audit.write(record):
+            self.metrics.audit_failures.inc()
 
 
 def _bounded(options: AskOptions, caller: Caller) -> AskOptions:

@@ -83,7 +83,7 @@ def test_ask_fails_when_no_query_ran(run: Run, config: Path, script: Script) -> 
     script.says = ["MATCH (n) DETACH DELETE n"]
     status, out, _ = run("ask", QUESTION, "--config", config)
     assert status == 1
-    assert "only reading queries run here" in out
+    assert "queries only read the graph" in out
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ PAIRS: list[dict[str, Any]] = [
     {"id": "write", "question": "q1", "cypher": "CREATE (n:Owned) RETURN n"},
     {"id": "file", "question": "q2", "cypher": "LOAD CSV FROM 'file:///etc/passwd' AS l RETURN l"},
     {"id": "empty", "question": "q3", "cypher": "MATCH (d:Drug {name: 'Nothing'}) RETURN d.name"},
-    {"id": "broken", "question": "q4", "cypher": "MATCH (d:Drug RETURN d"},
+    {"id": "broken", "question": "q4", "cypher": "MATCH (d:Drug) RETURN 1 / 0"},
     {"id": "unstable", "question": "Give me some drug", "cypher": "MATCH (d:Drug) RETURN d.name LIMIT 1"},
     {"id": "differs", "question": "q5", "cypher": HALF_LIFE, "rows": [[41]]},
     {"id": "none", "question": "What does warfarin cost?"},

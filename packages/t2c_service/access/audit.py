@@ -60,27 +60,26 @@ class AuditLog:
         self._lock = threading.Lock()
         self.failure = ""
         """Why the last record could not be written; empty if it was."""
-        self.failures = 0
 
     @property
     def is_kept(self) -> bool:
         """Whether there is a file."""
         return self._file is not None
 
-    def write(self, record: Record) -> None:
-        """Append a record; what cannot be written is logged, counted and shown by readiness."""
+    def write(self, record: Record) -> bool:
+        """Append a record; tell whether it could be, if it was to be."""
         if self._file is None:
-            return
+            return True
         line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
         try:
             with self._lock, self._file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
                 stream.write(line)
         except OSError as error:
-            self.failures += 1
             self.failure = f"the audit log {self._file} cannot be written: {error}"
             log.error("%s; %s was not recorded", self.failure, record.request_id)  # noqa: TRY400
-            return
+            return False
         self.failure = ""
+        return True
 
 
 def record_answer(answer: Answer, caller: Caller, *, request_id: str, entry: Entry) -> Record:

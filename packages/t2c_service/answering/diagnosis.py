@@ -102,8 +102,8 @@ def _of_pattern(query: Query, node: NodePattern | RelationshipPattern) -> Iterat
     if isinstance(node.properties, MapLiteral):
         entries = node.properties.entries
         for entry in entries:
-            rest = tuple(each for each in entries if each is not entry)
-            properties = replace(node.properties, entries=rest) if rest else None
+            others = tuple(each for each in entries if each is not entry)
+            properties = replace(node.properties, entries=others) if others else None
             text = f"{entry.key} = {render(entry.value)}"
             yield _condition(query, node, replace(node, properties=properties), text)
 

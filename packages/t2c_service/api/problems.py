@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "2"
 NAMESPACE = "urn:graphling:problem:"
+MAX_TOLD = 20
+"""Flaws of one request that are told."""
+MAX_TOLD_CHARS = 200
 
 
 class Problem(BaseModel):
@@ -116,10 +119,10 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
         return problem(request_id_of(request), 400, NAMESPACE + "not-json", "The body is not JSON")
     told = [
         {
-            "pointer": "#/" + "/".join(str(part) for part in flaw["loc"][1:]),
-            "detail": flaw["msg"].removeprefix("Value error, "),
+            "pointer": "#/" + "/".join(str(part)[:MAX_TOLD_CHARS] for part in flaw["loc"][1:]),
+            "detail": flaw["msg"].removeprefix("Value error, ")[:MAX_TOLD_CHARS],
         }
-        for flaw in flaws
+        for flaw in flaws[:MAX_TOLD]
     ]
     detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in told)
     return problem(
