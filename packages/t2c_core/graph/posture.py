@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -86,7 +87,9 @@ async def examine(uri: str, *, auth: tuple[str, str] | None = None, database: st
             await _write(client),
             await _file(client, settings),
             await _network(client),
+            await _procedure(client),
             await _long_query(client),
+            _time_limit(settings),
             *[await _guarded(client, name, query) for name, query in _HARMFUL.items()],
             _authentication(uri, settings),
             _read_only(settings),
@@ -144,6 +147,33 @@ async def _network(client: GraphClient) -> Check:
     return Check(name="network", safe=safe, required=True, found=found, advice="" if safe else advice)
 
 
+async def _procedure(client: GraphClient) -> Check:
+    """Call what tells of the server itself: no setting keeps a user of Community from that."""
+    try:
+        await client.read("CALL dbms.listConfig() YIELD name RETURN name LIMIT 1")
+        found, safe = "a READ transaction can call procedures that tell of the server", False
+    except QueryError as error:
+        found, safe = f"refused: {error.code}", True
+    advice = (
+        "no setting of Community closes this: let nobody but a guarded service reach the server, and on Enterprise "
+        "give its user a role without EXECUTE PROCEDURE"
+    )
+    return Check(name="procedure", safe=safe, required=False, found=found, advice="" if safe else advice)
+
+
+def _time_limit(settings: Mapping[str, str]) -> Check:
+    """Look for a limit of the server's own, for clients that send none."""
+    value = settings.get("db.transaction.timeout")
+    safe = value is not None and not re.fullmatch(r"0+[a-z]*", value)
+    return Check(
+        name="time limit",
+        safe=safe,
+        required=value is not None,
+        found=f"db.transaction.timeout={value or 'unknown'}",
+        advice="" if safe else "set db.transaction.timeout=30s",
+    )
+
+
 @contextlib.asynccontextmanager
 async def _listener() -> AsyncIterator[tuple[int, list[str]]]:
     visits: list[str] = []
@@ -170,7 +200,8 @@ async def _long_query(client: GraphClient) -> Check:
         found, safe = f"ended after {took:.1f} s: {error}", took < LONG_QUERY_S + GRACE_S + 1
     except GraphUnavailableError as error:
         found, safe = f"the server stopped answering: {error}", False
-    return Check(name="long query", safe=safe, required=True, found=found)
+    advice = "" if safe else "set db.transaction.timeout=30s, and use Neo4j 5.26 or newer"
+    return Check(name="long query", safe=safe, required=True, found=found, advice=advice)
 
 
 async def _guarded(client: GraphClient, name: str, query: str) -> Check:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
 Ends = tuple[str, str]
 
@@ -29,7 +29,8 @@ class Shape:
         self.counts = {each.name: each.count for each in schema.labels}
         self.nodes = sum(self.counts.values())
         self.properties: dict[str, frozenset[str]] = {}
-        for each in (*schema.labels, *schema.types):
+        holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+        for each in holders:
             self.properties[each.name] = frozenset(held.name for held in each.properties)
         self.owners: dict[str, set[str]] = {}
         for owner, keys in self.properties.items():

@@ -4,6 +4,8 @@ import pytest
 
 from t2c_core.graph import posture
 from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.guard.guard import Guard
+from t2c_core.guard.verdict import Verdict
 
 pytestmark = pytest.mark.graph
 
@@ -16,10 +18,13 @@ async def test_server_of_ours_is_safe(graph):
     found = await posture.examine(graph.uri)
     assert found.safe
     assert unsafe(found) == set()
+    tried = {check.name: check for check in found.checks}
+    assert {"write", "file", "network", "procedure", "long query", "time limit"} <= set(tried)
+    assert all(check.safe or check.advice for check in found.checks)
 
 
 async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
-    monkeypatch.setattr(posture, "check_limits", lambda _: None)
+    monkeypatch.setattr(Guard, "require", lambda _, cypher: Verdict(verdict="allow", cypher=cypher))
     monkeypatch.setattr(posture, "check_plan", lambda _: None)
     found = await posture.examine(graph.uri)
     assert not found.safe
@@ -28,7 +33,11 @@ async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
 
 async def test_server_with_default_settings_is_unsafe_and_told_what_to_change(tmp_path, monkeypatch):
     careful = EmbeddedGraph._settings
-    loosened = ("dbms.security.allow_csv_import_from_file_urls", "internal.dbms.cypher_ip_blocklist")
+    loosened = (
+        "dbms.security.allow_csv_import_from_file_urls",
+        "internal.dbms.cypher_ip_blocklist",
+        "db.transaction.timeout",
+    )
     monkeypatch.setattr(
         EmbeddedGraph,
         "_settings",
@@ -39,6 +48,6 @@ async def test_server_with_default_settings_is_unsafe_and_told_what_to_change(tm
         (tmp_path / "home" / "import" / "etc" / "hostname").write_text("here\n", encoding="utf-8")
         found = await posture.examine(server.uri)
     assert not found.safe
-    assert unsafe(found) == {"file", "network"}
+    assert unsafe(found) == {"file", "network", "time limit"}
     advice = " ".join(check.advice for check in found.checks)
     assert all(name in advice for name in loosened)
