@@ -48,7 +48,7 @@ async def events(client: httpx2.AsyncClient, question: str = QUESTION) -> list[t
 async def test_the_rows_that_most_samples_give_are_the_answer(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
-    script.says = [ROUTE, HALF_LIFE, HALF_LIFE.replace("drug:", "d:").replace("drug.", "d.")]
+    script.says = [ROUTE, HALF_LIFE, HALF_LIFE + " LIMIT 5"]
     answer = await ask(client, samples=3)
     assert answer["rows"] == [[40.0]]
     assert answer["confidence"]["agreement"] == pytest.approx(2 / 3, abs=1e-3)
@@ -69,6 +69,15 @@ async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient
     assert confidence["agreement"] is None
     assert confidence["probability"] == pytest.approx(math.exp(-0.5 * 2), abs=1e-3)  # two tokens at -0.5
     assert confidence["score"] == confidence["probability"]
+
+
+async def test_too_little_confidence_is_no_answer(settings: Settings, script: Script) -> None:
+    script.says = [HALF_LIFE]
+    limits = settings.limits.model_copy(update={"min_confidence": 0.9})
+    async with running(settings.model_copy(update={"limits": limits})) as client:
+        answer = await ask(client)
+    assert (answer["status"], answer["rows"], answer["cypher"]) == ("unanswerable", [], HALF_LIFE)
+    assert "sure enough" in answer["answer"]
 
 
 async def test_a_dry_run_shows_the_query_and_its_plan_but_runs_nothing(
@@ -92,17 +101,19 @@ async def test_the_plan_comes_when_it_is_asked_for(client: httpx2.AsyncClient, s
 async def test_an_empty_result_is_diagnosed_one_condition_at_a_time(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
-    script.says = ["MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.halfLifeHours > 1000 RETURN drug.name"]
+    script.says = ["MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.halfLifeHours > 100000 RETURN drug.name"]
     answer = await ask(client)
     assert answer["status"] == "empty"
     tried = {each["condition"]: each["rows"] for each in answer["diagnosis"]["relaxations"]}
-    assert tried == {"drug.name = $v1": 0, "drug.halfLifeHours > 1000": 1}
-    assert answer["diagnosis"]["summary"] == "Without drug.halfLifeHours > 1000 there is 1 row."
+    assert tried == {"drug.name = $v1": 0, "drug.halfLifeHours > 100000": 1}
+    assert answer["diagnosis"]["summary"] == "Without drug.halfLifeHours > 100000 there is 1 row."
     assert answer["diagnosis"]["complete"] is True
 
 
 async def test_a_diagnosis_keeps_to_its_budget(settings: Settings, script: Script) -> None:
-    script.says = ["MATCH (d:Drug) WHERE d.name = 'x' AND d.atc = 'y' AND d.halfLifeHours = -1 RETURN d.name"]
+    script.says = [
+        "MATCH (d:Drug) WHERE d.name = 'x' AND d.name <> 'y' AND d.halfLifeHours = -1 RETURN d.name"
+    ]
     for queries, tried in ((2, 2), (0, None)):
         limits = settings.limits.model_copy(update={"diagnosis_queries": queries})
         async with running(settings.model_copy(update={"limits": limits})) as client:
@@ -141,7 +152,7 @@ async def test_a_chat_model_sees_similar_examples(settings: Settings, script: Sc
     async with running(settings.model_copy(update={"prompt": "chat", "examples": examples})) as client:
         await ask(client)
         await ask(client, "Which drugs treat psoriasis?")
-    first, second = [asked["messages"] for asked in script.asked]
+    first, second = [asked["messages"] for asked in script.asked][:2]
     assert "half-life of metformin?" in first[-3]["content"]
     assert first[-2]["content"] == HALF_LIFE
     assert all("itself" not in message["content"] for message in first)
@@ -209,5 +220,6 @@ async def test_a_mended_query_is_told(client: httpx2.AsyncClient, script: Script
     script.says = [HALF_LIFE.replace(":Drug", ":drug")]
     answer = await ask(client)
     attempt = answer["attempts"][0]
-    assert (answer["cypher"], attempt["written"]) == (HALF_LIFE, HALF_LIFE.replace(":Drug", ":drug"))
+    assert answer["cypher"].startswith(HALF_LIFE)
+    assert attempt["written"] == HALF_LIFE.replace(":Drug", ":drug")
     assert any("repair.label" in repair for repair in attempt["repairs"])

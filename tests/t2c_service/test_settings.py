@@ -51,7 +51,7 @@ def test_variables_alone_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"graf": {}}, "unknown key `graf`; did you mean `graph`?"),
         ({"graph": {"ury": "x"}}, "unknown key `graph.ury`; did you mean `graph.uri`?"),
         ({"limits": {"max_row": 5}}, "did you mean `limits.max_rows`?"),
-        ({"zzzzqq": 1}, "known are `access`"),
+        ({"zzzzqq": 1}, "known are `ablate`"),
         ({"port": "abc"}, "`port` Input should be a valid integer"),
         ({"port": 70000}, "`port` Input should be less than or equal to 65535"),
         ({"model": {"kind": "openai"}}, "`model` kind is 'openai' and needs `url`"),
