@@ -1,6 +1,6 @@
 """Load on the running service: many clients at once, a stub model, the real demo graph; loopback only.
 
-    python benchmarks/load.py [--clients 200] [--requests 4000] [--alone 400]
+    python benchmarks/load.py [--clients 200] [--requests 4000] [--alone 400] [--uri bolt://...]
 
 Starts an embedded Neo4j with the demo graph, a stub of an OpenAI-compatible server (it writes the demo's own queries,
 at once), and `t2c-service serve` as a process of its own. Measures first one client alone, for what the service adds
@@ -97,18 +97,29 @@ class Running:
 
 
 @contextmanager
-def system(*, concurrency: int, waiting: int) -> Iterator[Running]:
+def demo_graph(running: str | None) -> Iterator[tuple[str, Path]]:
+    """Give address and snapshot of the demo graph: one that runs, or an embedded one of our own."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with contextlib.ExitStack() as stack:
+            uri = running
+            if uri is None:
+                uri = stack.enter_context(EmbeddedGraph(home / "store")).uri
+                import_graph(ROOT / "demo" / "graph", uri=uri, strict=True)
+            write_snapshot(home / "snapshot", uri=uri)
+            yield uri, home / "snapshot"
+
+
+@contextmanager
+def system(*, concurrency: int, waiting: int, uri: str | None = None) -> Iterator[Running]:
     """Start graph, stub and service, and stop them at the end."""
     with contextlib.ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(EmbeddedGraph(home / "store"))
-        import_graph(ROOT / "demo" / "graph", uri=server.uri, strict=True)
-        write_snapshot(home / "snapshot", uri=server.uri)
+        address, snapshot = stack.enter_context(demo_graph(uri))
         port = _free_port()
         stack.enter_context(_program(sys.executable, __file__, "--stub", str(port)))
         environment = {
-            "T2C_GRAPH__URI": server.uri,
-            "T2C_SNAPSHOT": str(home / "snapshot"),
+            "T2C_GRAPH__URI": address,
+            "T2C_SNAPSHOT": str(snapshot),
             "T2C_MODEL__KIND": "openai",
             "T2C_MODEL__URL": f"http://127.0.0.1:{port}/v1",
             "T2C_MODEL__NAME": "stub",
@@ -299,6 +310,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--alone", type=int, default=400)
+    parser.add_argument("--uri", help="a running demo graph, instead of an embedded one")
     parser.add_argument("--stub", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.stub:
@@ -306,7 +318,7 @@ def main() -> None:
         return
     plan = Plan(chosen.clients, chosen.requests, chosen.alone)
     host = machine()
-    with system(concurrency=16, waiting=plan.clients + 10) as running:
+    with system(concurrency=16, waiting=plan.clients + 10, uri=chosen.uri) as running:
         found = asyncio.run(measure(running, plan))
     content = {"plan": asdict(plan), "machine": host, **found}
     save(RESULT, content)

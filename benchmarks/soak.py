@@ -1,6 +1,6 @@
 """Memory over many questions: is it flat? The same system as load.py's; loopback only.
 
-    python benchmarks/soak.py [--requests 100000] [--clients 32]
+    python benchmarks/soak.py [--requests 100000] [--clients 32] [--uri bolt://...]
 
 Samples the resident memory of the service process fifty times. The first fifth is left out: caches fill. Over the
 rest a line is fitted; flat means that it rises by less than 50 bytes a question, which is 5 MB over 100,000.
@@ -58,9 +58,10 @@ def main() -> int:
     )
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--uri", help="a running demo graph, instead of an embedded one")
     chosen = parser.parse_args()
     host = machine()
-    with system(concurrency=16, waiting=chosen.clients + 10) as running:
+    with system(concurrency=16, waiting=chosen.clients + 10, uri=chosen.uri) as running:
         found = asyncio.run(measure(running, chosen.requests, chosen.clients))
     content = {"requests": chosen.requests, "clients": chosen.clients, "machine": host, **found}
     save(RESULT, content)
