@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 MAX_CASES = 20
 """CASE expressions within each other; more make the server's own parser run out of stack."""
 
+_AFTER_NAME = (END, ".", ",", ":", ")", "]", "}", "AS")
+
 
 class AtomParser(CallParser):
     """Reads what operators stand between."""
@@ -103,9 +105,14 @@ class AtomParser(CallParser):
         self.advance()
         return MapLiteral(tuple(entries), position=position)
 
+    def _begins_case(self, at: int) -> bool:
+        """Tell whether the word is no name."""
+        following = self.keys[at + 1]
+        is_name = following in _AFTER_NAME or following in LEVELS.keys() - {"-", "+"}
+        return not is_name and self.keys[at - 1] != "."
+
     def _case(self) -> Case | None:
-        following = self.keys[self.at + 1]
-        if following in (END, ".", ",", ")", "]", "}", "AS") or following in LEVELS.keys() - {"-", "+"}:
+        if not self._begins_case(self.at):
             return None
         position = self.starts[self.at]
         self.cases += 1
@@ -159,11 +166,11 @@ class AtomParser(CallParser):
         at = self.at
         position = self.starts[at]
         self.advance()
-        if self.is_name(at + 1) and self.keys[at + 2] == "IN" and at not in self.tokens.with_comma:
+        if self.is_name(at + 1) and self.keys[at + 2] == "IN" and not self._has_comma(at):
             return self._list_comprehension(at)
         path = at + 3 if self.is_name(at + 1) and self.keys[at + 2] == "=" else at + 1
-        may_be_pattern = at in self.tokens.last_bars and at not in self.tokens.with_comma
-        if may_be_pattern and self.keys[path] == "(" and self.is_pattern(path):
+        may_be_pattern = at in self.tokens.last_bars and self.keys[path] == "(" and self.is_pattern(path)
+        if may_be_pattern and not self._has_comma(at):
             return self._pattern_comprehension(at)
         items = []
         if self.key != "]":
@@ -172,6 +179,18 @@ class AtomParser(CallParser):
                 items.append(self.expression())
         self.expect("]")
         return ListLiteral(tuple(items), position=position)
+
+    def _has_comma(self, opening: int) -> bool:
+        """Tell whether a comma stands directly inside a bracket, but for those between conditions of a CASE."""
+        at, cases = opening + 1, 0
+        while at < self.closings[opening]:
+            key = self.keys[at]
+            if key == "," and not cases:
+                return True
+            cases += key == "CASE" and self._begins_case(at)
+            cases -= key == "END" and cases > 0 and self.keys[at - 1] != "."
+            at = self.closings.get(at, at) + 1
+        return False
 
     def _list_comprehension(self, at: int) -> ListComprehension:
         variable = self.variable()

@@ -147,11 +147,7 @@ class CallParser(OperatorParser):
     def _normalize(self) -> Normalize | None:
         begin = self.at
         end = self.closings.get(begin + 1, 0)
-        if (
-            self.keys[begin + 1] != "("
-            or self.keys[end - 2] != ","
-            or begin + 1 not in self.tokens.with_comma
-        ):
+        if self.keys[begin + 1] != "(" or self.keys[end - 2] != ",":
             return None
         position = self.starts[begin]
         self.advance()

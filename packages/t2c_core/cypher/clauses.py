@@ -116,6 +116,8 @@ class ClauseParser(PatternParser):
         mode = None
         for phrase, meaning in _MODES.items():
             if self.keys[self.at : self.at + len(phrase)] == list(phrase):
+                if self.version == 5:
+                    raise self.error(f"Cypher 5 has no {meaning}")
                 mode = meaning
                 for _ in phrase:
                     self.advance()

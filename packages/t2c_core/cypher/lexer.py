@@ -33,7 +33,7 @@ DASH, LEFT, RIGHT = "\u2010", "\u27e8", "\u27e9"
 
 _KEYS = {2: FLOAT, 3: INTEGER, 5: STRING, 6: NAME}
 """By the group of `_pattern`."""
-_STRUCTURE = frozenset("()[]{},|/")
+_STRUCTURE = frozenset("()[]{}|/")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _DASHES = "\\xad\\u2010-\\u2015\\ufe58\\ufe63\\uff0d"
 _LEFT_HEADS = "\\u27e8\\u3008\\ufe64\\uff1c"
@@ -53,8 +53,6 @@ class Tokens:
     """Positions in the text that was given."""
     closings: Mapping[int, int]
     """For each opening bracket, by its number, the number of the closing one."""
-    with_comma: frozenset[int]
-    """Opening brackets with a comma directly inside."""
     last_bars: Mapping[int, int]
     """For each opening bracket with a `|` directly inside, the number of the last."""
 
@@ -130,7 +128,6 @@ class _Found:
         "origins",
         "starts",
         "texts",
-        "with_comma",
     )
 
     def __init__(self, origins: list[int] | None) -> None:
@@ -139,7 +136,6 @@ class _Found:
         self.texts: list[str] = []
         self.starts: list[int] = []
         self.closings: dict[int, int] = {}
-        self.with_comma: set[int] = set()
         self.last_bars: dict[int, int] = {}
         self.opened: list[int] = []
         self.expected: list[str] = []
@@ -162,8 +158,6 @@ class _Found:
         elif sign == "/":
             if text.startswith("/*", start):
                 raise self._error("/* is never closed", start, "token")
-        elif self.opened and sign == ",":
-            self.with_comma.add(self.opened[-1])
         elif self.opened:
             self.last_bars[self.opened[-1]] = number
 
@@ -188,7 +182,6 @@ class _Found:
             self.texts + [""] * 3,
             self.starts + [length] * 3,
             self.closings,
-            frozenset(self.with_comma),
             self.last_bars,
         )
 

@@ -123,6 +123,8 @@ class OperatorParser(TypeParser, LabelParser):
             return Index(subject, start, position=position)
         self.expect("..")
         end = None if self.key == "]" else self.expression()
+        if start is None and end is None:
+            raise self.unexpected("the start or end of a slice")
         self.expect("]")
         return Slice(subject, start, end, position=position)
 

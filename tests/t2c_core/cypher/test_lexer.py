@@ -151,8 +151,7 @@ def test_text_is_limited_before_it_is_read():
     assert (refused.value.reason, refused.value.position) == ("length", MAX_CHARS)
 
 
-def test_brackets_know_their_partners_commas_and_last_bars():
+def test_brackets_know_their_partners_and_last_bars():
     tokens = tokenize("[a | (b, c) | d]")
     assert tokens.closings == {0: 10, 3: 7}
-    assert tokens.with_comma == {3}
     assert tokens.last_bars == {0: 8}

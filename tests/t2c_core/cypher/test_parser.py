@@ -145,6 +145,8 @@ PATH = t.PathPattern((t.NodePattern(A), t.RelationshipPattern(), t.NodePattern(B
                 t.CaseBranch((t.TypeTest(t.CaseSubject(), "INTEGER"),), TWO),
             )),
         ),
+        ("[x IN CASE a WHEN 1, 2 THEN b END | n]", t.ListComprehension(X, t.Case(A, (t.CaseBranch((ONE, TWO), B),)), None, N)),
+        ("CASE (a) WHEN 1 THEN b END", t.Case(A, (t.CaseBranch((ONE,), B),))),
         ("case.x", t.Property(t.Variable("case"), "x")),
         ("EXISTS { (a)-->(b) }", t.Subquery("EXISTS", t.Query((t.SingleQuery((t.Match((PATH,)),)),)))),
         ("COUNT { MATCH (a)-->(b) }", t.Subquery("COUNT", t.Query((t.SingleQuery((t.Match((PATH,)),)),)))),
@@ -159,6 +161,16 @@ def test_cypher_25_takes_more_tests_after_when():
     assert expression("CASE a WHEN IN b THEN 1 END", version=25) == expected
     with pytest.raises(CypherSyntaxError):
         expression("CASE a WHEN IN b THEN 1 END", version=5)
+
+
+@pytest.mark.parametrize("text", ["REPEATABLE ELEMENTS", "DIFFERENT RELATIONSHIP BINDINGS"])
+def test_cypher_25_has_match_modes(text):
+    mode = {"R": "REPEATABLE ELEMENTS", "D": "DIFFERENT RELATIONSHIPS"}[text[0]]
+    query = parse(f"MATCH {text} (a)-->(b) RETURN 1", version=25)
+    assert query.parts[0].clauses[0] == t.Match((PATH,), mode=mode)
+    assert parse(render(query), version=25) == query
+    with pytest.raises(CypherSyntaxError):
+        parse(f"MATCH {text} (a)-->(b) RETURN 1")
 
 
 @pytest.mark.parametrize(
@@ -221,8 +233,6 @@ def test_shortest_path_functions_in_match():
     ("text", "expected"),
     [
         ("OPTIONAL MATCH (a)-->(b) WHERE x RETURN 1", t.Match((PATH,), X, optional=True)),
-        ("MATCH REPEATABLE ELEMENTS (a)-->(b) RETURN 1", t.Match((PATH,), mode="REPEATABLE ELEMENTS")),
-        ("MATCH DIFFERENT RELATIONSHIP BINDINGS (a)-->(b) RETURN 1", t.Match((PATH,), mode="DIFFERENT RELATIONSHIPS")),
         ("UNWIND a AS x RETURN 1", t.Unwind(A, X)),
         ("WITH DISTINCT *, a AS b ORDER BY a DESC, b ASC SKIP 1 LIMIT 2 WHERE x RETURN 1",
             t.With((t.Item(A, B),), True, True, (t.SortItem(A, descending=True), t.SortItem(B)), ONE, TWO, X)),

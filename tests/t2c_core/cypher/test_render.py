@@ -94,7 +94,8 @@ def operations(depth):
     return st.one_of(
         st.builds(t.Property, inner, names),
         st.builds(t.Index, inner, inner),
-        st.builds(t.Slice, inner, optional(inner), optional(inner)),
+        st.builds(t.Slice, inner, inner, optional(inner)),
+        st.builds(t.Slice, inner, st.none(), inner),
         st.builds(t.Sign, st.sampled_from("+-"), inner),
         st.builds(t.Not, inner),
         st.builds(t.Logical, st.sampled_from(["AND", "OR", "XOR"]), tuples(inner, 2, 3)),
@@ -163,9 +164,8 @@ def clauses(depth):
     inner = expressions(depth)
     item = st.just((t.Item(t.Integer(1), t.Variable("one")),))
     order = st.just((t.SortItem(t.Integer(1), True),))
-    modes = st.sampled_from([None, "DIFFERENT RELATIONSHIPS"])
     return st.one_of(
-        st.builds(t.Match, tuples(paths(depth), 1), optional(inner), st.booleans(), modes),
+        st.builds(t.Match, tuples(paths(depth), 1), optional(inner), st.booleans()),
         st.builds(t.Unwind, inner, variables),
         st.builds(t.With, item, st.booleans(), st.booleans(), order, optional(inner), optional(inner), optional(inner)),
         st.builds(
