@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.lexer import MAX_CHARS
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
 from t2c_core.errors import CypherSyntaxError, RefusedError
@@ -82,8 +83,9 @@ class Guard:
         return verdict
 
     def _passed(self, cypher: str, parameters: Mapping[str, object]) -> Verdict:
+        if len(cypher) <= MAX_CHARS:  # longer ones are not read at all
+            check_length(cypher)
         tree = parse(cypher)
-        check_length(cypher)
         stops = list(tour(tree))
         edits = Edits()
         modernise(stops, edits)

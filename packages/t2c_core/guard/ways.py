@@ -88,7 +88,7 @@ def _is_long(pattern: t.PathPattern) -> bool:
     """Tell whether a path has nodes that no node pattern stands for."""
     return any(
         isinstance(each, t.RelationshipPattern) and (each.length is not None or each.quantifier is not None)
-        for each in pattern.parts
+        for each in walk(pattern)
     )
 
 

@@ -1,12 +1,14 @@
 """No attack passes, no good query is refused, each for the reason that the corpora name; no database is needed."""
 
+import re
 from collections import Counter
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.verdict import CODES
+from t2c_core.guard.verdict import CODES, REPAIRS
 
 from .conftest import POLICY, rows
 
@@ -59,3 +61,9 @@ def test_every_code_of_the_layers_is_met():
     met = {row["code"] for row in ATTACKS + WRONG}
     apart = {"allow.node", "policy.path", "plan.query_type", "plan.operator"}
     assert met | apart == set(CODES)
+
+
+def test_documented_codes_are_the_codes():
+    text = (Path(__file__).parents[3] / "docs" / "guard.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*) \|$", text, re.MULTILINE))
+    assert documented == {**CODES, **REPAIRS}

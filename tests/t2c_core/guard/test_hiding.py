@@ -43,6 +43,11 @@ def test_long_path_may_not_lead_over_hidden_nodes(keeper):
     assert verdict.codes == ("policy.path",)
 
 
+def test_long_path_inside_a_group_is_seen(keeper):
+    query = "MATCH (a:Drug {name: 'x'}) ((b)-[:INTERACTS_WITH]->{1,2}(c)){1,2} (d:Drug) RETURN count(d)"
+    assert "none(step IN nodes(path1)" in keeper.check(query).cypher
+
+
 @pytest.mark.parametrize(
     "query",
     [
