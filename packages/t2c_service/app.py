@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Make the application; what it needs is opened when it starts and closed when it stops.
 
     Args:
-        settings: see `load_settings`.
+        settings: see `configuration.load_settings`.
     """
 
     @asynccontextmanager

@@ -42,9 +42,9 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
     port
         Port to listen on, instead of the settings'; 0 takes a free one.
     """
+    from t2c_service.configuration import load_settings
     from t2c_service.errors import SettingsError
     from t2c_service.serving import serve as run
-    from t2c_service.settings import load_settings
 
     if port is not None and not 0 <= port <= 65535:
         raise SettingsError(f"--port {port} is no port; choose 1 to 65535, or 0 for a free one")
@@ -77,7 +77,7 @@ def ask(
     """
     import asyncio
 
-    from t2c_service.settings import load_settings
+    from t2c_service.configuration import load_settings
 
     settings = load_settings(config)
     _log(logging.WARNING)
@@ -97,7 +97,7 @@ def mcp(*, config: Path | None = None) -> int:
     """
     import asyncio
 
-    from t2c_service.settings import load_settings
+    from t2c_service.configuration import load_settings
 
     settings = load_settings(config)
     _log(logging.WARNING)
@@ -244,10 +244,10 @@ def evaluate(
     import asyncio
     import json
 
+    from t2c_service.configuration import load_graph_settings, load_settings
     from t2c_service.evaluation import evaluate as run
     from t2c_service.evaluation.ablation import ablate as run_without
     from t2c_service.evaluation.ablation import parts_of
-    from t2c_service.settings import load_graph_settings, load_settings
 
     parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
@@ -319,8 +319,8 @@ async def _mcp(settings: Settings) -> None:
 def _keys_file(config: Path | None, file: Path | None) -> Path:
     if file is not None:
         return file
+    from t2c_service.configuration import load_access_settings
     from t2c_service.errors import SettingsError
-    from t2c_service.settings import load_access_settings
 
     found = load_access_settings(config).keys
     if found is None:

@@ -146,12 +146,10 @@ def start_tracing(settings: ObservabilitySettings) -> Callable[[], None]:
     if settings.otlp_endpoint is None:
         return lambda: None
     from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # type: ignore[attr-defined]
-        OTLPSpanExporter,
-    )
-    from opentelemetry.sdk.resources import Resource  # type: ignore[attr-defined]
-    from opentelemetry.sdk.trace import TracerProvider  # type: ignore[attr-defined]
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # type: ignore[attr-defined]
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     provider = TracerProvider(resource=Resource.create({"service.name": settings.service_name}))
     endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"

@@ -30,7 +30,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        settings: see `load_settings`.
+        settings: see `configuration.load_settings`.
         announce: called once with the address, as soon as questions can be answered.
 
     Raises:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-from t2c_service.settings import PREFIX, Settings, load_settings
+from t2c_service.configuration import load_settings
+from t2c_service.settings import PREFIX, Settings
 
 from .conftest import DEPLOY
 
