@@ -103,7 +103,7 @@ async def test_figures_are_those_of_the_counted_pairs(
     assert (rows["wrong"]["equal"], rows["wrong"]["reason"]) == (False, "values")
     assert rows["write"]["status"] is None
     assert rows["none"]["status"] == "unanswerable"
-    assert "Invalid input" in rows["broken"]["detail"]
+    assert "by zero" in rows["broken"]["detail"]
     with neo4j.GraphDatabase.driver(graph.uri) as driver:
         assert driver.execute_query("MATCH (n:Owned) RETURN count(n)").records[0][0] == 0
 
