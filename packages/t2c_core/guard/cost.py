@@ -30,8 +30,8 @@ MAX_ALL_HOPS = 40
 """Of all paths of variable length in one clause."""
 MAX_ROWS = 100_000_000
 """Estimated product of patterns that are not connected."""
-MAX_FREE = 2
-"""Patterns that are not connected, where no counts are known."""
+MAX_FREE = 6
+"""Weight of all patterns that are not connected, where no counts are known: three labels, or two of anything else."""
 
 
 def check_cost(facts: Facts, shape: Shape | None, edits: Edits) -> None:
@@ -129,7 +129,7 @@ def _check_product(facts: Facts, shape: Shape | None) -> None:
             for group in _components(step.groups):
                 if any(each.pinned for each in group):
                     continue
-                free += 1
+                free += 2 if len(group) == 1 and next(iter(group)).labels is not None else 3
                 rows *= max((sizes.get(id(each), 1) for each in group), default=1)
             if rows > MAX_ROWS or (shape is None and free > MAX_FREE):
                 raise Refused(

@@ -17,7 +17,7 @@ from .conftest import POLICY, rows
 from .test_fuzz import TEXTS
 
 pytestmark = pytest.mark.graph
-SPLICED = 120
+SPLICED = 80
 
 
 @pytest.fixture(scope="module")

@@ -128,3 +128,24 @@ def test_label_of_a_node_is_told_from_its_relationships(guard):
 def test_what_is_no_element_has_any_property(guard):
     query = "WITH {anything: 1} AS m, date() AS d RETURN m.anything, m['other'], d.year, $p.what"
     assert guard.check(query).allowed
+
+
+@pytest.mark.parametrize(
+    ("query", "passes"),
+    [
+        ("MATCH (a:A), (b:B), (c:C) RETURN count(*)", True),
+        ("MATCH (a), (b) RETURN count(*)", True),
+        ("MATCH (a)-->(b), (c)-->(d) RETURN count(*)", True),
+        ("MATCH (a), (b), (c) WHERE a.x = b.x AND b.y = c.y RETURN count(*)", True),
+        ("MATCH (a), (b), (c) WHERE a.x = 1 AND b.y = $y RETURN count(*)", True),
+        (
+            "MATCH (a) WITH count(a) AS n MATCH (b) WITH n, count(b) AS m MATCH (c) RETURN n, m, count(c)",
+            True,
+        ),
+        ("MATCH (a), (b), (c) RETURN count(*)", False),
+        ("MATCH (a), (b) MATCH (c) WHERE c.x > a.x RETURN count(*)", False),
+        ("MATCH (a:A), (b:B), (c:C), (d:D) RETURN count(*)", False),
+    ],
+)
+def test_patterns_that_multiply_are_told_from_those_that_are_joined(query, passes, bare):
+    assert bare.check(query).allowed is passes
