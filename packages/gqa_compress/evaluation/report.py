@@ -92,8 +92,8 @@ def markdown(rows: list[ReportRow]) -> str:
     Returns:
         The table.
     """
-    columns = ("model", "kv heads", "perplexity", "ratio", "KL", "same top token", "same text")
-    columns += ("cache bytes a token", "decoded/s", "seconds")
+    columns = ["model", "kv heads", "perplexity", "ratio", "KL", "same top token", "same text"]
+    columns += ["cache bytes a token", "decoded/s", "seconds"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
         cells = (
