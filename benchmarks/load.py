@@ -95,6 +95,12 @@ class Running:
         line = next(each for each in status.splitlines() if each.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the service has spent; other programs on the machine do not add to it."""
+        fields = Path(f"/proc/{self.process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
 def demo_graph(running: str | None) -> Iterator[tuple[str, Path]]:
@@ -281,8 +287,10 @@ async def measure(running: Running, plan: Plan) -> dict[str, Any]:
     """Measure one client alone, then all together."""
     questions = [row["question"] for row in demo_rows()]
     await ask_many(running.address, questions, clients=1, count=len(questions))  # warm
+    spent_s = running.cpu_s
     alone, _ = await ask_many(running.address, questions, clients=1, count=plan.alone)
-    before_mb = running.memory_mb
+    alone_cpu_ms = (running.cpu_s - spent_s) / plan.alone * 1000
+    before_mb, spent_s = running.memory_mb, running.cpu_s
     together, elapsed_s = await ask_many(
         running.address, questions, clients=plan.clients, count=plan.requests
     )
@@ -290,11 +298,13 @@ async def measure(running: Running, plan: Plan) -> dict[str, Any]:
         "alone": {
             "latency_ms": spread(alone.latencies_ms),
             "service_ms": spread(alone.ours_ms),
+            "cpu_ms_a_question": round(alone_cpu_ms, 2),
             "statuses": alone.statuses,
         },
         "together": {
             "latency_ms": spread(together.latencies_ms),
             "questions_a_second": round(plan.requests / elapsed_s, 1),
+            "cpu_ms_a_question": round((running.cpu_s - spent_s) / plan.requests * 1000, 2),
             "errors": together.errors,
             "statuses": together.statuses,
             "memory_mb": {"before": round(before_mb, 1), "after": round(running.memory_mb, 1)},
