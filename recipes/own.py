@@ -102,18 +102,19 @@ def train(run: Run) -> None:
     """Train the teacher, a stock LLaMA, from scratch."""
     home = run.home
     recipe = home / "train.yaml"
+    # Relative, so that a recipe says the same after its folder was moved, and nothing is trained anew.
     content = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) | {
-        "out": str(home / "teacher"),
-        "train": str(home / "rows" / "train.jsonl"),
-        "dev": str(home / "rows" / "dev.jsonl"),
-        "tokenizer": str(home / "rows" / "tokenizer"),
+        "out": "teacher",
+        "train": "rows/train.jsonl",
+        "dev": "rows/dev.jsonl",
+        "tokenizer": "rows/tokenizer",
         "minutes": run.minutes * TRAINING_SHARE,
         "seed": run.seed,
     }
     save(recipe, yaml.safe_dump(content, sort_keys=False))
     resume = ["--resume"] if (home / "teacher").exists() else []
     step("teacher", home / "teacher", [home / "rows", recipe], lambda: script(
-        "gqa-compress", "train", recipe, *resume), resumes=True)  # fmt: skip
+        "gqa-compress", "train", recipe, *resume, cwd=home), resumes=True)  # fmt: skip
 
 
 def convert(run: Run) -> None:

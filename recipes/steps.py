@@ -67,14 +67,19 @@ def finished_at(result: Path) -> float | None:
     return None
 
 
-def script(name: str, *arguments: object) -> str:
+def script(name: str, *arguments: object, cwd: Path | None = None) -> str:
     """Run one of our console scripts, its progress shown, and return what it prints.
+
+    Args:
+        name: of the script.
+        arguments: what it is given.
+        cwd: the folder it runs in; this one when absent.
 
     Raises:
         StepError: it ended with another status than 0.
     """
     command = [str(BIN / name), *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=cwd)
     if done.returncode:
         raise StepError(f"`{' '.join([name, *command[1:]])}` ended with status {done.returncode}")
     return done.stdout
