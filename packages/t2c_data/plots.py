@@ -71,17 +71,17 @@ def draw_bars(title: str, values: Mapping[str, float], path: Path) -> None:
         label.set_color(_EMPTY if not amount else "black")
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_title(title, fontsize=10, parse_math=False)
+    axes.set_title(_plain(title, 90), fontsize=10, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     fresh = path.with_name(path.name + ".tmp")
     figure.savefig(fresh, format="png", dpi=110, metadata={"Software": None})
     fresh.replace(path)
 
 
-def _plain(name: str) -> str:
+def _plain(name: str, most: int = 40) -> str:
     """Shorten a name and leave out what fonts cannot draw."""
     text = "".join(each if each.isprintable() and ord(each) < 0x2000 else "?" for each in name)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _page(figures: Mapping[str, Any], charts: Mapping[str, str]) -> list[str]:

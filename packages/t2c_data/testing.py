@@ -150,7 +150,7 @@ class ScriptedWriter:
     def _reply(self, start: str, user: str) -> dict[str, Any]:
         listed = [{"name": name, "description": f"asks for {name}"} for name in self._pairs]
         found = re.search(r"^Category: (.*)$", user, re.MULTILINE)
-        made = self._pairs[found[1]] if found else ()
+        made = self._pairs.get(found[1], ()) if found else ()
         replies: dict[str, dict[str, Any]] = {
             "You plan": {"categories": [*listed, {"name": f"kind {len(self.asked)}", "description": "more"}]},
             "You tidy": {"categories": listed},
