@@ -71,6 +71,13 @@ async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient
     assert confidence["score"] == confidence["probability"]
 
 
+async def test_little_confidence_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+    counts = [f"MATCH (n:{label}) RETURN count(n)" for label in ("Drug", "Disease", "Patient")]
+    script.says = [ROUTE, HALF_LIFE, *counts]
+    warnings = (await ask(client, samples=5))["warnings"]
+    assert any("Little speaks for" in warning for warning in warnings)
+
+
 async def test_too_little_confidence_is_no_answer(settings: Settings, script: Script) -> None:
     script.says = [HALF_LIFE]
     limits = settings.limits.model_copy(update={"min_confidence": 0.9})

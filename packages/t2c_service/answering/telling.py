@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from t2c_service.answering.confidence import Tried
     from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
 
+DOUBT = 0.3
+"""Confidence below which a warning says so; on the demo's questions most such answers are wrong."""
 STATUS_BY_OUTCOME: dict[str, Status] = {
     "passed": "answered",
     "unanswerable": "unanswerable",
@@ -104,6 +106,8 @@ def _warnings(what: Told) -> Iterator[str]:
         before = next(each.attempt for each in what.tried if each is not what.chosen)
         reason = before.message or "it had no rows"
         yield f"The first query could not be used ({reason}); this is attempt {attempt.hypothesis + 1}."
+    if result is not None and what.confidence is not None and what.confidence.score < DOUBT:
+        yield "Little speaks for this answer; read the query before you rely on it."
     if result is not None and result.truncated:
         yield "The result was longer than the limits allow and was cut."
 
