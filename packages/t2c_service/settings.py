@@ -90,6 +90,9 @@ class LimitSettings(SettingsPart):
     """Rounds before giving up on a question: the first one, then one more hypothesis each."""
     samples: Annotated[int, Field(ge=1, le=16)] = 5
     """Most samples that a question may ask for."""
+    default_samples: Annotated[int, Field(ge=1, le=16)] = 1
+    """Queries written and run for a question that does not say how many; the rows that most of them give are the
+    answer. More are more often right and cost more."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Confidence below which a question counts as unanswerable; 0 leaves that to the model."""
     retry_empty: bool = True

@@ -11,8 +11,9 @@ import neo4j
 import pytest
 
 from t2c_service.app import create_app
-from t2c_service.errors import PairsError, UnansweredError
+from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
+from t2c_service.evaluation.ablation import ablate, parts_of
 from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.report import Outcome, figures
 from t2c_service.settings import GraphSettings
@@ -152,3 +153,30 @@ def test_nothing_to_count_is_an_error() -> None:
     outcome = Outcome(id="1", category="a", question="q", gold="g", answerable=True, excluded="empty")
     with pytest.raises(PairsError, match="none of the 1 pairs can be counted: 1 empty"):
         figures([outcome], model="m")
+
+
+async def test_parts_of_answering_are_left_out_one_at_a_time(
+    settings: Settings, script: Script, tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(PAIRS[0]) + "\n", encoding="utf-8")
+    script.by_words = {"half-life": ANSWERS["half-life"]}
+    guided = settings.model_copy(
+        update={"model": settings.model.model_copy(update={"grammar": "on"}), "prompt": "atoms"}
+    )
+    without = await ablate(file, guided, ("grammar", "values"))
+    assert set(without) == {"grammar", "values"}
+    first, last = script.asked[0], script.asked[-1]
+    assert "<v1>" in first["prompt"]
+    assert "structured_outputs" not in first
+    assert "<v1>" not in last["prompt"]
+    assert "$v1" not in last["structured_outputs"]["grammar"]
+
+
+def test_only_known_parts_of_an_own_service_can_be_left_out() -> None:
+    assert parts_of("values,grammar") == ("grammar", "values")
+    assert parts_of("") == ()
+    with pytest.raises(SettingsError, match="no such part; choose of grammar, values, repair, examples"):
+        parts_of("beams")
+    with pytest.raises(SettingsError, match="give --config instead of --url"):
+        parts_of("grammar", url="http://127.0.0.1:1")

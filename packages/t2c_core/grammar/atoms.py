@@ -64,7 +64,7 @@ class _AtomsGrammar:
         self._rules.add(_SIGN, [literal(f" {each}") for each in ("=", "<>", "<", "<=", ">", ">=")])
         self._rules.add(_PARAMETER, [literal(f" $v{number}") for number in range(1, parameters + 1)])
         self._rules.add("dated", [literal(f" date($v{number})") for number in range(1, parameters + 1)])
-        self._rules.add("number", [f"{literal(' ')} [0-9]{{1,4}}"])
+        self._rules.add("number", [f"{literal(' ')} ({literal('0')} | [1-9] [0-9]{{0,3}})"])
         self._rules.add("limit", ["number", self._if_parameters(_PARAMETER)])
 
     def text(self) -> str:

@@ -53,7 +53,7 @@ def cypher_grammar(
     rules.add(_GAP, ["[ \\n]{1,8}"])
     rules.add(_BLANK, ["[ \\n]{0,4}"])
     rules.add("name", ["[a-z_] [A-Za-z0-9_]{0,30}"])
-    rules.add("digits", ["[0-9]{1,6}"])
+    rules.add("digits", [literal("0"), "[1-9] [0-9]{0,5}"])
     rules.add("parameter", [literal(f"$v{number}") for number in range(1, parameters + 1)])
     rules.add("property", [literal(spell(each.name)) for each in properties_of(seen)])
     rules.add("label", [literal(spell(each.name)) for each in seen.labels])
@@ -135,7 +135,7 @@ def _expressions(rules: Rules) -> None:
             *access,
             *value,
             "name",
-            'digits ("." digits)?',
+            'digits ("." [0-9]{1,6})?',
             *map(literal, ("true", "false", "null")),
             literal("count(*)"),
             f'{one_of(map(literal, FUNCTIONS))} "(" ("DISTINCT" {_GAP})? listed? ")"',

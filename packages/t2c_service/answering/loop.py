@@ -41,7 +41,7 @@ class AskOptions:
 
     max_rows: int | None = None
     timeout_s: float | None = None
-    samples: int = 1
+    samples: int | None = None
     dry_run: bool = False
     explain: bool = False
     graph: bool = True
@@ -173,7 +173,7 @@ class Answerer:
             All attempts, and those of them that are compared with one another.
         """
         budget = self._budget(options)
-        count = min(max(1, options.samples), self._limits.samples)
+        count = min(max(1, options.samples or self._limits.default_samples), self._limits.samples)
         first = prepared.first(count)
         tasks = [asyncio.create_task(self._attempter.attempt(each, budget, listener)) for each in first]
         try:

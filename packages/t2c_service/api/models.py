@@ -20,8 +20,8 @@ class QueryOptions(BaseModel):
 
     max_rows: int | None = Field(default=None, ge=1, description="Most rows to return.", examples=[50])
     timeout_s: float | None = Field(default=None, gt=0, description="Longest run of the query.", examples=[5])
-    samples: int = Field(
-        default=1,
+    samples: int | None = Field(
+        default=None,
         ge=1,
         le=16,
         description="Queries to write and run; the rows that most of them give are the answer. More cost more.",

@@ -8,11 +8,10 @@ which grammar in `guide`; nothing here knows Cypher.
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 import time
-from collections import OrderedDict
-from concurrent.futures import Future
+from collections import OrderedDict, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +73,9 @@ class LocalModel:
         self._engine = choose_engine(model, is_small=is_small)
         self._guides = Guides(tokenizer, vocabulary=model.config.vocab_size, ends=sorted(self._ends))
         self._likeliest: OrderedDict[_Key, list[Step]] = OrderedDict()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job] = deque()
         self._pending = 0
-        self._worker = threading.Thread(target=self._work, name="model", daemon=True)
-        self._worker.start()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
     @classmethod
     def load(cls, folder: Path, *, max_tokens: int = 256, threads: int = 0) -> LocalModel:
@@ -126,7 +124,8 @@ class LocalModel:
         self._pending += 1
         try:
             async with asyncio.timeout(timeout_s):
-                self._jobs.put(job)
+                self._jobs.append(job)
+                self._worker.submit(self._work)
                 return await asyncio.wrap_future(job.result)
         except TimeoutError as error:
             raise DeadlineError(f"the model {self.name} took longer than {timeout_s:.3g} s") from error
@@ -139,30 +138,22 @@ class LocalModel:
 
     async def close(self) -> None:
         """Stop the worker; what waits is dropped."""
-        self._jobs.put(None)
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        for job in tuple(self._jobs):
+            job.result.cancel()
 
     def _work(self) -> None:
-        """Decode what waits until told to stop."""
+        """Decode what waits, if an earlier call has not done so."""
         import torch
 
-        with torch.inference_mode():
-            while batch := self._next_batch():
-                self._complete([job for job in batch if job.result.set_running_or_notify_cancel()])
-        while not self._jobs.empty():
-            if (job := self._jobs.get()) is not None:
-                job.result.cancel()
-
-    def _next_batch(self) -> list[_Job]:
-        """Wait for a job and take those behind it as well; nothing when told to stop."""
         batch: list[_Job] = []
-        while not batch or (len(batch) < BATCH and not self._jobs.empty()):
-            job = self._jobs.get()
-            if job is None:
-                for each in batch:
-                    each.result.cancel()
-                return []
-            batch.append(job)
-        return batch
+        while len(batch) < BATCH and self._jobs:
+            job = self._jobs.popleft()
+            if job.result.set_running_or_notify_cancel():
+                batch.append(job)
+        if batch:
+            with torch.inference_mode():
+                self._complete(batch)
 
     def _complete(self, jobs: list[_Job]) -> None:
         """Decode a batch; whoever waits for it learns of an error."""
@@ -192,12 +183,13 @@ class LocalModel:
                 rows[key] = self._row(job, key)
         decode(self._engine, list(rows.values()), self._ends)
         self._likeliest.update((key, row.steps) for key, row in rows.items() if not row.is_unwanted)
-        others = {job: self._forked(job, key) for job, key in keys.items() if job.hypothesis}
+        likeliest = {key: self._likeliest.get(key, []) for key in keys.values()}
+        others = {job: self._forked(job, key, likeliest[key]) for job, key in keys.items() if job.hypothesis}
         decode(self._engine, [row for row in others.values() if row is not None], self._ends)
         for job, key in keys.items():
             other = others.get(job)
-            likeliest = None if job.hypothesis else self._likeliest.get(key)
-            self._finish(job, other.steps if other else likeliest, started)
+            steps = [] if job.hypothesis else likeliest[key]
+            self._finish(job, other.steps if other else steps, started)
         while len(self._likeliest) > REMEMBERED:
             self._likeliest.popitem(last=False)
 
@@ -215,11 +207,11 @@ class LocalModel:
         guide = self._guides.start(job.grammar) if job.grammar else None
         return Row(key[0], self._room(key), guide, [job.cancelled])
 
-    def _forked(self, job: _Job, key: _Key) -> Row | None:
+    def _forked(self, job: _Job, key: _Key, likeliest: list[Step]) -> Row | None:
         """Begin another hypothesis than the likeliest; none if there is none that the grammar takes."""
         from t2c_service.models.decoding import fork
 
-        steps = fork(self._likeliest.get(key, []), job.hypothesis)
+        steps = fork(likeliest, job.hypothesis)
         if steps is None:
             return None
         row = self._row(job, key)
@@ -228,7 +220,7 @@ class LocalModel:
         row.steps = steps
         return row
 
-    def _finish(self, job: _Job, steps: list[Step] | None, started: float) -> None:
+    def _finish(self, job: _Job, steps: list[Step], started: float) -> None:
         if job.cancelled.is_set():
             return
         if not steps:

@@ -96,6 +96,7 @@ def test_compact_queries_are_taken(cypher: str) -> None:
         "MATCH (drug:Drug) WHERE drug.name = $v17 RETURN drug.name",
         "MATCH (drug:Drug) WHERE drug.year CONTAINS $v1 RETURN drug.name",
         "MATCH (drug:Drug) RETURN avg(drug.name)",
+        "MATCH (drug:Drug) RETURN count(*) > 08",
         "MATCH (drug:Drug)",
     ],
 )
@@ -169,6 +170,10 @@ def test_texts_around_a_completion_do_not_count() -> None:
     assert not keeps_to(grammar, "Here it is: MATCH (d:Drug) RETURN d.name")
 
 
+UNKNOWN_NAMES = {"01N50", "01N51", "01N52"}
+"""What the server notes of labels, types and properties that it does not have."""
+
+
 def is_scoped(atoms: list[str]) -> bool:
     """Tell what a context-free grammar cannot: that variables are bound, once, and that order goes by what is there."""
     bound = bound_variables(atoms)
@@ -176,7 +181,9 @@ def is_scoped(atoms: list[str]) -> bool:
     used = {
         match["variable"] for each in atoms if (match := ACCESS.search(each)) and not TRIPLE.fullmatch(each)
     }
-    return used <= bound and len(links) == len(set(links))
+    columns = "".join(atoms).partition("RETURN")[2].split(",")
+    repeats = (links, columns)
+    return used <= bound and all(len(each) == len(set(each)) for each in repeats)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -205,12 +212,8 @@ def test_what_the_grammar_gives_runs(graph: TestGraph, seed: int) -> None:
             seen += 1
             summary = session.run(f"EXPLAIN {text}", values).consume()  # type: ignore[arg-type]
             assert summary.query_type == "r"
-            unknown = [
-                each.raw_notification
-                for each in summary.summary_notifications
-                if "Unknown" in str(each.title)
-            ]
-            assert not unknown, (text, unknown)
+            told = {each.gql_status for each in summary.gql_status_objects}
+            assert not told & UNKNOWN_NAMES, text
             verdict = guard.check(text.strip(), values)
             assert verdict.allowed or verdict.codes[0].startswith(("cost.", "limits.")), (text, verdict)
             if seen >= 25:
