@@ -202,7 +202,7 @@ def _make(kind: type[Any], words: dict[str, Any], place: str, *, nouns: tuple[st
     fields: dict[str, Any] = {}
     known = kind.__dataclass_fields__
     for found, value in words.items():
-        key = {True: "yes", False: "no"}.get(found, found)  # what YAML reads an unquoted yes and no as
+        key = {"True": "yes", "False": "no"}.get(str(found), str(found))  # as YAML reads unquoted yes and no
         if key not in known:
             raise LexiconError(f"{place}: unknown field {key!r}; known: {', '.join(known)}")
         if key in nouns:
