@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.errors import EmbeddedError
+from t2c_core.graph.embedded import EmbeddedGraph
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 BIN = Path(sys.executable).parent
-STOP_S = 60
 
 
 class StepError(Exception):
@@ -87,21 +89,22 @@ def script(name: str, *arguments: object, cwd: Path | None = None) -> str:
 
 @contextmanager
 def embedded_graph(home: Path) -> Iterator[str]:
-    """Keep the embedded Neo4j of a folder up, and give its Bolt address.
+    """Keep the embedded Neo4j of a folder up, and give its Bolt address; it ends with this process, however that ends.
 
     Raises:
         StepError: it did not start.
     """
-    command = [str(BIN / "t2c-graph"), "up", "--home", str(home), "--port", str(free_port())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            line = server.stdout.readline() if server.stdout else ""
-            if not line.startswith("ready "):
-                raise StepError(f"the embedded graph in {home} did not start")
-            yield line.split()[1]
-        finally:
-            server.terminate()
-            server.wait(STOP_S)
+    try:
+        with EmbeddedGraph(home).start(progress=_fetched) as graph:
+            yield graph.uri
+    except EmbeddedError as error:
+        raise StepError(str(error)) from error
+
+
+def _fetched(done: int, total: int) -> None:
+    """Tell at every quarter how much of Neo4j has been fetched, which happens once on a machine."""
+    if done * 4 // total > (done - 1) * 4 // total:
+        say(f"fetching Neo4j (once): {done} of {total} files")
 
 
 def free_port() -> int:
