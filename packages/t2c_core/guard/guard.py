@@ -68,7 +68,7 @@ class Guard:
         except CypherSyntaxError as error:
             code, message, position = f"parse.{error.reason}", str(error), error.position
         except Refused as error:
-            code, message, position = error.codes[0], str(error), error.position or 0
+            code, message, position = error.codes[0], str(error), max(error.position or 0, 0)
         return Verdict(verdict="refuse", cypher=cypher, codes=(code,), message=message, position=position)
 
     def require(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Verdict:

@@ -35,7 +35,7 @@ def schema(graph):
 
 
 def read(session, query, parameters=None):
-    with session.begin_transaction(timeout=60) as transaction:
+    with session.begin_transaction(timeout=600) as transaction:
         result = transaction.run(f"CYPHER 5 {query}", parameters or {})
         found = [[canonical(value) for value in record.values()] for record in result]
         return found, result.consume()
@@ -90,7 +90,7 @@ def test_whatever_is_put_together_and_allowed_only_reads(session, schema):
         if not verdict.allowed:
             continue
         try:
-            with session.begin_transaction(timeout=60) as transaction:
+            with session.begin_transaction(timeout=600) as transaction:
                 summary = transaction.run(f"CYPHER 5 EXPLAIN {verdict.cypher}").consume()
         except ClientError:
             continue
