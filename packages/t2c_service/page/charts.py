@@ -17,6 +17,7 @@ MOST_BARS = 30
 LABEL_CHARS = 28
 BAR_PX = 30
 LINE_PX = 300
+GRID = {"lineStyle": {"color": INK, "opacity": 0.25}}
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d.*)?)?")
 
 
@@ -35,12 +36,12 @@ def chart(answer: Answer) -> tuple[dict[str, Any], int] | None:
         return common | {
             "grid": {"left": 8, "right": 24, "top": 30, "bottom": 8, "containLabel": True},
             "xAxis": {"type": "category", "data": names, "axisLabel": {"color": INK}},
-            "yAxis": {"type": "value", "name": title, "axisLabel": {"color": INK}},
+            "yAxis": {"type": "value", "name": title, "axisLabel": {"color": INK}, "splitLine": GRID},
             "series": [{"type": "line", "data": figures, "name": title, "color": ACCENT}],
         }, LINE_PX
     return common | {
         "grid": {"left": 8, "right": 56, "top": 8, "bottom": 8, "containLabel": True},
-        "xAxis": {"type": "value", "axisLabel": {"color": INK, "hideOverlap": True}},
+        "xAxis": {"type": "value", "axisLabel": {"color": INK, "hideOverlap": True}, "splitLine": GRID},
         "yAxis": {
             "type": "category",
             "data": names,

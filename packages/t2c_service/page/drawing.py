@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from t2c_service.answering.records import GraphNode, GraphView
 
 NAME_CHARS = 22
+NARROW_PX = 380
+NARROW_ZOOM = 0.72
+"""A phone shows the same picture smaller."""
 INK = "#7b8798"
 
 
@@ -62,6 +65,7 @@ def options(view: GraphView) -> dict[str, Any]:
     ]
     return {
         "animation": False,
+        "media": [{"query": {"maxWidth": NARROW_PX}, "option": {"series": [{"zoom": NARROW_ZOOM}]}}],
         "series": [
             {
                 "type": "graph",
