@@ -59,7 +59,9 @@ def query_of(schema: GraphSchema, *, compact: bool) -> str:
     names = Names(schema)
     access = f"{names.label_variables[triple.source]}.{held}"
     target = int(triple.source == triple.target)
-    return f" MATCH {names.triple(triple, target=target)} WHERE {access} IS NOT NULL RETURN {access}, count(*)"
+    return (
+        f" MATCH {names.triple(triple, target=target)} WHERE {access} IS NOT NULL RETURN {access}, count(*)"
+    )
 
 
 def measure(name: str, size: tuple[int, int, int], info: TokenizerInfo, encode: object) -> dict[str, object]:
