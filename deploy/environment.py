@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from t2c_service.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent
 PASSWORD = "T2C_GRAPH__PASSWORD"

@@ -38,14 +38,14 @@ GRAPH = {
 
 
 class Configured(EmbeddedGraph):
-    """Neo4j as deploy/neo4j/neo4j.conf has it, but for address and memory."""
+    """Neo4j as deploy/neo4j/neo4j.conf has it, but for address, memory and a slow machine's patience."""
 
     def _settings(self) -> dict[str, str]:
         lines = (DEPLOY / "neo4j" / "neo4j.conf").read_text("utf-8").splitlines()
         settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
         ours = super()._settings()
-        address = "server.bolt.listen_address"
-        return {**settings, address: ours[address], "server.memory.pagecache.size": "32m"}
+        differs = ("server.bolt.listen_address", "db.transaction.timeout", "server.memory.pagecache.size")
+        return {**settings, **{key: ours[key] for key in differs}}
 
 
 def load(tmp_path: Path, compose: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -165,7 +165,7 @@ def test_the_service_runs_with_the_environment_that_compose_gives_it(
                     assert run_check(check, 8080, port) == 0
             finally:
                 process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(240) == 0
     assert list(tmp_path.iterdir()) == [], "a service with a read-only root writes nothing"
 
 
