@@ -77,7 +77,7 @@ def examine(
         return []
     verdict = ground.guard.check(cypher, parameters)
     asked, query = QuestionReading(question), QueryReading(cypher, parameters)
-    found = check_grammar(verdict, evidence) + check_schema(query, verdict)
+    found = check_grammar(verdict, evidence) + check_schema(query, verdict, ground.schema.hidden)
     known = owners(query, ground.schema)
     found += check_entities(asked, query, ground.words, known, ground.index)
     found += check_semantics(asked, query, ground.words, known, ground.index)

@@ -64,9 +64,11 @@ def test_hostile_texts_do_no_harm_and_hidden_values_show_nowhere(empty_graph: An
     assert counted == 60 + 20 + 3 * len(HOSTILE) + 1
     written = [*empty_graph.snapshot.iterdir(), *(path for path in out.rglob("*") if path.is_file())]
     for path in written:
-        content = path.read_bytes()
-        assert b"SECRET-" not in content, path
-        assert b"password" not in content.replace(b"User.password", b"").replace(b"every password", b""), path
+        assert b"SECRET-" not in path.read_bytes(), path
+    schema = GraphSchema.load(empty_graph.snapshot)
+    assert schema.property_of("User", "name")
+    assert schema.property_of("User", "password") is None
+    assert not any(".password" in pair.cypher for pair in read_pairs(out / "pairs.jsonl"))
     assert max(len(pair.question) for pair in read_pairs(out / "pairs.jsonl")) < 2_000
     prompt = asyncio.run(prompts(empty_graph))
     assert "SECRET-" not in prompt

@@ -140,7 +140,7 @@ def _is_number(reading: Reading) -> bool:
 
 def _unused(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
     values = [each.value for each in query.comparisons]
-    texts = [fold(value) for value in values if isinstance(value, str) and value]
+    texts = [fold(str(value)) for value in values if value != ""]
     named = _named(query)
     for ends in question.quoted:
         contents = [fold(end.content) for end in ends]

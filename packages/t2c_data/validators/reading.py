@@ -331,7 +331,10 @@ class QueryReading:
         brackets: list[bool] = []
         for place, token in enumerate(self._tokens):
             text = token.text
-            if token.upper in _BOUNDARIES or (text in {",", "|"} and not (brackets and brackets[-1])):
+            after = self._tokens[place - 1].upper if place else ""
+            if (token.upper in _BOUNDARIES and after not in {"STARTS", "ENDS"}) or (
+                text in {",", "|"} and not (brackets and brackets[-1])
+            ):
                 yield term
                 term = []
                 continue

@@ -25,7 +25,7 @@ _REPAIRS = {
 }
 
 
-def check_schema(query: QueryReading, verdict: Verdict) -> list[Finding]:
+def check_schema(query: QueryReading, verdict: Verdict, hidden: tuple[str, ...]) -> list[Finding]:
     """Hold a query to a schema by what the guard says of it.
 
     Returns:
@@ -39,12 +39,30 @@ def check_schema(query: QueryReading, verdict: Verdict) -> list[Finding]:
         for each in query.nested
     ]
     if verdict.allowed:
-        found = [Finding(_REPAIRS[each.code], each.told) for each in verdict.repairs if each.code in _REPAIRS]
+        found = [
+            Finding(_REPAIRS[each.code], each.told)
+            for each in verdict.repairs
+            if each.code in _REPAIRS and (each.code != "repair.hidden" or _shows(query, hidden))
+        ]
         return list(dict.fromkeys([*nested, *found]))
     layer, _, reason = verdict.codes[0].partition(".")
     if layer == "policy":
         return [Finding("schema.hidden", verdict.message), *nested]
     return [Finding(f"schema.{reason}", verdict.message), *nested] if layer == "schema" else nested
+
+
+def _shows(query: QueryReading, hidden: tuple[str, ...]) -> bool:
+    """Tell whether a query reads a hidden name or gives out whole nodes.
+
+    That the guard keeps nodes with hidden labels out is no fault of a query.
+    """
+    names = {name for each in hidden for name in (each, each.rpartition(".")[2])}
+    whole = {*query.labels, *query.variables}
+    return any(access.property in names for access in query.accesses) or any(
+        item.expression in whole or "properties(" in item.expression or "*" in item.expression.split(".")[-1]
+        for item in query.items
+        if not item.aggregate
+    )
 
 
 def owners(query: QueryReading, schema: GraphSchema) -> dict[str, frozenset[str]]:
