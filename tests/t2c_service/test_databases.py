@@ -94,17 +94,18 @@ async def test_the_service_follows_a_replaced_folder_with_no_question_waiting(
 ) -> None:
     snapshot = tmp_path / "snapshot"
     shutil.copytree(graph.snapshot, snapshot)
-    script.says = [Reply("MATCH (d:Drug) RETURN count(d)", delay_s=0.5)]
+    script.says = [Reply("MATCH (d:Drug) RETURN count(d)", delay_s=1)]
     changed = settings.model_copy(update={"snapshot": snapshot, "watch_s": 0.05})
     async with running(changed) as client:
         before = (await client.get("/schema")).json()["version"]
         asked = asyncio.create_task(client.post("/query", json={"question": "How many drugs?"}))
-        await asyncio.sleep(0.1)
+        while not script.asked:  # noqa: ASYNC110  (another thread counts)
+            await asyncio.sleep(0.01)
         content = json.loads((snapshot / "schema.json").read_text())
         content["server"] = "another"
         (snapshot / "schema.json").write_text(json.dumps(content))
         (snapshot / "manifest.json").write_text((snapshot / "manifest.json").read_text() + "\n")
-        for _ in range(200):
+        for _ in range(2000):
             after = (await client.get("/schema")).json()["version"]
             if after != before:
                 break

@@ -76,7 +76,7 @@ async def test_the_work_for_a_client_that_left_is_given_up(
             await until(script, before + 1)
             writer.close()
             async with httpx2.AsyncClient(timeout=60) as client:
-                for _ in range(500):
+                for _ in range(5000):
                     text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
                     if "t2c_questions_active 0.0" in text:
                         break
