@@ -174,10 +174,10 @@ def test_the_model_server_takes_the_arguments_that_compose_gives_it(compose: dic
         re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", each) for each in compose["services"]["model"]["command"]
     ]
     program = (
-        "import sys; from vllm.entrypoints.openai.cli_args import make_arg_parser, validate_parsed_serve_args;"
+        "import sys; from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args;"
         "from vllm.utils.argparse_utils import FlexibleArgumentParser;"
         "parsed = make_arg_parser(FlexibleArgumentParser()).parse_args(sys.argv[1:]);"
-        "validate_parsed_serve_args(parsed); print(parsed.model_tag, parsed.served_model_name, parsed.max_model_len)"
+        "validate_parsed_serve_args(parsed); print(parsed.model, parsed.served_model_name, parsed.max_model_len)"
     )
     pytest.importorskip("vllm", reason="vLLM is not installed (make vllm)")
     environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
