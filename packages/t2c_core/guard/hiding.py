@@ -123,13 +123,25 @@ class _Keeper:
         return True
 
     def mask_use(self, use: WholeUse) -> None:
-        """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
+        """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`.
+
+        Raises:
+            Refused: `policy.whole` if they cannot be listed by name. A map `x {.*, name: null}` would not do further on
+                in a query: Neo4j 2026.08 still gives the name of `x` for its `.name`.
+        """
         if self.is_clear(use.value):
             return
+        items = self._items(use.value)
+        is_listing = isinstance(use.node, t.Function) and use.node.name[-1].lower() == "keys"
+        if not is_listing and any(isinstance(each, t.AllProperties) for each in items):
+            raise Refused(
+                "policy.whole",
+                "this may hold something hidden; name the labels that are meant, or the properties that are wanted",
+                use.node.position,
+            )
         if isinstance(use.node, t.AllProperties):
-            items = self._items(use.value)
             self._edits.add(cast("t.MapProjection", use.projection), _replace_star(items))
-        elif use.node.name[-1].lower() == "keys":
+        elif is_listing:
             names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
             is_shown = t.Not(t.Test("IN", EACH, names))
             self._edits.add(
@@ -213,9 +225,6 @@ class _Keeper:
         bindings: list[Binding] = list(value.bindings or ()) if isinstance(value, Element) else []
         owners = [each.owners for each in bindings]
         known = [name for each in owners if each is not None for name in each]
-        if self._schema is not None and bindings and None not in owners:
-            shown = {key for owner in known for key in self._shown(owner)}
-            return tuple(t.PropertyItem(key) for key in sorted(shown))
         kinds: tuple[Kind, ...] = (value.kind,) if isinstance(value, Element) else ("node", "relationship")
         keys = {
             key
@@ -223,6 +232,10 @@ class _Keeper:
             for binding in bindings or (None,)
             for key in self._hidden.keys(binding, kind)
         }
+        if self._schema is not None and bindings and None not in owners:
+            # A name that one of several labels hides is left out for all of them.
+            shown = {key for owner in known for key in self._shown(owner)} - keys
+            return tuple(t.PropertyItem(key) for key in sorted(shown))
         return (t.AllProperties(), *(t.MapEntry(key, t.Null()) for key in sorted(keys)))
 
     def _shown(self, owner: str) -> list[str]:

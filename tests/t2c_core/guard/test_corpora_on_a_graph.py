@@ -63,10 +63,13 @@ def test_masked_queries_run_and_show_nothing_hidden(session, schema):
         for (value,) in read(session, query)[0]
     } | {'"Insurer"', '"ALLERGIC_TO"'}
     assert len(secrets) > 100
+    bare = Guard(policy=POLICY)
     for row in rows("attacks"):
         if row["code"] == "mask":
-            for guard in (Guard(schema, POLICY), Guard(policy=POLICY)):
+            for guard in (Guard(schema, POLICY), bare):
                 verdict = guard.check(row["cypher"])
+                if not verdict.allowed and guard is bare and verdict.codes == ("policy.whole",):
+                    continue  # without a schema nobody can list what may be shown
                 assert verdict.allowed, (row, verdict)
                 found, _ = read(session, verdict.cypher)
                 text = json.dumps(found)

@@ -20,6 +20,12 @@ def test_whole_node_is_projected_without_what_is_hidden(keeper):
     assert found == f"MATCH (p:Patient&!Insurer) RETURN p {{{shown}}} AS p LIMIT 1"
 
 
+def test_name_that_one_of_several_labels_hides_is_left_out_for_all(keeper):
+    found = mended(keeper, "MATCH (n)-[r]->(m) RETURN n, r, m LIMIT 1")
+    assert ".hireDate" in found
+    assert ".name" not in found
+
+
 def test_without_a_schema_what_is_hidden_is_emptied():
     keeper = Guard(policy=Policy(hidden=frozenset({"Patient.name"})))
     found = mended(keeper, "MATCH (p:Patient) RETURN p LIMIT 1")
