@@ -123,25 +123,13 @@ class _Keeper:
         return True
 
     def mask_use(self, use: WholeUse) -> None:
-        """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`.
-
-        Raises:
-            Refused: `policy.whole` if they cannot be listed by name. A map `x {.*, name: null}` would not do further on
-                in a query: Neo4j 2026.08 still gives the name of `x` for its `.name`.
-        """
+        """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
         if self.is_clear(use.value):
             return
-        items = self._items(use.value)
-        is_listing = isinstance(use.node, t.Function) and use.node.name[-1].lower() == "keys"
-        if not is_listing and any(isinstance(each, t.AllProperties) for each in items):
-            raise Refused(
-                "policy.whole",
-                "this may hold something hidden; name the labels that are meant, or the properties that are wanted",
-                use.node.position,
-            )
         if isinstance(use.node, t.AllProperties):
+            items = self._items(use.value, use.node.position)
             self._edits.add(cast("t.MapProjection", use.projection), _replace_star(items))
-        elif is_listing:
+        elif use.node.name[-1].lower() == "keys":
             names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
             is_shown = t.Not(t.Test("IN", EACH, names))
             self._edits.add(
@@ -207,9 +195,9 @@ class _Keeper:
             return expression
         if isinstance(value, Element):
             if isinstance(expression, t.Variable):
-                return t.MapProjection(expression, self._items(value))
+                return t.MapProjection(expression, self._items(value, position))
             one = t.ListComprehension(
-                EACH, t.ListLiteral((expression,)), None, t.MapProjection(EACH, self._items(value))
+                EACH, t.ListLiteral((expression,)), None, t.MapProjection(EACH, self._items(value, position))
             )
             return t.Index(one, t.Integer(0))
         if isinstance(value, ListOf):
@@ -220,23 +208,42 @@ class _Keeper:
             position,
         )
 
-    def _items(self, value: Value) -> tuple[t.AllProperties | t.PropertyItem | t.MapEntry, ...]:
-        """List the properties to show: by name where the schema tells them, else all with the hidden ones emptied."""
+    def _items(self, value: Value, position: int) -> tuple[t.PropertyItem, ...]:
+        """List the properties to show, each by its name.
+
+        `x {.*, name: null}` would not do: further on in a query Neo4j 2026.08 still gives the name of `x` for its
+        `.name`.
+
+        Raises:
+            Refused: `policy.whole` without a schema, which alone tells the names.
+        """
+        if self._schema is None:
+            raise Refused(
+                "policy.whole",
+                "this may hold something hidden; return the properties that are wanted",
+                position,
+            )
         bindings: list[Binding] = list(value.bindings or ()) if isinstance(value, Element) else []
-        owners = [each.owners for each in bindings]
-        known = [name for each in owners if each is not None for name in each]
         kinds: tuple[Kind, ...] = (value.kind,) if isinstance(value, Element) else ("node", "relationship")
-        keys = {
+        owners: set[str] = set()
+        for each in bindings:
+            owners |= self._owners(kinds) if each.owners is None else each.owners
+        if not bindings:
+            owners = self._owners(kinds)
+        hidden = {
             key
             for kind in kinds
             for binding in bindings or (None,)
             for key in self._hidden.keys(binding, kind)
         }
-        if self._schema is not None and bindings and None not in owners:
-            # A name that one of several labels hides is left out for all of them.
-            shown = {key for owner in known for key in self._shown(owner)} - keys
-            return tuple(t.PropertyItem(key) for key in sorted(shown))
-        return (t.AllProperties(), *(t.MapEntry(key, t.Null()) for key in sorted(keys)))
+        # A name that one of several labels hides is left out for all of them.
+        shown = {key for owner in owners for key in self._shown(owner)} - hidden
+        return tuple(t.PropertyItem(key) for key in sorted(shown))
+
+    def _owners(self, kinds: tuple[Kind, ...]) -> set[str]:
+        schema = cast("GraphSchema", self._schema)
+        labels = set(schema.label_by_name) if "node" in kinds else set()
+        return labels | (set(schema.type_by_name) if "relationship" in kinds else set())
 
     def _shown(self, owner: str) -> list[str]:
         schema = cast("GraphSchema", self._schema)
@@ -256,7 +263,7 @@ class _Keeper:
         self._edits.tell("repair.hidden", "what is hidden was left out", position)
 
 
-def _replace_star(items: tuple[t.AllProperties | t.PropertyItem | t.MapEntry, ...]) -> Change:
+def _replace_star(items: tuple[t.PropertyItem, ...]) -> Change:
     def change(node: t.Node) -> t.Node:
         projection = cast("t.MapProjection", node)
         kept = [each for each in projection.items if not isinstance(each, t.AllProperties)]
