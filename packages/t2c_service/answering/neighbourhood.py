@@ -75,7 +75,7 @@ class Behind:
 
 def behind(
     cypher: str,
-    parameters: Mapping[str, Scalar],
+    parameters: Mapping[str, Scalar | list[Scalar]],
     rows: Sequence[Sequence[Any]],
     *,
     plain: frozenset[str],
