@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import neo4j
 import pytest
 
@@ -18,6 +19,12 @@ from t2c_core.schema.snapshot import write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# The same examples in every run, so that a check says something of the change at hand; `--hypothesis-profile=search`
+# looks for new ones.
+hypothesis.settings.register_profile("same", max_examples=200, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", max_examples=5000, deadline=None)
+hypothesis.settings.load_profile("same")
 
 DEMO_GRAPH = Path(__file__).parent.parent / "demo" / "graph"
 

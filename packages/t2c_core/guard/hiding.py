@@ -34,7 +34,7 @@ def hide(query: t.Query, facts: Facts, hidden: Hidden, schema: GraphSchema | Non
     """
     if not hidden:
         return
-    keeper = _Keeper(hidden, schema, edits)
+    keeper = _Keeper(query, hidden, schema, edits)
     keeper.check_names(facts)
     guard_paths(query, facts, hidden, schema, edits)
     for read in facts.reads:
@@ -51,10 +51,17 @@ def hide(query: t.Query, facts: Facts, hidden: Hidden, schema: GraphSchema | Non
 
 
 class _Keeper:
-    def __init__(self, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
+    def __init__(self, query: t.Query, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
         self._hidden = hidden
         self._schema = schema
         self._edits = edits
+        names = t.ListLiteral(tuple(map(t.String, sorted(hidden.owners_by_property))))
+        self._is_shown = t.Not(t.Test("IN", EACH, names))
+        self._masked_keys = {
+            id(each.source)
+            for each in walk(query)
+            if isinstance(each, t.ListComprehension) and (each.variable, each.where) == (EACH, self._is_shown)
+        }
 
     def check_names(self, facts: Facts) -> None:
         """Refuse labels and types that are hidden, or that are named by an expression."""
@@ -124,16 +131,14 @@ class _Keeper:
 
     def mask_use(self, use: WholeUse) -> None:
         """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
-        if self.is_clear(use.value):
+        if self.is_clear(use.value) or id(use.node) in self._masked_keys:
             return
         if isinstance(use.node, t.AllProperties):
             items = self._items(use.value, use.node.position)
             self._edits.add(cast("t.MapProjection", use.projection), _replace_star(items))
         elif use.node.name[-1].lower() == "keys":
-            names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
-            is_shown = t.Not(t.Test("IN", EACH, names))
             self._edits.add(
-                use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), is_shown)
+                use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), self._is_shown)
             )
         else:
             value = use.value

@@ -232,7 +232,7 @@ def forms(depth):
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(suppress_health_check=list(HealthCheck))
 @given(queries(3))
 def test_a_written_tree_reads_back_as_itself(query):
     text = render(query)

@@ -39,19 +39,17 @@ def check(text):
             assert verdict.message
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(spliced())
 def test_spliced_queries(text):
     check(text)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join))
 def test_words_in_any_order(text):
     check(text)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=80))
 def test_any_text(text):
     check(text)
