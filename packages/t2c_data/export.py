@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.cypher.names import read_name
 from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat
 from t2c_core.prompt.chat import REFUSAL, ChatFormat
 from t2c_core.prompt.compact import MAX_PARAMETERS, decode, split
-from t2c_core.prompt.names import unspell
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
 from t2c_core.prompt.uses import parameter_uses
 from t2c_core.values.index import ValueIndex
@@ -228,7 +228,7 @@ def _without_literals(cypher: str, linked: LinkedQuestion, prompts: AtomsFormat,
         value = found[4].replace("\\'", "'").replace("\\\\", "\\")
         for link in linked.links[:MAX_PARAMETERS]:
             held = {(place.owner, place.property, place.value) for place in link.places}
-            meant = holder is not None and (holder.name, unspell(found[2]), value) in held
+            meant = holder is not None and (holder.name, read_name(found[2]), value) in held
             if meant and link.name not in taken:
                 taken.add(link.name)
                 return f"{found[1]}.{found[2]} {found[3]} $\ue000{link.name}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.prompt.names import SUFFIXES, spell
+from t2c_core.cypher.names import write_name
+from t2c_core.prompt.names import SUFFIXES
 from t2c_data.errors import UnfitError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Rendering:
 
     def access(self, part: Node | Link, name: str) -> str:
         """Write a property access."""
-        return f"{self.variable(part)}.{spell(name)}"
+        return f"{self.variable(part)}.{write_name(name)}"
 
     def match(self, extra: tuple[str, ...] = ()) -> str:
         """Write MATCH and WHERE; conditions stand in the order of their parameters once these are numbered."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from t2c_core.errors import T2CError
 from t2c_core.prompt.chat import describe
-from t2c_core.schema.model import Scalar
+from t2c_core.schema.model import ParameterValue
 from t2c_service.access.callers import OWNER, Caller
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
@@ -105,7 +105,7 @@ class Tools:
         cypher: Annotated[str, Field(description="A reading query, with parameters for values.")],
         context: Context[Any, Any],
         parameters: Annotated[
-            dict[str, Scalar | list[Scalar]] | None,
+            dict[str, ParameterValue] | None,
             Field(description="Values by name, without the dollar sign."),
         ] = None,
         database: DatabaseName = None,

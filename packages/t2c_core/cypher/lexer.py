@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from t2c_core.errors import RefusalReason
 
-MAX_CHARS = 30_000
+MAX_CHARS = 10_000
 MAX_DEPTH = 64
 """Brackets within brackets; the server itself hangs on little more."""
 END = "end"

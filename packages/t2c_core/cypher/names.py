@@ -16,6 +16,8 @@ _WORDS = frozenset(
     """.split()
 )
 """Words that are read as something else where a variable may stand."""
+_OPERATORS = frozenset("IS IN NOT NULL TYPED NORMALIZED NFC NFD NFKC NFKD".split())
+"""Words that are read as something else where a label, type or property may stand."""
 
 
 def quote_name(name: str) -> str:
@@ -29,7 +31,12 @@ def quote_name(name: str) -> str:
 
 def write_name(name: str) -> str:
     """Write the name of a label, type, property or parameter, in back-ticks only if it needs them."""
-    return name if _PLAIN.fullmatch(name) else quote_name(name)
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _OPERATORS else quote_name(name)
+
+
+def read_name(text: str) -> str:
+    """Undo `write_name` or `quote_name`."""
+    return text[1:-1].replace("``", "`").replace("\\u005c", "\\") if text.startswith("`") else text
 
 
 def write_variable(name: str) -> str:

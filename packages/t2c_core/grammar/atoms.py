@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from t2c_core.cypher.names import write_name
 from t2c_core.grammar.notation import (
     CALENDAR_PARTS,
     MAX_ITEMS,
@@ -23,7 +24,7 @@ from t2c_core.grammar.notation import (
 )
 from t2c_core.prompt.atoms import UNANSWERABLE
 from t2c_core.prompt.compact import MAX_PARAMETERS
-from t2c_core.prompt.names import ANY, SUFFIXES, Names, spell
+from t2c_core.prompt.names import ANY, SUFFIXES, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,10 +88,10 @@ class _AtomsGrammar:
         link = {kind.name: f"link_{number}" for number, kind in enumerate(schema.types)}
         for label, name in node.items():
             opening = literal(f"({names.label_variables[label]}")
-            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{spell(label)})')}"])
+            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{write_name(label)})')}"])
         for kind, name in link.items():
             opening = literal(f"-[{names.type_variables[kind]}")
-            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{spell(kind)}]->')}"])
+            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{write_name(kind)}]->')}"])
         after = self._steps(node, link)
         starts = [
             f"{name} ({one_of(after[label])})?" if after[label] else name for label, name in node.items()
@@ -110,7 +111,7 @@ class _AtomsGrammar:
         for number, ((source, target), types) in enumerate(ends.items()):
             between = [link[each] for each in types]
             if len(types) > 1:
-                kind = self._rules.add(f"type_{number}", [literal(spell(each)) for each in types])
+                kind = self._rules.add(f"type_{number}", [literal(write_name(each)) for each in types])
                 more = f"({literal('|')} {kind}){{1,{len(types) - 1}}}"
                 opening = f"{literal(f'-[{ANY}')} {_SUFFIX} {literal(':')}"
                 between.append(f"{opening} {kind} {more} {literal(']->')}")
@@ -129,10 +130,10 @@ class _AtomsGrammar:
     def _accesses(self, fits: Callable[[Property], bool], before: str = " ") -> Iterator[str]:
         """Give the accesses of all properties of a kind, by owner."""
         for variable, holder in self._holders:
-            if chosen := [literal(f".{spell(each.name)}") for each in holder.properties if fits(each)]:
+            if chosen := [literal(f".{write_name(each.name)}") for each in holder.properties if fits(each)]:
                 yield f"{literal(before + variable)} {_SUFFIX} {one_of(chosen)}"
         shared = [
-            literal(f".{spell(each.name)}")
+            literal(f".{write_name(each.name)}")
             for kind in self._schema.types
             for each in kind.properties
             if fits(each)
@@ -173,7 +174,7 @@ class _AtomsGrammar:
             for each in holder.properties:
                 if values := few_values(each):
                     held = one_of(literal(" " + quoted(value)) for value in values)
-                    access = f"{literal(' ' + variable)} {_SUFFIX} {literal('.' + spell(each.name))}"
+                    access = f"{literal(' ' + variable)} {_SUFFIX} {literal('.' + write_name(each.name))}"
                     yield f"{access} {_EQUALITY} {held}"
 
     def _conditions(self) -> None:

@@ -1,8 +1,8 @@
 """The guard: a query passes all layers, is perhaps mended on the way, or is refused by the first that objects.
 
     text ── parse ── allow ── limits ── hiding ── validity ── cost ── what may run
-                        │                  │          │         │
-                   repair (deprecated)  repair     repair    repair      each on the tree, each told
+              │         │                  │          │         │
+         backticks   repair (deprecated) repair    repair    repair      each told; all but the first on the tree
 
 Needs no database: that the server agrees is checked afterwards (see `plan`), and the run itself has limits of its own
 (see `t2c_core.graph.client`).
@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.lexer import MAX_CHARS
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
 from t2c_core.errors import CypherSyntaxError, RefusedError
 from t2c_core.guard.allow import check_allowed
+from t2c_core.guard.backticks import Backticks, Mended
 from t2c_core.guard.cost import add_limit, check_cost
 from t2c_core.guard.edits import Edits
 from t2c_core.guard.flow import follow
 from t2c_core.guard.hidden import Hidden
 from t2c_core.guard.hiding import hide
-from t2c_core.guard.limits import check_length, check_limits
+from t2c_core.guard.limits import check_limits
 from t2c_core.guard.policy import Policy
 from t2c_core.guard.repair import modernise, parametrise
 from t2c_core.guard.shape import Shape
@@ -55,6 +55,7 @@ class Guard:
         self._schema = self._hidden.visible(schema) if schema is not None else None
         gone = self._hidden.labels | self._hidden.types
         self._shape = Shape(self._schema, gone) if self._schema is not None else None
+        self._backticks = Backticks(self._schema) if self._schema is not None else None
 
     def check(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Verdict:
         """Judge a query. Whatever the text, the answer is a verdict.
@@ -63,12 +64,19 @@ class Guard:
             cypher: the query.
             parameters: values by name, without the dollar sign, as far as they are known.
         """
+        mended: Mended | None = None
         try:
-            return self._passed(cypher, parameters or {})
+            try:
+                tree = parse(cypher)
+            except CypherSyntaxError as error:
+                tree, mended = self._read_mended(cypher, error)
+                return mended.placed(self._passed(mended.cypher, tree, parameters or {}))
+            return self._passed(cypher, tree, parameters or {})
         except CypherSyntaxError as error:
             code, message, position = f"parse.{error.reason}", str(error), error.position
         except Refused as error:
             code, message, position = error.codes[0], str(error), max(error.position or 0, 0)
+            position = mended.origin(position) if mended else position
         return Verdict(verdict="refuse", cypher=cypher, codes=(code,), message=message, position=position)
 
     def require(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Verdict:
@@ -82,10 +90,17 @@ class Guard:
             raise RefusedError(verdict.message, codes=verdict.codes)
         return verdict
 
-    def _passed(self, cypher: str, parameters: Mapping[str, object]) -> Verdict:
-        if len(cypher) <= MAX_CHARS:  # longer ones are not read at all
-            check_length(cypher)
-        tree = parse(cypher)
+    def _read_mended(self, cypher: str, error: CypherSyntaxError) -> tuple[Query, Mended]:
+        """Read a text with the back-ticks that it lacks, or say what was wrong with it as it was."""
+        mended = self._backticks.mend(cypher) if self._backticks and error.reason == "syntax" else None
+        if mended is None:
+            raise error
+        try:
+            return parse(mended.cypher), mended
+        except CypherSyntaxError:
+            raise error from None
+
+    def _passed(self, cypher: str, tree: Query, parameters: Mapping[str, object]) -> Verdict:
         stops = list(tour(tree))
         edits = Edits()
         modernise(stops, edits)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from t2c_core.guard.tour import Stop
 
-MAX_CHARS = 10_000
 MAX_DEPTH = 50
 MAX_OPERATORS = 500
 MAX_POWERS = 20
@@ -53,16 +52,6 @@ _SHORTENED = frozenset(
     "tolower toupper lower upper trim ltrim rtrim btrim left right substring tostring".split()
 )
 """Functions whose text is about as long as the one they are given."""
-
-
-def check_length(cypher: str) -> None:
-    """Pass a text that is not too long.
-
-    Raises:
-        Refused: `limits.length`.
-    """
-    if len(cypher) > MAX_CHARS:
-        raise Refused("limits.length", f"the query has {len(cypher)} characters; {MAX_CHARS} are allowed")
 
 
 def check_limits(query: t.Query, stops: Sequence[Stop], parameters: Mapping[str, object]) -> None:

@@ -15,7 +15,7 @@ CODES: Mapping[str, str] = MappingProxyType(
     {
         "parse.syntax": "not the reading language of Cypher 5 or 25",
         "parse.token": "a string, comment, name or escape that the server would not read either",
-        "parse.length": "too long to be read",
+        "parse.length": "more characters than any question needs",
         "parse.depth": "nested too deeply to be read",
         "parse.write": "a clause that writes, data or schema",
         "parse.load": "LOAD CSV: reads files and addresses, and can carry values out",
@@ -27,7 +27,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "allow.node": "a part of the language that the guard does not know",
         "allow.procedure": "a procedure that the policy does not allow",
         "allow.function": "a function that is not on the list, nor allowed by the policy",
-        "limits.length": "more characters than any question needs",
         "limits.depth": "nested too deeply: the server's parser would hang",
         "limits.operators": "too many operators: the server's planner would hang",
         "limits.clauses": "too many clauses of one kind",
@@ -58,6 +57,7 @@ CODES: Mapping[str, str] = MappingProxyType(
 
 REPAIRS: Mapping[str, str] = MappingProxyType(
     {
+        "repair.backticks": "a name with blanks or signs was put into back-ticks",
         "repair.direction": "a relationship was turned round, as the schema has it",
         "repair.label": "a label or type was written as the schema writes it",
         "repair.property": "a property was written as the schema writes it",

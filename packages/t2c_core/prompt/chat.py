@@ -10,8 +10,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from t2c_core.cypher.names import write_name
 from t2c_core.prompt.format import Generated
-from t2c_core.prompt.names import spell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,19 +93,23 @@ class ChatFormat:
 def describe(schema: GraphSchema) -> str:
     """Write a schema as text for a prompt: labels and types with properties, then triples."""
     lines = ["Nodes:"]
-    lines += [f"(:{spell(label.name)}{_properties(label.properties)})" for label in schema.labels]
+    lines += [f"(:{write_name(label.name)}{_properties(label.properties)})" for label in schema.labels]
     lines.append("Relationships:")
     with_properties = {kind.name: _properties(kind.properties) for kind in schema.types}
     for each in schema.triples:
-        shown = f"[:{spell(each.type)}{with_properties.get(each.type, '')}]"
-        lines.append(f"(:{spell(each.source)})-{shown}->(:{spell(each.target)})")
+        shown = f"[:{write_name(each.type)}{with_properties.get(each.type, '')}]"
+        lines.append(f"(:{write_name(each.source)})-{shown}->(:{write_name(each.target)})")
     return "\n".join(lines)
 
 
 def _properties(properties: Sequence[Property]) -> str:
     if not properties:
         return ""
-    return " {" + ", ".join(f"{spell(each.name)}: {each.type}{_examples(each)}" for each in properties) + "}"
+    return (
+        " {"
+        + ", ".join(f"{write_name(each.name)}: {each.type}{_examples(each)}" for each in properties)
+        + "}"
+    )
 
 
 def _examples(each: Property) -> str:

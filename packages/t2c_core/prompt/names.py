@@ -1,4 +1,4 @@
-"""Fixed names: one query variable for each label and relationship type, and how names are spelt in Cypher.
+"""Fixed names: one query variable for each label and relationship type.
 
 Holds no grammar (see `compact`) and no wording.
 """
@@ -9,6 +9,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from t2c_core.cypher.names import write_name
+
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Triple
 
@@ -17,8 +19,6 @@ SUFFIXES = ("", "2", "3")
 ANY = "any_of"
 """The variable of a relationship that may be of several types."""
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UNSAFE_UNQUOTED = frozenset({"not", "null", "typed", "normalized", "nfc", "nfd", "nfkc", "nfkd", "is", "in"})
 _KEYWORDS = frozenset(
     """
     all and any as asc ascending avg by call case coalesce collect contains count create date datetime delete desc
@@ -37,18 +37,6 @@ class Holder(NamedTuple):
 
     name: str
     kind: Kind
-
-
-def spell(name: str) -> str:
-    """Write a label, type or property name as Cypher wants it, in backticks where needed."""
-    if _PLAIN.fullmatch(name) and name.lower() not in _UNSAFE_UNQUOTED:
-        return name
-    return "`" + name.replace("`", "``") + "`"
-
-
-def unspell(text: str) -> str:
-    """Undo `spell`."""
-    return text[1:-1].replace("``", "`") if text.startswith("`") else text
 
 
 class Names:
@@ -81,7 +69,7 @@ class Names:
 
     def node(self, label: str, number: int = 0) -> str:
         """Write a node pattern, for instance `(case_:Case)`; `number` 0 is the first of its label."""
-        return f"({self.label_variables[label]}{SUFFIXES[number]}:{spell(label)})"
+        return f"({self.label_variables[label]}{SUFFIXES[number]}:{write_name(label)})"
 
     def triple(
         self,
@@ -103,7 +91,7 @@ class Names:
         """
         kinds = types or (triple.type,)
         variable = (ANY if len(kinds) > 1 else self.type_variables[kinds[0]]) + SUFFIXES[number]
-        spelt = "|".join(spell(kind) for kind in kinds)
+        spelt = "|".join(write_name(kind) for kind in kinds)
         return f"{self.node(triple.source, source)}-[{variable}:{spelt}]->{self.node(triple.target, target)}"
 
 

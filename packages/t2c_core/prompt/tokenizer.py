@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from t2c_core.cypher.names import write_name
 from t2c_core.prompt.atoms import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_marks
 from t2c_core.prompt.compact import MAX_PARAMETERS, split, token
-from t2c_core.prompt.names import SUFFIXES, Names, spell
+from t2c_core.prompt.names import SUFFIXES, Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,8 +50,8 @@ def schema_atoms(schema: GraphSchema) -> list[str]:
             variable = variables[holder.name]
             atoms += [variable + suffix for suffix in SUFFIXES[:2]]
             for each in holder.properties:
-                access = f"{variable}.{spell(each.name)}"
-                atoms += [access, f"{variable}2.{spell(each.name)}"]
+                access = f"{variable}.{write_name(each.name)}"
+                atoms += [access, f"{variable}2.{write_name(each.name)}"]
                 if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
                     atoms += [f"{access}.year", f"{access}.month"]
                     atoms += [f"date({access})"] if each.type != "DATE" else []

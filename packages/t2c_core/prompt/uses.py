@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.names import read_name
 from t2c_core.prompt.compact import ACCESS, NODE, PARAMETER, TRIPLE
-from t2c_core.prompt.names import unspell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
     }
     for atom in atoms:
         if match := TRIPLE.fullmatch(atom):
-            owners[match["link"]] = tuple(unspell(each) for each in _types(match["types"]))
+            owners[match["link"]] = tuple(read_name(each) for each in _types(match["types"]))
     for position, atom in enumerate(atoms):
         match = PARAMETER.search(atom)
         if match is None or "." in atom:
@@ -57,7 +57,7 @@ def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
         access = ACCESS.search(compared)
         held = owners.get(access["variable"], ()) if access else ()
         numeric = numeric or bool(access and access["part"])
-        name = unspell(access["property"]) if access else ""
+        name = read_name(access["property"]) if access else ""
         yield ParameterUse(position, match[0].removeprefix("$"), held, name, numeric, text)
 
 

@@ -1,6 +1,6 @@
 """The schema of a property graph as plain, immutable data, and its JSON form.
 
-Holds no database access (see `snapshot`) and no wording for prompts (see `render`).
+Holds no database access (see `snapshot`) and no wording for prompts (see `t2c_core.prompt`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ FORMAT_VERSION = 1
 
 Scalar = str | int | float | bool
 """A value as JSON holds it; dates and times stand as ISO 8601 text."""
+ParameterValue = Scalar | list[Scalar]
+"""What a parameter of a query may be."""
 
 PropertyType = Literal[
     "STRING", "INTEGER", "FLOAT", "BOOLEAN", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME",

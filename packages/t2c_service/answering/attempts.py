@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.cypher.lexer import MAX_CHARS
 from t2c_core.errors import GraphTimeoutError, QueryError, RefusedError
-from t2c_core.guard.limits import MAX_CHARS
 from t2c_service.answering.confidence import Tried
 from t2c_service.answering.records import Attempt
 from t2c_service.answering.stages import Step, Stopwatch, annotate

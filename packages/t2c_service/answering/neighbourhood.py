@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from t2c_core.cypher.tree import Clause, Expression, PathPattern
-    from t2c_core.schema.model import GraphSchema, Scalar
+    from t2c_core.schema.model import GraphSchema, ParameterValue
 
 MAX_MATCHES = 40
 """Matches drawn at most."""
@@ -75,7 +75,7 @@ class Behind:
 
 def behind(
     cypher: str,
-    parameters: Mapping[str, Scalar | list[Scalar]],
+    parameters: Mapping[str, ParameterValue],
     rows: Sequence[Sequence[Any]],
     *,
     plain: frozenset[str],

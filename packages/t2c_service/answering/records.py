@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_core.schema.model import Scalar  # noqa: TC001  (pydantic reads it)
+from t2c_core.schema.model import ParameterValue, Scalar  # noqa: TC001  (pydantic reads it)
 
 if TYPE_CHECKING:
     from t2c_core.graph.client import QueryResult
@@ -75,7 +75,7 @@ class Attempt(_Record):
     """`ran`; `passed` the guard but was not to run; `unanswerable` in the model's words; `refused`; `failed`."""
     cypher: str | None = None
     """The query, after repairs if there were any."""
-    parameters: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
     written: str | None = None
     """The query as the model wrote it, where that differs."""
     repairs: tuple[str, ...] = ()
@@ -190,7 +190,7 @@ class Answer(_Record):
     """The answer as plain text; `[n]` cites row n. Values of the graph stand in it as data."""
     cypher: str | None = None
     """The query that ran, or the last one tried."""
-    parameters: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     """Rows in the order of the columns."""

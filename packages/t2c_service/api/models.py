@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_core.schema.model import Scalar  # noqa: TC001
+from t2c_core.schema.model import ParameterValue  # noqa: TC001
 from t2c_service.answering.records import Answer
 
 QUESTION = "Which drugs treat asthma?"
@@ -78,7 +78,7 @@ class CypherRequest(BaseModel):
     )
 
     cypher: str = Field(description="A reading query.", min_length=1, examples=[_CYPHER])
-    parameters: dict[str, Scalar | list[Scalar]] = Field(
+    parameters: dict[str, ParameterValue] = Field(
         default_factory=dict,
         description="Its values by name, without the dollar sign.",
         examples=[{"v1": "Asthma"}],

@@ -86,6 +86,15 @@ def test_what_the_snapshot_lists_as_hidden_is_hidden_too():
     assert keeper.check("MATCH (p:Patient) RETURN p.name").codes == ("policy.property",)
 
 
+@pytest.mark.parametrize("schema", [SCHEMA, None])
+def test_dotted_name_that_the_schema_does_not_have_hides_whatever_it_may_be(schema):
+    guard = Guard(schema, Policy(hidden=frozenset({"Payer.code"})))
+    assert guard.check("MATCH (x:Payer) RETURN x.code LIMIT 1").codes == ("policy.property",)
+    dotted = guard.check("MATCH (x:`Payer.code`) RETURN count(x)")
+    assert dotted.codes == (("policy.label",) if schema else ())
+    assert guard.check("MATCH (x:Drug) RETURN count(x)").allowed
+
+
 def test_refusals_do_not_name_what_is_hidden(keeper):
     for query in (
         "MATCH (x:Insurerx) RETURN x",

@@ -2,6 +2,10 @@
 
 import pytest
 
+from t2c_core.guard.guard import Guard
+from t2c_core.guard.policy import Policy
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
+
 CASES = [
     (
         "repair.direction",
@@ -60,6 +64,28 @@ CASES = [
 ]
 
 
+def _properties(*names):
+    return tuple(Property(name=each, type="STRING") for each in names)
+
+
+SPACED = Guard(
+    GraphSchema(
+        labels=(
+            NodeLabel(
+                name="Adverse Event",
+                count=9,
+                properties=_properties("first seen", "onset-day", "secret note"),
+            ),
+            NodeLabel(name="Adverse Event Group", count=2),
+            NodeLabel(name="Drug", count=9, properties=_properties("name")),
+        ),
+        types=(RelationshipType(name="LED TO", count=9),),
+        triples=(Triple(source="Drug", type="LED TO", target="Adverse Event", count=9),),
+    ),
+    Policy(hidden=frozenset({"Adverse Event.secret note"})),
+)
+
+
 @pytest.mark.parametrize(("code", "query", "mended"), CASES)
 def test_query_is_mended_and_told(code, query, mended, guard):
     verdict = guard.check(query)
@@ -87,6 +113,61 @@ def test_good_query_is_left_as_it_is(query, guard):
     assert verdict.allowed, verdict.message
     assert verdict.cypher == query
     assert verdict.repairs == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "mended", "told"),
+    [
+        (
+            "MATCH (e:Adverse Event) RETURN e.first seen LIMIT 3",
+            "MATCH (e:`Adverse Event`) RETURN e.`first seen` LIMIT 3",
+            2,
+        ),
+        (
+            "MATCH (e:adverse event {onset-day: 3})<-[:LED TO]-(:Drug) RETURN count(*)",
+            "MATCH (e:`Adverse Event` {`onset-day`: 3})<-[:`LED TO`]-(:Drug) RETURN count(*)",
+            4,
+        ),
+        (
+            "MATCH (e:Adverse Event Group) WHERE e:Adverse Event RETURN count(e)",
+            "MATCH (e:`Adverse Event Group`) WHERE e:`Adverse Event` RETURN count(e)",
+            2,
+        ),
+        (
+            "MATCH (e:Adverse Event) RETURN e {.first seen, text: 'Adverse Event'} LIMIT 1",
+            "MATCH (e:`Adverse Event`) RETURN e {.`first seen`, text: 'Adverse Event'} LIMIT 1",
+            2,
+        ),
+    ],
+)
+def test_names_get_the_back_ticks_that_they_lack(query, mended, told):
+    verdict = SPACED.check(query)
+    assert verdict.allowed, verdict.message
+    assert verdict.cypher == mended
+    codes = [each.code for each in verdict.repairs]
+    assert codes.count("repair.backticks") + codes.count("repair.label") == told
+    first = next(each for each in verdict.repairs if each.code == "repair.backticks")
+    assert first.position == query.lower().index("adverse")
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "place"),
+    [
+        ("MATCH (e:Adverse Event) RETURN e.first sight", "parse.syntax", "Event)"),
+        ("MATCH (e:Adverse Event) DELETE e", "parse.syntax", "Event)"),
+        ("MATCH (e:Adverse Event) RETURN e.nothing", "schema.property", "nothing"),
+        ("MATCH (e:Adverse Event) RETURN e.secret note", "parse.syntax", "Event)"),
+        ("MATCH (e:Case) RETURN [x IN [1] | {a: Adverse Event}]", "parse.syntax", "Event}"),
+    ],
+)
+def test_back_ticks_excuse_nothing_else(query, code, place):
+    verdict = SPACED.check(query)
+    assert (verdict.codes, verdict.position) == ((code,), query.index(place))
+
+
+def test_a_query_that_can_be_read_is_not_put_into_back_ticks():
+    query = "WITH 2 AS onset, 1 AS day MATCH (d:Drug) RETURN d.name, onset-day LIMIT 1"
+    assert SPACED.check(query).cypher == query
 
 
 def test_literal_becomes_the_parameter_that_was_linked(guard):

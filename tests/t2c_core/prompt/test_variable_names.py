@@ -1,4 +1,4 @@
-from t2c_core.prompt.names import Names, spell, unspell
+from t2c_core.prompt.names import Names
 from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType, Triple
 
 
@@ -27,13 +27,6 @@ def test_no_two_variables_are_equal_with_any_suffix() -> None:
     assert len(set(spread)) == len(spread)
     assert all(variable.isidentifier() and variable.isascii() for variable in variables)
     assert len(names.holders) == len(spread)
-
-
-def test_names_that_are_no_identifiers_stand_in_backticks() -> None:
-    for name in ("my label", "a`b", "é", "1x", "null", "", "Case"):
-        assert unspell(spell(name)) == name
-    assert spell("Case") == "Case"
-    assert spell("a`b") == "`a``b`"
 
 
 def test_a_second_node_of_a_label_has_its_own_variable() -> None:
