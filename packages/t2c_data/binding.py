@@ -121,19 +121,24 @@ class Binder:
         """
         return self._maker.make(self.world.owner(part), name, self.properties(part).get(name), operators)
 
-    def spreads(self, node: Node) -> bool:
-        """Tell whether conditions can be met in several ways by one node, so that rows repeat."""
-        return any(self._spreads(link) for link in node.links if not link.silent and not link.absent)
+    def spreads(self, node: Node, *, grouped: bool = True) -> bool:
+        """Tell whether conditions can be met in several ways by one node, so that rows repeat.
 
-    def _spreads(self, link: Link) -> bool:
-        names = self.world.lexicon.labels[link.node.label]
-        pins = {*names.name, names.key}
-        pinned = any(each.operator == "eq" and each.name in pins for each in link.node.conditions)
-        if link.types:
+        Args:
+            node: the node.
+            grouped: whether one of several types counts as several ways, even to one thing.
+        """
+        return any(
+            self._spreads(link, grouped=grouped) for link in node.links if not link.silent and not link.absent
+        )
+
+    def _spreads(self, link: Link, *, grouped: bool) -> bool:
+        pinned = self.world.pinned(link.node)
+        if link.types and (grouped or not pinned):
             return True
         if pinned:
             return False
-        return self.world.spreads(link) or self.spreads(link.node)
+        return self.world.spreads(link) or self.spreads(link.node, grouped=grouped)
 
     def single_out(self, node: Node) -> None:
         """Put a condition on a node that only it meets, or nearly so.

@@ -25,14 +25,21 @@ if TYPE_CHECKING:
     from t2c_core.prompt.names import Names
     from t2c_data.lexicon import Noun
     from t2c_data.patterns import Pattern
+    from t2c_data.slots import Slot
     from t2c_data.tree import Mention
     from t2c_data.world import Hop, World
 
 NUMBERS_OF_CONDITIONS = (1, 1, 1, 2, 2, 2, 3)
 TRIES_A_WORDING = 4
 
+_SINGLE = re.compile(r"\bis (?:the|its|their) \{([a-z])[!@]*\}")
+_DOUBLED = re.compile(r"\b([a-z]{3,})(?:'s)? (?=\1(?:s|'s)?\b)", re.IGNORECASE)
+_REPEATED = re.compile(r"\b((?:[a-z]+ ){1,3})(?=\1)", re.IGNORECASE)
+_THEIRS = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of|for) the )")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
+_SUMMED = re.compile(r"\b(avg|sum)\(")
+_OVER_SEVERAL = frozenset({"aggregate", "group", "top", "having", "compare", "conditional"})
 _SECOND = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 
 
@@ -89,9 +96,11 @@ class Composer:
         root = binder.root(label or rng.choices(self._labels, self._weights)[0])
         apart = _Narrower(self.world, binder).narrow(root, pattern)
         slots = SlotFiller(pattern, binder, root).fill()
+        self._refuse_idle(pattern, root, slots, binder)
         cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
         namer = Namer(Speaker(self.world, rng), slots, root, apart)
         namer.stranger = stranger
+        namer.several_only = pattern.category in _OVER_SEVERAL
         wanted = set(map(int, _MARK.findall(cypher)))
         texts: list[str] = []
         for _ in range(wordings * TRIES_A_WORDING):
@@ -107,12 +116,40 @@ class Composer:
             raise UnfitError("no wording")
         return Draft(pattern, cypher, tuple(texts), binder.mentions)
 
+    def _refuse_idle(self, pattern: Pattern, root: Node, slots: dict[str, Slot], binder: Binder) -> None:
+        """Refuse figures over one thing, and sums over rows that repeat.
+
+        Raises:
+            UnfitError: it is such a question.
+        """
+        neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in pattern.cypher and slot.path]
+        if pattern.category in _OVER_SEVERAL and self.world.unique(root) and not neighbours:
+            raise UnfitError("a figure over one thing")
+        if not _SUMMED.search(pattern.cypher):
+            return
+        shared = [
+            slot for slot in neighbours if isinstance(slot.part, Node) and self.world.shared(slot.path[0])
+        ]
+        if binder.spreads(root, grouped=False) or (shared and not self.world.pinned(root)):
+            raise UnfitError("rows repeat in a sum")
+
 
 def _word(pattern: Pattern, namer: Namer, rng: Random) -> str:
     frame = choose(rng.choice(pattern.say), rng)
     namer.begin()
+    if any(namer.is_plural(name) for name in _SINGLE.findall(frame)):
+        raise UnfitError("no singular")
     text = _HOLE.sub(lambda match: namer.say(match[1]), frame)
-    return inflect(text, plural=not namer.singular)
+    if not namer.told:
+        raise UnfitError("something that the query asks is not said")
+    return smooth(inflect(text, plural=not namer.singular))
+
+
+def smooth(text: str) -> str:
+    """Mend what holes give side by side: `ward ward names`, `their names of the drugs`, `name the name`."""
+    text = _DOUBLED.sub("", _REPEATED.sub("", text))
+    text = re.sub(r",\s*(?=[.,?]|$)", "", _THEIRS.sub("the", text))
+    return re.sub(r"^name (?=(?:the |all |)(?:[\w']+ )?names? )", "list ", text)
 
 
 class _Narrower:

@@ -1,22 +1,28 @@
 """The lexicon that a schema alone suggests: names split into words and inflected.
 
-A person reads it and makes it better (see `lexicon`). Uses names, types and counts; no model and no values.
+A person reads it and makes it better (see `lexicon`). Uses names, types, counts and `vocabulary.yaml`, what people say
+of things that many graphs have. No model; of values only whether codes such as F and M occur.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import inflect
 import yaml
 
 from t2c_data.lexicon import triple_key
-from t2c_data.relations import relation
+from t2c_data.phrasing import article
+from t2c_data.relations import is_adjective, relation
 from t2c_data.tree import TIMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property
 
 _HEADER = """# Words of the graph, drafted from its schema. Edit them: the better they are, the better the questions.
@@ -34,6 +40,14 @@ _ABBREVIATIONS = {
     "org": "organisation",
 }  # fmt: skip
 _NAME_WORDS = ("name", "title", "label", "fullname", "full name", "description", "term", "caption", "heading")
+_VOCABULARY = Path(__file__).with_name("vocabulary.yaml")
+_OWNED = frozenset(
+    "age amount cost date gender number occupation price size status time title type unit year".split()
+)
+_NO_OWNERS = frozenset(
+    "birth first last full total primary main unit max min average start end due new old".split()
+)
+"""Second words of a noun that may be said first: `report date`, `date of the report`."""
 _PEOPLE = frozenset(
     """person people user customer patient employee author actor director member student teacher doctor reviewer
     player coach owner manager supplier reader writer borrower librarian artist scientist researcher""".split()
@@ -46,7 +60,8 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
     for label in schema.labels:
         content["labels"][label.name] = _label(label)
         content["properties"][label.name] = {
-            each.name: _property(label.name, each) for each in label.properties
+            each.name: _property(label.name, each, naming=content["labels"][label.name]["name"])
+            for each in label.properties
         }
     several = _types_of_several(schema)
     for triple in schema.triples:
@@ -63,7 +78,7 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
     for kind in schema.types:
         if kind.properties:
             content["properties"][kind.name] = {
-                each.name: _property(kind.name, each) for each in kind.properties
+                each.name: _property(kind.name, each, naming=()) for each in kind.properties
             }
     content["properties"] = {owner: held for owner, held in content["properties"].items() if held}
     return content
@@ -71,10 +86,17 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
 
 def draft_text(schema: GraphSchema) -> str:
     """Write a drafted lexicon as the YAML file that a person edits."""
-    body = yaml.safe_dump(
-        draft(schema), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    body = yaml.dump(
+        draft(schema), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )
     return f"{_HEADER}\n{body}"
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is the same twice, so that each can be edited by itself."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 @cache
@@ -102,13 +124,18 @@ def plural_of(noun: str) -> str:
     return " ".join(words) + preposition + rest
 
 
+def singular_of(noun: str) -> str:
+    """Give the singular of a noun; the noun itself if it is one."""
+    return str(_ENGINE.singular_noun(noun) or noun)
+
+
 def _label(label: NodeLabel) -> dict[str, Any]:
     noun = words_of(label.name)
     noun = (
         str(_ENGINE.singular_noun(noun) or noun) if noun.endswith("s") and not noun.endswith("ss") else noun
     )
     key = key_of(label)
-    words: dict[str, Any] = {"nouns": [f"{noun}|{plural_of(noun)}"], "key": key}
+    words: dict[str, Any] = {"nouns": _with_plurals(_called(noun)), "key": key}
     named = [
         each.name
         for each in label.properties
@@ -116,7 +143,7 @@ def _label(label: NodeLabel) -> dict[str, Any]:
     ]
     words["name"] = named
     if noun.split(" ")[-1] in _PEOPLE:
-        words["people"] = words["nouns"]
+        words["people"] = list(words["nouns"])
     return words
 
 
@@ -151,33 +178,101 @@ def _is_id(each: Property) -> bool:
     )
 
 
-def _property(owner: str, each: Property) -> dict[str, Any]:
-    noun = words_of(each.name)
+def _property(owner: str, each: Property, *, naming: Sequence[str]) -> dict[str, Any]:
+    if each.type == "BOOLEAN":
+        return _flag(words_of(each.name))
+    noun, unit = _measured(words_of(each.name), each)
     if noun.lower().endswith("id") and " " not in noun and len(noun) > 3:
         noun = noun[:-2] + " ID"
     owner_words = words_of(owner)
-    nouns = [noun]
+    nouns = _called(noun)
     if noun.startswith(owner_words + " ") and len(noun) > len(owner_words) + 1:
-        nouns.append(noun.removeprefix(owner_words + " "))
-    words: dict[str, Any] = {
-        "nouns": [f"{one}|{plural_of(one)}" for one in dict.fromkeys((*nouns, nouns[0]))]
-    }
-    if each.name not in nouns:
-        words["nouns"].append(f"{each.name}|{each.name}s")
-    if each.type == "BOOLEAN":
-        words |= _flag(noun)
+        nouns += _called(noun.removeprefix(owner_words + " "))
+    if each.name in naming:
+        nouns += [one for one in ("name", f"{owner_words} name") if one not in nouns]
+    if each.name not in nouns and each.name.lower() != noun:
+        nouns.append(each.name)
+    words: dict[str, Any] = {"nouns": _with_plurals(nouns)}
+    if unit:
+        words["unit"] = list(unit)
     if each.type in TIMES:
         bare = re.sub(r" (date|time|at|on)$", "", noun)
         if bare.endswith("ed"):
-            words["when"] = [f"{bare} {{}}", f"that were {bare} {{}}"]
-    return words
+            words["when"] = [f"{bare} {{}}", f"that [was|were] {bare} {{}}"]
+    if each.name in naming:
+        words["phrases"] = ["named {}", "called {}"]
+    return words | _known_words(noun, each)
 
 
-def _flag(noun: str) -> dict[str, list[str]]:
+def _known_words(noun: str, each: Property) -> dict[str, Any]:
+    """Find what people say of such a property in any graph."""
+    kind = "number" if each.type in {"INTEGER", "FLOAT"} else "date" if each.type in TIMES else "text"
+    for entry in _vocabulary().properties:
+        if entry["of"] in {kind, "any"} and noun in entry["names"] and _fits(entry, each):
+            words = dict(entry["words"])
+            values = {code: said for code, said in entry.get("values", {}).items() if code in each.examples}
+            return words | ({"values": values} if values else {})
+    return {}
+
+
+def _fits(entry: dict[str, Any], each: Property) -> bool:
+    wanted = entry.get("values_among")
+    return not wanted or any(str(value).lower() in wanted for value in each.examples)
+
+
+def _measured(noun: str, each: Property) -> tuple[str, tuple[str, ...]]:
+    """Split off what a number is measured in: `height cm` is the height, in cm."""
+    head, _, last = noun.rpartition(" ")
+    unit = _vocabulary().units.get(last, ()) if head and each.type in {"INTEGER", "FLOAT"} else ()
+    return (head, unit) if unit else (noun, ())
+
+
+def _called(noun: str) -> list[str]:
+    """List what is called so too: the noun itself most often, then its synonyms, then `date of the report`."""
+    found = list(_vocabulary().synonyms.get(noun, ()))
+    first, _, last = noun.partition(" ")
+    if last in _OWNED and first.isalpha() and first not in _NO_OWNERS:
+        found.append(f"{last} of the {first}")
+    return [noun, noun, *found] if found else [noun]
+
+
+def _with_plurals(nouns: list[str]) -> list[str]:
+    return [f"{noun}|{plural_of(noun)}" for noun in nouns]
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    synonyms: dict[str, tuple[str, ...]]
+    properties: list[dict[str, Any]]
+    units: dict[str, tuple[str, ...]]
+
+
+@cache
+def _vocabulary() -> _Vocabulary:
+    content = yaml.safe_load(_VOCABULARY.read_text(encoding="utf-8"))
+    return _Vocabulary(
+        {first: tuple(rest) for first, *rest in content["synonyms"]},
+        content["properties"],
+        {last: tuple(said) for last, said in content["units"].items()},
+    )
+
+
+def _flag(noun: str) -> dict[str, Any]:
+    """Say a boolean: `chronic` is an adjective, `smoker` a noun, `has insurance` a possession."""
     bare = re.sub(r"^(is|has|was) ", "", noun)
+    nouns = _with_plurals([f"{bare} status", f"{bare} flag"])
     if noun.startswith("has "):
-        return {"yes": [f"that [has|have] {bare}", f"with {bare}"], "no": [f"without {bare}"]}
-    return {"yes": [f"that [is|are] {bare}", bare], "no": [f"that [is|are] not {bare}", f"not {bare}"]}
+        yes, no = [f"that [has|have] {bare}", f"with {bare}"], [f"without {bare}", f"with no {bare}"]
+        return {"nouns": nouns, "yes": yes, "no": no}
+    if " " not in bare and not is_adjective(bare):
+        one, many = article(bare), plural_of(bare)
+        said = f"[is {one}|are {many}]", f"[is not {one}|are not {many}]"
+        return {"nouns": nouns, "yes": [f"that {said[0]}"], "no": [f"that {said[1]}"]}
+    values = {"true": [bare], "false": [f"non-{bare}"]} if " " not in bare else {}
+    return {
+        "nouns": nouns, "yes": [f"that [is|are] {bare}"], "no": [f"that [is|are] not {bare}"],
+        **({"values": values} if values else {}),
+    }  # fmt: skip
 
 
 def _types_of_several(schema: GraphSchema) -> set[str]:

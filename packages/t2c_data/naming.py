@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.phrasing import article, inflect
+from t2c_data.phrasing import agreed, article, inflect, numbered
 from t2c_data.slots import parse_hole
 from t2c_data.tree import Link
 
@@ -25,9 +25,24 @@ if TYPE_CHECKING:
 SINGULAR = 0.18
 """How often a root that may be several is spoken of as one: "the case reported by a consumer"."""
 PEOPLE = 0.2
+LONG_WAY = 0.8
+"""How often the node between is named where it could be left out."""
 TYPE_NAMED = 0.05
 """How often a link's property is said to be "in the HAS_REACTION relationship"."""
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")
+_ARTICLES = ("", "", "the ", "all ", "all the ", "our ")
+_LONG = re.compile(r" (that|listed|in|of|for|to|on|by|with) ")
+_MANY = ("these ", "those ", "the ones", "such ", "them")
+_WORDS = {"high": ("highest", "largest", "greatest"), "low": ("lowest", "smallest")}
+_DOWN = (
+    ("descending", "in descending order", "from high to low"),
+    ("descending", "in descending order", "latest first", "from newest to oldest"),
+)
+_UP = (
+    ("in ascending order", "ascending", "from low to high", ""),
+    ("in ascending order", "earliest first", ""),
+)
+_DAYS = {"high": ("latest", "most recent"), "low": ("earliest",)}
 
 
 class Namer:
@@ -48,19 +63,27 @@ class Namer:
         self._root = root
         self._first = apart[0] if apart else root
         self._rest = apart[1] if apart else root
-        self._narrowed = bool(root.conditions or root.links)
+        self._narrowed = bool(root.conditions or root.degrees or any(not each.silent for each in root.links))
         self._nouns: tuple[Noun, ...] = ()
         self.singular = False
+        self.told = False
+        """Whether the wording has said all that narrows the root."""
+        self._many = False
+        """Whether the root was last spoken of in the plural."""
+        self.several_only = False
+        """Whether the question is about several in any case, as figures are."""
         self.people = False
         self.stranger: Noun | None = None
         """A noun that takes the place of what slot `a` is called, for questions that have no answer."""
 
     def begin(self) -> None:
-        """Begin a wording: choose number and noun anew."""
+        """Begin a wording: choose number and nouns anew."""
+        self._speaker.phraser.begin()
+        self.told = not self._narrowed
         words = self._world.lexicon.labels[self._root.label]
         named = bool(self._speaker.called(self._first))
         single = self._world.unique(self._root) or named
-        self.singular = single or (self._narrowed and self._rng.random() < SINGULAR)
+        self.singular = single or (self._narrowed and not self.several_only and self._rng.random() < SINGULAR)
         self.people = bool(words.people) and self._rng.random() < PEOPLE
         self._nouns = () if self.people else (self._rng.choice(words.nouns),)
 
@@ -87,18 +110,25 @@ class Namer:
 
     def several(self) -> str:
         """Say the root with its conditions: `cases that resulted in death`."""
+        self.told = self._many = True
         return self._speaker.phrase(self._first, plural=True, nouns=self._nouns, people=self.people)
 
     def one(self) -> str:
         """Say the root in the singular."""
+        self.told, self._many = True, False
         return self._speaker.phrase(self._first, plural=False, nouns=self._nouns, people=self.people)
 
-    def the(self) -> str:
-        """Say the root with its article: `the case with primary ID 5`, `all cases that ...`."""
+    def the(self, *, whole: bool = True) -> str:
+        """Say the root with its article: `the case with primary ID 5`, `all cases that ...`.
+
+        Args:
+            whole: whether "all" may stand before it; behind a verb that would mean each of them.
+        """
         if self.singular:
             called = self._speaker.called(self._first)
-            return called or ("the " if self._rng.random() < 0.95 else "") + self.one()
-        return self._rng.choice(("", "", "the ", "all ", "all the ", "our ")) + self.several()
+            self.told, self._many = True, False
+            return called or "the " + self.one()
+        return self._rng.choice(_ARTICLES if whole else _ARTICLES[:3]) + self.several()
 
     def theirs(self) -> str:
         """Say the root as what its group has done: `cases they registered that resulted in death`."""
@@ -113,12 +143,23 @@ class Namer:
         verb = self._speaker.pick(said).removeprefix("that ").removesuffix(" {}")
         return self._with_noun(f"they {verb}")
 
+    def clause(self, *, plural: bool) -> str:
+        """Say what narrows the root as a finite clause: `resulted in death`."""
+        self.told, self._many = True, plural
+        return self._speaker.clause(self._first, plural=plural, people=self.people)
+
+    def conditions(self) -> str:
+        """Say what narrows the root as what follows "where": `the outcome is death`."""
+        self.told = self._many = True
+        return self._speaker.where(self._first)
+
     def rest(self) -> str:
         """Say the conditions that are said apart as a finite clause."""
-        return self._speaker.clause(self._rest, plural=not self.singular, people=self.people)
+        return self._speaker.clause(self._rest, plural=self._many, people=self.people)
 
     def amount(self) -> str:
         """Say how many neighbours a condition wants."""
+        self.told = self.told or not (self._root.conditions or self._open_links())
         said = self._speaker.amounts(self._root.degrees[0])
         return next(each.removeprefix("having ") for each in said if each.startswith("having "))
 
@@ -127,10 +168,15 @@ class Namer:
         for link in self._first.links:
             first = link.node.conditions[0] if link.node.conditions else None
             if first is not None and first.also is not None:
+                self.told = self.told or not (self._root.conditions or len(self._open_links()) > 1)
                 return f"{first.mentions[0].mark} and {first.also.mark}"
         raise UnfitError("no two neighbours")
 
+    def _open_links(self) -> list[Link]:
+        return [each for each in self._root.links if not each.silent]
+
     def _with_noun(self, behind: str) -> str:
+        self.told = self._many = True
         one, many = self._speaker.noun(self._root.label)
         return self._speaker.phrase(
             self._first, plural=True, nouns=((f"{one} {behind}", f"{many} {behind}"),)
@@ -156,13 +202,24 @@ class Namer:
 
     def role(self, slot: Slot, plural: bool) -> str:
         """Say what a slot's node is called, seen from the root."""
+        return self._role(slot)[plural]
+
+    def _role(self, slot: Slot, *, certain: bool = False) -> Noun:
         if slot.part is self._root:
-            return self.noun(plural=plural)
+            return self.noun(plural=False), self.noun(plural=True)
         link = slot.path[-1]
-        if len(slot.path) > 1 and self._rng.random() < 0.4:
-            middle = self._speaker.noun(slot.path[0].node.label)[1]
-            return f"{self._speaker.noun(link.node.label)[plural]} {self._backward(link, middle, plural)}"
-        return self._speaker.role(link, plural=plural, certain=slot.present)
+        if len(slot.path) > 1 and (not self._short(slot) or self._rng.random() < LONG_WAY):
+            first = slot.path[0]
+            middle, noun = self._speaker.role(first)[1], self._speaker.noun(link.node.label)
+            state = self._rng.getstate()
+            singular = f"{noun[0]} {self._backward(link, middle, False)}"
+            self._rng.setstate(state)
+            return singular, f"{noun[1]} {self._backward(link, middle, True)}"
+        return self._speaker.role(link, certain=certain or slot.present)
+
+    def _short(self, slot: Slot) -> bool:
+        """Tell whether a slot two steps away may be named without the node between."""
+        return self._world.only_way(self._root.label, slot.path[-1].node.label)
 
     def _link_property(self, slot: Slot, plural: bool) -> str:
         noun = self.property(slot, plural)
@@ -172,63 +229,98 @@ class Namer:
             used = self._rng.choice(("used in", "in", "values in", "values for", "properties for"))
             many = self._rng.choice(("relationship", "relationships"))
             return f"{noun} {used} {self._rng.choice(('the ', ''))}{kind} {many}"
-        if slot.present or not link.forward or (self._rng.random() < 0.6 and self._alone(slot)):
+        alone = slot.present or " of the " in noun or self._alone(slot)
+        if alone and (slot.present or not link.forward or " of the " in noun or self._rng.random() < 0.6):
             return noun
-        return (
-            f"{noun} {self._rng.choice(('of', 'for', 'of'))} the {self.role(slot, self._rng.random() < 0.5)}"
-        )
+        if not link.forward:
+            nouns = self._world.lexicon.labels[self._root.label].nouns
+            roles = [each[0] for each in self._world.link_words(link).target if each not in nouns]
+            return f"{noun} as {article(self._speaker.pick(roles))}"
+        return f"{noun} {self._rng.choice(('of', 'for'))} the {self.role(slot, self._rng.random() < 0.5)}"
 
     def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
-        noun, role = self.property(slot, plural), self.role(slot, False)
+        roles = self._role(slot, certain=head)
+        noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
         doubled = noun.lower() == role.lower() or role.endswith(noun) or noun.startswith(role)
         if naming and (doubled or self._rng.random() < 0.5):
-            return self.role(slot, plural)
+            return roles[plural]
         if doubled:
             return noun
-        if head or self._rng.random() < 0.5 or " that " in role or " listed " in role:
-            return f"{noun} of the {self.role(slot, plural)}"
+        if len(slot.path) > 1 and not self._short(slot):
+            return f"{noun} of the {roles[1]}"
+        if head or self._rng.random() < 0.5 or _LONG.search(role):
+            return f"{noun} of the {roles[plural or (head and self.several_only)]}"
         return f"{role}'s {noun}" if slot.present and self._rng.random() < 0.4 else f"{role} {noun}"
 
     def _alone(self, slot: Slot) -> bool:
         """Tell whether a link's property can be named without saying which link."""
-        owners = {owner for owner, name in self._world.lexicon.properties if name == slot.name}
-        return len(owners) == 1 or self._world.lexicon.link(slot.path[0].triple).assumed
+        owner = self._world.owner(slot.part)
+        noun = self.property(slot, False)
+        others = {
+            key[0]
+            for key, words in self._world.lexicon.properties.items()
+            if key[0] != owner and (noun == key[1] or any(noun == one for one, _ in words.nouns))
+        }
+        return not others or self._world.lexicon.link(slot.path[0].triple).assumed
 
-    def _backward(self, link: Link, thing: str, plural: bool) -> str:
+    def _backward(self, link: Link, thing: str, plural: bool, *, one: bool = False) -> str:
         phrase = self._speaker.pick(self._speaker.bare(link, backward=True))
-        return inflect(phrase.replace("{}", thing), plural=plural)
+        phrase = phrase if one else agreed(phrase)
+        return numbered(phrase, plural=plural).replace("{}", thing)
 
-    def join(self, slot: Slot, head: str, plural: bool, thing: str) -> str:
-        """Join what a slot returns to the root: `reactions reported in the case with primary ID 5`."""
+    def join(self, slot: Slot, plural: bool, thing: str, *, role: bool = False) -> str:
+        """Join what a slot returns to the root: `reactions reported in the case with primary ID 5`.
+
+        Args:
+            slot: what is returned.
+            plural: its number.
+            thing: the root.
+            role: whether the thing itself is named and not its property.
+        """
         short = self._rng.choice(("in", "for", "of"))
+        one = self.singular and not thing.startswith(_MANY)
+        far = len(slot.path) > 1
+        if far and not self._short(slot) and (role or self._rng.random() < 0.3):
+            return f"{self.role(slot, plural) if role else self.name(slot, plural)} {short} {thing}"
+        head = self._far_head(slot, plural, role=role) if far else self._near_head(slot, plural, role=role)
         if not slot.path:
             return f"{head} of {thing}"
         if isinstance(slot.part, Link):
             return f"{head} {short} {thing}"
         if len(slot.path) == 1:
-            return f"{head} {self._backward(slot.path[0], thing, plural)}"
+            number = plural or (self.several_only and " of the " in head)
+            return f"{head} {self._backward(slot.path[0], thing, number, one=one)}"
         first, second = slot.path[0], slot.path[-1]
-        if self._rng.random() < 0.5:
+        if self._short(slot) and self._rng.random() > LONG_WAY:
             return f"{head} {short} {thing}"
-        one, many = self._speaker.noun(first.node.label)
-        if self._rng.random() < 0.5:
-            middle = self._rng.choice((many, f"the {many}", article(one)))
-            return f"{head} {self._backward(second, middle, plural)} {self._backward(first, thing, True)}"
-        return f"{head} {self._backward(second, one, plural)} {short} {thing}"
+        many = self._speaker.noun(first.node.label)[1]
+        middle = self._rng.choice((many, f"the {many}"))
+        return (
+            f"{head} {self._backward(second, middle, plural)} {self._backward(first, thing, True, one=one)}"
+        )
 
     def joined(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to the root."""
-        return self.join(slot, self._head(slot, plural), plural, self.the())
+        return self.join(slot, plural, self.the(whole=False))
 
     def joined_to_these(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "these cases"."""
-        return self.join(slot, self._head(slot, plural), plural, self._these())
+        return self.join(slot, plural, self._these())
 
     def joined_to_them(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "them"."""
-        return self.join(slot, self._head(slot, plural), plural, "them")
+        return self.join(slot, plural, "them")
+
+    def _near_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
+        return self.role(slot, plural) if role else self._head(slot, plural)
+
+    def _far_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
+        """Name what is two steps away where the way to it is said behind."""
+        words = self._world.lexicon.labels[self._world.owner(slot.part)]
+        noun = self._speaker.role(slot.path[-1], certain=True)[plural]
+        return noun if role or slot.name == words.key else f"{self.property(slot, plural)} of the {noun}"
 
     def _head(self, slot: Slot, plural: bool) -> str:
         if slot.part is self._root or isinstance(slot.part, Link):
@@ -236,7 +328,7 @@ class Namer:
         return self._neighbour(slot, plural, head=True)
 
     def _these(self) -> str:
-        return self._rng.choice(("these ", "those ", "the ", "such ")) + self.noun(plural=True)
+        return self._rng.choice(("these ", "those ", "such ")) + self.noun(plural=True)
 
     def _one_step(self, slot: Slot) -> Link:
         if len(slot.path) != 1:
@@ -255,7 +347,7 @@ class Namer:
             for each in self._speaker.bare(link)
             if each.endswith(" {}") and not each.startswith("whose ")
         ]
-        group = self._rng.choice(("each ", "each ", "every ")) + self._speaker.noun(link.node.label)[0]
+        group = f"each {self._speaker.noun(link.node.label)[0]}"
         return self._with_noun(inflect(self._speaker.pick(phrases), plural=True).replace("{}", group))
 
     def thing(self, slot: Slot, plural: bool) -> str:
@@ -311,6 +403,40 @@ class Namer:
             [each for each in self._speaker.linked(link) if not each.startswith(without)]
         )
         return inflect(self._speaker.finished(phrase, link), plural=True)
+
+    def _which(self, slot: Slot, plural: bool) -> str:
+        """Name a neighbour where its name is what is returned."""
+        link = self._one_step(slot)
+        if isinstance(slot.part, Link) or slot.name != self._world.lexicon.labels[slot.part.label].key:
+            raise UnfitError("not a neighbour that has a name")
+        return self._speaker.noun(link.node.label)[plural]
+
+    def is_plural(self, name: str) -> bool:
+        """Tell whether a slot's noun has no singular: `languages`."""
+        slot = self._slots.get(name)
+        if slot is None or slot.mention is not None or not slot.name:
+            return False
+        one = self.property(slot, False)
+        return one.endswith("s") and one == self.property(slot, True)
+
+    def _is_date(self, slot: Slot) -> bool:
+        return self._world.kind(self._world.owner(slot.part), slot.name) == "date"
+
+    def _extreme(self, slot: Slot, end: str) -> str:
+        """Say which end of an order is meant: `highest` of a number, `latest` of a date."""
+        return self._rng.choice((_DAYS if self._is_date(slot) else _WORDS)[end])
+
+    def _figure(self, slot: Slot) -> str:
+        """Name what is not a date."""
+        if self._is_date(slot):
+            raise UnfitError("a date")
+        return self.name(slot, False)
+
+    def _type(self, slot: Slot) -> str:
+        """Name what has kinds: `reporter occupation`, but no names."""
+        if self._world.kind(self._world.owner(slot.part), slot.name) != "category":
+            raise UnfitError("not a kind of something")
+        return self.name(slot, False)
 
     def most(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the superlative for the greatest: `oldest`."""
@@ -391,14 +517,14 @@ _ROOT_HOLES: dict[str, Callable[[Namer], str]] = {
     "np they": Namer.theirs,
     "noun": lambda namer: namer.noun(plural=False),
     "nouns": lambda namer: namer.noun(plural=True),
-    "clause": lambda namer: namer._speaker.clause(namer._first, plural=True, people=namer.people),
-    "where": lambda namer: namer._speaker.where(namer._first),
+    "clause": lambda namer: namer.clause(plural=True),
+    "where": Namer.conditions,
     "rest": Namer.rest,
     "rest.that": lambda namer: "that " + namer.rest(),
     "rest.where": lambda namer: namer._speaker.where(namer._rest),
     "amount": Namer.amount,
     "twins": Namer.twins,
-    "clause1": lambda namer: namer._speaker.clause(namer._first, plural=False, people=namer.people),
+    "clause1": lambda namer: namer.clause(plural=False),
     "who": Namer.who,
     "was": lambda namer: "was" if namer.singular else "were",
     "is": lambda namer: "is" if namer.singular else "are",
@@ -412,12 +538,21 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     "@these": Namer.joined_to_these,
     "@them": Namer.joined_to_them,
     ".role": Namer.role,
-    ".role@": lambda namer, slot, plural: namer.join(slot, namer.role(slot, plural), plural, namer.the()),
-    ".role@these": lambda namer, slot, plural: namer.join(
-        slot, namer.role(slot, plural), plural, namer._these()
-    ),
+    ".role@": lambda namer, slot, plural: namer.join(slot, plural, namer.the(whole=False), role=True),
+    ".role@these": lambda namer, slot, plural: namer.join(slot, plural, namer._these(), role=True),
     ".role.a": lambda namer, slot, _: article(namer.role(slot, False)),
-    ".of": lambda namer, slot, plural: namer.join(slot, "", plural, namer.the()).strip(),
+    ".of": lambda namer, slot, plural: namer._backward(
+        slot.path[0], namer.the(whole=False), plural, one=namer.singular
+    ),
+    ".high": lambda namer, slot, _: namer._extreme(slot, "high"),
+    ".low": lambda namer, slot, _: namer._extreme(slot, "low"),
+    ".top": lambda namer, slot, _: "latest" if namer._is_date(slot) else "top",
+    ".bottom": lambda namer, slot, _: "earliest" if namer._is_date(slot) else "bottom",
+    ".descending": lambda namer, slot, _: namer._rng.choice(_DOWN[namer._is_date(slot)]),
+    ".ascending": lambda namer, slot, _: namer._rng.choice(_UP[namer._is_date(slot)]),
+    ".amount": lambda namer, slot, _: namer._figure(slot),
+    ".type": lambda namer, slot, _: namer._type(slot),
+    ".which": lambda namer, slot, plural: namer._which(slot, plural),
     ".noun": lambda namer, slot, plural: namer._speaker.noun(slot.path[0].node.label)[plural],
     ".thing": Namer.thing,
     ".thing.as": Namer.thing_as,
@@ -440,5 +575,6 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     ".when": Namer.when,
     ".before": Namer.before,
     ".share": Namer.shares,
-    ".shared": lambda namer, slot, _: namer._speaker.role(slot.path[0], plural=False),
+    ".shared": lambda namer, slot, _: namer._speaker.role(slot.path[0])[0],
+    ".end": lambda namer, slot, _: namer._speaker.thing(slot.path[0], one=True),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from t2c_data.lexicon import PropertyWords
+    from t2c_data.lexicon import Noun, PropertyWords
     from t2c_data.tree import Condition
     from t2c_data.world import World
 
@@ -31,10 +31,9 @@ _MORE = (
     "above",
     "more than",
     "higher than",
-    "exceeding",
     "larger than",
 )
-_LESS = ("less than", "less than", "under", "below", "lower than", "smaller than", "fewer than")
+_LESS = ("less than", "less than", "under", "below", "lower than", "smaller than")
 _AT_LEAST = (
     "at least",
     "at least",
@@ -103,6 +102,10 @@ _WITHIN = (
     "that [has|have] {an} {v}",
 )
 _BOUNDED = (*_WITHIN, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
+_LEAST = (
+    "with {an} of {v}", "where the {the}{n} is {v}", "whose {n} is {v}", "having {an} of {v}", "where the {n} is {v}",
+    "that [has|have] {an} of {v}",
+)  # fmt: skip
 _HOLDING = (
     "with {v} among the {n}", "where the {n} includes {v}", "where the {n} contains {v}", "whose {n} includes {v}",
     "that [has|have] the {n} {v}", "with {n} {v}", "that [has|have] {v} as {an}",
@@ -140,6 +143,10 @@ _KNOWN = (
     "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
 )  # fmt: skip
 _PRESENCE = {"null": _MISSING, "known": _KNOWN}
+_AGREED = {"is": "are", "was": "were", "has": "have", "does": "do"}
+_WERE = re.compile(r"^((?:that|who) )(were|have)\b")
+SUBJECT = re.compile(r"^((?:that|where|(?:\w+ )?(?:which|whom)) \{(?:value)?\} )([a-z]+)")
+"""A phrase in which the far end is what does or is something, so that the verb behind agrees with it."""
 _ADJECTIVE = (
     "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
 )  # fmt: skip
@@ -148,6 +155,28 @@ _ADJECTIVE = (
 def inflect(text: str, *, plural: bool) -> str:
     """Choose between singular and plural where a phrase offers both: `[is|are]`."""
     return _MARKER.sub(lambda match: match[2 if plural else 1], text)
+
+
+def agreed(phrase: str) -> str:
+    """Put the verb behind a hole that is its subject into the plural: `that {} takes` gives `that {} take`."""
+    return SUBJECT.sub(lambda found: found[1] + _plural_verb(found[2]), phrase)
+
+
+def _plural_verb(verb: str) -> str:
+    if verb in _AGREED:
+        return _AGREED[verb]
+    if re.search(r"(ch|sh|ss|x|z|o)es$", verb):
+        return verb[:-2]
+    if verb.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb.removesuffix("s")
+
+
+def numbered(phrase: str, *, plural: bool) -> str:
+    """Inflect a phrase behind a noun; in the singular `that were` and `that have` become `that was` and `that has`."""
+    if not plural:
+        phrase = _WERE.sub(lambda found: found[1] + {"were": "was", "have": "has"}[found[2]], phrase)
+    return inflect(phrase, plural=plural)
 
 
 def article(text: str) -> str:
@@ -193,6 +222,11 @@ class Phraser:
     def __init__(self, world: World, rng: Random) -> None:
         self.world = world
         self.rng = rng
+        self._nouns: dict[tuple[str, str], Noun] = {}
+
+    def begin(self) -> None:
+        """Begin a wording: a property keeps its noun until the next one."""
+        self._nouns.clear()
 
     def words(self, owner: str, name: str) -> PropertyWords:
         """Find the words of a property.
@@ -208,9 +242,11 @@ class Phraser:
     def noun(self, owner: str, name: str, *, plural: bool = False) -> str:
         """Choose a property's noun, or its name as the schema spells it."""
         words = self.words(owner, name)
-        if self.rng.random() < RAW:
-            return self.rng.choice((name, f"'{name}'", f"'{name}'", f"'{name}' property"))
-        return self.rng.choice(words.nouns)[plural]
+        key = (owner, name)
+        if key not in self._nouns:
+            raw = self.rng.choice((name, f"'{name}'", f"'{name}'"))
+            self._nouns[key] = (raw, raw) if self.rng.random() < RAW else self.rng.choice(words.nouns)
+        return self._nouns[key][plural]
 
     def say(self, owner: str, condition: Condition, *, whose: str = "") -> list[str]:
         """Say a condition in several ways.
@@ -221,8 +257,9 @@ class Phraser:
             whose: a noun that may own the property: `the case's age`.
         """
         words = self.words(owner, condition.name)
-        noun = self.noun(owner, condition.name).removesuffix(" property")
-        fill = _Filler(noun, f"{whose}'s " if whose and self.rng.random() < 0.15 else "")
+        noun = self.noun(owner, condition.name)
+        several = noun == self.noun(owner, condition.name, plural=True) and noun.endswith("s")
+        fill = _Filler(noun, f"{whose}'s " if whose and self.rng.random() < 0.15 else "", several=several)
         operator = condition.operator
         if condition.literal:
             return self._literal(condition, words, fill)
@@ -255,7 +292,8 @@ class Phraser:
         said = [*(words.yes if operator == "true" else words.no)]
         adjectives = [f"pre:{each}" for each in words.values.get(operator, ())]
         flag = operator if self.rng.random() < 0.7 else {"true": "yes", "false": "no"}[operator]
-        return said + adjectives + [f"where {noun} is {flag}", f"with {noun} {flag}"][: 1 if said else 2]
+        plain = [f"where the {noun} is {flag}", f"with {noun} {flag}"]
+        return said + adjectives + (plain if not said or self.rng.random() < 0.1 else [])
 
     def _moment(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
         marks = [each.mark for each in condition.mentions]
@@ -263,7 +301,9 @@ class Phraser:
         moment = self.rng.choice(_MONTH_ALONE if alone else _MOMENTS[condition.operator])
         time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
         if words.when and self.rng.random() < 0.6:
-            return [each.replace("{}", time) for each in words.when]
+            since = [each.replace("{}", marks[0]) for each in words.when if each.endswith("since {}")]
+            said = [each.replace("{}", time) for each in words.when if not each.endswith("since {}")]
+            return [*said, *since] if condition.operator == "since" else said
         said = fill.all(_TIMED, time)
         return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
 
@@ -298,7 +338,7 @@ class Phraser:
         if operator in _LIMITS:
             sign = self.rng.choice(_LIMITS[operator])
             limit = sign.replace("{}", marks[0] + unit) if "{}" in sign else f"{sign} {marks[0]}{unit}"
-            said = fill.all(_BOUNDED, limit)
+            said = fill.all(_BOUNDED if operator in {"gt", "lt"} else _LEAST, limit)
             return (
                 [*said, *fill.all(("where the {n} exceeds {v}",), marks[0] + unit)]
                 if operator == "gt"
@@ -315,13 +355,22 @@ class Phraser:
 class _Filler:
     """Puts a noun and a value into general phrases."""
 
-    def __init__(self, noun: str, owner: str) -> None:
+    def __init__(self, noun: str, owner: str, *, several: bool = False) -> None:
         self._noun = noun
         self._owner = owner
+        self._several = several
 
     def all(self, templates: Sequence[str], value: str) -> list[str]:
-        noun, owner, with_article = self._noun, self._owner, article(self._noun)
-        return [each.format(n=noun, an=with_article, the=owner, v=value) for each in templates]
+        noun, owner = self._noun, self._owner
+        with_article = noun if self._several else article(noun)
+        said = [each.format(n=noun, an=with_article, the=owner, v=value) for each in templates]
+        if not self._several:
+            return said
+        start = re.compile(rf"^((?:where|whose)\b.*?{re.escape(noun)}) (is|was|\w+s)\b")
+        return [
+            start.sub(lambda found: f"{found[1]} {_AGREED.get(found[2], found[2][:-1])}", each)
+            for each in said
+        ]
 
 
 def _negated(phrases: Sequence[str]) -> list[str]:

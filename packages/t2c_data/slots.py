@@ -27,6 +27,7 @@ SHARE_OF_KEYS = 0.75
 """How often a neighbour is shown by its key rather than by another property."""
 SMALL_NUMBERS = (1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8, 10, 10, 15, 20)
 
+_NO_GROUPS = frozenset({"id", "list", "number", "date", "text"})
 _UNSTATED: frozenset[Operator] = frozenset({"null", "true", "false"})
 _FIXING: frozenset[Operator] = frozenset({"eq", "true", "false", "null", "on"})
 
@@ -84,6 +85,8 @@ class SlotFiller:
             if make is None:
                 raise TemplateError(f"{self._pattern.id}: no slot {kind!r}; known: {', '.join(_MAKERS)}")
             self.slots[name] = make(self, rest)
+            if f"DISTINCT {{{name}}}" in self._pattern.cypher:
+                self._refuse(self.slots[name], {"list"})
         return self.slots
 
     # the root
@@ -124,10 +127,11 @@ class SlotFiller:
         """The month of a date of the root."""
         return Slot(self._root, self._own(set(), {"date"}), suffix=".month")
 
-    def stated(self, rest: str) -> Slot:  # noqa: ARG002
-        """A property of the root that a condition speaks of."""
+    def stated(self, rest: str) -> Slot:
+        """A property of the root that a condition speaks of: `stated`, or `stated open`, which it does not fix."""
         key = self._key()
-        names = [each.name for each in self._root.conditions if each.operator not in _UNSTATED]
+        without = _UNSTATED | _FIXING if rest == "open" else _UNSTATED
+        names = [each.name for each in self._root.conditions if each.operator not in without]
         names = [name for name in names if name not in self._taken(self._root)]
         names = [name for name in names if name != key or self._rng.random() < 0.3]
         return Slot(self._root, self._choose(names))
@@ -138,16 +142,21 @@ class SlotFiller:
 
     # what conditions speak of
 
+    def several(self, rest: str) -> Slot:  # noqa: ARG002
+        """A small number above one that the question gives."""
+        return Slot(self._root, mention=self._binder.mention(self._rng.choice(SMALL_NUMBERS[1:]), "count"))
+
     def present(self, rest: str) -> Slot:
-        """A property of a neighbour, or of the link to it, that a condition speaks of."""
+        """A property of a neighbour, or of the link to it, that a condition speaks of; `open`: does not fix."""
         choices: list[tuple[Node | Link, str, Link]] = []
         for link in self._root.links:
             if link.absent or link.silent:
                 continue
             for part in (link.node, link):
                 owner = self._world.owner(part)
-                named = {each.name for each in part.conditions}
-                if part is link.node and rest != "stated":
+                fixed = _FIXING if rest == "open" else frozenset()
+                named = {each.name for each in part.conditions if each.operator not in fixed}
+                if part is link.node and rest != "open":
                     named.add(self._world.lexicon.labels[link.node.label].key)
                 fitting = named & set(self._world.properties_of(owner)) - self._taken(part)
                 choices += [(part, name, link) for name in sorted(fitting)]
@@ -168,7 +177,10 @@ class SlotFiller:
     # neighbours
 
     def linked(self, rest: str) -> Slot:
-        """A property of a neighbour: `linked`, `linked number`, `linked edge` with a condition on the link."""
+        """A property of a neighbour.
+
+        `linked`; `linked number`; `linked group` for what is no identifier; `linked edge` with a condition on the link.
+        """
         hops = self._free_hops()
         if rest == "edge":
             hops = [hop for hop in hops if self._world.schema.type_by_name[hop.triple.type].properties]
@@ -178,6 +190,8 @@ class SlotFiller:
         label = link.node.label
         name = self._choose(self._names(label, {"number"})) if rest == "number" else self._shown(label)
         slot = Slot(link.node, name, path=(link,))
+        if rest == "group":
+            self._refuse(slot, _NO_GROUPS)
         if rest == "edge":
             slot.stated = self._binder.condition(link, operators=frozenset({"eq"}))
             link.conditions.append(slot.stated)
@@ -193,20 +207,22 @@ class SlotFiller:
         return Slot(link.node, path=(link,))
 
     def far(self, rest: str) -> Slot:
-        """A property of a neighbour's neighbour."""
+        """A property of a neighbour's neighbour: `far`, `far group` for what is no identifier."""
         first = self._extend([hop for hop in self._free_hops() if not hop.types])
         used = _types(self._root)
         onward = [
             hop
             for hop in self._binder.hops(first.node)
-            if not used & hop.kinds and hop.end != self._root.label
+            if not used & hop.kinds and hop.end not in {self._root.label, first.node.label}
         ]
         second = self._binder.follow(first.node, self._weighted(onward))
         second.silent = True
         first.node.links.append(second)
-        return Slot(
-            second.node, "" if rest == "entity" else self._shown(second.node.label), path=(first, second)
-        )
+        name = "" if rest == "entity" else self._shown(second.node.label)
+        slot = Slot(second.node, name, path=(first, second))
+        if rest == "group":
+            self._refuse(slot, _NO_GROUPS)
+        return slot
 
     def other(self, rest: str) -> Slot:  # noqa: ARG002
         """The key of another node of the root's label that shares a neighbour with it."""
@@ -248,7 +264,7 @@ class SlotFiller:
     # links and groups
 
     def edge(self, rest: str) -> Slot:
-        """A property of a link: `edge`, `edge number`, `edge of a`, `edge present`, `edge between [stated]`."""
+        """A property of a link: `edge [number]`, `edge of a`, `edge present`, `edge between [forward] [stated]`."""
         words = rest.split(" ")
         link = self._edge_link(words)
         if "between" in words:
@@ -275,9 +291,8 @@ class SlotFiller:
                 raise UnfitError("no link with properties")
             return self._rng.choice(links)
         kinds = set(words) & {"number", "date"} or None
-        return self._extend(
-            [hop for hop in self._free_hops() if not hop.types and self._names(hop.triple.type, kinds)]
-        )
+        hops = [hop for hop in self._free_hops() if not hop.types and self._names(hop.triple.type, kinds)]
+        return self._extend([hop for hop in hops if hop.forward or "forward" not in words])
 
     def dim(self, rest: str) -> Slot:
         """Something to group by: `dim`, or `dim two` values of it that are compared."""
@@ -289,7 +304,7 @@ class SlotFiller:
         offers += [(1.2, partial(Slot, self._root, name)) for name in own]
         for hop in self._free_hops():
             key = self._world.lexicon.labels[hop.end].key
-            rare = bool(key) and self._world.kind(hop.end, key) == "id"
+            rare = bool(key) and self._world.kind(hop.end, key) in {"id", "date", "number"}
             offers.append((hop.weight * (0.15 if rare else 1.0), partial(self._neighbour, hop)))
             if not hop.types and self._names(hop.triple.type, GROUPS):
                 offers.append((0.4, partial(self._link_group, hop)))
@@ -297,6 +312,10 @@ class SlotFiller:
             raise UnfitError("nothing to group by")
         slot = self._rng.choices([make for _, make in offers], [weight for weight, _ in offers])[0]()
         if rest == "two":
+            if any(
+                self._world.confused(link) and not self._world.link_words(link).assumed for link in slot.path
+            ):
+                raise UnfitError("a value alone does not say which link")
             condition = self._binder.compare(slot.part, slot.name, frozenset({"in"}))
             condition.mentions = condition.mentions[:2]
             slot.part.conditions.append(condition)
@@ -305,7 +324,10 @@ class SlotFiller:
 
     def _neighbour(self, hop: Hop) -> Slot:
         link = self._extend([hop])
-        return Slot(link.node, self._shown(link.node.label), path=(link,))
+        slot = Slot(link.node, self._shown(link.node.label), path=(link,))
+        if slot.name != self._world.lexicon.labels[link.node.label].key:
+            self._refuse(slot, _NO_GROUPS)
+        return slot
 
     def _link_group(self, hop: Hop) -> Slot:
         link = self._extend([hop])
@@ -340,6 +362,10 @@ class SlotFiller:
             raise UnfitError("no such property")
         return self._rng.choice(names)
 
+    def _refuse(self, slot: Slot, kinds: frozenset[str] | set[str]) -> None:
+        if slot.name and self._world.kind(self._world.owner(slot.part), slot.name) in kinds:
+            raise UnfitError("nobody groups by it")
+
     def _shown(self, label: str) -> str:
         names = self._world.properties_of(label)
         key = self._world.lexicon.labels[label].key
@@ -371,7 +397,8 @@ class SlotFiller:
 _MAKERS: dict[str, Callable[[SlotFiller, str], Slot]] = {
     name: getattr(SlotFiller, name)
     for name in (
-        "key", "any", "own", "number", "date", "sortable", "boolean", "year", "month", "stated", "small", "present",
+        "key", "any", "own", "number", "date", "sortable", "boolean", "year", "month", "stated", "small", "several",
+        "present",
         "same", "linked", "entity", "far", "other", "named", "counted", "edge", "dim",
     )
 }  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from t2c_data.drafting import singular_of
 from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Mention
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
 
 _MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
+_COUNTED = re.compile(
+    f"{MARK_OPEN}(\\d+){MARK_CLOSE} ([a-z]+s)\\b(?<! has)(?<! is)(?<! was)(?<! does)(?<! as)"
+)
 _WHERE = re.compile("\ue003([^\ue003]*)\ue003")
 MONTHS = tuple(date(2000, number, 1).strftime("%B") for number in range(1, 13))
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -48,12 +52,20 @@ def write(text: str, cypher: str, mentions: dict[int, Mention], rng: Random) -> 
         order.setdefault(int(found), len(order) + 1)
     quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
     spelt = {number: spell_mention(mentions[number], quote, rng) for number in order}
+    text = _COUNTED.sub(lambda match: _of_one(match, mentions[int(match[1])]), text)
     question = _MARK.sub(lambda match: spelt[int(match[1])], text)
     return Written(
         _finish(question, rng),
         number_parameters(cypher, order),
         {f"v{place}": mentions[number].value for number, place in order.items()},
     )
+
+
+def _of_one(found: re.Match[str], mention: Mention) -> str:
+    """Put the noun behind a one into the singular: `1 days` gives `1 day`."""
+    if mention.value != 1 or isinstance(mention.value, bool) or mention.kind not in {"count", "number"}:
+        return found[0]
+    return found[0].removesuffix(found[2]) + singular_of(found[2])
 
 
 def number_parameters(cypher: str, order: dict[int, int]) -> str:
@@ -119,7 +131,7 @@ def _finish(text: str, rng: Random) -> str:
     text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
     if rng.random() < 0.75:
         text = text[:1].upper() + text[1:]
-        text = re.sub(r"\. ([a-z])", lambda match: ". " + match[1].upper(), text)
+        text = re.sub(r"(?<!\bno)(?<!\bnos)\. ([a-z])", lambda match: ". " + match[1].upper(), text)
     roll = rng.random()
     if _ASKING.match(text):
         return text + "?" if roll < 0.8 else text

@@ -103,8 +103,9 @@ class Refuser:
         several, one = self._named(label, noun, rng)
         names = world.properties_of(label)
         words = world.words(label, rng.choice(names)) if names else None
+        one_thing, things = self._thing(rng)
         fill = {
-            "x": rng.choice(self._thing(rng)), "root": several, "root1": one, "noun": noun[0], "nouns": noun[1],
+            "x": one_thing, "xs": things, "root": several, "root1": one, "noun": noun[0], "nouns": noun[1],
             "verb": rng.choice(self._verbs), "p": words.nouns[0][0] if words else "name",
         }  # fmt: skip
         text = text.format(**fill)

@@ -177,6 +177,8 @@ class ConditionMaker:
         spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
         below = rounded(value - self.rng.random() * spread, -1, whole=whole)
         above = rounded(value + self.rng.random() * spread, 1, whole=whole)
+        if below < 0 <= float(values[0]):
+            below = 0
         exact, other = tidy(value), tidy(self.rng.choice(values))
         near = self.rng.random() < 0.7
         limits: dict[str, tuple[int | float, ...]] = {

@@ -7,10 +7,23 @@ Holds no query.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from t2c_data.errors import UnfitError
-from t2c_data.phrasing import INTROS, Phraser, article, either, inflect, negated, opened
+from t2c_data.phrasing import (
+    INTROS,
+    SUBJECT,
+    Phraser,
+    agreed,
+    article,
+    either,
+    inflect,
+    negated,
+    numbered,
+    opened,
+)
+from t2c_data.tree import MARK_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +46,19 @@ THROUGH = 0.3
 ADJECTIVES = 0.5
 """How often a condition on a link that can be said as an adjective is said so."""
 _NO_NAME = ("pre:", "who ", "that ")
+_PLAIN = re.compile(r"(in|on|at|under|\w+ by) \{\}")
+"""A phrase that says no more of what stands before it than that it belongs there."""
+
+
+class Modifier(NamedTuple):
+    """What narrows a noun: its introduction (`that`, `where`, `pre` or none), its text."""
+
+    intro: str
+    body: str
+    deep: bool = False
+    """Whether it speaks of something that is narrowed itself, so that what follows could mean that."""
+    turned: bool = False
+    """Whether its subject is not the noun: `that the patient takes`."""
 
 
 class Speaker:
@@ -64,23 +90,24 @@ class Speaker:
         """Choose a label's noun."""
         return self.rng.choice(self.world.lexicon.labels[label].nouns)
 
-    def role(self, link: Link, *, plural: bool, certain: bool = False) -> str:
+    def role(self, link: Link, *, certain: bool = False) -> Noun:
         """Choose what the far end of a link is called, seen from its holder.
 
         Args:
             link: the link.
-            plural: number.
             certain: whether the label's own noun would do, since the tree has the link already.
         """
         words = self.world.link_words(link)
         roles = list(words.target if link.forward else words.source)
         nouns = self.world.lexicon.labels[link.node.label].nouns
-        holder = link.triple.source if link.forward else link.triple.target
-        rivals = {hop.triple.type for hop in self.world.hops[holder] if hop.end == link.node.label}
-        plain = certain or len(rivals) == 1 or (words.assumed and self.rng.random() < 0.1)
+        plain = certain or not self.world.confused(link) or (words.assumed and self.rng.random() < 0.1)
+        if not plain and not words.assumed:
+            roles = [each for each in roles if each not in nouns]
+            if not roles:
+                raise UnfitError("no name that tells it from what other links lead to")
         if not roles or (plain and self.rng.random() < 0.5):
-            return self.rng.choice([*roles, self.rng.choice(nouns), self.rng.choice(nouns)])[plural]
-        return self.rng.choice(roles)[plural]
+            return self.rng.choice([*roles, self.rng.choice(nouns), self.rng.choice(nouns)])
+        return self.rng.choice(roles)
 
     # noun phrases
 
@@ -101,8 +128,8 @@ class Speaker:
         noun = self.rng.choice(nouns or (words.people if is_people else words.nouns))[plural]
         return self.assemble(noun, self.modifiers(node, plural=plural, people=is_people))
 
-    def modifiers(self, node: Node, *, plural: bool, people: bool, only: str = "") -> list[tuple[str, str]]:
-        """Say each condition and link of a node as (introduction, text); `pre` stands before the noun.
+    def modifiers(self, node: Node, *, plural: bool, people: bool, only: str = "") -> list[Modifier]:
+        """Say each condition and link of a node.
 
         Args:
             node: whose conditions.
@@ -113,48 +140,66 @@ class Speaker:
         Raises:
             UnfitError: one cannot be said so.
         """
-        jobs: list[tuple[list[str], Link | None]] = []
+        jobs: list[tuple[Sequence[str], Link | None]] = []
         if node.either and len(node.conditions) > 1:
             jobs.append((self._alternatives(node), None))
         else:
             jobs += [(self._said(node, each), None) for each in node.conditions]
         jobs += [(self.amounts(each), None) for each in node.degrees]
-        links = [self._through(each) or each for each in node.links if not each.silent]
-        jobs += [(self.linked(each), each) for each in links]
+        for link in node.links:
+            if not link.silent:
+                second = self._through(link)
+                short = self._short(node, second) if second else []
+                jobs.append((short, second) if short else (self.linked(link), link))
         self.rng.shuffle(jobs)
         intros = {"that": ("that ", "who "), "where": ("where ", "in which "), "": ("",)}[only]
         chosen = []
         for job, link in jobs:
             fitting = [
-                each for each in job if each.startswith(intros) and (people or not each.startswith("who "))
+                each
+                for each in job
+                if each.startswith(intros)
+                and (people or not each.startswith("who "))
+                and not (only == "that" and _turned(each))
             ]
             phrase = self.pick(fitting)
+            turned = _turned(phrase)
             if link and not only and (adjective := self._adjective(link, far=False)):
-                chosen.append(("pre", adjective))
-                phrase = phrase.replace("{}", self.thing(link))
+                chosen.append(Modifier("pre", adjective))
+                phrase = phrase.replace("{}", self.thing(link, one=turned))
             elif link:
                 phrase = self.finished(phrase, link)
-            intro, body = opened(inflect(phrase, plural=plural))
-            chosen.append(("who" if people and intro == "that" and self.rng.random() < 0.8 else intro, body))
+            intro, body = opened(numbered(phrase, plural=plural))
+            intro = "who" if people and intro == "that" and self.rng.random() < 0.8 else intro
+            chosen.append(Modifier(intro, body, link is not None and self._is_deep(link), turned))
         return chosen
 
-    def assemble(self, noun: str, modifiers: list[tuple[str, str]]) -> str:
-        """Put a noun and what narrows it together."""
-        before = [text for intro, text in modifiers if intro == "pre"]
-        rest = [each for each in modifiers if each[0] != "pre"]
-        if self.rng.random() < 0.85:
-            rest.sort(key=lambda each: _ORDER[each[0]])
+    def _is_deep(self, link: Link) -> bool:
+        node = link.node
+        return bool(node.links or node.degrees or link.conditions) or not (
+            self.value(node) or not node.conditions
+        )
+
+    def assemble(self, noun: str, modifiers: list[Modifier]) -> str:
+        """Put a noun and what narrows it together; what is narrowed itself comes last."""
+        before = [each.body for each in modifiers if each.intro == "pre"]
+        rest = [each for each in modifiers if each.intro != "pre"]
+        rest.sort(key=lambda each: (each.deep, _ORDER[each.intro]))
         text = " ".join([*before, noun])
-        for place, (intro, body) in enumerate(rest):
-            alike = place > 0 and _ORDER[rest[place - 1][0]] == _ORDER[intro] and intro != "whose"
-            if place == 0:
+        for place, each in enumerate(rest):
+            last = rest[place - 1] if place else None
+            alike = last is not None and _ORDER[last.intro] == _ORDER[each.intro] and each.intro != "whose"
+            apart = last is not None and (last.deep or last.turned or each.turned)
+            if last is None:
                 joint = " "
+            elif apart:
+                joint = self.rng.choice((" and ", ", and ")) if not last.deep else ", and "
             elif alike:
                 joint = " and " if place == len(rest) - 1 or self.rng.random() < 0.5 else ", "
             else:
-                joint = self.rng.choice((" ", " ", " and ", ", ") if intro else (" and ", ", and "))
-            told = bool(intro) and not (alike and self.rng.random() < 0.75)
-            text += joint + (f"{intro} " if told else "") + body
+                joint = self.rng.choice((" ", " and ", ", ") if each.intro else (" and ", ", and "))
+            told = bool(each.intro) and (apart or not (alike and self.rng.random() < 0.75))
+            text += joint + (f"{each.intro} " if told else "") + each.body
         return text
 
     def clause(self, node: Node, *, plural: bool, people: bool = False) -> str:
@@ -165,10 +210,14 @@ class Speaker:
         """Say all conditions as what follows "where": `the outcome is death and the age is over 60`."""
         return self._joined(self.modifiers(node, plural=False, people=False, only="where"))
 
-    def _joined(self, parts: list[tuple[str, str]]) -> str:
+    def _joined(self, parts: list[Modifier]) -> str:
         if not parts:
             raise UnfitError("nothing to say")
-        return " and ".join(body for _, body in parts)
+        parts = sorted(parts, key=lambda each: each.deep)
+        text = parts[0].body
+        for last, each in pairwise(parts):
+            text += (", and " if last.deep else " and ") + each.body
+        return text
 
     def _said(self, node: Node, condition: Condition) -> list[str]:
         return self.phraser.say(node.label, condition, whose=self.noun(node.label)[0])
@@ -188,13 +237,15 @@ class Speaker:
         if link.absent:
             return self._absent(link)
         value = self.value(link.node)
+        twins = bool(link.node.conditions) and link.node.conditions[0].also is not None
         said = []
         for each in words.forward if link.forward else words.backward:
             if "{value}" not in each:
-                said.append(each)
+                said.append(agreed(each) if twins else each)
             elif value and (kept := self.phraser.fits(each, link.node.conditions[0])):
+                kept = agreed(kept) if twins else kept
                 said.append(kept.replace("{value}", value))
-        if link.node.conditions and link.node.conditions[0].also is not None:
+        if twins:
             said += [f"shared by {value}", f"common to {value}", f"that {value} have in common"]
         return said + self._general(link, value)
 
@@ -203,7 +254,7 @@ class Speaker:
         words = self.world.link_words(link)
         said = list(words.without) if link.forward else []
         named = bool(link.node.conditions)
-        role = self.role(link, plural=self.rng.random() < 0.5, certain=True)
+        role = self.role(link, certain=True)[self.rng.random() < 0.5]
         if not named:
             said += [
                 f"without any {role}",
@@ -236,12 +287,23 @@ class Speaker:
             return None
         second = node.links[0]
         start = link.triple.source if link.forward else link.triple.target
-        direct = any(hop.end == second.node.label for hop in self.world.hops[start])
-        return None if direct or second.node.label == start or self.rng.random() > THROUGH else second
+        if second.node.label == start or self.rng.random() > THROUGH:
+            return None
+        return second if self.world.only_way(start, second.node.label) else None
+
+    def _short(self, node: Node, link: Link) -> list[str]:
+        """List phrases of a link that are as true of what stands one step further: `on the ward X`, `seen by Dr X`."""
+        labels = self.world.lexicon.labels
+        acts = bool(labels[node.label].people and labels[link.node.label].people)
+        return [
+            each
+            for each in self.linked(link)
+            if (found := _PLAIN.fullmatch(each)) and (acts or not found[1].endswith(" by"))
+        ]
 
     def finished(self, phrase: str, link: Link) -> str:
         """Put the far end into a phrase, and what else the link must meet behind it or before the far end."""
-        thing = self.thing(link) if "{}" in phrase else ""
+        thing = self.thing(link, one=bool(SUBJECT.match(phrase))) if "{}" in phrase else ""
         if thing and (adjective := self._adjective(link, far=True)):
             head = re.match(r"(?:(?:the|an?) )?", thing)
             place = head.end() if head else 0
@@ -290,7 +352,7 @@ class Speaker:
 
     def amounts(self, degree: Degree) -> list[str]:
         """Say how many neighbours there are: `with more than 3 reactions`."""
-        noun = self.role(degree.link, plural=True, certain=True)
+        noun = self.role(degree.link, certain=True)[1]
         amount = f"{self.rng.choice(_AMOUNTS[degree.operator]).replace('{}', degree.mention.mark)} {noun}"
         said = [each.replace("{}", amount) for each in self.bare(degree.link) if each.startswith("that ")]
         return [*said, f"with {amount}", f"that [has|have] {amount}", f"having {amount}"]
@@ -321,23 +383,27 @@ class Speaker:
                 return False
         return False
 
-    def thing(self, link: Link) -> str:
-        """Say the far end of a link: `the drug 'ASPIRIN'`, `a therapy`, `cases reported by ...`."""
+    def thing(self, link: Link, *, one: bool = False) -> str:
+        """Say the far end of a link: `the drug 'ASPIRIN'`, `a therapy`, `cases reported by ...`.
+
+        Args:
+            link: the link.
+            one: whether it must be in the singular, since a verb follows.
+        """
         node, rng = link.node, self.rng
         if value := self.value(node):
             return self._called(node, value)
         if not node.conditions and not node.links and not node.degrees:
-            one, many = self.noun(node.label)
+            noun, many = self.noun(node.label)
             if link.absent:
-                return rng.choice((f"any {one}", f"any {many}", article(one)))
-            return rng.choice(
-                (article(one), f"any {one}", many, article(one), f"at least one {one}", f"some {one}")
-            )
+                return rng.choice((f"any {noun}", f"any {noun if one else many}", article(noun)))
+            some = (article(noun), f"any {noun}", article(noun), f"at least one {noun}", f"some {noun}")
+            return rng.choice(some if one else (*some, many))
         if both := self._called_and_more(node):
             return both
         if self.world.unique(node):
             return ("the " if rng.random() < 0.8 else "") + self.phrase(node, plural=False)
-        plural = rng.random() < 0.5
+        plural = not one and rng.random() < 0.5
         text = self.phrase(node, plural=plural)
         return rng.choice(("", "", "the ", "any ")) + text if plural else article(text)
 
@@ -372,11 +438,10 @@ class Speaker:
             value,
             f"the {one} {value}",
             f"{one} {value}",
-            f"{value} {many}",
             article(f"{one} {more}"),
             f"the {one} {more}",
         ]
-        return self.rng.choices(texts, (6, 3, 1.5, 0.5, 1, 1))[0]
+        return self.rng.choices(texts, (6, 3, 1.5, 1, 1))[0]
 
     def _called_and_more(self, node: Node) -> str:
         """Say a node by its name and one more condition: `the drug X with the primary substance Y`."""
@@ -392,3 +457,8 @@ class Speaker:
         more = inflect(self.pick(said), plural=False)
         apart = more.startswith(("where ", "whose ")) or self.rng.random() < 0.2
         return f"{start}, {more}," if apart else f"{start} {more}"
+
+
+def _turned(phrase: str) -> bool:
+    """Tell whether a phrase has another subject than the noun in front of it: `that {} takes`."""
+    return bool(re.match(f"(?:that|who) (?:both )?(?:\\{{|{MARK_OPEN})", phrase))

@@ -62,6 +62,7 @@ class World:
     labels: list[str] = field(default_factory=list, init=False)
     _fans: dict[tuple[int, bool], int] = field(default_factory=dict, init=False)
     _kind_cache: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
+    _ways: dict[tuple[str, str], bool] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         numbers = {triple_key(triple): number for number, triple in enumerate(self.schema.triples)}
@@ -120,6 +121,27 @@ class World:
         ends = (link.triple.source, link.triple.target)
         return sum((each.source, each.target) == ends for each in self.schema.triples) > 1
 
+    def confused(self, link: Link) -> bool:
+        """Tell whether other relationships lead to the same label too, so that its noun alone could mean those."""
+        start, end = link.triple.source, link.triple.target
+        if not link.forward:
+            start, end = end, start
+        return start == end or len({hop.triple.type for hop in self.hops[start] if hop.end == end}) > 1
+
+    def only_way(self, start: str, end: str) -> bool:
+        """Tell whether two labels are joined over exactly one node between and in no other way so short."""
+        key = (start, end)
+        if key not in self._ways:
+            steps = [hop for hop in self.hops.get(start, []) if not hop.types]
+            ways = {
+                (hop.number, hop.forward, onward.number, onward.forward)
+                for hop in steps
+                for onward in self.hops.get(hop.end, [])
+                if onward.end == end and not onward.types and onward.number != hop.number
+            }
+            self._ways[key] = len(ways) == 1 and all(hop.end != end for hop in steps)
+        return self._ways[key]
+
     def words(self, owner: str, name: str) -> PropertyWords | None:
         """Find the words of a property; None if questions never speak of it."""
         words = self.lexicon.properties.get((owner, name))
@@ -172,6 +194,12 @@ class World:
             and (self.property(node.label, each.name).unique or self.kind(node.label, each.name) == "id")
             for each in node.conditions
         )
+
+    def pinned(self, node: Node) -> bool:
+        """Tell whether a node is named by what it is known by."""
+        words = self.lexicon.labels[node.label]
+        pins = {*words.name, words.key}
+        return any(each.operator == "eq" and each.name in pins for each in node.conditions)
 
     def link_words(self, link: Link) -> LinkWords:
         """Find the words of a link, be it of one type or of several."""
