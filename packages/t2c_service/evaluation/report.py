@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.metrics import bootstrap_interval
@@ -42,6 +42,8 @@ class Outcome:
     total_ms: float | None = None
     """Time from question to answer, less the wait for other questions of the evaluation."""
     attempts: int = 0
+    codes: list[str] = field(default_factory=list)
+    """Why attempts were refused or failed, all of them."""
 
 
 def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
@@ -80,6 +82,7 @@ def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
             for category, group in _grouped(counted).items()
         },
         "latency_ms": _latency([each.total_ms for each in outcomes if each.total_ms is not None]),
+        "attempts_refused": dict(sorted(Counter(code for each in outcomes for code in each.codes).items())),
         "excluded": dict(sorted((str(reason), count) for reason, count in excluded.items())),
         "unstable": _apart([each for each in outcomes if each.excluded == "unstable"], "equal"),
         "without_answer": _apart([each for each in outcomes if not each.answerable], "recognised"),
