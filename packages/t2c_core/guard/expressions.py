@@ -64,6 +64,8 @@ class Expressions:
         return PLAIN
 
     def _variable(self, node: t.Variable, scope: Scope) -> Value:
+        if node.name not in scope:
+            self.facts.unbound.append(node)
         return scope.get(node.name, UNKNOWN)
 
     def _constant(self, _node: t.Node, _scope: Scope) -> Value:
@@ -135,11 +137,11 @@ class Expressions:
         return PLAIN
 
     def _map_projection(self, node: t.MapProjection, scope: Scope) -> Value:
-        subject = scope.get(node.variable.name, UNKNOWN)
+        subject = self._variable(node.variable, scope)
         entries: list[tuple[str, Value]] = []
         for each in node.items:
             if isinstance(each, t.Variable):
-                entries.append((each.name, scope.get(each.name, UNKNOWN)))
+                entries.append((each.name, self._variable(each, scope)))
             elif isinstance(each, t.MapEntry):
                 entries.append((each.key, self.value(each.value, scope)))
             elif isinstance(each, t.PropertyItem):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PropertyItem,
         Return,
         String,
+        Variable,
         YieldItem,
     )
     from t2c_core.cypher.tree import RelationshipPattern as Arrow
@@ -100,6 +101,8 @@ Step: TypeAlias = Matched | Literal["aggregate", "enter", "leave"]
 class Facts:
     """All that was found."""
 
+    unbound: list[Variable] = field(default_factory=list)
+    """Variables that nothing before them has named."""
     reads: list[Read] = field(default_factory=list)
     dynamic: list[tuple[Value, int]] = field(default_factory=list)
     """Properties by an expression for a name: of what, and where."""

@@ -118,7 +118,7 @@ class Flow(Expressions):
         if clause.star:
             seen = dict(scope)
         elif clause.imports is not None:
-            seen = {each.name: scope.get(each.name, UNKNOWN) for each in clause.imports}
+            seen = {each.name: self._variable(each, scope) for each in clause.imports}
         else:
             seen = dict(scope) if isinstance(clause.query.parts[0].clauses[0], t.With) else {}
         self._enter()

@@ -27,7 +27,7 @@ from t2c_core.guard.policy import Policy
 from t2c_core.guard.repair import modernise, parametrise
 from t2c_core.guard.shape import Shape
 from t2c_core.guard.tour import tour
-from t2c_core.guard.validity import check_validity, infer
+from t2c_core.guard.validity import check_bound, check_validity, infer
 from t2c_core.guard.verdict import Refused, Repair, Verdict
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class Guard:
 
     def _judge(self, tree: Query, edits: Edits) -> None:
         facts = follow(tree)
+        check_bound(facts)
         if self._shape is not None:
             infer(facts, self._shape)
         hide(tree, facts, self._hidden, self._schema, edits)

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 _FLIPPED: dict[str, Literal["->", "<-"]] = {"->": "<-", "<-": "->"}
 
 
+def check_bound(facts: Facts) -> None:
+    """Refuse a query with a variable that nothing has named; the server would not compile it.
+
+    Raises:
+        Refused: `scope.variable`.
+    """
+    for variable in facts.unbound:
+        raise Refused(
+            "scope.variable",
+            f"the variable {variable.name} is not known here; a MATCH, WITH or UNWIND before must name it",
+            variable.position,
+        )
+
+
 def infer(facts: Facts, shape: Shape) -> None:
     """Note which labels nodes without one can have by their relationships."""
     for _ in range(2):

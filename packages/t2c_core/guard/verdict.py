@@ -36,6 +36,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "limits.list": "a list or map with too many items",
         "limits.grow": "a text or list that is put together from itself again and again",
         "limits.regex": "a regular expression that may backtrack without end, or is not written down",
+        "scope.variable": "a variable that nothing before it has named",
         "policy.label": "names a hidden label",
         "policy.type": "names a hidden relationship type",
         "policy.property": "reads, tests or sorts by a hidden property, or may do so",
