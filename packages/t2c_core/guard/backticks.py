@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from t2c_core.cypher.lexer import Tokens
     from t2c_core.guard.verdict import Verdict
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
 _Names = dict[str, list[tuple[int, str]]]
 """Names in small letters with the number of their tokens, the longest first, by their first token."""
@@ -57,7 +57,7 @@ class Backticks:
     """
 
     def __init__(self, schema: GraphSchema) -> None:
-        holders = (*schema.labels, *schema.types)
+        holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
         self._labels = _by_first(each.name for each in holders)
         self._keys = _by_first(key.name for each in holders for key in each.properties)
 

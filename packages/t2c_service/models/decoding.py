@@ -97,11 +97,10 @@ def fork(steps: Sequence[Step], hypothesis: int) -> list[Step] | None:
 
 def _choose(logits: Tensor, rows: Sequence[Row]) -> list[Step]:
     logprobs = logits.log_softmax(-1)  # (B, N)
-    guided = logprobs.clone() if any(row.guide for row in rows) else logprobs
     for number, row in enumerate(rows):
         if row.guide is not None:
-            row.guide.restrict_(guided[number])
-    values, tokens = (each.tolist() for each in guided.topk(2))
+            row.guide.restrict_(logprobs[number])
+    values, tokens = (each.tolist() for each in logprobs.topk(2))
     steps = []
     for row, (best, second), (token, runner_up) in zip(rows, values, tokens, strict=True):
         steps.append(Step(token, best, runner_up, best - second))

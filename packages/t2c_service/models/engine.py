@@ -22,18 +22,11 @@ TOLERANCE = 1e-2
 """Largest difference of log-probabilities between our pass and transformers' for ours to be used."""
 
 
-class State(Protocol):
-    """What an engine has read of some rows."""
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with some rows only, in the order given."""
-
-
 class Engine(Protocol):
     """A causal language model."""
 
     def start(self, rows: Sequence[Sequence[int]], room: int) -> tuple[Any, Tensor]:
-        """Read prompts of token ids; gives a state and the logits after each, (B, N)."""
+        """Read prompts of token ids; gives a state, to be handed to `step`, and the logits after each, (B, N)."""
 
     def step(self, state: Any, tokens: Sequence[int]) -> Tensor:
         """Read one more token of each row; gives the logits after it, (B, N)."""

@@ -1,8 +1,9 @@
 """LLaMA's forward pass for small models on a CPU: few operators a token, a cache that is allocated once.
 
-At a few million parameters the time goes into calling operators, not into arithmetic. So projections that share
-their input are one matrix, norm weights and the attention scale are folded into the matrices after them, and the
-cache is written in place. Holds no decoding (see `decoding`).
+At a few million parameters the time goes into reading weights and calling operators, not into arithmetic. So weights
+are laid out as oneDNN reads them fastest, projections that share their input are one matrix, norm weights and the
+attention scale are folded into the matrices after them, and the cache is written in place. Holds no decoding (see
+`decoding`).
 
 Dimensions: B rows, T new tokens, S tokens so far, C hidden size, H heads, M key-value heads, G heads a key-value head,
 D head size, N vocabulary.
@@ -10,50 +11,63 @@ D head size, N vocabulary.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
     from transformers import PreTrainedModel
 
 ARCHITECTURES = frozenset({"llama", "mistral"})
 
 
+ROWS = 8
+"""Tokens at a time for which weights are laid out; others are multiplied as well."""
+
+Product = Callable[[Tensor], Tensor]
+"""Multiplies (…, in) with a weight: (…, out)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    w_qkv: Tensor
-    w_o: Tensor
-    w_gate_up: Tensor
-    w_down: Tensor
+    qkv: Product
+    """Queries and keys by pairs that turn together, see `_paired`."""
+    o: Product
+    gate_up: Product
+    down: Product
 
 
 class LlamaState:
     """Keys and values of some rows so far.
 
     Args:
-        keys: by layer, (B, M, S max, D).
-        values: by layer, (B, M, S max, D).
+        caches: by layer, keys above values, (B, 2M, S max, D).
         padding: how many tokens of each row's beginning are padding, (B).
     """
 
-    def __init__(self, keys: list[Tensor], values: list[Tensor], padding: Tensor) -> None:
-        self.keys = keys
-        self.values = values
+    def __init__(self, caches: list[Tensor], padding: Tensor) -> None:
+        self.caches = caches
         self.padding = padding
         self.is_padded = bool(padding.any())
         self.length = 0
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one row, without padding."""
+        return len(self.padding) == 1 and not self.is_padded
+
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some rows only, in the order given."""
         chosen = torch.tensor(rows)
-        self.keys = [each[chosen] for each in self.keys]
-        self.values = [each[chosen] for each in self.values]
+        self.caches = [each[chosen] for each in self.caches]
         self.padding = self.padding[chosen]
 
 
@@ -74,12 +88,11 @@ class FastLlama:
         self._embedding: Tensor = body.embed_tokens.weight.detach()
         self._layers = [_folded(each, self._head_size) for each in body.layers]
         whole: Any = model
-        self._w_head = whole.lm_head.weight.detach() * body.norm.weight.detach()
+        self._head = _product(whole.lm_head.weight.detach() * body.norm.weight.detach())
         positions = torch.arange(config.max_position_embeddings)[None]
         cosine, sine = body.rotary_emb(self._embedding[:1], positions)
         half = self._head_size // 2
-        self._cosine = cosine[0]  # (S max, D)
-        self._sine = torch.cat([-sine[0, :, :half], sine[0, :, half:]], dim=1)
+        self._turns = torch.complex(cosine[0, :, :half], sine[0, :, :half])  # (S max, D / 2)
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
@@ -106,14 +119,15 @@ class FastLlama:
         """
         longest = max(map(len, rows))
         padding = torch.tensor([longest - len(row) for row in rows])
-        shape = (len(rows), self._kv_heads, longest + room, self._head_size)
-        keys, values = ([self._embedding.new_empty(shape) for _ in self._layers] for _ in range(2))
-        state = LlamaState(keys, values, padding)
+        shape = (len(rows), 2 * self._kv_heads, longest + room, self._head_size)
+        state = LlamaState([self._embedding.new_empty(shape) for _ in self._layers], padding)
         tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
         return state, self._forward(state, tokens)
 
     def step(self, state: LlamaState, tokens: Sequence[int]) -> Tensor:
         """Read one more token of each row; gives the logits after it, (B, N)."""
+        if state.is_single:
+            return self._advance(state, tokens[0])
         return self._forward(state, torch.tensor(tokens)[:, None])
 
     def _forward(self, state: LlamaState, tokens: Tensor) -> Tensor:
@@ -121,46 +135,72 @@ class FastLlama:
         after = before + count
         if state.is_padded:
             places = (torch.arange(before, after) - state.padding[:, None]).clamp_(min=0)  # (B, T)
-            cosine, sine = self._cosine[places][:, :, None], self._sine[places][:, :, None]
+            turns = self._turns[places][:, :, None]
         else:
-            cosine, sine = self._cosine[before:after, None], self._sine[before:after, None]
+            turns = self._turns[before:after, None]
         mask = _mask(state, before, after)
         hidden = self._embedding[tokens]  # (B, T, C)
-        for number, layer in enumerate(self._layers):
-            attended = self._attend(state, number, hidden, (cosine, sine), mask)
-            hidden = hidden + functional.linear(attended, layer.w_o)
-            gate, up = functional.linear(self._norm(hidden), layer.w_gate_up).chunk(2, dim=-1)
-            hidden = hidden + functional.linear(functional.silu(gate) * up, layer.w_down)
+        for layer, held in zip(self._layers, state.caches, strict=True):
+            joint = layer.qkv(self._norm(hidden))
+            hidden += layer.o(self._attend(joint, held, before, turns, mask))
+            gate, up = layer.gate_up(self._norm(hidden)).chunk(2, dim=-1)
+            hidden += layer.down(functional.silu(gate) * up)
         state.length = after
-        return functional.linear(self._norm(hidden[:, -1]), self._w_head)  # (B, N)
+        return self._head(self._norm(hidden[:, -1]))  # (B, N)
 
     def _attend(
-        self,
-        state: LlamaState,
-        number: int,
-        hidden: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        self, joint: Tensor, cache: Tensor, before: int, turns: Tensor, mask: Tensor | None
     ) -> Tensor:
-        rows, count = hidden.shape[:2]
+        """Mix values; `joint` holds queries, keys and values, (B, T, (H + 2M) D)."""
+        rows, count = joint.shape[:2]
         heads, kv_heads, size = self._heads, self._kv_heads, self._head_size
-        before, after = state.length, state.length + count
-        joint = functional.linear(self._norm(hidden), self._layers[number].w_qkv)
-        joint = joint.view(rows, count, heads + 2 * kv_heads, size)  # (B, T, H + 2M, D)
-        turning = joint[:, :, : heads + kv_heads]
-        turned = torch.addcmul(turning * rotation[0], turning.roll(size // 2, dims=-1), rotation[1])
-        keys, values = state.keys[number], state.values[number]
-        keys[:, :, before:after] = turned[:, :, heads:].transpose(1, 2)
-        values[:, :, before:after] = joint[:, :, heads + kv_heads :].transpose(1, 2)
-        query = turned[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, M, G T, D)
-        scores = query @ keys[:, :, :after].transpose(2, 3)  # (B, M, G T, S)
+        after = before + count
+        joint = joint.view(rows, count, heads + 2 * kv_heads, size)
+        _pairs(joint[:, :, : heads + kv_heads]).mul_(turns)
+        cache[:, :, before:after] = joint[:, :, heads:].transpose(1, 2)
+        query = joint[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, M, G T, D)
+        scores = query @ cache[:, :kv_heads, :after].transpose(2, 3)  # (B, M, G T, S)
         if mask is not None:
             scores = (scores.view(rows, kv_heads, -1, count, after) + mask).view(rows, kv_heads, -1, after)
-        mixed = scores.softmax(-1) @ values[:, :, :after]  # (B, M, G T, D)
+        mixed = scores.softmax(-1) @ cache[:, kv_heads:, :after]  # (B, M, G T, D)
         return mixed.view(rows, heads, count, size).transpose(1, 2).reshape(rows, count, heads * size)
+
+    def _advance(self, state: LlamaState, token: int) -> Tensor:
+        """Read one token of a single row with as few operators as will do; gives its logits, (1, N)."""
+        heads, kv_heads, size = self._heads, self._kv_heads, self._head_size
+        after = state.length + 1
+        turn = self._turns[state.length]
+        hidden = self._embedding[token : token + 1].clone()  # (1, C)
+        for layer, held in zip(self._layers, state.caches, strict=True):
+            joint = layer.qkv(self._normed(hidden)).view(heads + 2 * kv_heads, size)
+            _pairs(joint[: heads + kv_heads]).mul_(turn)
+            held[0, :, state.length] = joint[heads:]
+            keys, values = held[0, :kv_heads, :after], held[0, kv_heads:, :after]  # (M, S, D)
+            scores = torch.bmm(joint[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (M, G, S)
+            mixed = torch.bmm(scores.softmax(-1), values)  # (M, G, D)
+            hidden += layer.o(mixed.view(1, -1))
+            gate, up = layer.gate_up(self._normed(hidden)).chunk(2, dim=-1)
+            hidden += layer.down(functional.silu(gate).mul_(up))
+        state.length = after
+        return self._head(self._normed(hidden))
+
+    def _normed(self, hidden: Tensor) -> Tensor:
+        """Norm (1, C) by a factor that is worked out outside of PyTorch."""
+        row = hidden[0]
+        return hidden * (1 / math.sqrt(torch.dot(row, row).item() / len(row) + self._epsilon))
 
     def _norm(self, hidden: Tensor) -> Tensor:
         return functional.rms_norm(hidden, hidden.shape[-1:], eps=self._epsilon)
+
+
+def _pairs(turning: Tensor) -> Tensor:
+    """See (…, D) as (…, D / 2) complex numbers, which turn by a product; shares memory."""
+    return torch.view_as_complex(turning.view(*turning.shape[:-1], -1, 2))
+
+
+def _paired(weight: Tensor, head_size: int) -> Tensor:
+    """Put the rows that turn together, d and d + D / 2 of each head, side by side."""
+    return weight.view(-1, 2, head_size // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
 def _folded(layer: Any, head_size: int) -> _Layer:
@@ -170,17 +210,45 @@ def _folded(layer: Any, head_size: int) -> _Layer:
     between = layer.post_attention_layernorm.weight.detach()
     scale = head_size**-0.5
     qkv = [
-        attention.q_proj.weight.detach() * scale,
-        attention.k_proj.weight.detach(),
+        _paired(attention.q_proj.weight.detach() * scale, head_size),
+        _paired(attention.k_proj.weight.detach(), head_size),
         attention.v_proj.weight.detach(),
     ]
     gate_up = [mlp.gate_proj.weight.detach(), mlp.up_proj.weight.detach()]
     return _Layer(
-        w_qkv=torch.cat(qkv) * inward,
-        w_o=attention.o_proj.weight.detach(),
-        w_gate_up=torch.cat(gate_up) * between,
-        w_down=mlp.down_proj.weight.detach(),
+        qkv=_product(torch.cat(qkv) * inward),
+        o=_product(attention.o_proj.weight.detach()),
+        gate_up=_product(torch.cat(gate_up) * between),
+        down=_product(mlp.down_proj.weight.detach()),
     )
+
+
+def _product(weight: Tensor) -> Product:
+    """Lay a weight (out, in) out for products with few rows, where oneDNN is there for it."""
+    if not _has_layouts():
+        return partial(functional.linear, weight=weight)
+    laid_out = torch.ops.mkldnn._reorder_linear_weight.default(weight.contiguous(), ROWS)
+    multiply = torch.ops.mkldnn._linear_pointwise.default
+
+    def product(rows: Tensor) -> Tensor:
+        found: Tensor = multiply(rows, laid_out, None, "none", [], "")
+        return found
+
+    return product
+
+
+@cache
+def _has_layouts() -> bool:
+    """Whether this build of PyTorch multiplies with weights that oneDNN has laid out."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    weight = torch.eye(4)
+    try:
+        laid_out = torch.ops.mkldnn._reorder_linear_weight.default(weight, ROWS)
+        found = torch.ops.mkldnn._linear_pointwise.default(weight, laid_out, None, "none", [], "")
+    except (AttributeError, RuntimeError):  # its operators are no public interface
+        return False
+    return bool(torch.equal(found, weight))
 
 
 def _mask(state: LlamaState, before: int, after: int) -> Tensor | None:
