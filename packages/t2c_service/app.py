@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from t2c_service.api import health, problems, query, schema
+from t2c_service.api import chat, health, problems, query, schema
 from t2c_service.api.envelope import Envelope
 from t2c_service.api.mcp import mount_mcp
 from t2c_service.assembly import open_service
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
     )
-    for router in (query.router, schema.router, health.router):
+    for router in (query.router, chat.router, schema.router, health.router):
         app.include_router(router)
     problems.install(app)
     mcp = mount_mcp(app, body_bytes=settings.limits.body_bytes)

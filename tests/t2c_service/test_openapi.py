@@ -48,6 +48,8 @@ CHECKS = [
 OPERATIONS = [
     ("/query", "POST"),
     ("/cypher", "POST"),
+    ("/v1/chat/completions", "POST"),
+    ("/v1/models", "GET"),
     ("/schema", "GET"),
     ("/databases", "GET"),
     ("/examples", "GET"),

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "2"
 NAMESPACE = "urn:graphling:problem:"
+CHAT_PREFIX = "/v1"
+"""Where chat clients ask."""
 MAX_TOLD = 20
 """Flaws of one request that are told."""
 MAX_TOLD_CHARS = 200
@@ -102,6 +104,15 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def _answer(
+    request: Request, status: int, kind: str, title: str, detail: str = "", **more: Any
+) -> JSONResponse:
+    """Answer a request with a problem; chat clients show the member `error` of theirs."""
+    if request.url.path.startswith(CHAT_PREFIX + "/"):
+        more["error"] = {"message": detail or title, "type": kind, "code": str(status)}
+    return problem(request_id_of(request), status, kind, title, detail, **more)
+
+
 async def _http(request: Request, error: HTTPException) -> JSONResponse:
     phrase = http.HTTPStatus(error.status_code).phrase if error.status_code in _STATUSES else "Client gone"
     detail = "" if error.detail == phrase else str(error.detail)
@@ -110,13 +121,13 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 405:
         detail = f"{request.method} is not possible at {request.url.path}"
     kind = {413: NAMESPACE + "too-long", 408: NAMESPACE + "slow-body"}.get(error.status_code, "about:blank")
-    return problem(request_id_of(request), error.status_code, kind, phrase, detail, headers=error.headers)
+    return _answer(request, error.status_code, kind, phrase, detail, headers=error.headers)
 
 
 async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
     flaws = error.errors()
     if any(flaw["type"] == "json_invalid" for flaw in flaws):
-        return problem(request_id_of(request), 400, NAMESPACE + "not-json", "The body is not JSON")
+        return _answer(request, 400, NAMESPACE + "not-json", "The body is not JSON")
     told = [
         {
             "pointer": "#/" + "/".join(str(part)[:MAX_TOLD_CHARS] for part in flaw["loc"][1:]),
@@ -125,9 +136,7 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
         for flaw in flaws[:MAX_TOLD]
     ]
     detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in told)
-    return problem(
-        request_id_of(request), 422, NAMESPACE + "invalid", "The request is not valid", detail, errors=told
-    )
+    return _answer(request, 422, NAMESPACE + "invalid", "The request is not valid", detail, errors=told)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -140,7 +149,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         more["headers"] = {"Retry-After": str(math.ceil(error.retry_after_s))}
     if status == http.HTTPStatus.UNAUTHORIZED:
         more["headers"] = {"WWW-Authenticate": "Bearer"}
-    return problem(request_id_of(request), status, NAMESPACE + kind, title, str(error), **more)
+    return _answer(request, status, NAMESPACE + kind, title, str(error), **more)
 
 
 def problem_content(error: Exception, request_id: str) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""The service as chat clients see it, asked with OpenAI's own client; answers as Markdown."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import openai
+import pytest
+from markdown_it import MarkdownIt
+
+from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.answering.markdown import escaped
+from t2c_service.app import create_app
+from t2c_service.settings import AccessSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from t2c_service.settings import Settings
+
+    from .conftest import Script
+
+HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
+DOSES = "MATCH (drug:Drug) RETURN drug.name, drug.halfLifeHours ORDER BY drug.name LIMIT 30"
+
+
+@asynccontextmanager
+async def chatting(settings: Settings, key: str = "none") -> AsyncIterator[openai.AsyncOpenAI]:
+    app = create_app(settings)
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport) as http,
+        openai.AsyncOpenAI(
+            api_key=key, base_url="http://127.0.0.1/v1", http_client=http, max_retries=0
+        ) as client,
+    ):
+        yield client
+
+
+def user(text: str) -> list[Any]:
+    return [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]
+
+
+@pytest.mark.graph
+async def test_the_last_question_of_a_chat_is_answered(settings: Settings, script: Script) -> None:
+    script.by_words = {"half-life": HALF_LIFE, "doses": DOSES}
+    async with chatting(settings) as client:
+        graphs = [each.id async for each in client.models.list()]
+        assert graphs == ["default"]
+        chat = [
+            *user("Which doses are there?"),
+            {"role": "assistant", "content": "Many."},
+            {"role": "user", "content": [{"type": "text", "text": "What is the half-life of warfarin?"}]},
+        ]
+        reply = await client.chat.completions.create(model="default", messages=chat, temperature=0.7)
+        assert reply.choices[0].finish_reason == "stop"
+        assert reply.id.startswith("chatcmpl-")
+        assert reply.choices[0].message.content == (
+            f'Drug half life hours: 40 \\[1\\]\n\n```cypher\n// $v1 = "Warfarin"\n{HALF_LIFE}\n```'
+        )
+
+
+@pytest.mark.graph
+async def test_a_streamed_answer_is_the_same(settings: Settings, script: Script) -> None:
+    script.by_words = {"doses": DOSES}
+    async with chatting(settings) as client:
+        whole = await client.chat.completions.create(model="default", messages=user("doses"))
+        parts = await client.chat.completions.create(model="default", messages=user("doses"), stream=True)
+        streamed = [part.choices[0].delta.content or "" async for part in parts]
+    text = whole.choices[0].message.content
+    assert text is not None
+    assert "".join(streamed) == text
+    assert text.count("\n| ") == 22  # the head, the line below it, twenty rows
+    assert "10 more rows." in text
+
+
+@pytest.mark.graph
+async def test_problems_are_problems(settings: Settings, tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "keys.json")
+    key = keys.create(Grant(name="reader", scopes=("query", "schema")))[0]
+    closed = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
+    async with chatting(closed, "wrong") as client:
+        with pytest.raises(openai.AuthenticationError):
+            await client.models.list()
+    async with chatting(closed, key) as client:
+        with pytest.raises(openai.NotFoundError, match="there is no database 'gpt'"):
+            await client.chat.completions.create(model="gpt", messages=user("Hello?"))
+        with pytest.raises(openai.UnprocessableEntityError, match="role `user`"):
+            await client.chat.completions.create(
+                model="default", messages=[{"role": "system", "content": "x"}]
+            )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>",
+        "[click](javascript:alert(1))",
+        "![x](http://evil.example/a.png)",
+        "see http://evil.example/?q=1 or www.evil.example or me@evil.example",
+        "# heading",
+        "**bold** __bold__ ~~gone~~ `code` $x$",
+        "a | b",
+        "&lt;b&gt;",
+        "line\n\n- item\n1. item",
+    ],
+)
+def test_what_the_graph_holds_cannot_become_markup(text: str) -> None:
+    reader = MarkdownIt("gfm-like", {"linkify": False})
+    shown = reader.render("Name: " + escaped(text))
+    assert "<" not in shown.removeprefix("<p>").removesuffix("</p>\n")
+    assert "http://" not in escaped(text)
