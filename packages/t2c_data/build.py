@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,13 @@ from t2c_data.drafting import draft
 from t2c_data.errors import DataInputError
 from t2c_data.lexicon import Lexicon, from_content
 from t2c_data.pipeline import BuildConfig, build, prepare
-from t2c_data.records import read_pairs
+from t2c_data.records import iter_pairs
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from t2c_data.llm.client import Endpoint
-    from t2c_data.records import Pair
 
 PIPELINES = ("template", "llm")
 
@@ -86,11 +85,10 @@ def run_build(
     made = [
         _run_one(replace(order, pipelines=(name,)), out / name, progress=progress) for name in order.pipelines
     ]
-    merged, drops = merge(
-        [pair for name in order.pipelines for pair in read_pairs(out / name / "pairs.jsonl")]
-    )
+    drops: Counter[str] = Counter()
     for each in made:
         drops.update(each["dropped"])
+    merged = merge((out / name / "pairs.jsonl" for name in order.pipelines), drops)
     manifest = deliver(out, merged, schema, seed=order.seed, config=plan, drops=drops)
     extras: dict[str, Any] = {}
     for each in made:
@@ -98,19 +96,25 @@ def run_build(
     return {**manifest, **extras}
 
 
-def merge(pairs: list[Pair]) -> tuple[list[dict[str, Any]], Counter[str]]:
+def merge(files: Iterable[Path], drops: Counter[str]) -> Iterator[dict[str, Any]]:
     """Keep each question of several builds once, the first of equal ones.
 
-    Returns:
-        Rows as `deliver` takes them, and how many were dropped, by reason.
+    Args:
+        files: pairs of each build.
+        drops: what is dropped is counted here, by reason, as rows are taken.
+
+    Yields:
+        Rows as `deliver` takes them.
     """
     seen = Deduplicator()
-    for pair in pairs:
-        row = asdict(pair)
-        for name in ("id", "split", "graph"):
-            del row[name]
-        seen.take(row)
-    return seen.kept, seen.dropped
+    for file in files:
+        for pair in iter_pairs(file):
+            row = asdict(pair)
+            for name in ("id", "split", "graph"):
+                del row[name]
+            if seen.take(row):
+                yield row
+    drops.update(seen.dropped)
 
 
 def open_lexicon(path: Path | None, schema: GraphSchema) -> Lexicon:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from t2c_data.answer import QueryWriter
 from t2c_data.binding import Binder
 from t2c_data.errors import UnfitError
+from t2c_data.inflection import inflect
 from t2c_data.naming import Namer
 from t2c_data.patterns import choose
-from t2c_data.phrasing import inflect
 from t2c_data.slots import SlotFiller
 from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Node, Rendering
 from t2c_data.verbalise import Speaker
@@ -35,6 +35,7 @@ TRIES_A_WORDING = 4
 _SINGLE = re.compile(r"\bis (?:the|its|their) \{([a-z])[!@]*\}")
 _DOUBLED = re.compile(r"\b([a-z]{3,})(?:'s)? (?=\1(?:s|'s)?\b)", re.IGNORECASE)
 _REPEATED = re.compile(r"\b((?:[a-z]+ ){1,3})(?=\1)", re.IGNORECASE)
+_TWICE = re.compile(r"\b(\w+ed) ([a-z]+) \1\b")
 _THEIRS = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of|for) the )")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
@@ -100,7 +101,7 @@ class Composer:
         cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
         namer = Namer(Speaker(self.world, rng), slots, root, apart)
         namer.stranger = stranger
-        namer.several_only = pattern.category in _OVER_SEVERAL
+        namer.several_only = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
         wanted = set(map(int, _MARK.findall(cypher)))
         texts: list[str] = []
         for _ in range(wordings * TRIES_A_WORDING):
@@ -123,8 +124,11 @@ class Composer:
             UnfitError: it is such a question.
         """
         neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in pattern.cypher and slot.path]
-        if pattern.category in _OVER_SEVERAL and self.world.unique(root) and not neighbours:
+        counted = re.search(r"\{(count|distinct)\}", pattern.cypher)
+        if (counted or pattern.category in _OVER_SEVERAL) and self.world.unique(root) and not neighbours:
             raise UnfitError("a figure over one thing")
+        if "count(DISTINCT {a})" in pattern.cypher and self.world.pinned(root):
+            raise UnfitError("one thing has one value")
         if not _SUMMED.search(pattern.cypher):
             return
         shared = [
@@ -148,6 +152,7 @@ def _word(pattern: Pattern, namer: Namer, rng: Random) -> str:
 def smooth(text: str) -> str:
     """Mend what holes give side by side: `ward ward names`, `their names of the drugs`, `name the name`."""
     text = _DOUBLED.sub("", _REPEATED.sub("", text))
+    text = _TWICE.sub(r"\2 \1", text)
     text = re.sub(r",\s*(?=[.,?]|$)", "", _THEIRS.sub("the", text))
     return re.sub(r"^name (?=(?:the |all |)(?:[\w']+ )?names? )", "list ", text)
 

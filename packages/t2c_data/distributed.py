@@ -15,11 +15,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import GraphClient
-from t2c_data.deduplicate import Deduplicator
-from t2c_data.delivery import deliver
-from t2c_data.errors import BuildError, DataInputError
-from t2c_data.pipeline import MAX_BARREN, BuildConfig, Maker, read_world
-from t2c_data.store import ChunkStore
+from t2c_data.errors import DataInputError
+from t2c_data.harvest import Harvest
+from t2c_data.pipeline import BuildConfig, Maker, read_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,32 +61,14 @@ def build_distributed(
         BuildError: no pairs come out.
     """
     task = {"uri": uri, "auth": auth, "schema": schema, "lexicon": lexicon, "config": config}
-    seen = Deduplicator()
-    with _running(ray_workers), ChunkStore(out / "candidates.jsonl") as store:
-        for row in store.rows():
-            seen.take(row)
-        barren = 0
-        while len(seen.kept) < config.pairs and barren < MAX_BARREN:
-            lacking = -(-(config.pairs - len(seen.kept)) // YIELD)
-            for rows in _chunks(
-                range(store.chunks, store.chunks + max(lacking, ray_workers)), task, ray_workers
-            ):
-                store.append(rows)
-                before = len(seen.kept)
-                for row in rows:
-                    seen.take(row)
-                barren = barren + 1 if len(seen.kept) == before else 0
-                if progress:
-                    progress(min(len(seen.kept), config.pairs), config.pairs)
-                if len(seen.kept) >= config.pairs or barren >= MAX_BARREN:
+    with _running(ray_workers), Harvest(out, wanted=config.pairs, progress=progress) as harvest:
+        while harvest.lacking:
+            more = max(-(-harvest.lacking // YIELD), ray_workers)
+            for rows in _chunks(range(harvest.chunks, harvest.chunks + more), task, ray_workers):
+                harvest.add(rows)
+                if not harvest.lacking:
                     break
-    if not seen.kept:
-        raise BuildError(
-            f"no pair came out of {MAX_BARREN} chunks; is the graph empty or the lexicon all hidden?"
-        )
-    return deliver(
-        out, seen.kept[: config.pairs], schema, seed=config.seed, config=asdict(config), drops=seen.dropped
-    )
+    return harvest.deliver(schema, seed=config.seed, config=asdict(config))
 
 
 class ChunkWorker:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import inflect
 import yaml
 
+from t2c_data.inflection import article
 from t2c_data.lexicon import triple_key
-from t2c_data.phrasing import article
 from t2c_data.relations import is_adjective, relation
 from t2c_data.tree import TIMES
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.phrasing import agreed, article, inflect, numbered
+from t2c_data.inflection import agreed, article, inflect, numbered
 from t2c_data.slots import parse_hole
 from t2c_data.tree import Link
 
@@ -31,7 +31,7 @@ TYPE_NAMED = 0.05
 """How often a link's property is said to be "in the HAS_REACTION relationship"."""
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")
 _ARTICLES = ("", "", "the ", "all ", "all the ", "our ")
-_LONG = re.compile(r" (that|listed|in|of|for|to|on|by|with) ")
+_LONG = re.compile(r" (that|used|listed|in|of|for|to|on|by|with) ")
 _MANY = ("these ", "those ", "the ones", "such ", "them")
 _WORDS = {"high": ("highest", "largest", "greatest"), "low": ("lowest", "smallest")}
 _DOWN = (
@@ -129,6 +129,11 @@ class Namer:
             self.told, self._many = True, False
             return called or "the " + self.one()
         return self._rng.choice(_ARTICLES if whole else _ARTICLES[:3]) + self.several()
+
+    def _possessive(self) -> str:
+        """Say whose: `its`, or `their` of several and of people."""
+        people = self._world.lexicon.labels[self._root.label].people
+        return "their" if self._many or people else "its"
 
     def theirs(self) -> str:
         """Say the root as what its group has done: `cases they registered that resulted in death`."""
@@ -240,6 +245,8 @@ class Namer:
 
     def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
         roles = self._role(slot, certain=head)
+        if head and " that " in roles[0]:
+            roles = self._speaker.noun(self._world.owner(slot.part))
         noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
@@ -265,8 +272,12 @@ class Namer:
         }
         return not others or self._world.lexicon.link(slot.path[0].triple).assumed
 
-    def _backward(self, link: Link, thing: str, plural: bool, *, one: bool = False) -> str:
-        phrase = self._speaker.pick(self._speaker.bare(link, backward=True))
+    def _backward(
+        self, link: Link, thing: str, plural: bool, *, one: bool = False, last: bool = False
+    ) -> str:
+        """Say the way back over a link; `one`: the thing there is one; `last`: it ends the phrase."""
+        said = self._speaker.bare(link, backward=True)
+        phrase = self._speaker.pick([each for each in said if not last or each.endswith("{}")])
         phrase = phrase if one else agreed(phrase)
         return numbered(phrase, plural=plural).replace("{}", thing)
 
@@ -297,9 +308,8 @@ class Namer:
             return f"{head} {short} {thing}"
         many = self._speaker.noun(first.node.label)[1]
         middle = self._rng.choice((many, f"the {many}"))
-        return (
-            f"{head} {self._backward(second, middle, plural)} {self._backward(first, thing, True, one=one)}"
-        )
+        near = self._backward(second, middle, plural, last=True)
+        return f"{head} {near} {self._backward(first, thing, True, one=one)}"
 
     def joined(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to the root."""
@@ -404,6 +414,12 @@ class Namer:
         )
         return inflect(self._speaker.finished(phrase, link), plural=True)
 
+    def _had(self, slot: Slot, plural: bool) -> str:
+        """Name what the root has: something of its own or that its own link leads to."""
+        if slot.path and not slot.path[0].forward:
+            raise UnfitError("it belongs to the other end")
+        return self.name(slot, plural)
+
     def _which(self, slot: Slot, plural: bool) -> str:
         """Name a neighbour where its name is what is returned."""
         link = self._one_step(slot)
@@ -492,9 +508,11 @@ class Namer:
 
     def before(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the condition that is said apart before a noun: `rare`."""
-        if slot.stated is None or not slot.stated.mentions or slot.stated.mentions[0].kind != "string":
-            raise UnfitError("no adjective")
-        return slot.stated.mentions[0].mark
+        link = self._one_step(slot)
+        if not link.forward or slot.name != self._world.lexicon.labels[link.node.label].key:
+            raise UnfitError("an adjective of something else")
+        said = [each.removeprefix("pre:") for each in self._apart(slot) if each.startswith("pre:")]
+        return self._speaker.pick(said)
 
     def who(self) -> str:
         """Ask for people."""
@@ -528,6 +546,8 @@ _ROOT_HOLES: dict[str, Callable[[Namer], str]] = {
     "who": Namer.who,
     "was": lambda namer: "was" if namer.singular else "were",
     "is": lambda namer: "is" if namer.singular else "are",
+    "its": lambda namer: namer._possessive(),
+    "in": lambda namer: "for" if namer._world.lexicon.labels[namer._root.label].people else "in",
     "does": lambda namer: "does" if namer.singular else "do",
 }
 _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
@@ -552,6 +572,7 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     ".ascending": lambda namer, slot, _: namer._rng.choice(_UP[namer._is_date(slot)]),
     ".amount": lambda namer, slot, _: namer._figure(slot),
     ".type": lambda namer, slot, _: namer._type(slot),
+    ".had": lambda namer, slot, plural: namer._had(slot, plural),
     ".which": lambda namer, slot, plural: namer._which(slot, plural),
     ".noun": lambda namer, slot, plural: namer._speaker.noun(slot.path[0].node.label)[plural],
     ".thing": Namer.thing,

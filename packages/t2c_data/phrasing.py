@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
+from t2c_data.inflection import AGREED, INTROS, article, either
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 RAW = 0.03
 """How often a property is called by its name in the schema."""
-INTROS = ("that ", "who ", "where ", "in which ", "whose ")
 
-_MARKER = re.compile(r"\[([^|\[\]]*)\|([^|\[\]]*)\]")
+
 _MORE = (
     "greater than",
     "greater than",
@@ -143,72 +143,9 @@ _KNOWN = (
     "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
 )  # fmt: skip
 _PRESENCE = {"null": _MISSING, "known": _KNOWN}
-_AGREED = {"is": "are", "was": "were", "has": "have", "does": "do"}
-_WERE = re.compile(r"^((?:that|who) )(were|have)\b")
-SUBJECT = re.compile(r"^((?:that|where|(?:\w+ )?(?:which|whom)) \{(?:value)?\} )([a-z]+)")
-"""A phrase in which the far end is what does or is something, so that the verb behind agrees with it."""
 _ADJECTIVE = (
     "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
 )  # fmt: skip
-
-
-def inflect(text: str, *, plural: bool) -> str:
-    """Choose between singular and plural where a phrase offers both: `[is|are]`."""
-    return _MARKER.sub(lambda match: match[2 if plural else 1], text)
-
-
-def agreed(phrase: str) -> str:
-    """Put the verb behind a hole that is its subject into the plural: `that {} takes` gives `that {} take`."""
-    return SUBJECT.sub(lambda found: found[1] + _plural_verb(found[2]), phrase)
-
-
-def _plural_verb(verb: str) -> str:
-    if verb in _AGREED:
-        return _AGREED[verb]
-    if re.search(r"(ch|sh|ss|x|z|o)es$", verb):
-        return verb[:-2]
-    if verb.endswith("ies"):
-        return verb[:-3] + "y"
-    return verb.removesuffix("s")
-
-
-def numbered(phrase: str, *, plural: bool) -> str:
-    """Inflect a phrase behind a noun; in the singular `that were` and `that have` become `that was` and `that has`."""
-    if not plural:
-        phrase = _WERE.sub(lambda found: found[1] + {"were": "was", "have": "has"}[found[2]], phrase)
-    return inflect(phrase, plural=plural)
-
-
-def article(text: str) -> str:
-    """Put the indefinite article before a noun."""
-    vowel = text[:1].lower() in "aeiou" and not text.lower().startswith(("uni", "use", "eu", "one "))
-    return ("an " if vowel else "a ") + text
-
-
-def either(marks: Sequence[str]) -> str:
-    """Join alternatives."""
-    return marks[0] if len(marks) == 1 else ", ".join(marks[:-1]) + " or " + marks[-1]
-
-
-def opened(text: str) -> tuple[str, str]:
-    """Split a phrase into what introduces it (`that`, `where`, `pre`, nothing) and the rest."""
-    if text.startswith("pre:"):
-        return "pre", text.removeprefix("pre:")
-    intro = next((each for each in INTROS if text.startswith(each)), "")
-    return intro.strip(), text.removeprefix(intro)
-
-
-def negated(phrase: str) -> str:
-    """Turn a phrase for a link into its negation: `that do not treat {}`; empty if that takes more grammar."""
-    intro, body = opened(phrase)
-    if match := re.match(r"\[[a-z]+\|([a-z]+)\] (.*)", body):
-        verb, rest = match[1], match[2]
-        if verb in {"are", "have"}:
-            return f"{intro} [is|are] not {rest}" if verb == "are" else ""
-        return f"{intro} [does|do] not {verb} {rest}"
-    if match := re.match(r"(was|were|can|may|must) (.*)", body):
-        return f"{intro} {match[1]} not {match[2]}"
-    return f"not {body}" if not intro and re.match(r"[a-z]+(ed|en|ing) ", body) else ""
 
 
 class Phraser:
@@ -368,7 +305,7 @@ class _Filler:
             return said
         start = re.compile(rf"^((?:where|whose)\b.*?{re.escape(noun)}) (is|was|\w+s)\b")
         return [
-            start.sub(lambda found: f"{found[1]} {_AGREED.get(found[2], found[2][:-1])}", each)
+            start.sub(lambda found: f"{found[1]} {AGREED.get(found[2], found[2][:-1])}", each)
             for each in said
         ]
 

@@ -19,13 +19,11 @@ from t2c_core.prompt.compact import CompactSyntaxError, encode
 from t2c_core.prompt.names import Names
 from t2c_data.claim import claim
 from t2c_data.composition import Composer, Draft
-from t2c_data.deduplicate import Deduplicator
-from t2c_data.delivery import deliver
-from t2c_data.errors import BuildError, UnfitError
+from t2c_data.errors import UnfitError
+from t2c_data.harvest import Harvest
 from t2c_data.patterns import load_patterns
 from t2c_data.sample import read_sample
 from t2c_data.seeds import generator
-from t2c_data.store import ChunkStore
 from t2c_data.surface import write
 from t2c_data.unanswerable import Refuser
 from t2c_data.world import World
@@ -46,8 +44,6 @@ CHUNK = 160
 TRIES = 12
 """How often a pattern is bound anew before the next one is taken."""
 WORDINGS = 4
-MAX_BARREN = 20
-"""After so many chunks without a new pair a build ends with what there is."""
 READING = Limits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
 ANSWERING = Limits(timeout_s=20, max_rows=MAX_ROWS)
 
@@ -116,28 +112,10 @@ async def build(
     async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
         world = await read_world(client, schema, lexicon)
         maker = Maker(world, client, config)
-        _ensure(out)
-        seen = Deduplicator()
-        with ChunkStore(out / "candidates.jsonl") as store:
-            for row in store.rows():
-                seen.take(row)
-            barren = 0
-            while len(seen.kept) < config.pairs and barren < MAX_BARREN:
-                rows = await maker.chunk(store.chunks)
-                store.append(rows)
-                before = len(seen.kept)
-                for row in rows:
-                    seen.take(row)
-                barren = barren + 1 if len(seen.kept) == before else 0
-                if progress:
-                    progress(min(len(seen.kept), config.pairs), config.pairs)
-    if not seen.kept:
-        raise BuildError(
-            f"no pair came out of {MAX_BARREN} chunks; is the graph empty or the lexicon all hidden?"
-        )
-    return deliver(
-        out, seen.kept[: config.pairs], schema, seed=config.seed, config=asdict(config), drops=seen.dropped
-    )
+        with Harvest(out, wanted=config.pairs, progress=progress) as harvest:
+            while harvest.lacking:
+                harvest.add(await maker.chunk(harvest.chunks))
+    return harvest.deliver(schema, seed=config.seed, config=asdict(config))
 
 
 async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> World:
@@ -147,10 +125,6 @@ async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon)
         return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
 
     return World(schema, lexicon, await read_sample(read, schema))
-
-
-def _ensure(out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
 
 
 class Maker:
@@ -215,7 +189,7 @@ class Maker:
         answer = [list(row) for row in result.rows]
         reason = _fault(job.draft.pattern, answer, cypher, limited=limited, first=first)
         if reason:
-            return [{"drop": reason}]
+            return [{"drop": reason} for _ in job.rows]
         count = min(len(answer), _limit(first)) if limited else len(answer)
         return [{**row, "result_rows": count} for row in job.rows]
 

@@ -51,12 +51,17 @@ def read_pairs(path: Path) -> list[Pair]:
     Raises:
         PairsError: the file is absent or a row is no pair.
     """
+    return list(iter_pairs(path))
+
+
+def iter_pairs(path: Path) -> Iterator[Pair]:
+    """Read a file of pairs one by one.
+
+    Raises:
+        PairsError: the file is absent or a row is no pair.
+    """
     if not path.is_file():
         raise PairsError(f"no pairs at {path}; make them with: t2c-data build")
-    return list(_read(path))
-
-
-def _read(path: Path) -> Iterator[Pair]:
     known = set(Pair.__dataclass_fields__)
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):

@@ -1,6 +1,7 @@
 """A part of the graph in memory, or all of a small one: from its paths come the values of questions.
 
-Reads the graph once, in bulk; the same graph gives the same sample whatever its internal ids. Builds no questions.
+A node with several labels stands under each of them. Reads the graph once, in bulk; the same graph gives the same
+sample whatever its internal ids. Builds no questions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MAX_TEXT = 2_001
 _BATCH = 5_000
 
 Properties = dict[str, Any]
+Place = tuple[str, str]
+"""A node under one of its labels: its internal id and the label."""
 
 
 @dataclass(slots=True)
@@ -61,16 +64,19 @@ async def read_sample(
         max_nodes: nodes of each label at most.
         max_links: relationships of each triple at most.
     """
-    nodes: dict[str, tuple[str, Properties]] = {}
+    nodes: dict[Place, Properties] = {}
     for label in schema.labels:
         shown = _projection("n", label.properties)
         query = f"MATCH (n:{write_name(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
         for identity, properties in await read(query, {"limit": max_nodes}):
-            nodes.setdefault(identity, (label.name, _present(properties)))
-    links: list[tuple[int, str, str, Properties]] = []
+            nodes[identity, label.name] = _present(properties)
+    links: list[tuple[int, Place, Place, Properties]] = []
     for number, triple in enumerate(schema.triples):
         rows = await read(_links_query(triple, schema), {"limit": max_links})
-        links += [(number, source, target, _present(properties)) for source, target, properties in rows]
+        links += [
+            (number, (source, triple.source), (target, triple.target), _present(properties))
+            for source, target, properties in rows
+        ]
     await _complete(read, schema, nodes, links)
     return _assemble(schema, nodes, links)
 
@@ -101,15 +107,14 @@ def _present(properties: Properties) -> Properties:
 async def _complete(
     read: Read,
     schema: GraphSchema,
-    nodes: dict[str, tuple[str, Properties]],
-    links: list[tuple[int, str, str, Properties]],
+    nodes: dict[Place, Properties],
+    links: list[tuple[int, Place, Place, Properties]],
 ) -> None:
     """Read the ends of relationships that the first pass left out."""
     missing: dict[str, dict[str, None]] = {}
-    for number, source, target, _ in links:
-        triple = schema.triples[number]
-        for identity, label in ((source, triple.source), (target, triple.target)):
-            if identity not in nodes:
+    for _, source, target, _ in links:
+        for identity, label in (source, target):
+            if (identity, label) not in nodes:
                 missing.setdefault(label, {})[identity] = None
     for label, identities in missing.items():
         shown = _projection("n", schema.label_by_name[label].properties)
@@ -117,18 +122,18 @@ async def _complete(
         wanted = list(identities)
         for start in range(0, len(wanted), _BATCH):
             for identity, properties in await read(query, {"ids": wanted[start : start + _BATCH]}):
-                nodes.setdefault(identity, (label, _present(properties)))
+                nodes[identity, label] = _present(properties)
 
 
 def _assemble(
     schema: GraphSchema,
-    nodes: dict[str, tuple[str, Properties]],
-    links: list[tuple[int, str, str, Properties]],
+    nodes: dict[Place, Properties],
+    links: list[tuple[int, Place, Place, Properties]],
 ) -> Sample:
     """Order everything by content, so that internal ids leave no trace."""
-    ordered = sorted(nodes, key=lambda identity: (nodes[identity][0], _text(nodes[identity][1])))
-    position = {identity: number for number, identity in enumerate(ordered)}
-    sample = Sample([SampledNode(*nodes[identity]) for identity in ordered], {})
+    ordered = sorted(nodes, key=lambda place: (place[1], _text(nodes[place])))
+    position = {place: number for number, place in enumerate(ordered)}
+    sample = Sample([SampledNode(place[1], nodes[place]) for place in ordered], {})
     for number, node in enumerate(sample.nodes):
         sample.by_label.setdefault(node.label, []).append(number)
     held: dict[tuple[str, str], set[Any]] = {}

@@ -264,7 +264,11 @@ class SlotFiller:
     # links and groups
 
     def edge(self, rest: str) -> Slot:
-        """A property of a link: `edge [number]`, `edge of a`, `edge present`, `edge between [forward] [stated]`."""
+        """A property of a link: `edge [number]`, `edge of a`, `edge present`, `edge between`.
+
+        `between forward`: from the root to something else; `between self`: to another of its kind; `stated`: with a
+        condition on the link that the wording speaks of apart.
+        """
         words = rest.split(" ")
         link = self._edge_link(words)
         if "between" in words:
@@ -292,7 +296,12 @@ class SlotFiller:
             return self._rng.choice(links)
         kinds = set(words) & {"number", "date"} or None
         hops = [hop for hop in self._free_hops() if not hop.types and self._names(hop.triple.type, kinds)]
-        return self._extend([hop for hop in hops if hop.forward or "forward" not in words])
+        other = [hop for hop in hops if hop.end != self._root.label]
+        kept = {
+            "forward": [hop for hop in other if hop.forward],
+            "self": [hop for hop in hops if hop not in other],
+        }
+        return self._extend(kept.get(words[1] if len(words) > 1 else "", hops))
 
     def dim(self, rest: str) -> Slot:
         """Something to group by: `dim`, or `dim two` values of it that are compared."""

@@ -1,19 +1,22 @@
 """Splits without leaks: no shape of a query and no wording without its values stands on both sides.
 
-Pairs that share either are joined into one component; whole components are assigned.
+Pairs that share either are joined into one component; whole components are assigned. Texts are numbered on the disk, so
+that a pair takes a few bytes of memory.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from t2c_data.numbering import Numbering
 from t2c_data.records import bare, skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from t2c_data.records import Pair
 
@@ -42,74 +45,117 @@ def assign_splits(
     Returns:
         The pairs with their split, and a report that counts what stands on both sides.
     """
-    members, names = _components(pairs, alike)
-    chosen = ["train"] * len(pairs)
-    wanted = {name: share * len(pairs) for name, share in shares}
-    for root in sorted(members, key=lambda root: _mix(seed, names[root])):
-        size = len(members[root])
-        for name, room in wanted.items():
-            if size <= max(room * 0.1, 3) and room >= size:
-                wanted[name] = room - size
-                for place in members[root]:
-                    chosen[place] = name
-                break
+    splitter = Splitter()
+    for pair in pairs:
+        splitter.add(pair)
+    for one, other in alike:
+        splitter.join(one, other)
+    chosen = splitter.choose(seed=seed, shares=shares)
     result = [replace(pair, split=split) for pair, split in zip(pairs, chosen, strict=True)]
     return result, leak_report(result)
 
 
-def _components(
-    pairs: Sequence[Pair], alike: Sequence[tuple[int, int]]
-) -> tuple[dict[str, list[int]], dict[str, str]]:
-    """Join pairs that must stay together: places by root, and a name for each root that no order changes."""
-    parent: dict[str, str] = {}
+class Splitter:
+    """Joins pairs that must stay together, one by one, and chooses a split for each component."""
 
-    def find(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
+    def __init__(self) -> None:
+        self._shapes, self._wordings = Numbering(), Numbering()
+        self._shape_of = array("L")
+        self._first_shape = array("L")
+        """The first shape of each wording: all others are joined to it."""
+        self._parents = array("L")
 
-    def keys(pair: Pair) -> tuple[str, str]:
-        shape = skeleton(pair.cypher) if pair.cypher else f"unanswerable {pair.question}"
-        return "c" + shape, "q" + near(pair)
+    def add(self, pair: Pair) -> None:
+        """Take the next pair."""
+        text = skeleton(pair.cypher) if pair.cypher else f"unanswerable {pair.question}"
+        shape, wording = self._shapes.number(text), self._wordings.number(near(pair))
+        if shape == len(self._parents):
+            self._parents.append(shape)
+        if wording == len(self._first_shape):
+            self._first_shape.append(shape)
+        self._shape_of.append(shape)
+        self._parents[self._root(shape)] = self._root(self._first_shape[wording])
 
+    def join(self, one: int, other: int) -> None:
+        """Keep two pairs together, by their places."""
+        self._parents[self._root(self._shape_of[other])] = self._root(self._shape_of[one])
+
+    def choose(self, *, seed: int, shares: Sequence[tuple[str, float]] = SHARES) -> list[str]:
+        """Choose a split for each pair.
+
+        Components are gone through in an order that the seed mixes from their first shape, and fill the small splits
+        first.
+        """
+        sizes = Counter(self._root(shape) for shape in self._shape_of)
+        names = Numbering()
+        roots = array("L")
+        known: set[int] = set()
+        for text, shape in self._shapes.sorted():
+            root = self._root(shape)
+            if root not in known:
+                known.add(root)
+                names.number(_mix(seed, "c" + text))
+                roots.append(root)
+        wanted = {name: share * len(self._shape_of) for name, share in shares}
+        chosen: dict[int, str] = {}
+        for _, number in names.sorted():
+            size = sizes[roots[number]]
+            for name, room in wanted.items():
+                if size <= max(room * 0.1, 3) and room >= size:
+                    wanted[name] = room - size
+                    chosen[roots[number]] = name
+                    break
+        return [chosen.get(self._root(shape), "train") for shape in self._shape_of]
+
+    def _root(self, shape: int) -> int:
+        parents = self._parents
+        while parents[shape] != shape:
+            parents[shape] = parents[parents[shape]]
+            shape = parents[shape]
+        return shape
+
+
+class Leaks:
+    """Counts shapes of queries, questions and near-duplicates that stand in train and elsewhere."""
+
+    def __init__(self) -> None:
+        self._texts = {what: Numbering() for what in ("skeleton", "question", "near")}
+        self._sides = {what: bytearray() for what in self._texts}
+        self._splits: Counter[str] = Counter()
+
+    def add(self, pair: Pair) -> None:
+        """Take the next pair."""
+        self._splits[pair.split] += 1
+        side = 1 if pair.split == "train" else 2
+        if pair.cypher:
+            self._mark("skeleton", skeleton(pair.cypher), side)
+        self._mark("question", pair.question.casefold(), side)
+        self._mark("near", near(pair), side)
+
+    def report(self) -> dict[str, Any]:
+        """Tell how many texts stand on both sides, and how large the splits are."""
+        both: dict[str, Any] = {what: sides.count(3) for what, sides in self._sides.items()}
+        return {**both, "splits": dict(sorted(self._splits.items()))}
+
+    def _mark(self, what: str, text: str, side: int) -> None:
+        sides, number = self._sides[what], self._texts[what].number(text)
+        if number == len(sides):
+            sides.append(0)
+        sides[number] |= side
+
+
+def leak_report(pairs: Iterable[Pair]) -> dict[str, Any]:
+    """Count queries' shapes, questions and near-duplicates that stand in train and elsewhere."""
+    leaks = Leaks()
     for pair in pairs:
-        first, second = keys(pair)
-        parent[find(second)] = find(first)
-    for one, other in alike:
-        parent[find(keys(pairs[other])[0])] = find(keys(pairs[one])[0])
-    members: dict[str, list[int]] = defaultdict(list)
-    names: dict[str, str] = {}
-    for place, pair in enumerate(pairs):
-        first, _ = keys(pair)
-        root = find(first)
-        members[root].append(place)
-        names[root] = min(names.get(root, first), first)
-    return members, names
+        leaks.add(pair)
+    return leaks.report()
 
 
 def near(pair: Pair) -> str:
     """Reduce a question so that near-duplicates become equal: no values, no fillers, no order of words."""
     words = [word for word in bare(pair.question, pair.parameters).split(" ") if word not in _FILLERS]
     return " ".join(sorted(words))
-
-
-def leak_report(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Count queries' shapes, questions and near-duplicates that stand in train and elsewhere."""
-    sides: dict[str, dict[str, set[str]]] = {
-        what: defaultdict(set) for what in ("skeleton", "question", "near")
-    }
-    for pair in pairs:
-        side = "train" if pair.split == "train" else "held out"
-        if pair.cypher:
-            sides["skeleton"][skeleton(pair.cypher)].add(side)
-        sides["question"][pair.question.casefold()].add(side)
-        sides["near"][near(pair)].add(side)
-    report: dict[str, Any] = {
-        what: sum(len(both) > 1 for both in found.values()) for what, found in sides.items()
-    }
-    report["splits"] = dict(sorted(Counter(pair.split for pair in pairs).items()))
-    return report
 
 
 def _mix(seed: int, text: str) -> str:

@@ -10,9 +10,11 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
+
+_CLOSING = '{"chunk":'
 
 
 class ChunkStore:
@@ -32,7 +34,7 @@ class ChunkStore:
             for line in iter(file.readline, b""):
                 if not line.endswith(b"\n"):
                     break
-                if line.startswith(b'{"chunk":'):
+                if line.startswith(_CLOSING.encode()):
                     complete = file.tell()
                     self.chunks += 1
         os.truncate(path, complete)
@@ -46,7 +48,7 @@ class ChunkStore:
     ) -> None:
         self._file.close()
 
-    def append(self, rows: list[dict[str, Any]]) -> None:
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write a chunk; it counts only once its closing line is on the disk."""
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         lines.append(json.dumps({"chunk": self.chunks}))
@@ -54,10 +56,13 @@ class ChunkStore:
         self._file.flush()
         self.chunks += 1
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Read all rows of complete chunks, in order."""
-        self._file.flush()
+    def read(self) -> Iterator[list[dict[str, Any]]]:
+        """Read complete chunks, in order, one at a time."""
+        rows: list[dict[str, Any]] = []
         with self.path.open(encoding="utf-8") as file:
             for line in file:
-                if not line.startswith('{"chunk":'):
-                    yield json.loads(line)
+                if line.startswith(_CLOSING):
+                    yield rows
+                    rows = []
+                else:
+                    rows.append(json.loads(line))

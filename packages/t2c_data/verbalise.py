@@ -11,18 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from t2c_data.errors import UnfitError
-from t2c_data.phrasing import (
-    INTROS,
-    SUBJECT,
-    Phraser,
-    agreed,
-    article,
-    either,
-    inflect,
-    negated,
-    numbered,
-    opened,
-)
+from t2c_data.inflection import INTROS, SUBJECT, agreed, article, either, inflect, negated, numbered, opened
+from t2c_data.phrasing import Phraser
 from t2c_data.tree import MARK_OPEN
 
 if TYPE_CHECKING:
@@ -327,7 +317,9 @@ class Speaker:
 
     def _general(self, link: Link, value: str) -> list[str]:
         words = self.world.link_words(link)
-        roles = words.target if link.forward else words.source
+        roles = list(words.target if link.forward else words.source)
+        if self.world.confused(link) and not words.assumed:
+            roles = [each for each in roles if each not in self.world.lexicon.labels[link.node.label].nouns]
         role = self.rng.choice(roles)[0] if roles else ""
         if not value or not role or len(role.split(" ")) > 4:
             return []

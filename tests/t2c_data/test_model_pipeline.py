@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,22 @@ def test_a_second_call_asks_nothing_and_gives_the_same_bytes(
         assert len(server.requests) == calls
     assert (tmp_path / "pairs.jsonl").read_bytes() == before
     assert manifest["usage"]["calls"] == 0
+
+
+@pytest.mark.parametrize("pairs", [3, 30])
+def test_a_build_that_came_to_its_end_asks_no_more_when_it_is_run_again(
+    graph: Any, lexicon: Lexicon, tmp_path: Path, pairs: int
+) -> None:
+    """Both when it has all pairs and when the model wrote nothing new; not even kept replies are needed."""
+    config = WritingConfig(pairs=pairs, categories=2, rounds=2, judged=False)
+    with serve(model()) as server:
+        asyncio.run(build_written(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config))
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        calls = len(server.requests)
+        shutil.rmtree(tmp_path / "replies")
+        asyncio.run(build_written(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config))
+        assert len(server.requests) == calls
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_what_the_model_itself_doubts_is_dropped(graph: Any, lexicon: Lexicon, tmp_path: Path) -> None:

@@ -7,15 +7,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import neo4j
 import pytest
 
+from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
+from t2c_core.schema.snapshot import write_snapshot
+from t2c_data.build import open_lexicon
 from t2c_data.errors import DataInputError
 from t2c_data.lexicon import Lexicon
-from t2c_data.pipeline import BuildConfig, build, prepare
+from t2c_data.pipeline import BuildConfig, build, prepare, read_world
 from t2c_data.records import normal, read_pairs
 from t2c_data.split import leak_report
 from t2c_data.store import ChunkStore
+from t2c_data.world import World
 
 PAIRS = 480
 
@@ -60,20 +65,64 @@ def test_no_shape_and_no_wording_stands_on_both_sides(built: Path) -> None:
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
     build_command: Any, built: Path, tmp_path: Path
 ) -> None:
+    """Killed when the folder is claimed, when the store is opened, and after the first chunk; 20 moments: benchmarks/resume.py."""
     out = tmp_path / "pairs"
-    process = subprocess.Popen(build_command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     store = out / "candidates.jsonl"
-    while not (store.is_file() and store.stat().st_size):
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert not (out / "manifest.json").exists()
+    for reached in ((out / "plan.json").is_file, store.is_file, lambda: bool(store.stat().st_size)):
+        process = subprocess.Popen(build_command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while not reached():
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert not (out / "manifest.json").exists()
     with store.open("a", encoding="utf-8") as file:
         file.write('{"question": "torn')
     subprocess.run(build_command(out), check=True, capture_output=True)
     for name in ("pairs.jsonl", "candidates.jsonl", "manifest.json"):
         assert (out / name).read_bytes() == (built / name).read_bytes(), name
+
+
+def test_a_build_that_ran_dry_is_the_same_when_it_is_run_again(empty_graph: Any, tmp_path: Path) -> None:
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query("UNWIND range(1, 3) AS i CREATE (:Town {name: 'town ' + i})")
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    schema = GraphSchema.load(empty_graph.snapshot)
+    out = tmp_path / "pairs"
+    config = BuildConfig(pairs=100_000, unanswerable=0.0)
+    made = []
+    for _ in range(2):
+        asyncio.run(
+            build(out, uri=empty_graph.uri, schema=schema, lexicon=open_lexicon(None, schema), config=config)
+        )
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert made[0] == made[1]
+    assert 0 < json.loads(made[0]["manifest.json"])["pairs"] < 100_000
+
+
+def test_a_node_with_several_labels_is_sampled_under_each(empty_graph: Any) -> None:
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            "CREATE (:Person:Author {name: 'A'})-[:WROTE]->(:Book {name: 'B'}), (:Person {name: 'C'})"
+        )
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    schema = GraphSchema.load(empty_graph.snapshot)
+
+    async def sampled() -> World:
+        async with GraphClient(empty_graph.uri) as client:
+            return await read_world(client, schema, open_lexicon(None, schema))
+
+    sample = asyncio.run(sampled()).sample
+    names = {
+        label: [sample.nodes[place].properties["name"] for place in held]
+        for label, held in sample.by_label.items()
+    }
+    assert names == {"Author": ["A"], "Book": ["B"], "Person": ["A", "C"]}
+    for number, triple in enumerate(schema.triples):
+        starts = [
+            place for place in sample.by_label[triple.source] if (number, True) in sample.nodes[place].links
+        ]
+        assert [sample.nodes[place].properties["name"] for place in starts] == ["A"]
 
 
 def test_another_seed_gives_other_pairs(
@@ -107,5 +156,5 @@ def test_a_store_keeps_whole_chunks_only(tmp_path: Path) -> None:
     path.write_bytes(whole + b'{"a": 3}\n{"a"')
     with ChunkStore(path) as store:
         assert store.chunks == 2
-        assert [row["a"] for row in store.rows()] == [1, 2]
+        assert list(store.read()) == [[{"a": 1}, {"a": 2}], []]
     assert path.read_bytes() == whole

@@ -131,6 +131,8 @@ class _Writer:
         self._examples = examples
         self._categories: tuple[Category, ...] = ()
         self.seen = Deduplicator()
+        self._kept: list[dict[str, Any]] = []
+        self._barren = 0
 
     async def categorise(self, file: Path) -> None:
         """Find categories, or read those that an earlier call found."""
@@ -147,29 +149,32 @@ class _Writer:
 
     async def run(self, store: ChunkStore, progress: Callable[[int, int], None] | None) -> None:
         """Go through rounds until there are enough pairs, or no new ones come."""
-        for row in store.rows():
-            self.seen.take(row)
-        barren = 0
-        while barren < MAX_BARREN and (lacking := self._lacking()):
-            before = len(self.seen.kept)
-            rows = await self._round(store.chunks, lacking)
+        for rows in store.read():
+            self._take(rows)
+        wanted = self._config.pairs
+        while len(self._kept) < wanted and self._barren < MAX_BARREN:
+            rows = await self._round(store.chunks, self._lacking())
             store.append(rows)
-            for row in rows:
-                self.seen.take(row)
-            barren = barren + 1 if len(self.seen.kept) == before else 0
+            self._take(rows)
             if progress:
-                progress(min(len(self.seen.kept), self._config.pairs), self._config.pairs)
+                progress(min(len(self._kept), wanted), wanted)
+
+    def _take(self, rows: list[dict[str, Any]]) -> None:
+        new = [row for row in rows if self.seen.take(row)]
+        self._kept += new
+        self._barren = 0 if new else self._barren + 1
 
     def chosen(self) -> list[dict[str, Any]]:
         """Choose the pairs: one of each category in turn, until there are enough."""
         by_category: dict[str, list[dict[str, Any]]] = {}
-        for row in self.seen.kept:
+        for row in self._kept:
             by_category.setdefault(row["category"], []).append(row)
         turns = (row for turn in zip_longest(*by_category.values()) for row in turn if row is not None)
         return list(turns)[: self._config.pairs]
 
     def _lacking(self) -> list[Category]:
-        counts = Counter(row["category"] for row in self.seen.kept)
+        """Name the categories that have less than their share."""
+        counts = Counter(row["category"] for row in self._kept)
         quota = -(-self._config.pairs // max(len(self._categories), 1))
         return [each for each in self._categories if counts[each.name] < quota]
 
