@@ -130,17 +130,7 @@ class Speaker:
         Raises:
             UnfitError: one cannot be said so.
         """
-        jobs: list[tuple[Sequence[str], Link | None]] = []
-        if node.either and len(node.conditions) > 1:
-            jobs.append((self._alternatives(node), None))
-        else:
-            jobs += [(self._said(node, each), None) for each in node.conditions]
-        jobs += [(self.amounts(each), None) for each in node.degrees]
-        for link in node.links:
-            if not link.silent:
-                second = self._through(link)
-                short = self._short(node, second) if second else []
-                jobs.append((short, second) if short else (self.linked(link), link))
+        jobs = self._offers(node)
         self.rng.shuffle(jobs)
         intros = {"that": ("that ", "who "), "where": ("where ", "in which "), "": ("",)}[only]
         chosen = []
@@ -163,6 +153,21 @@ class Speaker:
             intro = "who" if people and intro == "that" and self.rng.random() < 0.8 else intro
             chosen.append(Modifier(intro, body, link is not None and self._is_deep(link), turned))
         return chosen
+
+    def _offers(self, node: Node) -> list[tuple[list[str], Link | None]]:
+        """List what is to be said of a node, each in all ways, with the link that it is about."""
+        offers: list[tuple[list[str], Link | None]] = []
+        if node.either and len(node.conditions) > 1:
+            offers.append((self._alternatives(node), None))
+        else:
+            offers += [(self._said(node, each), None) for each in node.conditions]
+        offers += [(self.amounts(each), None) for each in node.degrees]
+        for link in node.links:
+            if not link.silent:
+                second = self._through(link)
+                short = self._short(node, second) if second else []
+                offers.append((short, second) if short else (self.linked(link), link))
+        return offers
 
     def _is_deep(self, link: Link) -> bool:
         node = link.node
