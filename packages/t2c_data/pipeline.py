@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 from dataclasses import asdict, dataclass, replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError
@@ -22,18 +22,19 @@ from t2c_data.composition import Composer, Draft
 from t2c_data.errors import UnfitError
 from t2c_data.harvest import Harvest
 from t2c_data.patterns import load_patterns
+from t2c_data.ranking import limit_of, settle, widened
 from t2c_data.sample import read_sample
 from t2c_data.seeds import generator
 from t2c_data.surface import write
+from t2c_data.tree import MARK_CLOSE, MARK_OPEN
 from t2c_data.unanswerable import Refuser
 from t2c_data.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from random import Random
 
-    from t2c_core.schema.model import GraphSchema, Scalar
+    from t2c_core.schema.model import GraphSchema
     from t2c_data.lexicon import Lexicon
     from t2c_data.patterns import Pattern
 
@@ -47,10 +48,7 @@ WORDINGS = 4
 READING = Limits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
 ANSWERING = Limits(timeout_s=20, max_rows=MAX_ROWS)
 
-_LIMITED = re.compile(
-    r"RETURN (?P<unique>DISTINCT )?(?P<items>.*) ORDER BY (?P<order>.*?)(?P<down> DESC)? "
-    r"LIMIT (?:\$(?P<name>v\d+)|(?P<number>\d+))$"
-)
+_LIMIT = re.compile(f"LIMIT \\${MARK_OPEN}(\\d+){MARK_CLOSE}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +85,32 @@ def prepare(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """A draft, and the state from which its wordings are written out."""
+
     draft: Draft
-    rows: list[dict[str, Any]]
+    state: Any
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Write all wordings out."""
+        pattern, rng = self.draft.pattern, Random()  # noqa: S311
+        rng.setstate(self.state)
+        written = [write(text, self.draft.cypher, self.draft.mentions, rng) for text in self.draft.texts]
+        return [
+            {
+                "question": each.question, "cypher": each.cypher, "parameters": each.parameters,
+                "category": pattern.category, "template": pattern.id, "difficulty": pattern.difficulty,
+            }
+            for each in written
+        ]  # fmt: skip
+
+    def limited_to(self, limit: int) -> _Job:
+        """Change the number of rows that the question asks for."""
+        found = _LIMIT.search(self.draft.cypher)
+        if found is None:
+            return self
+        number = int(found[1])
+        changed = replace(self.draft.mentions[number], value=limit)
+        return replace(self, draft=replace(self.draft, mentions={**self.draft.mentions, number: changed}))
 
 
 async def build(
@@ -172,86 +194,36 @@ class Maker:
                 draft = self._composer.compose(pattern, rng, wordings=self._config.wordings)
             except UnfitError:
                 continue
-            yield _Job(draft, list(_rows(draft, rng)))
+            yield _Job(draft, rng.getstate())
             return
 
     async def _execute(self, job: _Job) -> list[dict[str, Any]]:
-        first = job.rows[0]
-        cypher, parameters = first["cypher"], first["parameters"]
-        limited = " LIMIT " in cypher
-        if limited:
-            cypher, parameters = _one_more(cypher, parameters)
+        rows = job.rows()
+        cypher, parameters = rows[0]["cypher"], rows[0]["parameters"]
+        limit = limit_of(cypher, parameters)
+        if limit:
+            cypher, parameters = widened(cypher, parameters, MAX_ROWS)
         try:
             encode(cypher)
             result = await self._client.read(cypher, parameters, ANSWERING)
         except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
-            return [{**row, "drop": type(error).__name__} for row in job.rows]
+            return [{**row, "drop": type(error).__name__} for row in rows]
         answer = [list(row) for row in result.rows]
-        reason = _fault(job.draft.pattern, answer, cypher, limited=limited, first=first)
+        reason = _fault(job.draft.pattern, answer)
+        count = len(answer)
+        if limit and not reason:
+            settled, reason = settle(cypher, answer, limit)
+            rows = rows if settled == limit else job.limited_to(settled).rows()
+            count = min(count, settled)
         if reason:
-            return [{"drop": reason} for _ in job.rows]
-        count = min(len(answer), _limit(first)) if limited else len(answer)
-        return [{**row, "result_rows": count} for row in job.rows]
+            return [{"drop": reason, "template": row["template"]} for row in rows]
+        return [{**row, "result_rows": count} for row in rows]
 
 
-def _rows(draft: Draft, rng: Random) -> Iterator[dict[str, Any]]:
-    pattern = draft.pattern
-    for text in draft.texts:
-        written = write(text, draft.cypher, draft.mentions, rng)
-        yield {
-            "question": written.question, "cypher": written.cypher, "parameters": written.parameters,
-            "category": pattern.category, "template": pattern.id, "difficulty": pattern.difficulty,
-        }  # fmt: skip
-
-
-def _limit(row: dict[str, Any]) -> int:
-    match = _LIMITED.search(row["cypher"])
-    if match is None:
-        return MAX_ROWS
-    return int(row["parameters"][match["name"]] if match["name"] else match["number"])
-
-
-def _one_more(cypher: str, parameters: dict[str, Scalar]) -> tuple[str, dict[str, Scalar]]:
-    """Ask for one row more than the limit, and for what the order is by, to see whether the last place is shared."""
-    match = _LIMITED.search(cypher)
-    if match is None:
-        return cypher, parameters
-    unique, items, order, down = (match[part] or "" for part in ("unique", "items", "order", "down"))
-    shown = items if order in items.split(", ") else f"{items}, {order}"
-    head = f"{cypher[: match.start()]}RETURN {unique}{shown} ORDER BY {order}{down} LIMIT "
-    if match["name"]:
-        return f"{head}${match['name']}", {**parameters, match["name"]: int(parameters[match["name"]]) + 1}
-    return f"{head}{int(match['number']) + 1}", parameters
-
-
-def _fault(
-    pattern: Pattern, answer: list[list[Any]], cypher: str, *, limited: bool, first: dict[str, Any]
-) -> str:
+def _fault(pattern: Pattern, answer: list[list[Any]]) -> str:
     """Say why an answer does not do; empty if it does."""
     if not answer:
         return "empty"
     if all(value is None or value == [] for row in answer for value in row):
         return "null"
-    if pattern.category in {"count", "aggregate"} and answer == [[0]]:
-        return "zero"
-    return _tie(answer, cypher, _limit(first)) if limited else ""
-
-
-def _tie(answer: list[list[Any]], cypher: str, limit: int) -> str:
-    """Say why the first rows of an ordered answer are not determined or need no order."""
-    if limit >= MAX_ROWS:
-        return "limit"
-    if len(answer) < 2:
-        return "short"
-    column = _order_column(cypher)
-    if column is None:
-        return "order"
-    ranks = [json.dumps(row[column]) for row in answer]
-    last_is_shared = len(answer) > limit and ranks[limit - 1] == ranks[limit]
-    return "tie" if last_is_shared or len(set(ranks)) < 2 else ""
-
-
-def _order_column(cypher: str) -> int | None:
-    match = _LIMITED.search(cypher)
-    items = match["items"].split(", ") if match else []
-    return items.index(match["order"]) if match and match["order"] in items else None
+    return "zero" if pattern.category in {"count", "aggregate"} and answer == [[0]] else ""
