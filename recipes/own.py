@@ -34,6 +34,8 @@ HELD_OUT = 500
 PARTS = ("teacher", "model")
 EXAMPLES = 12
 """Questions that the page offers."""
+FINE_EXAMPLE = re.compile(r"[A-Z].{20,70}\?")
+"""Training questions are noisy on purpose; these are worded as one would show them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +145,26 @@ def settings(run: Run) -> None:
 
 
 def examples(run: Run) -> list[dict[str, Any]]:
-    """Choose held-out questions of different templates for the page to offer."""
-    chosen: dict[str, dict[str, Any]] = {}
-    for pair in read_rows(run.home / "pairs" / "pairs.jsonl"):
-        if len(chosen) == EXAMPLES:
-            break
-        if pair["split"] == "test" and pair["result_rows"]:
-            chosen.setdefault(pair["template"], {"question": pair["question"], "featured": True})
-    return list(chosen.values())
+    """Choose held-out questions for the page to offer: well-worded ones of each category and template."""
+    held_out = [
+        pair
+        for pair in read_rows(run.home / "pairs" / "pairs.jsonl")
+        if pair["split"] == "test" and pair["result_rows"]
+    ]
+    held_out.sort(key=_is_rough)
+    by_category: dict[str, dict[str, Any]] = {}
+    by_template: dict[str, dict[str, Any]] = {}
+    for pair in held_out:
+        by_category.setdefault(pair["category"], pair)
+        by_template.setdefault(pair["template"], pair)
+    chosen: dict[str, str] = {}
+    for pair in sorted([*by_category.values(), *by_template.values()], key=_is_rough):
+        chosen.setdefault(pair["template"], pair["question"])
+    return [{"question": question, "featured": True} for question in list(chosen.values())[:EXAMPLES]]
+
+
+def _is_rough(pair: dict[str, Any]) -> bool:
+    return FINE_EXAMPLE.fullmatch(pair["question"]) is None
 
 
 def evaluate(run: Run) -> None:

@@ -1,43 +1,31 @@
-"""From settings to running parts, and back: who starts the graphs, loads the models and lets go of them at the end."""
+"""From settings to running parts, and back: models, graphs, access, and the service over them."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from t2c_core.errors import T2CError
-from t2c_core.graph.client import GraphClient
-from t2c_core.graph.embedded import EmbeddedGraph
 from t2c_service.access.audit import AuditLog
 from t2c_service.access.keys import Doorkeeper, KeyStore
 from t2c_service.access.limits import Gate
 from t2c_service.access.rates import MemoryTally, RedisTally, SteadyTally
 from t2c_service.databases import Database, Means
 from t2c_service.errors import SettingsError
+from t2c_service.graphs import open_graph
 from t2c_service.models import open_model
 from t2c_service.observability import Metrics
-from t2c_service.service import DependencyCheck, Service
+from t2c_service.service import Service
 from t2c_service.upkeep import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from t2c_service.access.rates import Tally
     from t2c_service.answering.examples import Encoder
     from t2c_service.models import CypherModel
-    from t2c_service.settings import DatabaseSettings, GraphSettings, ModelSettings, Settings
-
-__all__ = ["DependencyCheck", "Service", "open_graph", "open_service"]
-
-log = logging.getLogger(__name__)
-
-URI_FILE = "service.uri"
-"""In an embedded store's folder: where the service that started it can be found."""
-EMBEDDED_START_S = 180.0
+    from t2c_service.settings import DatabaseSettings, ModelSettings, Settings
 
 
 @asynccontextmanager
@@ -145,75 +133,3 @@ def _tally(settings: Settings) -> Tally:
         raise SettingsError("`access.redis` is no address such as redis://host:6379/0") from error
     lease_s = settings.limits.request_s + settings.limits.drain_s
     return SteadyTally(RedisTally(redis, lease_s=lease_s), MemoryTally())
-
-
-def _client(uri: str, settings: GraphSettings) -> GraphClient:
-    auth = (settings.user, settings.password.get_secret_value()) if settings.password else None
-    return GraphClient(uri, auth=auth, database=settings.database)
-
-
-@asynccontextmanager
-async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
-    """Connect to a graph; an embedded store is started when nothing answers for it, and stopped at the end.
-
-    Raises:
-        SettingsError: `home` holds no graph.
-        EmbeddedError: it cannot be started.
-    """
-    home = settings.home
-    if home is None:
-        assert settings.uri is not None  # noqa: S101  (the settings see to it)
-        async with _client(settings.uri, settings) as client:
-            yield client
-        return
-    if not (home / "data").is_dir():
-        raise SettingsError(
-            f"no graph in `graph.home` {home}; load one with: t2c-graph up --home {home} --port P, then "
-            "t2c-graph import SOURCE --uri bolt://127.0.0.1:P"
-        )
-    known = settings.uri or _read_uri(home)
-    if known and await _answers(known, settings):
-        async with _client(known, settings) as client:
-            yield client
-        return
-    embedded = await asyncio.to_thread(_start, home, settings.uri)
-    note = home / URI_FILE
-    try:
-        note.write_text(embedded.uri, encoding="utf-8")
-        async with _client(embedded.uri, settings) as client:
-            yield client
-    finally:
-        note.unlink(missing_ok=True)
-        await asyncio.to_thread(embedded.stop)
-
-
-def _start(home: Path, uri: str | None) -> EmbeddedGraph:
-    port = uri.rpartition(":")[2] if uri else ""
-    log.info("starting the embedded graph of %s", home)
-    embedded = EmbeddedGraph(home, port=int(port) if port.isdigit() else 0, read_only=True)
-    try:
-        return embedded.start(timeout_s=EMBEDDED_START_S, progress=_fetching)
-    except BaseException:
-        embedded.stop()
-        raise
-
-
-def _fetching(done: int, total: int) -> None:
-    if done == total or done % 25 == 0:
-        log.info("fetching Neo4j (once): %d of %d files", done, total)
-
-
-def _read_uri(home: Path) -> str | None:
-    try:
-        return (home / URI_FILE).read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
-
-
-async def _answers(uri: str, settings: GraphSettings) -> bool:
-    try:
-        async with _client(uri, settings) as client:
-            await client.check()
-    except T2CError:
-        return False
-    return True

@@ -9,9 +9,11 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
+
+from t2c_service.access.cli import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ app = App(
     version_flags=["--version"],
     result_action="return_value",
 )
+app.command(keys)
 
 
 @app.command
@@ -105,117 +108,6 @@ def mcp(*, config: Path | None = None) -> int:
     return 0
 
 
-keys = App(name="keys", help="Make, list and revoke API keys. The file is that of the settings, or --file.")
-app.command(keys)
-
-
-@keys.command(name="create")
-def create_key(  # noqa: PLR0913  (one for each option)
-    name: str,
-    *,
-    config: Path | None = None,
-    file: Path | None = None,
-    scope: tuple[Literal["query", "cypher", "schema", "metrics"], ...] = ("query", "schema"),
-    database: tuple[str, ...] = (),
-    hide: tuple[str, ...] = (),
-    per_minute: int | None = None,
-    concurrency: int | None = None,
-    max_rows: int | None = None,
-    timeout_s: float | None = None,
-    days: int | None = None,
-) -> int:
-    """Make a key and print it as JSON, once: only its hash is kept.
-
-    Parameters
-    ----------
-    name
-        For whom or what it is; shown in the audit log.
-    config
-        YAML file of settings, which names the file of keys.
-    file
-        The file of keys, instead of the settings'.
-    scope
-        What it may do; give the option once for each.
-    database
-        The graph that it may ask, once for each; all without it.
-    hide
-        What it may not see: Label, TYPE, Label.property or TYPE.property, once for each.
-    per_minute
-        Most questions a minute.
-    concurrency
-        Most questions at once.
-    max_rows
-        Most rows of an answer.
-    timeout_s
-        Longest run of a query, in seconds.
-    days
-        How long it is good; for ever without it.
-    """
-    from datetime import UTC, datetime, timedelta
-
-    from pydantic import ValidationError
-
-    from t2c_service.access.keys import Grant, KeyStore
-    from t2c_service.errors import KeysError
-
-    try:
-        grant = Grant(
-            name=name,
-            scopes=scope,
-            databases=database or None,
-            hidden=hide,
-            per_minute=per_minute,
-            concurrency=concurrency,
-            max_rows=max_rows,
-            timeout_s=timeout_s,
-            expires=None if days is None else datetime.now(UTC) + timedelta(days=days),
-        )
-    except ValidationError as error:
-        flaw = error.errors()[0]
-        raise KeysError(f"{'.'.join(map(str, flaw['loc']))}: {flaw['msg']}") from None
-    key, record = KeyStore(_keys_file(config, file)).create(grant)
-    _print_json({"key": key, **record.model_dump(mode="json", exclude={"sha256"})})
-    return 0
-
-
-@keys.command(name="list")
-def list_keys(*, config: Path | None = None, file: Path | None = None) -> int:
-    """Print all keys as JSON lines, without what would let anybody use them.
-
-    Parameters
-    ----------
-    config
-        YAML file of settings, which names the file of keys.
-    file
-        The file of keys, instead of the settings'.
-    """
-    from t2c_service.access.keys import KeyStore
-
-    for record in KeyStore(_keys_file(config, file)).records():
-        _print_json(record.model_dump(mode="json", exclude={"sha256"}))
-    return 0
-
-
-@keys.command(name="revoke")
-def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = None) -> int:
-    """Make a key worthless, from the next request on.
-
-    Parameters
-    ----------
-    key_id
-        As `list` shows it.
-    config
-        YAML file of settings, which names the file of keys.
-    file
-        The file of keys, instead of the settings'.
-    """
-    from t2c_service.access.keys import KeyStore
-
-    record = KeyStore(_keys_file(config, file)).revoke(key_id)
-    _print_json(record.model_dump(mode="json", exclude={"sha256"}))
-    return 0
-
-
 @app.command
 def evaluate(
     *,
@@ -226,6 +118,8 @@ def evaluate(
     ablate: str = "",
 ) -> int:
     """Ask many questions, compare with the gold queries' rows and print the figures as JSON.
+
+    The API key for a running service that wants one goes into T2C_ACCESS__KEY.
 
     Parameters
     ----------
@@ -244,7 +138,7 @@ def evaluate(
     import asyncio
     import json
 
-    from t2c_service.configuration import load_graph_settings, load_settings
+    from t2c_service.configuration import load_access_settings, load_graph_settings, load_settings
     from t2c_service.evaluation import evaluate as run
     from t2c_service.evaluation.ablation import ablate as run_without
     from t2c_service.evaluation.ablation import parts_of
@@ -252,8 +146,9 @@ def evaluate(
     parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
     graph = load_graph_settings(config) if url is not None else None
+    key = load_access_settings(config).key if url is not None else None
     _log(logging.WARNING)
-    report = asyncio.run(run(pairs, settings=settings, graph_settings=graph, url=url, out=out))
+    report = asyncio.run(run(pairs, settings=settings, graph_settings=graph, url=url, key=key, out=out))
     if parts and settings is not None:
         report["without"] = asyncio.run(run_without(pairs, settings, parts))
     print(json.dumps(report, ensure_ascii=False))
@@ -314,24 +209,6 @@ async def _mcp(settings: Settings) -> None:
 
     async with open_service(settings) as service:
         await serve_stdio(service)
-
-
-def _keys_file(config: Path | None, file: Path | None) -> Path:
-    if file is not None:
-        return file
-    from t2c_service.configuration import load_access_settings
-    from t2c_service.errors import SettingsError
-
-    found = load_access_settings(config).keys
-    if found is None:
-        raise SettingsError("no file of keys is named: set `access.keys` (T2C_ACCESS__KEYS), or give --file")
-    return found
-
-
-def _print_json(content: dict[str, object]) -> None:
-    import json
-
-    print(json.dumps(content, ensure_ascii=False))
 
 
 def _readable(answer: Answer) -> str:

@@ -18,7 +18,7 @@ from t2c_service.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from t2c_service.assembly import Service
+    from t2c_service.service import Service
     from t2c_service.settings import Settings
 
 log = logging.getLogger(__name__)

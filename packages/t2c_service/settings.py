@@ -122,6 +122,8 @@ class AccessSettings(SettingsPart):
 
     keys: Path | None = None
     """File of API keys, as `t2c-service keys` writes it. Without one, nobody is asked for a key."""
+    key: SecretStr | None = None
+    """Key that `t2c-service evaluate --url` shows to the service that it asks; a service itself needs none."""
     anonymous: tuple[Scope, ...] = ()
     """What callers without a key may do although there are keys."""
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -206,7 +208,7 @@ class Settings(BaseSettings):
     page: bool = True
     """Whether to serve the page at `/`."""
     title: str = "Graphling"
-    """Name of the page."""
+    """Name of the page; several graphs go by names of their own."""
 
     @classmethod
     def settings_customise_sources(
@@ -236,7 +238,7 @@ class Settings(BaseSettings):
             snapshot=self.snapshot,
             policy=self.policy,
             examples=self.examples,
-            title=self.title,
+            title="" if self.databases else self.title,
         )
         return {self.database: first, **self.databases}
 

@@ -51,7 +51,13 @@ def test_the_card_says_how_the_model_was_made():
 
 def test_examples_are_held_out_questions_of_different_templates(tmp_path):
     pairs = [
-        {"question": f"q{number}", "split": split, "template": template, "result_rows": rows}
+        {
+            "question": f"q{number}",
+            "split": split,
+            "category": "c",
+            "template": template,
+            "result_rows": rows,
+        }
         for number, (split, template, rows) in enumerate(
             [("train", "a", 1), ("test", "a", 1), ("test", "a", 2), ("test", "b", 0), ("test", "b", 3)]
         )

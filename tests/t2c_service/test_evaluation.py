@@ -10,13 +10,15 @@ import httpx2
 import neo4j
 import pytest
 
+from t2c_service.access.keys import Grant, KeyStore
 from t2c_service.app import create_app
+from t2c_service.configuration import load_access_settings
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
 from t2c_service.evaluation.ablation import ablate, parts_of
 from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.report import Outcome, figures
-from t2c_service.settings import GraphSettings
+from t2c_service.settings import AccessSettings, GraphSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +98,7 @@ async def test_figures_are_those_of_the_counted_pairs(
     report = await evaluate(pairs, settings=settings, out=tmp_path / "out" / "rows.jsonl")
     check(report)
     assert report["psjs"] == pytest.approx(2 / 3)
+    assert report["attempts_refused"] == {}
     rows = {
         row["id"]: row for row in map(json.loads, (tmp_path / "out" / "rows.jsonl").read_text().splitlines())
     }
@@ -124,6 +127,24 @@ async def test_a_running_service_gives_the_same_figures(
         rows_only = await evaluate(pairs, url="http://127.0.0.1")
     check(with_golds)
     assert (rows_only["n"], rows_only["psjs"]) == (3, None)
+
+
+@pytest.mark.graph
+async def test_a_service_that_wants_a_key_is_shown_it(
+    settings: Settings, script: Script, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.by_words = ANSWERS
+    key, _ = KeyStore(tmp_path / "keys.json").create(Grant(name="judge", scopes=("query",)))
+    locked = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
+    app = create_app(locked)
+    to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
+    async with app.router.lifespan_context(app):
+        monkeypatch.setattr("t2c_service.evaluation.run.httpx2.AsyncClient", to_app)
+        with pytest.raises(UnansweredError, match="answered 401"):
+            await evaluate(pairs, url="http://127.0.0.1", key=load_access_settings().key)
+        monkeypatch.setenv("T2C_ACCESS__KEY", key)
+        report = await evaluate(pairs, url="http://127.0.0.1", key=load_access_settings().key)
+    assert (report["n"], report["answered"]) == (3, 1.0)
 
 
 async def test_a_service_that_is_down_is_no_score(pairs: Path) -> None:
@@ -180,3 +201,15 @@ def test_only_known_parts_of_an_own_service_can_be_left_out() -> None:
         parts_of("beams")
     with pytest.raises(SettingsError, match="give --config instead of --url"):
         parts_of("grammar", url="http://127.0.0.1:1")
+
+
+@pytest.mark.graph
+async def test_queries_that_could_not_run_are_counted_by_reason(
+    settings: Settings, script: Script, tmp_path: Path
+) -> None:
+    script.by_words = {"half-life": "MATCH (planet:Planet) RETURN planet.name"}
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(PAIRS[0]) + "\n")
+    report = await evaluate(file, settings=settings)
+    assert report["refused"] == 1.0
+    assert report["attempts_refused"] == {"schema.label": 2}  # the retry is counted too

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -159,6 +160,27 @@ async def test_a_model_server_that_goes_and_comes(settings: Settings) -> None:
             with ScriptedServer(reply, port=port):
                 await eventually(lambda: ask(client), ANSWERED)
                 assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_model_server_that_dies_under_load(settings: Settings) -> None:
+    def reply(_: object) -> Reply:
+        return Reply(GOOD, delay_s=0.05)
+
+    limits = settings.limits.model_copy(update={"concurrency": 4})
+    with ExitStack() as dying:
+        server = dying.enter_context(ScriptedServer(reply))
+        there = ModelSettings(kind="openai", url=server.url, name="scripted", timeout_s=60)
+        port = int(server.url.rpartition(":")[2].removesuffix("/v1"))
+        patient = settings.model_copy(update={"model": there, "limits": limits})
+        async with running(patient) as client:
+            asking = [asyncio.create_task(ask(client)) for _ in range(24)]
+            await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.to_thread(dying.close)
+            told = set(await asyncio.gather(*asking))
+            assert told == {ANSWERED, NO_MODEL}
+            with ScriptedServer(reply, port=port):
+                await eventually(lambda: ask(client), ANSWERED)
+                assert set(await asyncio.gather(*(ask(client) for _ in range(8)))) == {ANSWERED}
 
 
 async def test_a_snapshot_that_is_spoilt_or_gone_while_it_is_in_use(

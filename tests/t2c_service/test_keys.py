@@ -15,7 +15,6 @@ from t2c_service.errors import (
     ForbiddenError,
     KeysError,
     UnauthenticatedError,
-    UnknownDatabaseError,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ def test_a_key_stands_for_its_grant(store: KeyStore) -> None:
     caller.require("query")
     with pytest.raises(ForbiddenError, match="has scopes query, not 'cypher'"):
         caller.require("cypher")
-    with pytest.raises(UnknownDatabaseError, match="there is two"):
-        caller.require_database("one")
 
 
 def test_only_a_hash_is_kept_and_the_file_is_the_owners(store: KeyStore, tmp_path: Path) -> None:

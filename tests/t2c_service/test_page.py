@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
 
+from t2c_service.access.keys import Grant, KeyStore
 from t2c_service.testing import Reply, ScriptedServer
 
 from .conftest import Script
@@ -41,6 +43,7 @@ pytestmark = [
 
 COUNTS = "MATCH (drug:Drug)-[:TREATS]->(disease:Disease) WHERE disease.name IN ['Asthma', 'Gout'] RETURN disease.name, count(drug)"
 TREATS = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name, drug.halfLifeHours"
+TOO_YOUNG = "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.approvalYear > 2100 RETURN drug.name"
 WAIT_MS = 30_000
 
 
@@ -56,12 +59,11 @@ def script(_script: Script) -> Script:
     return _script
 
 
-@pytest.fixture(scope="module")
-def address(graph: TestGraph, _script: Script, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A served process with the page, on a free port."""
-    folder = tmp_path_factory.mktemp("page")
+@contextmanager
+def served(folder: Path, graph: TestGraph, script: Script, **settings: object) -> Iterator[str]:
+    """A served process with the page, on a free port; gives its address."""
     (folder / "examples.jsonl").write_text('{"question": "Which drugs treat asthma?", "featured": true}\n')
-    with ScriptedServer(_script.reply) as model:
+    with ScriptedServer(script.reply) as model:
         content = {
             "graph": {"uri": graph.uri},
             "snapshot": str(graph.snapshot),
@@ -69,6 +71,8 @@ def address(graph: TestGraph, _script: Script, tmp_path_factory: pytest.TempPath
             "examples": "examples.jsonl",
             "title": "Test graph",
             "port": 0,
+            "limits": {"diagnosis_s": 30},
+            **settings,
         }
         config = folder / "graphling.yaml"
         config.write_text(yaml.safe_dump(content))
@@ -81,6 +85,12 @@ def address(graph: TestGraph, _script: Script, tmp_path_factory: pytest.TempPath
             finally:
                 service.terminate()
                 service.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(graph: TestGraph, _script: Script, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("page"), graph, _script) as address:
+        yield address
 
 
 @pytest.fixture
@@ -245,3 +255,89 @@ async def test_refusals_and_faults_are_told(address: str, browser: Browser, scri
     await expect(seen.page.get_by_text("Not in this graph")).to_be_visible(timeout=WAIT_MS)
     assert await seen.is_narrow()
     await context.close()
+
+
+async def test_an_empty_answer_says_which_condition_nothing_meets(
+    address: str, browser: Browser, script: Script
+) -> None:
+    script.says = [TOO_YOUNG]
+    context = await browser.new_context(viewport={"width": 375, "height": 800})
+    seen = await visit(context, address)
+    page = seen.page
+    await seen.ask("Is warfarin newer than 2100?")
+    await expect(page.get_by_text("Nothing found", exact=True)).to_be_visible(timeout=WAIT_MS)
+    relaxed = page.locator(".g-relaxation", has_text="approvalYear")
+    await expect(relaxed).to_contain_text("1 without it")
+    assert await seen.is_narrow()
+    await relaxed.get_by_role("button").click()
+    await expect(page.locator(".g-question")).to_have_text("Your own query", timeout=WAIT_MS)
+    await expect(page.locator(".g-answer")).to_contain_text("Warfarin")
+    assert seen.errors == []
+    await context.close()
+
+
+async def test_a_key_opens_the_graphs_that_it_is_for(
+    graph: TestGraph, browser: Browser, script: Script, tmp_path: Path
+) -> None:
+    script.says = [TREATS]
+    (tmp_path / "ward.jsonl").write_text('{"question": "Which wards are there?", "featured": true}\n')
+    store = KeyStore(tmp_path / "keys.json")
+    reader, _ = store.create(Grant(name="reader", scopes=("schema",)))
+    one, _ = store.create(Grant(name="one", scopes=("query",), databases=("hospital",)))
+    both, _ = store.create(Grant(name="both", scopes=("query", "cypher", "schema")))
+    hospital = {
+        "graph": {"uri": graph.uri},
+        "snapshot": str(graph.snapshot),
+        "title": "The hospital",
+        "examples": "ward.jsonl",
+    }
+    access = {"keys": "keys.json"}
+    with served(
+        tmp_path, graph, script, access=access, database="pharmacy", databases={"hospital": hospital}
+    ) as address:
+        context = await browser.new_context(viewport={"width": 375, "height": 800})
+        seen = await visit(context, address)
+        page = seen.page
+
+        async def show(key: str) -> None:
+            await page.get_by_label("Key").fill(key)
+            await page.keyboard.press("Enter")
+
+        await expect(page.get_by_text("A key, please")).to_be_visible()
+        await expect(page.get_by_label("Graph", exact=True)).to_have_count(0)
+        await expect(page.get_by_label("Question")).to_have_count(0)
+        await page.get_by_label("What is in the graph").click()
+        await expect(page.get_by_text("Those who have a key for the schema")).to_be_visible(timeout=WAIT_MS)
+        await expect(page.get_by_label("Find")).to_have_count(0)
+        await page.keyboard.press("Escape")
+        await show("gk_00000000_nope")
+        await expect(page.get_by_role("alert")).to_contain_text("key", timeout=WAIT_MS)
+        await show(reader)
+        await expect(page.get_by_role("alert")).to_contain_text("not for asking", timeout=WAIT_MS)
+        await show(one)
+        await seen.ask("Which drugs treat asthma?")
+        await expect(page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
+        await expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+        await expect(page.get_by_label("Graph", exact=True)).to_have_count(0)
+        assert await seen.is_narrow()
+
+        await page.reload()
+        await expect(page.locator(".g-state.g-good")).to_be_visible(timeout=WAIT_MS)
+        await show(both)
+        await expect(page.get_by_role("button", name="Which drugs treat asthma?")).to_be_visible(
+            timeout=WAIT_MS
+        )
+        assert await seen.is_narrow()
+        await page.locator(".g-graphs").click()
+        await expect(page.get_by_role("option")).to_have_text(["pharmacy", "The hospital"], timeout=WAIT_MS)
+        await page.get_by_role("option", name="The hospital").click()
+        await expect(page.get_by_role("button", name="Which wards are there?")).to_be_visible(timeout=WAIT_MS)
+        await seen.ask("Which drugs treat asthma?")
+        await expect(page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
+        await expect(page.get_by_role("button", name="Run again")).to_be_visible()
+        assert await seen.is_narrow()
+        store.revoke(both.split("_")[1])
+        await seen.ask("Which drugs treat asthma?")
+        await expect(page.get_by_role("alert")).to_contain_text("this key is not good", timeout=WAIT_MS)
+        assert (seen.strangers, seen.errors) == ([], [])
+        await context.close()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 7687
 
 
 @dataclass(frozen=True, kw_only=True)

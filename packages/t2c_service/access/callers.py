@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from t2c_core.guard.policy import Policy
-from t2c_service.errors import ForbiddenError, UnauthenticatedError, UnknownDatabaseError
+from t2c_service.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,15 +48,6 @@ class Caller:
                 f"a key with scope {scope!r} is needed; send it as `Authorization: Bearer …` or `X-API-Key`"
             )
         raise ForbiddenError(f"the key {self.name!r} has scopes {_listed(self.scopes)}, not {scope!r}")
-
-    def require_database(self, database: str) -> None:
-        """Make sure that they may ask a database.
-
-        Raises:
-            UnknownDatabaseError: they may not, which is told in the same words as if it did not exist.
-        """
-        if self.databases is not None and database not in self.databases:
-            raise UnknownDatabaseError(unknown_database(database, self.databases))
 
 
 OWNER = Caller(name="owner", subject="owner")

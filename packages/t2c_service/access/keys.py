@@ -201,11 +201,6 @@ class Doorkeeper:
         nobody = Caller(name="anonymous", subject="anonymous")
         self._anonymous = nobody if keys is None else replace(nobody, scopes=frozenset(anonymous))
 
-    @property
-    def asks_for_keys(self) -> bool:
-        """Whether there are keys at all."""
-        return self._keys is not None
-
     def identify(
         self, authorization: str | None = None, api_key: str | None = None, address: str = ""
     ) -> Caller:

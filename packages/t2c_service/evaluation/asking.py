@@ -16,7 +16,7 @@ from t2c_service.errors import DeadlineError, ModelError, OverloadedError, Unans
 from t2c_service.service import Visit
 
 if TYPE_CHECKING:
-    from t2c_service.assembly import Service
+    from t2c_service.service import Service
 
 TRIES = 5
 TIMEOUT_S = 300.0

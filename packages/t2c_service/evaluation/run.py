@@ -14,16 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from t2c_core.metrics import compare, jaccard, precision_recall
-from t2c_service.assembly import open_graph, open_service
+from t2c_service.assembly import open_service
 from t2c_service.errors import PairsError, UnansweredError
 from t2c_service.evaluation.asking import Asker, LocalAsker, RemoteAsker
 from t2c_service.evaluation.golds import LIMITS, provenance, run_gold
 from t2c_service.evaluation.pairs import Pair, read_pairs
 from t2c_service.evaluation.report import Outcome, as_lines, figures
+from t2c_service.graphs import open_graph
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
+
+    from pydantic import SecretStr
 
     from t2c_core.graph.client import GraphClient
     from t2c_service.answering.records import Answer
@@ -44,6 +47,7 @@ async def evaluate(
     settings: Settings | None = None,
     graph_settings: GraphSettings | None = None,
     url: str | None = None,
+    key: SecretStr | None = None,
     out: Path | None = None,
 ) -> dict[str, Any]:
     """Ask every question of a file and compare with the golds.
@@ -54,6 +58,7 @@ async def evaluate(
         graph_settings: the graph that golds run on when a running service is asked; without it, the
             file's own rows are the golds.
         url: address of a running service.
+        key: API key for that service, if it asks for one.
         out: where each pair's outcome goes.
 
     Returns:
@@ -64,7 +69,7 @@ async def evaluate(
         UnansweredError: not one question got an answer.
     """
     pairs = read_pairs(file)
-    async with _opened(settings, graph_settings, url) as (asker, graph):
+    async with _opened(settings, graph_settings, url, key) as (asker, graph):
         if graph is None and not any(pair.rows for pair in pairs):
             raise PairsError(
                 f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
@@ -80,7 +85,7 @@ async def evaluate(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings | None, graph_settings: GraphSettings | None, url: str | None
+    settings: Settings | None, graph_settings: GraphSettings | None, url: str | None, key: SecretStr | None
 ) -> AsyncIterator[tuple[Asker, GraphClient | None]]:
     if url is None:
         if settings is None:
@@ -95,7 +100,8 @@ async def _opened(
         async with open_service(settings.model_copy(update={"limits": wide})) as service:
             yield LocalAsker(service), service.graph
         return
-    async with httpx2.AsyncClient() as client:
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    async with httpx2.AsyncClient(headers=headers) as client:
         if graph_settings is None:
             yield RemoteAsker(url, client), None
         else:
@@ -139,6 +145,7 @@ async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: Gr
         "parameters": dict(answer.parameters),
         "total_ms": round(answer.timings_ms.get("total", 0.0) - answer.timings_ms.get("wait", 0.0), 3),
         "attempts": len(answer.attempts),
+        "codes": [code for attempt in answer.attempts for code in attempt.codes],
         "detail": failures[-1] if failures else "",
     }
     if gold is None or gold.gold is None:

@@ -48,6 +48,9 @@ def schema_panel(visitor: Visitor) -> Panel:
 
     def draw() -> None:
         schema = visitor.schema
+        if schema is None:
+            ui.label("Those who have a key for the schema see it here.").classes("g-muted g-small")
+            return
         search = ui.input(placeholder="Find a label, property or relationship").props(
             "dense outlined clearable autofocus aria-label=Find"
         )

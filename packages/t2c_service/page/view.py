@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from nicegui import ui
 from t2c_core.errors import T2CError
 from t2c_service.errors import ServiceError, UnauthenticatedError
 from t2c_service.failures import kind_of
+from t2c_service.page.browser import SLASH, keep, recall
+from t2c_service.page.door import door
 from t2c_service.page.panels import history_panel, schema_panel
 from t2c_service.page.result import OWN_QUERY, ResultView
 from t2c_service.page.theme import ACCENT, CSS, ICON
@@ -28,24 +29,6 @@ FEATURED = 6
 """Examples shown at once; all are in a menu."""
 MENU = 40
 READY_POLL_S = 10.0
-RECALL_S = 20.0
-"""Longest wait for the visitor's browser."""
-KEPT = "graphling"
-"""Where the visitor's browser keeps questions and the choice of dark."""
-RECALL = (
-    f"const kept = JSON.parse(localStorage.getItem('{KEPT}') || '{{}}');"
-    "return {dark: kept.dark ?? matchMedia('(prefers-color-scheme: dark)').matches, asked: kept.asked ?? []}"
-)
-KEEP = (
-    f"localStorage.setItem('{KEPT}', JSON.stringify({{"
-    f"...JSON.parse(localStorage.getItem('{KEPT}') || '{{}}'), ...%s}}))"
-)
-SLASH = """<script>document.addEventListener('keydown', event => {
-  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest('input, textarea, [contenteditable=true]')) return;
-  const box = document.querySelector('.g-ask textarea');
-  if (box) { event.preventDefault(); box.focus(); }
-});</script>"""
 
 
 class AskPage:
@@ -80,26 +63,18 @@ class AskPage:
         await self._look()
 
     async def _remember(self) -> None:
-        """Take over what the visitor's browser kept; one that is gone or too slow keeps the page as it is."""
-        try:
-            kept = await ui.run_javascript(RECALL, timeout=RECALL_S)
-        except TimeoutError:
-            return
-        if isinstance(kept, dict):
-            self._dark.value = bool(kept.get("dark"))
-            asked = kept.get("asked")
-            self._visitor.recall(asked if isinstance(asked, list) else [])
+        """Take over what the visitor's browser kept."""
+        kept = await recall()
+        if kept is not None:
+            self._dark.value = kept.dark
+            self._visitor.recall(kept.asked)
 
     def _bar(self) -> None:
         with ui.row().classes("g-bar"):
             ui.html(ICON, sanitize=False).style("width: 26px; height: 26px; flex: none")
             ui.label(self._visitor.service.settings.title).classes("g-name")
             ui.space()
-            databases = self._visitor.databases
-            if len(databases) > 1:
-                ui.select(databases, value=next(iter(databases)), on_change=self._switch).props(
-                    "dense borderless aria-label=Graph"
-                )
+            self._graphs()
             with ui.row().classes("items-center gap-2 no-wrap").style("flex: none") as state:
                 self._dot = ui.element("span").classes("g-state")
                 self._state = ui.label("connecting").classes("g-muted g-small g-wide")
@@ -116,31 +91,23 @@ class AskPage:
                     ui.tooltip(title)
 
     @ui.refreshable_method
+    def _graphs(self) -> None:
+        """Draw the choice of graphs, where there is one."""
+        graphs = self._visitor.databases if self._visitor.may("query") else {}
+        if len(graphs) > 1:
+            ui.select(graphs, value=self._visitor.database.name, on_change=self._switch).props(
+                "dense borderless options-dense aria-label=Graph"
+            ).classes("g-graphs")
+
+    @ui.refreshable_method
     def _frame(self) -> None:
         """Draw what depends on the graph and on what the visitor may do."""
         if not self._visitor.may("query"):
-            self._door()
+            door(self._enter)
             return
         self._hero()
         self._box()
         self._examples()
-
-    def _door(self) -> None:
-        with ui.column().classes("g-hero w-full"):
-            ui.label("A key, please").classes("g-title")
-            ui.label(
-                "This service answers those who have a key. It is kept until this page is closed."
-            ).classes("g-muted")
-            with ui.row().classes("g-ask"):
-                key = ui.input(placeholder="gk_…", password=True).props(
-                    "borderless dense aria-label=Key autofocus"
-                )
-
-                def enter() -> None:
-                    self._enter(key.value)
-
-                key.on("keydown.enter", enter)
-                ui.button("Come in", on_click=enter).props("unelevated no-caps color=primary").classes("g-go")
 
     def _enter(self, key: str) -> None:
         self._error.clear()
@@ -149,19 +116,24 @@ class AskPage:
         except UnauthenticatedError as error:
             self._fail(kind_of(error)[2], str(error), again=None)
             return
+        if not self._visitor.may("query"):
+            self._fail("This key is not for asking", "Its scopes do not hold “query”.", again=None)
+            return
+        self._graphs.refresh()
         self._result.run = self._run if self._visitor.may("cypher") else None
         self._frame.refresh()
 
     def _hero(self) -> None:
         schema = self._visitor.schema
-        nodes = sum(label.count for label in schema.labels)
-        relationships = sum(each.count for each in schema.types)
         with ui.column().classes("g-hero w-full") as self._head:
             ui.label("Ask the graph").classes("g-title")
-            ui.label(
-                f"{nodes:,} nodes of {len(schema.labels)} kinds and {relationships:,} relationships, "
-                "asked in plain words. Every answer shows the query behind it."
-            ).classes("g-muted")
+            if schema is not None:
+                nodes = sum(label.count for label in schema.labels)
+                relationships = sum(each.count for each in schema.types)
+                ui.label(
+                    f"{nodes:,} nodes of {len(schema.labels)} kinds and {relationships:,} relationships."
+                ).classes("g-muted")
+            ui.label("Asked in plain words; every answer shows the query behind it.").classes("g-muted")
 
     def _box(self) -> None:
         limit = self._visitor.service.settings.limits.question_chars
@@ -211,7 +183,7 @@ class AskPage:
         question = (self._question.value or "").strip()
         if question:
             await self._work(question, lambda listener: self._visitor.ask(question, listener), self._ask)
-            self._keep({"asked": [each.question for each in self._visitor.history]})
+            keep({"asked": [each.question for each in self._visitor.history]})
 
     async def _run(self, cypher: str) -> None:
         parameters = self._shown.parameters if self._shown else {}
@@ -260,7 +232,7 @@ class AskPage:
 
     async def _forget(self) -> None:
         self._visitor.history.clear()
-        self._keep({"asked": []})
+        keep({"asked": []})
         self._history.open()
 
     def _recall_last(self) -> None:
@@ -269,10 +241,7 @@ class AskPage:
 
     def _toggle_dark(self) -> None:
         self._dark.toggle()
-        self._keep({"dark": bool(self._dark.value)})
-
-    def _keep(self, what: dict[str, Any]) -> None:
-        ui.run_javascript(KEEP % json.dumps(what).replace("<", "\\u003c"))
+        keep({"dark": bool(self._dark.value)})
 
     def _switch(self, event: Any) -> None:
         self._visitor.choose(event.value)

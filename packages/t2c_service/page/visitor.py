@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from t2c_service.errors import UnauthenticatedError
 from t2c_service.service import Visit
 
 if TYPE_CHECKING:
@@ -42,13 +43,18 @@ class Visitor:
     def __init__(self, service: Service, address: str = "") -> None:
         self.service = service
         self._address = address
+        self._key: str | None = None
         self._caller = service.identify(address=address)
         self._name: str | None = None
         self.history: list[Remembered] = []
         """The latest first."""
 
     def may(self, scope: Scope) -> bool:
-        """Tell whether they may do something."""
+        """Tell whether they may do something, now: their key may have been revoked since they showed it."""
+        try:
+            self._identify(self._key)
+        except UnauthenticatedError:
+            return False
         return scope in self._caller.scopes
 
     def show_key(self, key: str) -> None:
@@ -57,7 +63,8 @@ class Visitor:
         Raises:
             UnauthenticatedError: it is not good.
         """
-        self._caller = self.service.identify(api_key=key.strip(), address=self._address)
+        self._identify(key.strip())
+        self._key = key.strip()
         self._name = None
 
     @property
@@ -80,14 +87,14 @@ class Visitor:
         self._name = name
 
     @property
-    def schema(self) -> GraphSchema:
-        """The shape of that graph, as they may see it."""
-        return self.database.schema_for(self._caller.policy)
+    def schema(self) -> GraphSchema | None:
+        """The shape of that graph, as they may see it; none if they may not."""
+        return self.database.schema_for(self._caller.policy) if self.may("schema") else None
 
     @property
     def examples(self) -> tuple[Example, ...]:
-        """Questions to offer them."""
-        return self.database.examples_for(self._caller.policy)
+        """Questions to offer them, if they may see any."""
+        return self.database.examples_for(self._caller.policy) if self.may("schema") else ()
 
     async def ask(self, question: str, listener: Listener) -> Answer:
         """Ask; see `Service.ask`."""
@@ -113,5 +120,9 @@ class Visitor:
                 self.history.append(Remembered(question))
         del self.history[MEMORY:]
 
+    def _identify(self, key: str | None) -> None:
+        self._caller = self.service.identify(api_key=key, address=self._address)
+
     def _visit(self) -> Visit:
+        self._identify(self._key)
         return replace(Visit(), caller=self._caller, request_id=secrets.token_hex(8), entry="page")
