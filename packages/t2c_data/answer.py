@@ -46,12 +46,12 @@ class QueryWriter:
         fixed = {
             "match": rendering.match((*self._known(rendering), *self._where(rendering))),
             "root": root,
-            "rows": "count(*)",
+            "rows": self._neighbours(rendering) if spread else "count(*)",
             "count": f"count(DISTINCT {root})" if spread else "count(*)",
             "distinct": f"count(DISTINCT {root})",
             "unique": "DISTINCT " if spread and self._whole_roots() else "",
             "many": "" if unique else "DISTINCT ",
-            "entities": "count(*)" if unique else self._entities(rendering),
+            "entities": "count(*)" if unique and not spread else self._entities(rendering, spread=spread),
         }
         text = _HOLE.sub(
             lambda match: fixed.get(match[1]) or self._hole(match[1], rendering, fixed), self._pattern.cypher
@@ -99,12 +99,18 @@ class QueryWriter:
             name == key or self._world.property(label, name).unique for name in shown
         )
 
-    def _entities(self, rendering: Rendering) -> str:
-        """Count neighbours: each once if several roots can have it."""
-        slot = next(
-            (each for each in self._slots.values() if each.path and not each.name and not each.counted), None
-        )
+    def _entities(self, rendering: Rendering, *, spread: bool) -> str:
+        """Count neighbours: each once if several roots can have it, or if rows repeat."""
+        slot = self._counted()
         if slot is None:
             return "count(*)"
-        shared = any(link.types or self._world.shared(link) for link in slot.path)
-        return f"count(DISTINCT {rendering.variable(slot.part)})" if shared else "count(*)"
+        shared = spread or any(link.types or self._world.shared(link) for link in slot.path)
+        return self._neighbours(rendering) if shared else "count(*)"
+
+    def _neighbours(self, rendering: Rendering) -> str:
+        slot = self._counted()
+        return f"count(DISTINCT {rendering.variable(slot.part)})" if slot else "count(*)"
+
+    def _counted(self) -> Slot | None:
+        slots = self._slots.values()
+        return next((each for each in slots if each.path and not each.name and not each.counted), None)

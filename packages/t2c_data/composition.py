@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from t2c_data.answer import QueryWriter
 from t2c_data.binding import Binder
 from t2c_data.errors import UnfitError
-from t2c_data.inflection import inflect
+from t2c_data.inflection import article, inflect
 from t2c_data.naming import Namer
 from t2c_data.patterns import choose
 from t2c_data.slots import SlotFiller
@@ -40,6 +40,8 @@ _THEIRS = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of|for) the )")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
 _SUMMED = re.compile(r"\b(avg|sum)\(")
+_ROWS = re.compile(r"count\(\*\) (AS n|> \{)|\{x\.first\}")
+"""Counts of rows that must each stand for one thing."""
 _OVER_SEVERAL = frozenset({"aggregate", "group", "top", "having", "compare", "conditional"})
 _SECOND = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 
@@ -129,6 +131,8 @@ class Composer:
             raise UnfitError("a figure over one thing")
         if "count(DISTINCT {a})" in pattern.cypher and self.world.pinned(root):
             raise UnfitError("one thing has one value")
+        if _ROWS.search(pattern.cypher) and binder.spreads(root):
+            raise UnfitError("rows repeat in a count")
         if not _SUMMED.search(pattern.cypher):
             return
         shared = [
@@ -153,6 +157,7 @@ def smooth(text: str) -> str:
     """Mend what holes give side by side: `ward ward names`, `their names of the drugs`, `name the name`."""
     text = _DOUBLED.sub("", _REPEATED.sub("", text))
     text = _TWICE.sub(r"\2 \1", text)
+    text = re.sub(r"\b[Aa]n? (?=([a-z]+))", lambda found: article(found[1]).removesuffix(found[1]), text)
     text = re.sub(r",\s*(?=[.,?]|$)", "", _THEIRS.sub("the", text))
     return re.sub(r"^name (?=(?:the |all |)(?:[\w']+ )?names? )", "list ", text)
 

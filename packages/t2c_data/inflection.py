@@ -49,8 +49,9 @@ def numbered(phrase: str, *, plural: bool) -> str:
 
 def article(text: str) -> str:
     """Put the indefinite article before a noun."""
-    vowel = text[:1].lower() in "aeiou" and not text.lower().startswith(("uni", "use", "eu", "one "))
-    return ("an " if vowel else "a ") + text
+    start = text.lower()
+    vowel = start[:1] in "aeiou" and not start.startswith(("uni", "use", "eu", "one "))
+    return ("an " if vowel or start.startswith("hour") else "a ") + text
 
 
 def either(marks: Sequence[str]) -> str:

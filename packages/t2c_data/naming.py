@@ -250,7 +250,8 @@ class Namer:
         noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
-        doubled = noun.lower() == role.lower() or role.endswith(noun) or noun.startswith(role)
+        owned = naming and noun.partition(" ")[0].removesuffix("'s") in role.split(" ")
+        doubled = owned or noun.lower() == role.lower() or role.endswith(noun) or noun.startswith(role)
         if naming and (doubled or self._rng.random() < 0.5):
             return roles[plural]
         if doubled:

@@ -182,7 +182,8 @@ class Phraser:
         key = (owner, name)
         if key not in self._nouns:
             raw = self.rng.choice((name, f"'{name}'", f"'{name}'"))
-            self._nouns[key] = (raw, raw) if self.rng.random() < RAW else self.rng.choice(words.nouns)
+            spelt = self.rng.random() < RAW and self.world.kind(owner, name) != "boolean"
+            self._nouns[key] = (raw, raw) if spelt else self.rng.choice(words.nouns)
         return self._nouns[key][plural]
 
     def say(self, owner: str, condition: Condition, *, whose: str = "") -> list[str]:

@@ -325,6 +325,7 @@ class SlotFiller:
                 self._world.confused(link) and not self._world.link_words(link).assumed for link in slot.path
             ):
                 raise UnfitError("a value alone does not say which link")
+            self._refuse(slot, _NO_GROUPS)
             condition = self._binder.compare(slot.part, slot.name, frozenset({"in"}))
             condition.mentions = condition.mentions[:2]
             slot.part.conditions.append(condition)

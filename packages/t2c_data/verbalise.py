@@ -149,6 +149,8 @@ class Speaker:
                 phrase = phrase.replace("{}", self.thing(link, one=turned))
             elif link:
                 phrase = self.finished(phrase, link)
+            if self.world.lexicon.labels[node.label].people:
+                phrase = phrase.replace("[its|their]", "their")
             intro, body = opened(numbered(phrase, plural=plural))
             intro = "who" if people and intro == "that" and self.rng.random() < 0.8 else intro
             chosen.append(Modifier(intro, body, link is not None and self._is_deep(link), turned))
@@ -351,7 +353,9 @@ class Speaker:
         """Say how many neighbours there are: `with more than 3 reactions`."""
         noun = self.role(degree.link, certain=True)[1]
         amount = f"{self.rng.choice(_AMOUNTS[degree.operator]).replace('{}', degree.mention.mark)} {noun}"
-        said = [each.replace("{}", amount) for each in self.bare(degree.link) if each.startswith("that ")]
+        said = [
+            agreed(each).replace("{}", amount) for each in self.bare(degree.link) if each.startswith("that ")
+        ]
         return [*said, f"with {amount}", f"that [has|have] {amount}", f"having {amount}"]
 
     # the far end of a link
