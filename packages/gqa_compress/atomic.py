@@ -4,6 +4,7 @@ Holds the temporary-name-then-rename writers that every artefact goes through. K
 what is written.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gqa_compress.errors import OutputError
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_text(path: Path, text: str) -> None:
@@ -65,13 +68,16 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         The temporary folder to write into, beside the final one.
 
     Raises:
-        OutputError: the folder is there, is not empty and `force` is off.
+        OutputError: the folder is there, is not empty and `force` is off; or it cannot be made, or there is no room.
     """
     refuse_filled(path, force=force)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {error}") from error
     try:
         yield partial
         old = path.with_name(f".{path.name}.old")
@@ -80,6 +86,10 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
             path.replace(old)
         partial.replace(path)
         shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OutputError(f"the output {path} cannot be written: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -9,7 +9,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from rich.progress import track
 
 from gqa_compress.atomic import new_folder, refuse_full, write_json
@@ -17,14 +16,10 @@ from gqa_compress.calibration.collect import read_grams
 from gqa_compress.calibration.ends import Ends
 from gqa_compress.calibration.text import read_text
 from gqa_compress.card import write_card
-from gqa_compress.checkpoint import (
-    Checkpoint,
-    layer_prefix,
-    load_tokenizer,
-)
+from gqa_compress.checkpoint import Checkpoint, layer_prefix, load_tokenizer
 from gqa_compress.console import CONSOLE
 from gqa_compress.layerwise import Conversion
-from gqa_compress.machine import keep_memory, peak_memory_bytes, versions
+from gqa_compress.machine import default_device, keep_memory, peak_memory_bytes, versions
 from gqa_compress.plan import ConversionPlan, ConversionReport, HeldOut, LayerReport
 from gqa_compress.shards import ShardWriter, copy_companions, write_config
 
@@ -58,7 +53,7 @@ def convert(
         OUT: a stock checkpoint with tokenizer, README.md and conversion.json.
     """
     begun = time.monotonic()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     keep_memory()
     with new_folder(out, force=force) as partial:
         checkpoint = Checkpoint(source)

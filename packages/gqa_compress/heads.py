@@ -2,6 +2,7 @@
 
 Holds the views and the way back to the checkpoint's matrices. Dimension key: C hidden size, K key-value heads,
 R query heads to each of them, D head size, G kept key-value heads, M = K/G heads merged into one.
+Source: docs/algorithm.md, (4), (15), (16).
 """
 
 from dataclasses import dataclass

@@ -10,13 +10,13 @@ import torch
 
 from gqa_compress.calibration.ends import Ends
 from gqa_compress.calibration.gram import HeadGrams, InputGram, ResidualGram, head_grams
-from gqa_compress.calibration.states import LayerMaker, States, run
+from gqa_compress.calibration.states import LayerMaker, States, run, through
 from gqa_compress.calibration.text import CalibrationText, TokenBatch
 from gqa_compress.checkpoint import Checkpoint
 from gqa_compress.grouping.partition import adjacent, search
 from gqa_compress.grouping.similarity import pair_scores
-from gqa_compress.heads import Heads, read_heads, write_heads
-from gqa_compress.local import LocalSteps, distil_
+from gqa_compress.heads import read_heads, write_heads
+from gqa_compress.local import Batches, LocalSteps, Loss, distil_, divergence_of, squared_error
 from gqa_compress.merging import METHODS
 from gqa_compress.plan import ConversionPlan, LayerReport
 from gqa_compress.refit import refit
@@ -94,13 +94,12 @@ class Conversion:
         moments = self._run_original(self.maker.layer(tensors, kv_heads=self.sizes.kv_heads))
         if self.grams is not None:
             moments = self.grams[index].to(self.device)
-        heads = read_heads(tensors, self.where, self.sizes)
-        grams = head_grams(heads, moments)
-        groups = self._groups(grams)
-        merged = self._merged(heads, grams, groups)
-        layer = self.maker.layer(write_heads(merged, tensors, self.where), kv_heads=self.plan.kv_heads)
-        steps_kept = self._distil(layer)
+        layer, groups = self._merged(tensors, moments)
+        distils = self.plan.local_steps > 0 and self.plan.kv_heads < self.sizes.kv_heads
+        steps_kept = {"attention": self._distil_attention(layer)} if distils else {}
         strengths = self._refit(layer)
+        if distils and index == self.sizes.layers - 1:
+            steps_kept["layer"] = self._distil_last(layer)
         attention_error, stream_error = self._advance(layer)
         changed = dict(layer.named_parameters())
         new = {name: changed.get(name, tensor).to(tensor.dtype) for name, tensor in tensors.items()}
@@ -126,35 +125,55 @@ class Conversion:
                     gram.add(seen.x[states.mask])
         return gram.moments
 
+    def _merged(
+        self, tensors: dict[str, torch.Tensor], moments: torch.Tensor
+    ) -> tuple[torch.nn.Module, list[list[int]]]:
+        """Make the layer with merged heads; return it and the groups."""
+        heads = read_heads(tensors, self.where, self.sizes)
+        grams = head_grams(heads, moments)
+        groups = self._groups(grams)
+        if self.plan.kv_heads < self.sizes.kv_heads:
+            chosen = torch.tensor(groups, device=self.device)
+            heads = METHODS[self.plan.method](heads, grams, self.planes, chosen)
+        changed = write_heads(heads, tensors, self.where)
+        return self.maker.layer(changed, kv_heads=self.plan.kv_heads), groups
+
     def _groups(self, grams: HeadGrams) -> list[list[int]]:
         heads, groups = self.sizes.kv_heads, self.plan.kv_heads
         if self.plan.grouping == "adjacent" or groups in {1, heads}:
             return adjacent(heads, groups)
         return search(pair_scores(grams, self.planes), groups, seed=self.plan.seed)
 
-    def _merged(self, heads: Heads, grams: HeadGrams, groups: list[list[int]]) -> Heads:
-        if self.plan.kv_heads == self.sizes.kv_heads:
-            return heads
-        chosen = torch.tensor(groups, device=self.device)
-        return METHODS[self.plan.method](heads, grams, self.planes, chosen)
-
-    def _distil(self, layer: torch.nn.Module) -> int | None:
+    def _distil_attention(self, layer: torch.nn.Module) -> int:
         """Distil attention towards the original stream after attention."""
-        if not self.plan.local_steps or self.plan.kv_heads == self.sizes.kv_heads:
-            return None
         norm, attention = layer.get_submodule(self.where.norm), layer.get_submodule(self.where.attention)
 
         def attended(states: States) -> torch.Tensor:
             output: torch.Tensor = attention(hidden_states=norm(states.hidden), **states.call)[0]
             return output
 
-        def aims(part: Sequences) -> list[tuple[States, torch.Tensor]]:
+        def aims(part: Sequences) -> Batches:
             return [(s, a - s.hidden) for s, a in zip(part.converted, part.after_attention, strict=True)]
 
+        seen, held_out = aims(self.seen), aims(self.held_out)
+        return self._distil(attention, squared_error(attended, seen), seen, held_out)
+
+    def _distil_last(self, layer: torch.nn.Module) -> int:
+        """Distil the whole last layer towards what the original predicts."""
+        ends = Ends(self.checkpoint, self.maker.config, self.device)
+
+        def after(states: States) -> torch.Tensor:
+            return through(layer, states)
+
+        def aims(part: Sequences) -> Batches:
+            return list(zip(part.converted, part.after_layer, strict=True))
+
+        return self._distil(layer, divergence_of(after, ends.logits), aims(self.seen), aims(self.held_out))
+
+    def _distil(self, part: torch.nn.Module, loss: Loss, seen: Batches, held_out: Batches) -> int:
+        """Distil a part of a layer; return after which step its weights were best."""
         steps = LocalSteps(steps=self.plan.local_steps, seed=self.plan.seed)
-        return distil_(
-            list(attention.parameters()), attended, aims(self.seen), aims(self.held_out), steps
-        ).steps
+        return distil_(list(part.parameters()), loss, seen, held_out, steps).steps
 
     def _refit(self, layer: torch.nn.Module) -> dict[str, float | None]:
         """Refit the output projection, then the down projection with what it leaves."""

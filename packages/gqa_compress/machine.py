@@ -1,6 +1,6 @@
 """The machine and the software that a result depends on.
 
-Holds versions, the git commit, peak memory, and how memory is kept between steps.
+Holds the device to compute on, versions, the git commit, peak memory, and how memory is kept between steps.
 """
 
 import ctypes
@@ -12,6 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+
+
+def default_device() -> torch.device:
+    """Return the accelerator if there is one, the processor otherwise."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def versions() -> dict[str, str]:

@@ -25,8 +25,8 @@ class ConversionPlan:
     """Which heads form a group."""
     refit: bool = True
     """Refit the output and down projections against the original residual stream."""
-    local_steps: int = 200
-    """Adam steps that distil each layer; 0 for the closed form alone."""
+    local_steps: int = 400
+    """Adam steps on each layer's attention, and as many on all of the last layer; 0 for the closed form alone."""
     tokens: int = 65_536
     """About how many calibration tokens to take."""
     length: int = 512
@@ -65,7 +65,7 @@ class LayerReport:
     attention_error: float
     stream_error: float
     refit_strengths: dict[str, float | None] = field(default_factory=dict)
-    local_steps_kept: int | None = None
+    local_steps_kept: dict[str, int] = field(default_factory=dict)
     seconds: float
 
 

@@ -1,7 +1,7 @@
 """Rotary planes of a head, and keys and queries as complex numbers in them.
 
 Holds which coordinates turn together and the complex view in which any complex factor a plane commutes with the
-rotation. Computes no rotation itself.
+rotation. Computes no rotation itself. Source: docs/algorithm.md, (2) and (5).
 """
 
 from dataclasses import dataclass

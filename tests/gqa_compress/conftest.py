@@ -1,25 +1,29 @@
-"""Tiny tokenizers, rows and models made on the spot."""
+"""Tiny tokenizers, text and rows made on the spot."""
 
 import json
 import random
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+
+from gqa_compress.testing import byte_tokenizer as save_byte_tokenizer
 
 
 @pytest.fixture(scope="session")
 def byte_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tokenizer of 256 bytes and an end-of-text token."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {"</s>": 0} | {letter: index + 1 for index, letter in enumerate(alphabet)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
     folder = tmp_path_factory.mktemp("tokenizer")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)
+    save_byte_tokenizer(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough text to calibrate a tiny model on."""
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    line = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs!\n"
+    path.write_text(line * 20)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -29,15 +29,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tiny_model("llama"), tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.fixture(scope="session")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text(
-        "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer\n" * 20
-    )
-    return path
-
-
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["gqa-compress", *map(str, arguments)])
     try:

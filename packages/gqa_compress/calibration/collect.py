@@ -1,6 +1,7 @@
 """Grams of every layer's input, written once and used by many conversions.
 
 Holds the pass over the text, alone or shared by the workers of torchrun. Merges nothing.
+Source: docs/algorithm.md, (4).
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ from gqa_compress.calibration.text import TokenBatch, batched, read_sequences
 from gqa_compress.checkpoint import Checkpoint, load_tokenizer
 from gqa_compress.console import CONSOLE
 from gqa_compress.errors import CheckpointError, OutputError, RowsError
+from gqa_compress.machine import default_device
 from gqa_compress.shards import write_tensors
 
 # Tokens whose states are kept while layers are read one after the other: memory does not grow with the text.
@@ -88,7 +90,7 @@ def gather(checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: in
         RowsError: the text cannot be read or has no tokens.
     """
     sequences = read_sequences(text, load_tokenizer(checkpoint.folder), tokens=tokens, length=length)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     grams = _grams(checkpoint, list(batched(sequences, 4096)), device)
     if not grams[0].tokens:
         raise RowsError(f"{text} has no tokens to calibrate on")
@@ -160,11 +162,11 @@ def _chunks(batches: list[TokenBatch]) -> list[list[TokenBatch]]:
 
 def _join() -> tuple[int, int, torch.device]:
     """Return this worker's number, how many there are, and where it computes."""
-    cuda = torch.cuda.is_available()
+    device = default_device()
     if not dist.is_torchelastic_launched():
-        return 0, 1, torch.device("cuda" if cuda else "cpu")
-    dist.init_process_group("nccl" if cuda else "gloo")
+        return 0, 1, device
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     worker = dist.get_rank()
-    if cuda:
+    if device.type == "cuda":
         torch.cuda.set_device(worker % torch.cuda.device_count())
-    return worker, dist.get_world_size(), torch.device("cuda" if cuda else "cpu")
+    return worker, dist.get_world_size(), device

@@ -78,6 +78,19 @@ class Ends:
         states.mask = batch.mask.to(self.device)
         return states
 
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Turn last states into logits.
+
+        Args:
+            hidden: (B, T, C) stream after the last layer; gradients reach it.
+
+        Returns:
+            (B, T, V).
+        """
+        self.stand.replayed = hidden
+        logits: torch.Tensor = self.model(inputs_embeds=hidden, use_cache=False).logits
+        return logits
+
     @torch.no_grad()
     def log_probabilities(self, hidden: torch.Tensor, batch: TokenBatch) -> torch.Tensor:
         """Turn last states into the log-probabilities of each next token.
@@ -89,7 +102,5 @@ class Ends:
         Returns:
             (n, V) for every token that has a next one in its sequence.
         """
-        self.stand.replayed = hidden
-        logits = self.model(input_ids=batch.input_ids.to(self.device), use_cache=False).logits
         has_next = batch.mask[:, 1:].to(self.device)
-        return torch.log_softmax(logits[:, :-1][has_next].float(), dim=-1)
+        return torch.log_softmax(self.logits(hidden)[:, :-1][has_next].float(), dim=-1)

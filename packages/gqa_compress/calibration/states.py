@@ -143,6 +143,21 @@ def watching(layer: torch.nn.Module, where: Architecture) -> Iterator[dict[str, 
             handle.remove()
 
 
+def through(layer: torch.nn.Module, states: States) -> torch.Tensor:
+    """Return the stream after a layer, with gradients.
+
+    Args:
+        layer: a decoder layer.
+        states: the stream before it.
+
+    Returns:
+        (B, T, C).
+    """
+    after = layer(states.hidden, **states.call)
+    stream: torch.Tensor = after[0] if isinstance(after, tuple) else after
+    return stream
+
+
 @torch.no_grad()
 def run(layer: torch.nn.Module, where: Architecture, states: States) -> tuple[torch.Tensor, Seen]:
     """Run one batch through a layer.
@@ -156,6 +171,5 @@ def run(layer: torch.nn.Module, where: Architecture, states: States) -> tuple[to
         The stream after it, (B, T, C), and what was seen on the way.
     """
     with watching(layer, where) as seen:
-        after = layer(states.hidden, **states.call)
-        after = after[0] if isinstance(after, tuple) else after
+        after = through(layer, states)
         return after, Seen(**seen)

@@ -66,7 +66,7 @@ class CalibrationText:
 
 
 def read_text(
-    path: Path, tokenizer: Any, *, tokens: int, length: int, batch_tokens: int = 4096
+    path: Path, tokenizer: Any, *, tokens: int, length: int, batch_tokens: int = 2048
 ) -> CalibrationText:
     """Read calibration text.
 

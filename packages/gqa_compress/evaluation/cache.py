@@ -13,6 +13,7 @@ from transformers import DynamicCache
 
 from gqa_compress.architectures import geometry
 from gqa_compress.checkpoint import load_model, read_config
+from gqa_compress.machine import default_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 6
     Raises:
         CheckpointError: the folder is no loadable checkpoint.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     dtype = getattr(torch, geometry(read_config(model)).dtype)
     loaded = load_model(model).to(device, dtype)
     generator = torch.Generator().manual_seed(0)

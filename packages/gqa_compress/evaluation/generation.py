@@ -12,6 +12,7 @@ import torch
 from gqa_compress.calibration.text import read_sequences
 from gqa_compress.checkpoint import load_model, load_tokenizer
 from gqa_compress.errors import RowsError
+from gqa_compress.machine import default_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def agree(
         CheckpointError: a folder is no loadable checkpoint.
         RowsError: the text cannot be read or has no prompt of that many tokens.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     pieces = read_sequences(text, load_tokenizer(model), tokens=None, length=prompt_tokens)
     whole = [piece for piece in pieces if len(piece) == prompt_tokens]
     if not whole:

@@ -15,6 +15,7 @@ from gqa_compress.calibration.text import TokenBatch, batched, read_sequences
 from gqa_compress.checkpoint import load_model, load_tokenizer
 from gqa_compress.console import CONSOLE
 from gqa_compress.errors import CheckpointError, RowsError
+from gqa_compress.machine import default_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def compare(
 def _start(
     model: Path, text: Path, tokens: int | None, length: int
 ) -> tuple[torch.device, Any, list[TokenBatch]]:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     loaded = load_model(model).to(device)
     longest = min(length, getattr(loaded.config, "max_position_embeddings", None) or length)
     sequences = read_sequences(text, load_tokenizer(model), tokens=tokens, length=longest)

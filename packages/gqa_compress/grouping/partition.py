@@ -1,6 +1,7 @@
 """Equal groups of heads that keep most of the pair scores.
 
 Holds exact matching for pairs and best-swap search with restarts for larger groups. Knows nothing of tensors.
+Source: docs/algorithm.md, section "Grouping".
 """
 
 import networkx

@@ -2,7 +2,7 @@
 
 Holds the hard-concrete distribution, its penalty, and the rule that pushes the lowest masks down. Knows nothing of
 models. Source: Louizos, Welling, Kingma, "Learning Sparse Neural Networks through L0 Regularization", ICLR 2018, with
-the constants of Jin et al., 2025; docs/algorithm.md, section "Pruning".
+the constants of Jin et al., 2025; docs/algorithm.md, (20).
 """
 
 import math

@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from gqa_compress.checkpoint import load_model
 from gqa_compress.errors import RecipeError
+from gqa_compress.machine import default_device
 from gqa_compress.training import attention
 from gqa_compress.training.recipe import ModelShape, Recipe
 
@@ -32,8 +33,7 @@ def pick_device(recipe: Recipe) -> torch.device:
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("device=cuda was asked for and no CUDA device is there; use device: auto or cpu")
-    wanted = recipe.device if recipe.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(wanted)
+    return default_device() if recipe.device == "auto" else torch.device(recipe.device)
 
 
 def uses_bf16(recipe: Recipe, device: torch.device) -> bool:
