@@ -1,10 +1,11 @@
 """Measure what one layer of LLaMA2-7B's shape costs to convert, and extrapolate to the whole model.
 
-    python benchmarks/gqa_7b.py [--kv-heads 4] [--tokens 4096] [--length 1024] [--local-steps 2] [--layers 1]
+    python benchmarks/gqa_7b.py [--kv-heads 4] [--tokens 2048] [--length 512] [--local-steps 1]
 
-Makes a random bf16 checkpoint with --layers layers of 7B's shape and a small vocabulary, converts it with refits
-and a few local steps, and times the parts. Times of 32 layers and of more local steps are multiplied up, not
-measured, and said so. Peak memory is that of the process. Writes results/gqa_7b.json and .md beside this file.
+Makes a random bf16 checkpoint of two layers of 7B's shape with a small vocabulary and converts the first of them,
+which is what every layer but the last costs, with refits and a few local steps. Times of 32 layers and of more local
+steps are multiplied up, not measured, and said so. Peak memory is that of the process. Writes results/gqa_7b.json and
+.md beside this file.
 """
 
 from __future__ import annotations
@@ -15,30 +16,35 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from gqa_compress import local
+from gqa_compress import layerwise
 from gqa_compress.atomic import write_json, write_text
-from gqa_compress.convert import convert
+from gqa_compress.calibration.text import read_text
+from gqa_compress.checkpoint import Checkpoint
+from gqa_compress.machine import default_device, keep_memory, peak_memory_bytes
 from gqa_compress.plan import ConversionPlan
 from gqa_compress.testing import byte_tokenizer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 RESULTS = Path(__file__).parent / "results"
 LAYERS_OF_7B = 32
-LOCAL_STEPS = 200
+STEPS_EXTRAPOLATED = ConversionPlan(kv_heads=1).local_steps
 
 
-def make(folder: Path, layers: int) -> None:
+def make(folder: Path) -> None:
     config = LlamaConfig(
         vocab_size=257,
         hidden_size=4096,
         intermediate_size=11_008,
-        num_hidden_layers=layers,
+        num_hidden_layers=2,
         num_attention_heads=32,
         num_key_value_heads=32,
         max_position_embeddings=4096,
@@ -55,15 +61,14 @@ def make(folder: Path, layers: int) -> None:
     byte_tokenizer(folder)
 
 
-def timed_steps(steps: list[float]) -> Any:
-    """Wrap the local distillation of a layer so that its time is known apart."""
-    original = local.distil_
+def timed(function: Callable[..., Any], taken: list[float]) -> Callable[..., Any]:
+    """Wrap a function so that its time is known apart."""
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
         begun = time.monotonic()
-        report = original(*arguments, **options)
-        steps.append(time.monotonic() - begun)
-        return report
+        found = function(*arguments, **options)
+        taken.append(time.monotonic() - begun)
+        return found
 
     return wrapped
 
@@ -73,63 +78,70 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kv-heads", type=int, default=4)
-    parser.add_argument("--tokens", type=int, default=4096)
-    parser.add_argument("--length", type=int, default=1024)
-    parser.add_argument("--local-steps", type=int, default=2)
-    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--tokens", type=int, default=2048)
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--local-steps", type=int, default=1)
     given = parser.parse_args()
+    device = default_device()
+    keep_memory()
     letters = random.Random(0)
+    plan = ConversionPlan(
+        kv_heads=given.kv_heads, tokens=given.tokens, length=given.length, local_steps=given.local_steps
+    )
+    distilling: list[float] = []
+    refitting: list[float] = []
+    layerwise.distil_ = timed(layerwise.distil_, distilling)
+    layerwise.refit = timed(layerwise.refit, refitting)
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        make(home / "source", given.layers)
-        text = home / "text.txt"
+        folder, text = Path(scratch) / "source", Path(scratch) / "text.txt"
+        make(folder)
         text.write_text("".join(letters.choices("abcdefgh \n", k=2 * given.tokens)), encoding="utf-8")
-        plan = ConversionPlan(
-            kv_heads=given.kv_heads, tokens=given.tokens, length=given.length, local_steps=given.local_steps
-        )
-        steps: list[float] = []
-        from gqa_compress import layerwise
-
-        layerwise.distil_ = timed_steps(steps)
-        report = convert(home / "source", text, home / "out", plan)
-    layer = sum(entry.seconds for entry in report.layers) / given.layers
-    distilling = sum(steps) / max(1, len(steps))
-    a_step = distilling / max(1, given.local_steps)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        sequences = read_text(text, tokenizer, tokens=plan.tokens, length=plan.length)
+        conversion = layerwise.Conversion(Checkpoint(folder), plan, sequences, device)
+        _, layer = conversion.convert_layer(0)
+    rest = layer.seconds - sum(distilling)
+    a_step = sum(distilling) / max(1, given.local_steps)
     found = {
         "kv_heads": given.kv_heads,
-        "calibration_tokens": report.calibration_tokens + report.held_out.tokens,
+        "calibration_tokens": sequences.tokens,
         "threads": torch.get_num_threads(),
-        "device": report.device,
+        "device": device.type,
         "measured": {
-            "layers": given.layers,
-            "seconds_a_layer": layer,
-            "seconds_of_local_steps": distilling,
+            "seconds_of_one_layer": layer.seconds,
+            "seconds_of_local_steps": round(sum(distilling), 1),
             "local_steps": given.local_steps,
-            "seconds_in_all": report.seconds,
-            "peak_memory_bytes": report.peak_memory_bytes,
+            "seconds_of_solving_refits": round(sum(refitting), 1),
+            "peak_memory_bytes": peak_memory_bytes(device),
         },
         "extrapolated_to_32_layers": {
-            "closed_form_minutes": LAYERS_OF_7B * (layer - distilling) / 60,
-            "minutes_with_200_local_steps": LAYERS_OF_7B * (layer - distilling + LOCAL_STEPS * a_step) / 60,
+            "closed_form_minutes": round(LAYERS_OF_7B * rest / 60, 1),
+            "local_steps": STEPS_EXTRAPOLATED,
+            "with_local_steps_minutes": round(LAYERS_OF_7B * (rest + STEPS_EXTRAPOLATED * a_step) / 60, 1),
         },
     }
     write_json(RESULTS / "gqa_7b.json", found)
-    whole = found["extrapolated_to_32_layers"]
-    write_text(
-        RESULTS / "gqa_7b.md",
-        f"""Made by `python benchmarks/gqa_7b.py --tokens {given.tokens} --local-steps {given.local_steps}`: one
-layer of LLaMA2-7B's shape, random weights, 32 → {given.kv_heads} heads, {found["calibration_tokens"]:,} tokens,
-{found["threads"]} thread(s) of a shared {report.device}. 32 layers are **multiplied up, not measured**.
+    write_text(RESULTS / "gqa_7b.md", markdown(found, given))
+    print(markdown(found, given))
+
+
+def markdown(found: dict[str, Any], given: argparse.Namespace) -> str:
+    one, whole = found["measured"], found["extrapolated_to_32_layers"]
+    seconds = one["seconds_of_one_layer"]
+    return f"""Made by `python benchmarks/gqa_7b.py --tokens {given.tokens} --local-steps {given.local_steps}`: one
+layer of LLaMA2-7B's shape, random bf16 weights, 32 → {found["kv_heads"]} heads, {found["calibration_tokens"]:,} tokens
+to fit, {found["threads"]} thread(s) of a shared {found["device"]}. 32 layers are **multiplied up, not measured**; the
+last one, all of which is distilled by what it predicts, costs more.
 
 | | |
 |---|---|
-| one layer, {given.local_steps} local steps included (measured) | {layer:.0f} s |
-| of which local steps (measured) | {distilling:.0f} s |
-| peak memory (measured) | {report.peak_memory_bytes / 1e9:.1f} GB |
+| one layer with {one["local_steps"]} local step(s) on attention (measured) | {seconds:.0f} s |
+| of which local steps and their looks at held-out tokens (measured) | {one["seconds_of_local_steps"]:.0f} s |
+| of which solving the refits, the same for any number of tokens (measured) | {one["seconds_of_solving_refits"]:.0f} s |
+| peak memory (measured) | {one["peak_memory_bytes"] / 1e9:.1f} GB |
 | whole model, closed form (extrapolated) | {whole["closed_form_minutes"]:.0f} min |
-| whole model, {LOCAL_STEPS} local steps a layer (extrapolated) | {whole["minutes_with_200_local_steps"]:.0f} min |
-""",
-    )
+| whole model, {whole["local_steps"]} local steps (extrapolated) | {whole["with_local_steps_minutes"]:.0f} min |
+"""
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Compare every way of keeping fewer key-value heads on freshly trained byte-level models.
 
-    python benchmarks/gqa_quality.py [--home DIR] [--shapes mha,gqa,tied] [--seeds 3] [--steps 500] [--heal-steps 150]
-        [--only base,cells,heal] [--report]
+    python benchmarks/gqa_quality.py [--home DIR] [--shapes mha,gqa,tied] [--seeds 3] [--parts chain,heal,rest]
 
-Trains small models on the sources of Python's own standard library, which every machine has, converts each to
-4, 2 and 1 of 8 key-value heads by every method without any end-to-end training, and then heals some of them by
-distillation. Finished cells are kept under --home, so that a stopped run goes on where it was. Writes
-results/gqa_quality.json, .md and .png beside this file. Perplexities are of bytes of modules that no model was
-trained or calibrated on.
+Trains small models on the sources of Python's own standard library, which every machine has (`base`), converts each
+to 4, 2 and 1 of 8 key-value heads by one method after the other without any end-to-end training (`chain`, `rest`), and
+heals some of them by distillation (`heal`). Every model and figure is kept under --home as soon as it is there, so
+that a stopped run goes on where it was. Perplexities are of bytes of modules that no model was trained or calibrated
+on. Results are written by gqa_quality_report.py, after every part.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import sys
 import sysconfig
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -38,16 +36,14 @@ from gqa_compress.testing import byte_tokenizer
 from gqa_compress.training.loop import train
 from gqa_compress.training.recipe import Optimizer, Pruning, Recipe, Teacher
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-RESULTS = Path(__file__).parent / "results"
 HOME = Path(__file__).parents[1] / "models" / "gqa_quality"
 LENGTH = 256
 ROW = LENGTH - 1  # bytes; the end-of-text token makes it LENGTH
+BATCH = 8 * LENGTH
 HELD_OUT_EVERY = 20
 TRAIN_ROWS = 12_288
 DEV_TOKENS = 32_768
+DEV_ROWS = 64  # looked at while training, the same for teachers and healed models
 
 SHAPES: dict[str, dict[str, Any]] = {
     # Multi-head attention, 8 heads of 16: 0.8M parameters.
@@ -113,9 +109,29 @@ CELLS = (
     Cell("weighted + local", "weighted", local=True, only=(1,)),
 )
 CHAIN = CELLS[:5]
-HEALED = ("mean", "aligned", "weighted + refits + local")
+OURS = CHAIN[-1].name
 # Masks reach zero within the ramp of a short run only if they move fast.
-FADED, MASK_LR = "fading, masks ", 3e-4
+MASK_LR = 3e-4
+
+
+@dataclass(frozen=True)
+class Healing:
+    """One way to train a student of one key-value head end to end."""
+
+    name: str
+    start: str | None = None
+    masks: str | None = None
+
+
+HEALINGS = (
+    Healing("mean", start="mean"),
+    Healing("aligned", start="aligned"),
+    Healing("ours", start=OURS),
+    Healing("paper, forced masks", masks="forced"),
+    Healing("paper, learned masks", masks="learned"),
+    Healing("linear z(t)", masks="linear"),
+)
+HEALED_HEADS = 1
 
 
 @dataclass(frozen=True)
@@ -157,10 +173,6 @@ def write_rows(home: Path) -> None:
     say(f"{len(kept['train'])} rows to train on, {len(kept['dev'])} held out, from {len(modules)} modules")
 
 
-def optimizer(lr: float, warmup_steps: int) -> Optimizer:
-    return Optimizer(lr=lr, warmup_steps=warmup_steps)
-
-
 def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
     """Train the model that is converted; resumed where it was stopped."""
     out, first = folder / "base", folder / "first"
@@ -179,11 +191,11 @@ def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
             dev=setting.home / "dev.jsonl",
             checkpoint=first,
             steps=setting.steps,
-            batch_tokens=16 * LENGTH,
+            batch_tokens=BATCH,
             max_tokens=LENGTH,
-            optimizer=optimizer(1.5e-3, 50),
+            optimizer=Optimizer(lr=1.5e-3, warmup_steps=50),
             dev_every=100,
-            dev_rows=256,
+            dev_rows=DEV_ROWS,
             checkpoint_every=100,
             seed=seed,
         ),
@@ -200,11 +212,6 @@ def measure(setting: Setting, model: Path, base: Path | None) -> dict[str, Any]:
 
 
 def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: int) -> None:
-    done = folder / "cells" / f"{cell.name} {kv_heads}.json"
-    if done.exists():
-        return
-    done.parent.mkdir(exist_ok=True)
-    out = folder / "converted" / f"{cell.name} {kv_heads}"
     plan = ConversionPlan(
         kv_heads=kv_heads,
         method=cell.method,
@@ -214,10 +221,16 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
         tokens=setting.tokens,
         length=LENGTH,
     )
+    done = folder / "cells" / f"{cell.name} {kv_heads}.json"
+    if done.exists() and json.loads(done.read_text(encoding="utf-8"))["plan"] == asdict(plan):
+        return
+    done.parent.mkdir(exist_ok=True)
+    out = folder / "converted" / f"{cell.name} {kv_heads}"
     report = convert(base, setting.home / "train.jsonl", out, plan, force=True)
     row = {
         "cell": cell.name,
         "kv_heads": kv_heads,
+        "plan": asdict(plan),
         "seconds": report.seconds,
         "calibration_tokens": report.calibration_tokens,
         "stream_errors": [layer.stream_error for layer in report.layers],
@@ -225,36 +238,34 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
         **measure(setting, out, base),
     }
     write_json(done, row)
-    if cell.name not in HEALED:
+    if kv_heads != HEALED_HEADS or cell.name not in {healing.start for healing in HEALINGS}:
         shutil.rmtree(out)
     say(f"{folder.name} {cell.name} {kv_heads}: perplexity {row['perplexity']:.4f} ({report.seconds:.0f} s)")
 
 
-def heal(setting: Setting, folder: Path, base: Path, name: str, kv_heads: int) -> None:
+def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
     """Distil a converted model, or one whose heads fade, and keep its held-out loss against tokens."""
-    done = folder / "healed" / f"{name} {kv_heads} {setting.heal_steps}.json"
-    faded = name.startswith(FADED)
-    start = base if faded else folder / "converted" / f"{name} {kv_heads}"
-    if done.exists() or not start.exists():
+    done = folder / "healed" / f"{healing.name}.json"
+    if done.exists():
         return
     done.parent.mkdir(exist_ok=True)
-    out = folder / "healing" / f"{name} {kv_heads} {setting.heal_steps}"
+    out = folder / "healing" / healing.name
+    pruning = Pruning(kv_heads=HEALED_HEADS, masks=healing.masks, mask_lr=MASK_LR) if healing.masks else None
+    converted = folder / "converted" / f"{healing.start} {HEALED_HEADS}"
     train(
         Recipe(
             out=out,
             train=setting.home / "train.jsonl",
             dev=setting.home / "dev.jsonl",
-            checkpoint=start,
+            checkpoint=base if healing.masks else converted,
             teacher=Teacher(checkpoint=base, weight=1.0),
-            pruning=Pruning(kv_heads=kv_heads, masks=name.removeprefix(FADED), mask_lr=MASK_LR)
-            if faded
-            else None,
+            pruning=pruning,
             steps=setting.heal_steps,
-            batch_tokens=16 * LENGTH,
+            batch_tokens=BATCH,
             max_tokens=LENGTH,
-            optimizer=optimizer(1e-3, 10),
-            dev_every=10,
-            dev_rows=128,
+            optimizer=Optimizer(lr=1e-3, warmup_steps=10),
+            dev_every=5,
+            dev_rows=DEV_ROWS,
             checkpoint_every=50,
             seed=1,
         ),
@@ -262,142 +273,24 @@ def heal(setting: Setting, folder: Path, base: Path, name: str, kv_heads: int) -
     )
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     curve = [{"tokens": line["tokens"], "dev_loss": line["dev_loss"]} for line in lines if "dev_loss" in line]
-    row = {"cell": name, "kv_heads": kv_heads, "steps": setting.heal_steps, "tokens": lines[-1]["tokens"]}
-    row |= {"curve": curve, "first_loss": lines[0]["loss"], **measure(setting, out, base)}
+    row = {"name": healing.name, "kv_heads": HEALED_HEADS, "steps": setting.heal_steps}
+    row |= {"tokens": lines[-1]["tokens"], "curve": curve, **measure(setting, out, base)}
     write_json(done, row)
     shutil.rmtree(out)
-    say(f"{folder.name} healed {name} {kv_heads}: perplexity {row['perplexity']:.4f}")
+    say(f"{folder.name} healed, {healing.name}: perplexity {row['perplexity']:.4f}")
 
 
-def run(setting: Setting, shape: str, seed: int, only: set[str]) -> None:
+def run(setting: Setting, shape: str, seed: int, part: str) -> None:
     folder = setting.home / f"{shape}-{seed}"
     base = make_base(setting, folder, shape, seed)
     if not (folder / "base.json").exists():
         write_json(folder / "base.json", measure(setting, base, None))
-    for cells in (CHAIN, CELLS) if "cells" in only else ():
-        for cell in cells:
-            for kv_heads in cell.only:
-                run_cell(setting, folder, base, cell, kv_heads)
-        if "heal" in only:
-            for name in (*HEALED, *(FADED + masks for masks in ("forced", "linear", "learned"))):
-                heal(setting, folder, base, name, 1)
-
-
-def folders(home: Path) -> Iterator[tuple[str, int, Path]]:
-    for path in sorted(home.glob("*-*/base.json")):
-        shape, seed = path.parent.name.rsplit("-", 1)
-        yield shape, int(seed), path.parent
-
-
-def gather(setting: Setting) -> dict[str, Any]:
-    runs = []
-    for shape, seed, folder in folders(setting.home):
-        parts = {
-            part: [
-                json.loads(path.read_text(encoding="utf-8"))
-                for path in sorted((folder / part).glob("*.json"))
-            ]
-            for part in ("cells", "healed")
-        }
-        base = json.loads((folder / "base.json").read_text(encoding="utf-8"))
-        runs.append({"shape": shape, "seed": seed, "base": base, **parts})
-    return {"shapes": SHAPES, "steps": setting.steps, "local_steps": setting.local_steps, "runs": runs}
-
-
-def mean_of(values: list[float]) -> str:
-    if not values:
-        return "–"
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
-
-
-def markdown(found: dict[str, Any]) -> str:
-    lines = [
-        "Made by `python benchmarks/gqa_quality.py`. Perplexity of held-out bytes over the teacher's, mean and "
-    ]
-    lines[0] += "standard deviation over seeds; no end-to-end training.\n"
-    for shape in SHAPES:
-        runs = [run for run in found["runs"] if run["shape"] == shape]
-        if not runs:
-            continue
-        bases = mean_of([run["base"]["perplexity"] for run in runs])
-        lines += [
-            f"## {shape}: {SHAPES[shape]['model_type']}, {len(runs)} seeds, teacher's perplexity {bases}\n"
-        ]
-        lines += ["| | 4 of 8 | 2 of 8 | 1 of 8 | seconds at 1 |", "|---|---|---|---|---|"]
-        for cell in CELLS:
-            columns = [
-                [
-                    (row["perplexity"] / run["base"]["perplexity"], row["seconds"])
-                    for run in runs
-                    for row in run["cells"]
-                    if (row["cell"], row["kv_heads"]) == (cell.name, kv_heads)
-                ]
-                for kv_heads in (4, 2, 1)
-            ]
-            if any(columns):
-                ratios = " | ".join(mean_of([ratio for ratio, _ in column]) for column in columns)
-                seconds = statistics.median([second for _, second in columns[2]]) if columns[2] else None
-                lines.append(f"| {cell.name} | {ratios} | {'–' if seconds is None else f'{seconds:.0f}'} |")
-        healed = [(run, row) for run in runs for row in run["healed"]]
-        if healed:
-            lines += ["", "| healed end to end | kv heads | tokens | ratio | KL |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {row['cell']} | {row['kv_heads']} | {row['tokens']:,} "
-                f"| {row['perplexity'] / run['base']['perplexity']:.4f} | {row['kl']:.4f} |"
-                for run, row in healed
-            ]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def plot(found: dict[str, Any], path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    shapes = [shape for shape in SHAPES if any(run["shape"] == shape for run in found["runs"])]
-    figure, axes = pyplot.subplots(1, len(shapes) + 1, figsize=(5 * (len(shapes) + 1), 4), squeeze=False)
-    for axis, shape in zip(axes[0], shapes, strict=False):
-        for cell in CHAIN:
-            points = [
-                (row["kv_heads"], row["perplexity"] / run["base"]["perplexity"])
-                for run in found["runs"]
-                if run["shape"] == shape
-                for row in run["cells"]
-                if row["cell"] == cell.name
-            ]
-            heads = sorted({kv_heads for kv_heads, _ in points})
-            middle = [statistics.mean(ratio for kv, ratio in points if kv == kv_heads) for kv_heads in heads]
-            axis.plot(heads, middle, marker="o", label=cell.name)
-        axis.set(title=shape, xlabel="key-value heads kept of 8", xscale="log", yscale="log")
-        axis.set_xticks([1, 2, 4], ["1", "2", "4"])
-        axis.set_ylabel("perplexity / teacher's")
-        axis.legend(fontsize=7)
-    last = axes[0][-1]
-    for run in found["runs"][:1]:
-        for row in run["healed"]:
-            points = [(point["tokens"], point["dev_loss"]) for point in row["curve"]]
-            last.plot(
-                *zip(*points, strict=True), label=f"{row['cell']} → {row['kv_heads']}, {row['steps']} steps"
-            )
-    last.set(title="healing, first run", xlabel="tokens", ylabel="held-out loss, nats")
-    if last.get_legend_handles_labels()[0]:
-        last.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-
-
-def report(setting: Setting) -> None:
-    found = gather(setting)
-    if not found["runs"]:
-        return
-    RESULTS.mkdir(exist_ok=True)
-    write_json(RESULTS / "gqa_quality.json", found)
-    write_text(RESULTS / "gqa_quality.md", markdown(found))
-    plot(found, RESULTS / "gqa_quality.png")
+        say(f"{folder.name}: base is trained")
+    for cell in {"chain": CHAIN, "rest": CELLS}.get(part, ()):
+        for kv_heads in cell.only:
+            run_cell(setting, folder, base, cell, kv_heads)
+    for healing in HEALINGS if part == "heal" else ():
+        heal(setting, folder, base, healing)
 
 
 def main() -> None:
@@ -408,24 +301,22 @@ def main() -> None:
     parser.add_argument("--shapes", default="mha,gqa,tied")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--heal-steps", type=int, default=150)
     parser.add_argument("--tokens", type=int, default=65_536)
-    parser.add_argument("--local-steps", type=int, default=200)
-    parser.add_argument("--only", default="base,cells,heal")
-    parser.add_argument(
-        "--report", action="store_true", help="write the results of what is finished, run nothing"
-    )
+    parser.add_argument("--local-steps", type=int, default=ConversionPlan(kv_heads=1).local_steps)
+    parser.add_argument("--parts", default="chain,heal,rest", help="in this order, each for every shape")
     given = parser.parse_args()
     disable_progress_bar()
     setting = Setting(given.home, given.steps, given.heal_steps, given.tokens, given.local_steps)
-    if not given.report:
-        write_rows(setting.home)
-        for seed in range(given.first_seed, given.first_seed + given.seeds):
+    write_rows(setting.home)
+    from gqa_quality_report import write_report
+
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
+        for part in given.parts.split(","):
             for shape in given.shapes.split(","):
-                run(setting, shape, seed, set(given.only.split(",")))
-                report(setting)
-    report(setting)
+                run(setting, shape, seed, part)
+                write_report(setting.home)
 
 
 if __name__ == "__main__":
