@@ -16,6 +16,7 @@ from t2c_data.inflection import article, inflect
 from t2c_data.naming import Namer
 from t2c_data.patterns import choose
 from t2c_data.slots import SlotFiller
+from t2c_data.subject import Subject
 from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Node, Rendering
 from t2c_data.verbalise import Speaker
 
@@ -101,9 +102,9 @@ class Composer:
         slots = SlotFiller(pattern, binder, root).fill()
         self._refuse_idle(pattern, root, slots, binder)
         cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
-        namer = Namer(Speaker(self.world, rng), slots, root, apart)
-        namer.stranger = stranger
-        namer.several_only = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
+        speaker = Speaker(self.world, rng)
+        several = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
+        namer = Namer(speaker, slots, Subject(speaker, root, apart, several_only=several), stranger)
         wanted = set(map(int, _MARK.findall(cypher)))
         texts: list[str] = []
         for _ in range(wordings * TRIES_A_WORDING):
@@ -129,6 +130,14 @@ class Composer:
         counted = re.search(r"\{(count|distinct)\}", pattern.cypher)
         if (counted or pattern.category in _OVER_SEVERAL) and self.world.unique(root) and not neighbours:
             raise UnfitError("a figure over one thing")
+        shown = [slot for slot in slots.values() if slot.name]
+        told = {each.name for each in root.conditions if each.operator == "eq" and not root.either}
+        if (
+            shown
+            and "DISTINCT" in pattern.cypher
+            and all(each.part is root and each.name in told for each in shown)
+        ):
+            raise UnfitError("the question gives its answer")
         if "count(DISTINCT {a})" in pattern.cypher and self.world.pinned(root):
             raise UnfitError("one thing has one value")
         if _ROWS.search(pattern.cypher) and binder.spreads(root):
@@ -144,13 +153,13 @@ class Composer:
 
 def _word(pattern: Pattern, namer: Namer, rng: Random) -> str:
     frame = choose(rng.choice(pattern.say), rng)
-    namer.begin()
-    if any(namer.is_plural(name) for name in _SINGLE.findall(frame)):
+    namer.subject.begin()
+    if any(namer.asked.is_plural(name) for name in _SINGLE.findall(frame)):
         raise UnfitError("no singular")
     text = _HOLE.sub(lambda match: namer.say(match[1]), frame)
-    if not namer.told:
+    if not namer.subject.told:
         raise UnfitError("something that the query asks is not said")
-    return smooth(inflect(text, plural=not namer.singular))
+    return smooth(inflect(text, plural=not namer.subject.singular))
 
 
 def smooth(text: str) -> str:

@@ -312,6 +312,8 @@ class SlotFiller:
         ]
         offers += [(1.2, partial(Slot, self._root, name)) for name in own]
         for hop in self._free_hops():
+            if self._world.fan(hop.number, not hop.forward) < 2:
+                continue  # each group would be of one
             key = self._world.lexicon.labels[hop.end].key
             rare = bool(key) and self._world.kind(hop.end, key) in {"id", "date", "number"}
             offers.append((hop.weight * (0.15 if rare else 1.0), partial(self._neighbour, hop)))

@@ -351,11 +351,15 @@ class Speaker:
 
     def amounts(self, degree: Degree) -> list[str]:
         """Say how many neighbours there are: `with more than 3 reactions`."""
-        noun = self.role(degree.link, certain=True)[1]
-        amount = f"{self.rng.choice(_AMOUNTS[degree.operator]).replace('{}', degree.mention.mark)} {noun}"
+        number = self.rng.choice(_AMOUNTS[degree.operator]).replace("{}", degree.mention.mark)
+        plain = f"{number} {self.noun(degree.link.node.label)[1]}"
         said = [
-            agreed(each).replace("{}", amount) for each in self.bare(degree.link) if each.startswith("that ")
+            agreed(each).replace("{}", plain) for each in self.bare(degree.link) if each.startswith("that ")
         ]
+        try:
+            amount = f"{number} {self.role(degree.link, certain=not self.world.confused(degree.link))[1]}"
+        except UnfitError:
+            return said
         return [*said, f"with {amount}", f"that [has|have] {amount}", f"having {amount}"]
 
     # the far end of a link
