@@ -69,6 +69,12 @@ class Asked:
         """Say what a slot's node is called, seen from the root."""
         return self._role(slot)[plural]
 
+    def as_role(self, slot: Slot, plural: bool) -> str:
+        """Say what a slot's node is to the root, behind "is" or "as": `a side effect`."""
+        if not slot.path or not slot.path[0].forward:
+            raise UnfitError("the root is something to it")
+        return article(self._role(slot)[plural])
+
     def _role(self, slot: Slot, *, certain: bool = False) -> Noun:
         if slot.part is self._subject.node:
             return self._subject.noun(plural=False), self._subject.noun(plural=True)
@@ -242,7 +248,7 @@ ASKED_MODES: dict[str, Callable[[Asked, Slot, bool], str]] = {
     "@these": Asked.joined_to_these,
     "@them": Asked.joined_to_them,
     ".role": Asked.role,
-    ".role.a": lambda asked, slot, _: article(asked.role(slot, False)),
+    ".role.a": Asked.as_role,
     ".role@": lambda asked, slot, plural: asked.join(
         slot, plural, asked._subject.the(whole=False), role=True
     ),

@@ -36,7 +36,7 @@ THROUGH = 0.3
 ADJECTIVES = 0.5
 """How often a condition on a link that can be said as an adjective is said so."""
 _NO_NAME = ("pre:", "who ", "that ")
-_PLAIN = re.compile(r"(in|on|at|under|\w+ by) \{\}")
+_PLAIN = re.compile(r"(on|under|\w+ by) \{\}")
 """A phrase that says no more of what stands before it than that it belongs there."""
 
 
