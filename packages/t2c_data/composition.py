@@ -147,6 +147,9 @@ class Composer:
         shared = [
             slot for slot in neighbours if isinstance(slot.part, Node) and self.world.shared(slot.path[0])
         ]
+        years = [slot for slot in slots.values() if slot.name.lower().endswith("year")]
+        if years and "sum(" in pattern.cypher:
+            raise UnfitError("nobody adds up years")
         if binder.spreads(root, grouped=False) or (shared and not self.world.pinned(root)):
             raise UnfitError("rows repeat in a sum")
 

@@ -67,9 +67,16 @@ def opened(text: str) -> tuple[str, str]:
     return intro.strip(), text.removeprefix(intro)
 
 
+def denies(phrase: str) -> bool:
+    """Tell whether a phrase denies something already: `that must not be given to {}`."""
+    return bool(re.search(r"\b(not|no|never|cannot|without)\b", phrase))
+
+
 def negated(phrase: str) -> str:
     """Turn a phrase for a link into its negation: `that do not treat {}`; empty if that takes more grammar."""
     intro, body = opened(phrase)
+    if denies(phrase):
+        return ""
     if match := re.match(r"\[[a-z]+\|([a-z]+)\] (.*)", body):
         verb, rest = match[1], match[2]
         if verb in {"are", "were"}:

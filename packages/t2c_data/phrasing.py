@@ -239,9 +239,13 @@ class Phraser:
         moment = self.rng.choice(_MONTH_ALONE if alone else _MOMENTS[condition.operator])
         time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
         if words.when and self.rng.random() < 0.6:
-            since = [each.replace("{}", marks[0]) for each in words.when if each.endswith("since {}")]
-            said = [each.replace("{}", time) for each in words.when if not each.endswith("since {}")]
-            return [*said, *since] if condition.operator == "since" else said
+            said = [
+                each.replace("{}", time) for each in words.when if not each.endswith(("since {}", "from {}"))
+            ]
+            bare = {"since": "since {}", "on": "from {}", "year": "from {}"}.get(condition.operator)
+            alone = [each for each in words.when if bare and each.endswith(bare)]
+            if said or alone:
+                return [*said, *(each.replace("{}", marks[0]) for each in alone)]
         said = fill.all(_TIMED, time)
         return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
 

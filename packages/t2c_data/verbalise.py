@@ -11,7 +11,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from t2c_data.errors import UnfitError
-from t2c_data.inflection import INTROS, SUBJECT, agreed, article, either, inflect, negated, numbered, opened
+from t2c_data.inflection import (
+    INTROS,
+    SUBJECT,
+    agreed,
+    article,
+    denies,
+    either,
+    inflect,
+    negated,
+    numbered,
+    opened,
+)
 from t2c_data.phrasing import Phraser
 from t2c_data.tree import MARK_OPEN
 
@@ -260,6 +271,8 @@ class Speaker:
                 f"that [has|have] no {role}",
             ]
         for each in self.bare(link):
+            if denies(each):
+                continue
             if not named:
                 said.append(each.replace("{}", f"no {self.noun(link.node.label)[0]}"))
             if turned := negated(each):

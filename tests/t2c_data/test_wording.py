@@ -8,7 +8,7 @@ import pytest
 from t2c_core.prompt.names import Names
 from t2c_data.composition import Composer, Draft, smooth
 from t2c_data.errors import UnfitError
-from t2c_data.inflection import agreed, numbered
+from t2c_data.inflection import agreed, negated, numbered
 from t2c_data.patterns import load_patterns
 from t2c_data.relations import relation
 from t2c_data.surface import write
@@ -94,6 +94,22 @@ def test_a_sum_is_not_over_rows_that_repeat(world: World) -> None:
 )
 def test_a_verb_agrees_with_the_things_in_front_of_it(phrase: str, plural: str) -> None:
     assert agreed(phrase) == plural
+
+
+@pytest.mark.parametrize(
+    ("phrase", "denied"),
+    [
+        ("that must not be given to {}", ""),
+        ("that [does|do] not go with {}", ""),
+        ("without {}", ""),
+        ("that [treats|treat] {}", "that [does|do] not treat {}"),
+        ("that [was|were] taken by {}", "that [was|were] not taken by {}"),
+        ("that may be given to {}", "that may not be given to {}"),
+        ("taken by {}", "not taken by {}"),
+    ],
+)
+def test_what_is_denied_already_is_not_denied_again(phrase: str, denied: str) -> None:
+    assert negated(phrase) == denied
 
 
 def test_a_phrase_agrees_with_the_noun_in_front_of_it() -> None:
