@@ -15,7 +15,7 @@ from t2c_service.app import create_app
 from t2c_service.configuration import load_access_settings
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
-from t2c_service.evaluation.ablation import ablate, parts_of
+from t2c_service.evaluation.parts import parts_of
 from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.report import Outcome, figures
 from t2c_service.settings import AccessSettings, GraphSettings
@@ -144,7 +144,7 @@ async def test_a_service_that_wants_a_key_is_shown_it(
             await evaluate(pairs, url="http://127.0.0.1", key=load_access_settings().key)
         monkeypatch.setenv("T2C_ACCESS__KEY", key)
         report = await evaluate(pairs, url="http://127.0.0.1", key=load_access_settings().key)
-    assert (report["n"], report["answered"]) == (3, 1.0)
+    assert (report["n"], report["failed"]) == (3, 0.0)
 
 
 async def test_a_service_that_is_down_is_no_score(pairs: Path) -> None:
@@ -185,11 +185,16 @@ async def test_parts_of_answering_are_left_out_one_at_a_time(
     guided = settings.model_copy(
         update={"model": settings.model.model_copy(update={"grammar": "on"}), "prompt": "atoms"}
     )
-    without = await ablate(file, guided, ("grammar", "values"))
-    assert set(without) == {"grammar", "values"}
-    first, last = script.asked[0], script.asked[-1]
-    assert "<v1>" in first["prompt"]
-    assert "structured_outputs" not in first
+    report = await evaluate(file, settings=guided, without=("grammar", "values"), out=tmp_path / "rows.jsonl")
+    assert set(report["without"]) == {"grammar", "values"}
+    assert (report["without"]["grammar"]["ex"], report["without"]["grammar"]["psjs"]) == (1.0, None)
+    assert {each.name for each in tmp_path.glob("rows*")} == {
+        "rows.jsonl", "rows.without-grammar.jsonl", "rows.without-values.jsonl",
+    }  # fmt: skip
+    whole, without_grammar, last = script.asked[0], script.asked[1], script.asked[-1]
+    assert "<v1>" in without_grammar["prompt"]
+    assert "structured_outputs" in whole
+    assert "structured_outputs" not in without_grammar
     assert "<v1>" not in last["prompt"]
     assert "$v1" not in last["structured_outputs"]["grammar"]
 
