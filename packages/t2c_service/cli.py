@@ -140,17 +140,16 @@ def evaluate(
 
     from t2c_service.configuration import load_access_settings, load_graph_settings, load_settings
     from t2c_service.evaluation import evaluate as run
-    from t2c_service.evaluation.ablation import ablate as run_without
-    from t2c_service.evaluation.ablation import parts_of
+    from t2c_service.evaluation.parts import parts_of
 
     parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
     graph = load_graph_settings(config) if url is not None else None
     key = load_access_settings(config).key if url is not None else None
     _log(logging.WARNING)
-    report = asyncio.run(run(pairs, settings=settings, graph_settings=graph, url=url, key=key, out=out))
-    if parts and settings is not None:
-        report["without"] = asyncio.run(run_without(pairs, settings, parts))
+    report = asyncio.run(
+        run(pairs, settings=settings, graph_settings=graph, url=url, key=key, out=out, without=parts)
+    )
     print(json.dumps(report, ensure_ascii=False))
     return 0
 

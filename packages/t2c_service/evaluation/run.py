@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from t2c_core.graph.client import GraphClient
     from t2c_service.answering.records import Answer
     from t2c_service.evaluation.golds import GoldResult
-    from t2c_service.settings import GraphSettings, Settings
+    from t2c_service.settings import GraphSettings, Part, Settings
 
 CONCURRENCY = 4
 WORTH_ASKING = frozenset({None, "unstable"})
@@ -49,6 +50,7 @@ async def evaluate(
     url: str | None = None,
     key: SecretStr | None = None,
     out: Path | None = None,
+    without: Sequence[Part] = (),
 ) -> dict[str, Any]:
     """Ask every question of a file and compare with the golds.
 
@@ -59,10 +61,11 @@ async def evaluate(
             file's own rows are the golds.
         url: address of a running service.
         key: API key for that service, if it asks for one.
-        out: where each pair's outcome goes.
+        out: where each pair's outcome goes; those of a run without a part beside it, under its name.
+        without: parts of answering, each of which is left out in a further run; only with `settings`.
 
     Returns:
-        The figures of `report.figures`.
+        The figures of `report.figures`; under `without` those of the further runs, by part.
 
     Raises:
         PairsError: the file cannot be evaluated.
@@ -74,13 +77,29 @@ async def evaluate(
             raise PairsError(
                 f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
             )
-        outcomes, model = await _outcomes(pairs, asker, graph)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        half = out.with_name(out.name + ".half")
-        half.write_text(as_lines(outcomes), encoding="utf-8")
-        half.replace(out)
-    return figures(outcomes, model=model)
+        with _progress() as progress:
+            golds = await _each(pairs, partial(_gold, graph), progress, "running golds")
+            judged = list(zip(pairs, golds, strict=True))
+            outcomes, model = await _outcomes(judged, asker, graph, progress)
+            _keep(outcomes, out)
+            report = figures(outcomes, model=model)
+            for part in without:
+                assert settings is not None  # noqa: S101  (of an own service only)
+                poorer = settings.model_copy(update={"ablate": (*settings.ablate, part)})
+                async with _opened(poorer, None, None, None) as (other, _):
+                    outcomes, model = await _outcomes(judged, other, None, progress, f"asking without {part}")
+                _keep(outcomes, out and out.with_name(f"{out.stem}.without-{part}{out.suffix}"))
+                report.setdefault("without", {})[part] = figures(outcomes, model=model)
+    return report
+
+
+def _keep(outcomes: Sequence[Outcome], out: Path | None) -> None:
+    if out is None:
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    half = out.with_name(out.name + ".half")
+    half.write_text(as_lines(outcomes), encoding="utf-8")
+    half.replace(out)
 
 
 @asynccontextmanager
@@ -109,13 +128,19 @@ async def _opened(
                 yield RemoteAsker(url, client), graph
 
 
-async def _outcomes(
-    pairs: Sequence[Pair], asker: Asker, graph: GraphClient | None
-) -> tuple[list[Outcome], str]:
-    models: list[str] = []
+async def _gold(graph: GraphClient | None, pair: Pair) -> GoldResult | None:
+    return await run_gold(graph, pair) if pair.answerable else None
 
-    async def gold_of(pair: Pair) -> GoldResult | None:
-        return await run_gold(graph, pair) if pair.answerable else None
+
+async def _outcomes(
+    judged: Sequence[tuple[Pair, GoldResult | None]],
+    asker: Asker,
+    graph: GraphClient | None,
+    progress: Progress,
+    title: str = "asking",
+) -> tuple[list[Outcome], str]:
+    """Ask all questions whose gold is worth it; without a graph provenance is left out."""
+    models: list[str] = []
 
     async def outcome_of(each: tuple[Pair, GoldResult | None]) -> Outcome:
         pair, gold = each
@@ -128,9 +153,7 @@ async def _outcomes(
         models.append(answer.model)
         return await _judged(pair, gold, answer, graph)
 
-    with _progress() as progress:
-        golds = await _each(pairs, gold_of, progress, "running golds")
-        outcomes = await _each(list(zip(pairs, golds, strict=True)), outcome_of, progress, "asking")
+    outcomes = await _each(judged, outcome_of, progress, title)
     if not models:
         detail = next((each.detail for each in outcomes if each.status == "failed"), "no gold can be used")
         raise UnansweredError(f"no question could be asked: {detail}")
