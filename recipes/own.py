@@ -196,6 +196,7 @@ def report(run: Run) -> None:
     content = {
         "name": home.name,
         "pairs": json.loads((home / "pairs" / "manifest.json").read_text(encoding="utf-8")),
+        "training": list(read_rows(home / "teacher" / "metrics.jsonl"))[-1],
         "conversion": json.loads((home / "model" / "conversion.json").read_text(encoding="utf-8")),
         "models": {
             part: json.loads(script("gqa-compress", "inspect", home / part)) for part in ("teacher", "model")

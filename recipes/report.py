@@ -11,6 +11,8 @@ ROWS = (
     ("answered", "answered", "{:.1%}"),
     ("questions", "n", "{:d}"),
 )
+ENOUGH_TOKENS = 2_000_000
+"""Tokens of training below which models of the demo graph and of FAERS were of no use; 3.5 million made good ones."""
 SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
 
 
@@ -18,13 +20,14 @@ def written(content: dict[str, Any]) -> str:
     """Write the report of one run.
 
     Args:
-        content: what report.json holds: `name`, `pairs`, `conversion`, `models` and `evaluation`.
+        content: what report.json holds: `name`, `pairs`, `training`, `conversion`, `models` and `evaluation`.
     """
     teacher, model = content["models"]["teacher"], content["models"]["model"]
     lines = [
         f"# {content['name']}: a model for one graph",
         "",
-        f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others.",
+        f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others"
+        f"{_training(content)}",
         "",
         "| | teacher | compressed model |",
         "|---|---|---|",
@@ -74,6 +77,20 @@ SHAPE = (
     ("key-value heads", "kv_heads"),
     ("cache bytes a token", "cache_bytes_a_token"),
 )
+
+
+def _training(content: dict[str, Any]) -> str:
+    """Say how long was trained, and whether that was long enough; models made before this was kept do not say."""
+    last = content.get("training")
+    if last is None:
+        return "."
+    told = f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
+    if last["tokens"] < ENOUGH_TOKENS:
+        told += (
+            f"\n\n**Too short to be of use:** at least {ENOUGH_TOKENS:,} tokens are needed. Call `make own` again with "
+            "a larger MINUTES=, on a machine that does nothing else, after removing the folder `teacher`."
+        )
+    return told
 
 
 def _shape(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:

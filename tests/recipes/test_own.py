@@ -45,6 +45,13 @@ def test_the_report_puts_teacher_and_model_side_by_side():
     assert "questions by others:" not in text
 
 
+def test_the_report_says_when_training_was_too_short():
+    short = {"step": 75, "tokens": 168_147, "elapsed_s": 240.0}
+    text = written(figures() | {"training": short})
+    assert "by others: 75 steps, 168,147 tokens, 4 minutes.\n\n**Too short" in text
+    assert "Too short" not in written(figures() | {"training": short | {"tokens": 3_600_000}})
+
+
 def test_the_card_says_how_the_model_was_made():
     assert "8 to 2 key-value heads" in " ".join(card(figures()).split())
 
