@@ -26,8 +26,7 @@ def written(content: dict[str, Any]) -> str:
     lines = [
         f"# {content['name']}: a model for one graph",
         "",
-        f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others"
-        f"{_training(content)}",
+        _training(content),
         "",
         "| | teacher | compressed model |",
         "|---|---|---|",
@@ -81,10 +80,11 @@ SHAPE = (
 
 def _training(content: dict[str, Any]) -> str:
     """Say how long was trained, and whether that was long enough; models made before this was kept do not say."""
+    told = f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others"
     last = content.get("training")
     if last is None:
-        return "."
-    told = f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
+        return f"{told}."
+    told += f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
     if last["tokens"] < ENOUGH_TOKENS:
         told += (
             f"\n\n**Too short to be of use:** at least {ENOUGH_TOKENS:,} tokens are needed. Call `make own` again with "
