@@ -125,7 +125,9 @@ class Subject:
         """Say how many neighbours a condition wants."""
         self.told = self.told or not (self.node.conditions or self._open_links())
         said = self._speaker.amounts(self.node.degrees[0])
-        return next(each.removeprefix("having ") for each in said if each.startswith("having "))
+        return self._speaker.pick(
+            [each.removeprefix("having ") for each in said if each.startswith("having ")][:1]
+        )
 
     def twins(self) -> str:
         """Say the two neighbours of the same kind by their names: `COPD and asthma`."""
