@@ -83,7 +83,11 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
         assert (out / name).read_bytes() == (built / name).read_bytes(), name
 
 
-def test_a_build_that_ran_dry_is_the_same_when_it_is_run_again(empty_graph: Any, tmp_path: Path) -> None:
+def test_a_build_that_ran_dry_is_the_same_when_it_is_run_again(
+    empty_graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2c_data.harvest.MAX_BARREN", 1)
+    monkeypatch.setattr("t2c_data.pipeline.CHUNK", 20)
     with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
         driver.execute_query("UNWIND range(1, 3) AS i CREATE (:Town {name: 'town ' + i})")
     write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)

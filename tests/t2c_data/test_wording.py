@@ -55,7 +55,9 @@ def test_dates_are_late_or_early_not_high_or_low(world: World) -> None:
     made = [(text, cypher) for text, cypher in questions(drafts(world, *ids)) if ".date" in cypher.lower()]
     dated = [text for text, cypher in made if re.search(r"ORDER BY \w+\.(date|birthDate|hireDate)\b", cypher)]
     assert dated
-    wrong = r"\b(highest|largest|greatest|lowest|smallest|bottom) [a-z ]*(date|birthday)|how (high|much|large)"
+    wrong = (
+        r"\b(highest|largest|greatest|lowest|smallest|bottom) [a-z ]*(date|birthday)|how (high|much|large)"
+    )
     assert [text for text in dated if re.search(wrong, text)] == []
 
 
