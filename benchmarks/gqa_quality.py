@@ -176,14 +176,17 @@ def write_rows(home: Path) -> None:
 def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
     """Train the model that is converted; resumed where it was stopped."""
     out, first = folder / "base", folder / "first"
-    if not (first / "config.json").exists():
-        byte_tokenizer(first)
-        fields = {"vocab_size": 257, "max_position_embeddings": 512, "bos_token_id": None, "eos_token_id": 0}
+    if not (first / "model.safetensors").exists():
+        fields = {"max_position_embeddings": 512, "bos_token_id": None, "eos_token_id": 0}
         config = AutoConfig.for_model(**(SHAPES[shape] | fields | {"pad_token_id": None}))
+        config.save_pretrained(first)
+        byte_tokenizer(first)
+        tokenizer = AutoTokenizer.from_pretrained(first)
+        tokenizer.save_pretrained(first)
+        config.vocab_size = len(tokenizer)  # 256 bytes, and what the type's tokenizer adds
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             AutoModelForCausalLM.from_config(config).save_pretrained(first)
-        AutoTokenizer.from_pretrained(first).save_pretrained(first)
     train(
         Recipe(
             out=out,

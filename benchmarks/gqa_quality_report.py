@@ -115,7 +115,9 @@ def table(found: dict[str, Any], shape: str) -> list[str]:
         return []
     bases = mean_of([run["base"]["perplexity"] for run in runs])
     seeds = ", ".join(str(run["seed"]) for run in runs)
-    lines = [f"## {shape}: {SHAPES[shape]['model_type']}, seeds {seeds}, teacher's perplexity {bases}", ""]
+    steps = " and ".join(sorted({f"{run['base_steps']:,}" for run in runs}))
+    kind = SHAPES[shape]["model_type"]
+    lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}", ""]
     lines += ["| | 4 of 8 | 2 of 8 | 1 of 8 | seconds at 1 |", "|---|---|---|---|---|"]
     for cell in CELLS:
         columns = [

@@ -16,9 +16,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RESULTS = Path(__file__).parent / "results"
 NEW_TOKENS = 24
@@ -27,30 +29,37 @@ PROMPTS = [[5, 17, 99, 3, 42], list(range(30, 60)), [200, 7], [11, 13, 17, 19, 2
 TEXT = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs!\n"
 
 
-def serve(folder: str) -> None:
-    """Decode by vLLM in this process and print what was written; started as a child."""
+def serve(folders: list[str]) -> None:
+    """Decode by vLLM, one model after the other in this process, a line of JSON each; started as a child."""
     from vllm import LLM, SamplingParams
+    from vllm.distributed import cleanup_dist_env_and_memory
 
-    engine = LLM(
-        model=folder,
-        dtype="float32",
-        enforce_eager=True,
-        max_model_len=96,
-        max_num_seqs=4,
-        disable_log_stats=True,
-    )
     sampling = SamplingParams(temperature=0, max_tokens=NEW_TOKENS, ignore_eos=True, detokenize=False)
-    answers = engine.generate([{"prompt_token_ids": prompt} for prompt in PROMPTS], sampling, use_tqdm=False)
-    cache = engine.llm_engine.vllm_config.cache_config
-    tokens = cache.num_gpu_blocks * cache.block_size
-    print(
-        json.dumps(
-            {"written": [list(answer.outputs[0].token_ids) for answer in answers], "cache_tokens": tokens}
-        )
-    )
+    prompts = [{"prompt_token_ids": prompt} for prompt in PROMPTS]
+    for folder in folders:
+        found: dict[str, Any] = {"folder": folder}
+        try:
+            engine = LLM(
+                model=folder,
+                dtype="float32",
+                enforce_eager=True,
+                max_model_len=96,
+                max_num_seqs=4,
+                disable_log_stats=True,
+            )
+            answers = engine.generate(prompts, sampling, use_tqdm=False)
+            cache = engine.llm_engine.vllm_config.cache_config
+            found["written"] = [list(answer.outputs[0].token_ids) for answer in answers]
+            found["cache_bytes_a_token"] = SPACE_GIB * 2**30 / (cache.num_gpu_blocks * cache.block_size)
+            del engine
+        except Exception as error:  # noqa: BLE001  a model that vLLM cannot serve is a result
+            found["error"] = str(error).strip().splitlines()[-1:]
+        print(json.dumps(found), flush=True)
+        cleanup_dist_env_and_memory()
 
 
-def by_vllm(folder: Path) -> dict[str, Any]:
+def by_vllm(folders: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield what vLLM writes with each model as soon as it is there; importing vLLM is most of the work."""
     environment = os.environ | {
         "VLLM_CPU_KVCACHE_SPACE": str(SPACE_GIB),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -60,13 +69,15 @@ def by_vllm(folder: Path) -> dict[str, Any]:
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, __file__, "--serve", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{"written"')]
-    if done.returncode or not lines:
-        return {"error": (done.stderr or done.stdout).strip().splitlines()[-1:]}
-    found: dict[str, Any] = json.loads(lines[-1])
-    return found | {"cache_bytes_a_token": SPACE_GIB * 2**30 / found["cache_tokens"]}
+    command = [sys.executable, __file__, "--serve", *map(str, folders)]
+    left = list(folders)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith('{"folder"'):
+                found = json.loads(line)
+                yield left.pop(0), found
+    yield from ((folder, {"error": [f"vLLM ended with {child.returncode}"]}) for folder in left)
 
 
 def by_transformers(folder: Path) -> list[list[int]]:
@@ -90,9 +101,9 @@ def by_transformers(folder: Path) -> list[list[int]]:
     return written
 
 
-def check(kind: str, home: Path) -> dict[str, Any]:
+def make(kind: str, home: Path) -> list[Path]:
+    """Make a random model of a type and convert it."""
     from gqa_compress.convert import convert
-    from gqa_compress.inspection import inspect
     from gqa_compress.plan import ConversionPlan
     from gqa_compress.testing import save_tiny, tiny_model
 
@@ -105,21 +116,21 @@ def check(kind: str, home: Path) -> dict[str, Any]:
     text.write_text(TEXT * 20, encoding="utf-8")
     if not source.exists():
         save_tiny(tiny_model(kind, **shape), source)
-    plan = ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64)
-    convert(source, text, out, plan, force=True)
-    row: dict[str, Any] = {"architecture": kind}
-    for name, folder in (("original", source), ("converted", out)):
-        begun = time.monotonic()
-        served, reference = by_vllm(folder), by_transformers(folder)
-        row[name] = {
-            "expected_cache_bytes_a_token": inspect(folder).cache_bytes_a_token,
-            "cache_bytes_a_token": served.get("cache_bytes_a_token"),
-            "same_prompts": sum(a == b for a, b in zip(served.get("written", []), reference, strict=False)),
-            "prompts": len(PROMPTS),
-            "error": served.get("error"),
-            "seconds": round(time.monotonic() - begun, 1),
-        }
-    return row
+    convert(source, text, out, ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64), force=True)
+    return [source, out]
+
+
+def compared(folder: Path, served: dict[str, Any]) -> dict[str, Any]:
+    from gqa_compress.inspection import inspect
+
+    reference = by_transformers(folder)
+    return {
+        "expected_cache_bytes_a_token": inspect(folder).cache_bytes_a_token,
+        "cache_bytes_a_token": served.get("cache_bytes_a_token"),
+        "same_prompts": sum(a == b for a, b in zip(served.get("written", []), reference, strict=False)),
+        "prompts": len(PROMPTS),
+        "error": served.get("error"),
+    }
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
@@ -148,7 +159,7 @@ def main() -> None:
     )
     parser.add_argument("--architectures")
     parser.add_argument("--home", type=Path)
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve)
@@ -161,17 +172,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = given.home or Path(scratch)
         home.mkdir(parents=True, exist_ok=True)
-        for kind in chosen:
-            rows.append(check(kind, home))
+        folders = [folder for kind in chosen for folder in make(kind, home)]
+        for folder, served in by_vllm(folders):
+            kind, heads = folder.name.rsplit("-", 1)
+            if heads == "8":
+                rows.append({"architecture": kind, "original": compared(folder, served)})
+                continue
+            rows[-1]["converted"] = compared(folder, served)
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
             RESULTS.mkdir(exist_ok=True)
             write_json(RESULTS / "gqa_vllm.json", rows)
             write_text(RESULTS / "gqa_vllm.md", markdown(rows))
-    if any(
-        row[name]["error"] or row[name]["same_prompts"] < len(PROMPTS)
-        for row in rows
-        for name in list(row)[1:]
-    ):
+    parts = [row[name] for row in rows for name in ("original", "converted")]
+    if any(part["error"] or part["same_prompts"] < len(PROMPTS) for part in parts):
         sys.exit(1)
 
 

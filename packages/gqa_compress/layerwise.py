@@ -22,6 +22,9 @@ from gqa_compress.plan import ConversionPlan, LayerReport
 from gqa_compress.refit import refit
 from gqa_compress.rope import planes
 
+# First learning rates of local steps, of attention and of the whole last layer (LOG.md).
+LR, LAST_LR = 2e-3, 5e-4
+
 
 class Sequences:
     """One set of calibration sequences: their streams in the original and in the converted model.
@@ -168,11 +171,14 @@ class Conversion:
         def aims(part: Sequences) -> Batches:
             return list(zip(part.converted, part.after_layer, strict=True))
 
-        return self._distil(layer, divergence_of(after, ends.logits), aims(self.seen), aims(self.held_out))
+        loss = divergence_of(after, ends.logits)
+        return self._distil(layer, loss, aims(self.seen), aims(self.held_out), lr=LAST_LR)
 
-    def _distil(self, part: torch.nn.Module, loss: Loss, seen: Batches, held_out: Batches) -> int:
+    def _distil(
+        self, part: torch.nn.Module, loss: Loss, seen: Batches, held_out: Batches, *, lr: float = LR
+    ) -> int:
         """Distil a part of a layer; return after which step its weights were best."""
-        steps = LocalSteps(steps=self.plan.local_steps, seed=self.plan.seed)
+        steps = LocalSteps(steps=self.plan.local_steps, lr=lr, seed=self.plan.seed)
         return distil_(list(part.parameters()), loss, seen, held_out, steps).steps
 
     def _refit(self, layer: torch.nn.Module) -> dict[str, float | None]:

@@ -29,7 +29,7 @@ class LocalSteps:
 
     steps: int
     """Adam steps a layer."""
-    lr: float = 2e-3
+    lr: float
     """First learning rate; falls to zero along a cosine."""
     clip: float = 1.0
     """Highest norm of the gradient."""

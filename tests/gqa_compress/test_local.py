@@ -61,7 +61,7 @@ def test_weights_that_do_worse_on_held_out_sequences_are_not_kept(wanted: torch.
     seen, held_out = batches(torch.nn.Linear(4, 4), 0), batches(wanted, 1)
     before = wanted.weight.detach().clone()
     loss = squared_error(lambda states: wanted(states.hidden), seen)
-    report = distil_(list(wanted.parameters()), loss, seen, held_out, LocalSteps(steps=10))
+    report = distil_(list(wanted.parameters()), loss, seen, held_out, LocalSteps(steps=10, lr=2e-3))
     assert report.steps == 0
     assert torch.equal(wanted.weight, before)
 
