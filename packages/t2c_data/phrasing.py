@@ -243,9 +243,9 @@ class Phraser:
                 each.replace("{}", time) for each in words.when if not each.endswith(("since {}", "from {}"))
             ]
             bare = {"since": "since {}", "on": "from {}", "year": "from {}"}.get(condition.operator)
-            alone = [each for each in words.when if bare and each.endswith(bare)]
-            if said or alone:
-                return [*said, *(each.replace("{}", marks[0]) for each in alone)]
+            short = [each for each in words.when if bare and each.endswith(bare)]
+            if said or short:
+                return [*said, *(each.replace("{}", marks[0]) for each in short)]
         said = fill.all(_TIMED, time)
         return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
 
