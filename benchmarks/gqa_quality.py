@@ -277,7 +277,7 @@ def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     curve = [{"tokens": line["tokens"], "dev_loss": line["dev_loss"]} for line in lines if "dev_loss" in line]
     row = {"name": healing.name, "kv_heads": HEALED_HEADS, "steps": setting.heal_steps}
-    row |= {"tokens": lines[-1]["tokens"], "curve": curve, **measure(setting, out, base)}
+    row |= {"curve": curve, **measure(setting, out, base)}
     write_json(done, row)
     shutil.rmtree(out)
     say(f"{folder.name} healed, {healing.name}: perplexity {row['perplexity']:.4f}")

@@ -161,10 +161,12 @@ def healing(found: dict[str, Any]) -> list[str]:
         ]
         for healed in HEALINGS:
             if (row := rows.get(healed.name)) is not None:
-                close = tokens_until(row["curve"], run["base_dev_loss"] + CLOSE)
-                reached = "–" if same is None else tokens_until(row["curve"], same)
+                # While heads fade a model is still partly its teacher, so only its end counts.
+                curve = row["curve"] if healed.start else row["curve"][-1:]
+                close = tokens_until(curve, run["base_dev_loss"] + CLOSE)
+                reached = "–" if same is None else tokens_until(curve, same)
                 lines.append(
-                    f"| {healed.name} | {row['tokens']:,} | {row['perplexity'] / run['base']['perplexity']:.4f} "
+                    f"| {healed.name} | {curve[-1]['tokens']:,} | {row['perplexity'] / run['base']['perplexity']:.4f} "
                     f"| {row['kl']:.4f} | {close} | {reached} |"
                 )
         lines.append("")
