@@ -5,6 +5,7 @@ Works on the tree. Each repair is told. What needs the schema is put right in `v
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from t2c_core.cypher import tree as t
@@ -20,8 +21,11 @@ RENAMED = {"toint": "toInteger", "rels": "relationships", "distance": "point.dis
 
 
 def modernise(stops: Sequence[Stop], edits: Edits) -> None:
-    """Have forms exchanged that Neo4j took once and takes no longer."""
+    """Have forms exchanged that Neo4j took once and takes no longer, and columns left out that are there already."""
     for node, *_ in stops:
+        if isinstance(node, t.Projection) and len(set(node.items)) < len(node.items):
+            edits.add(node, _without_doubles)
+            edits.tell("repair.column", "a column that was named twice is there once", node.position)
         if not isinstance(node, t.Function) or len(node.name) != 1:
             continue
         name = node.name[0].lower()
@@ -77,6 +81,11 @@ def _wanted(stops: Sequence[Stop]) -> list[t.String]:
 def _exchange(edits: Edits, node: t.Function, told: str, change: Change) -> None:
     edits.add(node, change)
     edits.tell("repair.deprecated", told, node.position)
+
+
+def _without_doubles(node: t.Node) -> t.Node:
+    projection = cast("t.Projection", node)
+    return replace(projection, items=tuple(dict.fromkeys(projection.items)))
 
 
 def _rename(node: t.Node) -> t.Node:

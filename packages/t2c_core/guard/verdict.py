@@ -63,6 +63,7 @@ REPAIRS: Mapping[str, str] = MappingProxyType(
         "repair.label": "a label or type was written as the schema writes it",
         "repair.property": "a property was written as the schema writes it",
         "repair.parameter": "a literal was exchanged for the linked parameter of that value",
+        "repair.column": "a column that was named twice was left out once",
         "repair.deprecated": "a form that the server no longer takes was exchanged for today's",
         "repair.hidden": "what the policy hides was left out",
         "repair.hops": "a path of variable length was given an end",

@@ -22,6 +22,16 @@ CASES = [
         "MATCH (d:Drug) WHERE EXISTS { (d)<-[:TREATS]-() } RETURN count(d)",
         "MATCH (d:Drug) WHERE EXISTS { (d)-[:TREATS]->() } RETURN count(d)",
     ),
+    (
+        "repair.column",
+        "MATCH (d:Drug) RETURN d.name, d.approvalYear, d.name ORDER BY d.name LIMIT 5",
+        "MATCH (d:Drug) RETURN d.name, d.approvalYear ORDER BY d.name LIMIT 5",
+    ),
+    (
+        "repair.column",
+        "MATCH (d:Drug) WITH d, d RETURN d.name AS x, d.name AS y LIMIT 5",
+        "MATCH (d:Drug) WITH d RETURN d.name AS x, d.name AS y LIMIT 5",
+    ),
     ("repair.label", "MATCH (d:drug) RETURN count(d)", "MATCH (d:Drug) RETURN count(d)"),
     ("repair.label", "MATCH (d:lab_test) RETURN count(d)", "MATCH (d:LabTest) RETURN count(d)"),
     (
