@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 from steps import BIN, StepError, embedded_graph, free_port, read_rows, save, say, script, step
@@ -36,9 +38,9 @@ def prepare() -> None:
             "t2c-graph", "snapshot", "--uri", uri, "--out", snapshot))  # fmt: skip
 
 
-def serve() -> int:
-    """Serve in the foreground until the person stops it."""
-    return subprocess.run(SERVE, check=False).returncode
+def serve() -> NoReturn:
+    """Become the service, so that what is sent to stop this process stops that."""
+    os.execv(SERVE[0], [str(each) for each in SERVE])
 
 
 def ask_once() -> int:
