@@ -135,8 +135,12 @@ class Tools:
         except ServiceError as error:
             raise ToolError(str(error)) from error
         shown = found.schema_for(caller.policy)
-        names = [name for name in service.databases if caller.databases is None or name in caller.databases]
-        return Shape(database=found.name, version=shown.version, text=describe(shown), databases=names)
+        return Shape(
+            database=found.name,
+            version=shown.version,
+            text=describe(shown),
+            databases=list(service.databases_of(caller)),
+        )
 
     def _visit(self, context: Context[Any, Any]) -> Visit:
         if self._local is not None:

@@ -125,6 +125,14 @@ class Service:
         """Say who a request comes from; see `Doorkeeper.identify`."""
         return self.doorkeeper.identify(authorization, api_key, address)
 
+    def databases_of(self, caller: Caller) -> dict[str, Database]:
+        """Give the databases that a caller may ask, the first one first."""
+        return {
+            name: database
+            for name, database in self.databases.items()
+            if caller.databases is None or name in caller.databases
+        }
+
     def database_for(self, name: str | None, caller: Caller) -> Database:
         """Find a database.
 
@@ -135,11 +143,7 @@ class Service:
         Raises:
             UnknownDatabaseError: it is not there, or not for them.
         """
-        known = {
-            each: database
-            for each, database in self.databases.items()
-            if caller.databases is None or each in caller.databases
-        }
+        known = self.databases_of(caller)
         if name is None and known:
             return next(iter(known.values()))
         if name not in known:

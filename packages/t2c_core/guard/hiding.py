@@ -52,16 +52,10 @@ def hide(query: t.Query, facts: Facts, hidden: Hidden, schema: GraphSchema | Non
 
 class _Keeper:
     def __init__(self, query: t.Query, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
+        self._query = query
         self._hidden = hidden
         self._schema = schema
         self._edits = edits
-        names = t.ListLiteral(tuple(map(t.String, sorted(hidden.owners_by_property))))
-        self._is_shown = t.Not(t.Test("IN", EACH, names))
-        self._masked_keys = {
-            id(each.source)
-            for each in walk(query)
-            if isinstance(each, t.ListComprehension) and (each.variable, each.where) == (EACH, self._is_shown)
-        }
 
     def check_names(self, facts: Facts) -> None:
         """Refuse labels and types that are hidden, or that are named by an expression."""
@@ -131,14 +125,18 @@ class _Keeper:
 
     def mask_use(self, use: WholeUse) -> None:
         """Leave hidden properties out of `properties(x)`, `keys(x)` and `x {.*}`."""
-        if self.is_clear(use.value) or id(use.node) in self._masked_keys:
+        if self.is_clear(use.value):
             return
         if isinstance(use.node, t.AllProperties):
             items = self._items(use.value, use.node.position)
             self._edits.add(cast("t.MapProjection", use.projection), _replace_star(items))
         elif use.node.name[-1].lower() == "keys":
+            names = t.ListLiteral(tuple(map(t.String, sorted(self._hidden.owners_by_property))))
+            is_shown = t.Not(t.Test("IN", EACH, names))
+            if self._is_source(use.node, is_shown):
+                return
             self._edits.add(
-                use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), self._is_shown)
+                use.node, lambda node: t.ListComprehension(EACH, cast("t.Function", node), is_shown)
             )
         else:
             value = use.value
@@ -147,6 +145,15 @@ class _Keeper:
                 lambda node: self.masked(cast("t.Function", node).arguments[0], value, node.position),
             )
         self._tell(use.node.position)
+
+    def _is_source(self, node: t.Node, where: t.Expression) -> bool:
+        """Tell whether a list is what a comprehension of ours, with this condition, is made of."""
+        return any(
+            isinstance(each, t.ListComprehension)
+            and each.source is node
+            and (each.variable, each.where) == (EACH, where)
+            for each in walk(self._query)
+        )
 
     def mask_outputs(self, outputs: list[Output]) -> None:
         """Leave hidden properties out of nodes and relationships that are given out."""

@@ -151,8 +151,7 @@ async def models(service: ServiceDependency, caller: SchemaCaller) -> ModelsResp
     return ModelsResponse(
         data=[
             ModelEntry(id=name, created=int(database.taken))
-            for name, database in service.databases.items()
-            if caller.databases is None or name in caller.databases
+            for name, database in service.databases_of(caller).items()
         ]
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from t2c_service.access.callers import Caller
 from t2c_service.api.dependencies import SchemaCaller, ServiceDependency
 from t2c_service.api.models import (
     DatabaseEntry,
@@ -15,6 +16,7 @@ from t2c_service.api.models import (
     SchemaResponse,
 )
 from t2c_service.api.problems import PROBLEM_RESPONSES
+from t2c_service.databases import Database
 
 router = APIRouter(
     tags=["graph"], responses={code: PROBLEM_RESPONSES[code] for code in (401, 403, 404, 422, 500)}
@@ -38,8 +40,8 @@ async def schema(
 @router.get("/databases", summary="The graphs that can be asked")
 async def databases(service: ServiceDependency, caller: SchemaCaller) -> DatabasesResponse:
     """Give the graphs that the caller may ask, the one that is asked without a name first."""
-    names = [name for name in service.databases if caller.databases is None or name in caller.databases]
-    return DatabasesResponse(databases=[_entry(service, name, caller) for name in names])
+    found = service.databases_of(caller).values()
+    return DatabasesResponse(databases=[_entry(each, caller) for each in found])
 
 
 @router.get("/examples", summary="Questions to start with")
@@ -56,11 +58,10 @@ async def examples(
     )
 
 
-def _entry(service: ServiceDependency, name: str, caller: SchemaCaller) -> DatabaseEntry:
-    database = service.databases[name]
+def _entry(database: Database, caller: Caller) -> DatabaseEntry:
     shown = database.schema_for(caller.policy)
     return DatabaseEntry(
-        name=name,
+        name=database.name,
         title=database.title,
         schema_version=shown.version,
         snapshot_taken=datetime.fromtimestamp(database.taken, UTC),

@@ -70,12 +70,7 @@ class Visitor:
     @property
     def databases(self) -> dict[str, str]:
         """Titles of the graphs that they may ask, by name."""
-        allowed = self._caller.databases
-        return {
-            name: each.title
-            for name, each in self.service.databases.items()
-            if allowed is None or name in allowed
-        }
+        return {name: each.title for name, each in self.service.databases_of(self._caller).items()}
 
     @property
     def database(self) -> Database:
