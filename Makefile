@@ -37,7 +37,7 @@ own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or C
 
 starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (an hour)
 	@$(BIN)/python recipes/own.py --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
-	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),46)' --pairs '$(or $(PAIRS),100000)'
+	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),46)' --pairs '$(or $(PAIRS),100000)' --kv-heads 1
 
 check: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

@@ -1,9 +1,9 @@
 """LLaMA's forward pass for small models on a CPU: few operators a token, a cache that is allocated once.
 
 At a few million parameters the time goes into reading weights and calling operators, not into arithmetic. So weights
-are laid out as oneDNN reads them fastest, projections that share their input are one matrix, norm weights and the
-attention scale are folded into the matrices after them, and the cache is written in place. Holds no decoding (see
-`decoding`).
+are laid out as oneDNN reads them fastest, a single token may read them as 8-bit integers (see `weights`), projections
+that share their input are one matrix, norm weights and the attention scale are folded into the matrices after them,
+and the cache is written in place. Holds no decoding (see `decoding`).
 
 Dimensions: B rows, T new tokens, S tokens so far, C hidden size, H heads, M key-value heads, G heads a key-value head,
 D head size, N vocabulary.
@@ -12,14 +12,14 @@ D head size, N vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from t2c_service.models.weights import Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,20 +29,13 @@ if TYPE_CHECKING:
 ARCHITECTURES = frozenset({"llama", "mistral"})
 
 
-ROWS = 8
-"""Tokens at a time for which weights are laid out; others are multiplied as well."""
-
-Product = Callable[[Tensor], Tensor]
-"""Multiplies (…, in) with a weight: (…, out)."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    qkv: Product
+    qkv: Weight
     """Queries and keys by pairs that turn together, see `_paired`."""
-    o: Product
-    gate_up: Product
-    down: Product
+    o: Weight
+    gate_up: Weight
+    down: Weight
 
 
 class LlamaState:
@@ -76,9 +69,10 @@ class FastLlama:
 
     Args:
         model: whose weights are copied.
+        is_quantised: whether they are rounded to 8-bit integers.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, is_quantised: bool = False) -> None:
         config: Any = model.config
         body: Any = model.model
         self._heads: int = config.num_attention_heads
@@ -86,16 +80,17 @@ class FastLlama:
         self._head_size: int = getattr(config, "head_dim", None) or config.hidden_size // self._heads
         self._epsilon: float = config.rms_norm_eps
         self._embedding: Tensor = body.embed_tokens.weight.detach()
-        self._layers = [_folded(each, self._head_size) for each in body.layers]
+        self._layers = [_folded(each, self._head_size, is_quantised=is_quantised) for each in body.layers]
         whole: Any = model
-        self._head = _product(whole.lm_head.weight.detach() * body.norm.weight.detach())
+        head = whole.lm_head.weight.detach() * body.norm.weight.detach()
+        self._head = Weight(head, is_quantised=is_quantised)
         positions = torch.arange(config.max_position_embeddings)[None]
         cosine, sine = body.rotary_emb(self._embedding[:1], positions)
         half = self._head_size // 2
         self._turns = torch.complex(cosine[0, :, :half], sine[0, :, :half])  # (S max, D / 2)
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Self | None:
+    def of(cls, model: PreTrainedModel, *, is_quantised: bool = False) -> Self | None:
         """Take over a model, if it is of an architecture that this reproduces; none otherwise."""
         config: Any = model.config
         plain = (
@@ -105,7 +100,7 @@ class FastLlama:
             and not getattr(config, "mlp_bias", False)
             and getattr(config, "sliding_window", None) is None
         )
-        return cls(model) if plain else None
+        return cls(model, is_quantised=is_quantised) if plain else None
 
     def start(self, rows: Sequence[Sequence[int]], room: int) -> tuple[LlamaState, Tensor]:
         """Read prompts.
@@ -141,12 +136,12 @@ class FastLlama:
         mask = _mask(state, before, after)
         hidden = self._embedding[tokens]  # (B, T, C)
         for layer, held in zip(self._layers, state.caches, strict=True):
-            joint = layer.qkv(self._norm(hidden))
-            hidden += layer.o(self._attend(joint, held, before, turns, mask))
-            gate, up = layer.gate_up(self._norm(hidden)).chunk(2, dim=-1)
-            hidden += layer.down(functional.silu(gate) * up)
+            joint = layer.qkv.many(self._norm(hidden))
+            hidden += layer.o.many(self._attend(joint, held, before, turns, mask))
+            gate, up = layer.gate_up.many(self._norm(hidden)).chunk(2, dim=-1)
+            hidden += layer.down.many(functional.silu(gate) * up)
         state.length = after
-        return self._head(self._norm(hidden[:, -1]))  # (B, N)
+        return self._head.many(self._norm(hidden[:, -1]))  # (B, N)
 
     def _attend(
         self, joint: Tensor, cache: Tensor, before: int, turns: Tensor, mask: Tensor | None
@@ -172,17 +167,17 @@ class FastLlama:
         turn = self._turns[state.length]
         hidden = self._embedding[token : token + 1].clone()  # (1, C)
         for layer, held in zip(self._layers, state.caches, strict=True):
-            joint = layer.qkv(self._normed(hidden)).view(heads + 2 * kv_heads, size)
+            joint = layer.qkv.one(self._normed(hidden)).float().view(heads + 2 * kv_heads, size)
             _pairs(joint[: heads + kv_heads]).mul_(turn)
             held[0, :, state.length] = joint[heads:]
             keys, values = held[0, :kv_heads, :after], held[0, kv_heads:, :after]  # (M, S, D)
             scores = torch.bmm(joint[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (M, G, S)
             mixed = torch.bmm(scores.softmax(-1), values)  # (M, G, D)
-            hidden += layer.o(mixed.view(1, -1))
-            gate, up = layer.gate_up(self._normed(hidden)).chunk(2, dim=-1)
-            hidden += layer.down(functional.silu(gate).mul_(up))
+            hidden += layer.o.one(mixed.view(1, -1))
+            gate, up = layer.gate_up.one(self._normed(hidden)).chunk(2, dim=-1)
+            hidden += layer.down.one(functional.silu(gate).mul_(up))
         state.length = after
-        return self._head(self._normed(hidden))
+        return self._head.one(self._normed(hidden)).float()
 
     def _normed(self, hidden: Tensor) -> Tensor:
         """Norm (1, C) by a factor that is worked out outside of PyTorch."""
@@ -203,7 +198,7 @@ def _paired(weight: Tensor, head_size: int) -> Tensor:
     return weight.view(-1, 2, head_size // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
-def _folded(layer: Any, head_size: int) -> _Layer:
+def _folded(layer: Any, head_size: int, *, is_quantised: bool) -> _Layer:
     """Copy a layer's weights, the norms' weights and the attention scale multiplied in."""
     attention, mlp = layer.self_attn, layer.mlp
     inward = layer.input_layernorm.weight.detach()
@@ -216,39 +211,11 @@ def _folded(layer: Any, head_size: int) -> _Layer:
     ]
     gate_up = [mlp.gate_proj.weight.detach(), mlp.up_proj.weight.detach()]
     return _Layer(
-        qkv=_product(torch.cat(qkv) * inward),
-        o=_product(attention.o_proj.weight.detach()),
-        gate_up=_product(torch.cat(gate_up) * between),
-        down=_product(mlp.down_proj.weight.detach()),
+        qkv=Weight(torch.cat(qkv) * inward, is_quantised=is_quantised),
+        o=Weight(attention.o_proj.weight.detach(), is_quantised=is_quantised),
+        gate_up=Weight(torch.cat(gate_up) * between, is_quantised=is_quantised),
+        down=Weight(mlp.down_proj.weight.detach(), is_quantised=is_quantised),
     )
-
-
-def _product(weight: Tensor) -> Product:
-    """Lay a weight (out, in) out for products with few rows, where oneDNN is there for it."""
-    if not _has_layouts():
-        return partial(functional.linear, weight=weight)
-    laid_out = torch.ops.mkldnn._reorder_linear_weight.default(weight.contiguous(), ROWS)
-    multiply = torch.ops.mkldnn._linear_pointwise.default
-
-    def product(rows: Tensor) -> Tensor:
-        found: Tensor = multiply(rows, laid_out, None, "none", [], "")
-        return found
-
-    return product
-
-
-@cache
-def _has_layouts() -> bool:
-    """Whether this build of PyTorch multiplies with weights that oneDNN has laid out."""
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    weight = torch.eye(4)
-    try:
-        laid_out = torch.ops.mkldnn._reorder_linear_weight.default(weight, ROWS)
-        found = torch.ops.mkldnn._linear_pointwise.default(weight, laid_out, None, "none", [], "")
-    except (AttributeError, RuntimeError):  # its operators are no public interface
-        return False
-    return bool(torch.equal(found, weight))
 
 
 def _mask(state: LlamaState, before: int, after: int) -> Tensor | None:

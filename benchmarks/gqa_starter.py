@@ -1,0 +1,184 @@
+"""How much end-to-end distillation does a model of `make own` still need once it is converted, and do masks add to it?
+
+    python benchmarks/gqa_starter.py [--home models/starter] [--kv-heads 1] [--steps 200] [--lr 3e-4]
+
+Takes the teacher of a finished run to fewer key-value heads by our conversion (the run's own model), by the paper's
+alignment alone, and by the paper's masks that fade while it is trained; then trains each for the same steps on the same
+batches against the teacher's distribution. The loss on held-out rows is kept as it falls; at the end perplexity and KL
+to the teacher are measured on the test rows. Runs and figures are kept under HOME/healing, so that a stopped run goes
+on. Writes results/gqa_starter.json, .md and .png beside this file; without a finished run at HOME it does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from transformers.utils.logging import disable_progress_bar
+
+from gqa_compress.atomic import write_json, write_text
+from gqa_compress.convert import convert
+from gqa_compress.evaluation.perplexity import compare
+from gqa_compress.plan import ConversionPlan
+from gqa_compress.training.loop import train
+from gqa_compress.training.recipe import Optimizer, Pruning, Recipe, Teacher
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+LENGTH = 256
+DEV_ROWS = 512
+# Masks reach zero within the ramp of a short run only if they move fast.
+MASK_LR = 3e-4
+
+
+@dataclass(frozen=True)
+class Student:
+    """One way from the teacher to fewer heads."""
+
+    name: str
+    start: str | None = None
+    masks: str | None = None
+
+
+STUDENTS = (
+    Student("ours", start="ours"),
+    Student("aligned", start="aligned"),
+    Student("paper, forced masks", masks="forced"),
+)
+
+
+def starting_points(home: Path, kv_heads: int) -> dict[str, Path]:
+    """Give the checkpoints that students begin as; the aligned one is made here."""
+    aligned = home / "healing" / "aligned"
+    if not (aligned / "conversion.json").exists():
+        plan = ConversionPlan(kv_heads=kv_heads, method="aligned", refit=False, local_steps=0)
+        convert(home / "teacher", home / "rows" / "calibration.jsonl", aligned, plan, force=True)
+    return {"ours": home / "model", "aligned": aligned}
+
+
+def heal(given: argparse.Namespace, student: Student, start: Path | None) -> dict[str, Any]:
+    """Train one student; gives its curve, and how far it is from the teacher before and after."""
+    home: Path = given.home
+    kept = home / "healing" / f"{student.name}.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return found
+    teacher, rows = home / "teacher", home / "rows"
+    out = home / "healing" / f"{student.name}, run"
+    own = yaml.safe_load((home / "train.yaml").read_text(encoding="utf-8"))
+    train(
+        Recipe(
+            out=out,
+            train=rows / "train.jsonl",
+            dev=rows / "dev.jsonl",
+            checkpoint=start or teacher,
+            teacher=Teacher(checkpoint=teacher, weight=1.0),
+            pruning=Pruning(kv_heads=given.kv_heads, masks=student.masks, mask_lr=MASK_LR)
+            if student.masks
+            else None,
+            prompt_weight=own["prompt_weight"],
+            steps=given.steps,
+            optimizer=Optimizer(lr=given.lr, warmup_steps=10),
+            dev_every=max(1, given.steps // 10),
+            dev_rows=DEV_ROWS,
+            checkpoint_every=50,
+            seed=1,
+        ),
+        resume=True,
+    )
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    row = {
+        "name": student.name,
+        "curve": [{key: line[key] for key in ("tokens", "dev_loss")} for line in lines if "dev_loss" in line],
+        "before": start and measure(home, start),
+        "after": measure(home, out),
+    }
+    write_json(kept, row)
+    return row
+
+
+def measure(home: Path, model: Path) -> dict[str, Any]:
+    return asdict(compare(model, home / "teacher", home / "rows" / "test.jsonl", length=LENGTH))
+
+
+def distance(measured: dict[str, Any] | None) -> list[str]:
+    """Perplexity over the teacher's, and KL."""
+    if measured is None:
+        return ["–", "–"]
+    return [f"{measured['perplexity'] / measured['teacher_perplexity']:.4f}", f"{measured['kl']:.4f}"]
+
+
+def write(result: dict[str, Any]) -> None:
+    write_json(RESULTS / "gqa_starter.json", result)
+    lines = [
+        f"# Distilling the model of `{result['home']}` at {result['kv_heads']} of {result['of']} key-value heads",
+        "",
+        "Perplexity over the teacher's and KL to it on the test rows, before and after the same steps of",
+        f"distillation end to end (rate {result['lr']:g}).",
+        "",
+        "|start|before|KL|after|KL|tokens|",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["students"]:
+        before, after = row["before"], row["after"]
+        cells = [*distance(before), *distance(after), f"{row['curve'][-1]['tokens']:,}"]
+        lines.append("|" + "|".join([row["name"], *cells]) + "|")
+    text = "\n".join([*lines, "", "![held-out loss against tokens](gqa_starter.png)"]) + "\n"
+    write_text(RESULTS / "gqa_starter.md", text)
+    print(text)
+    figure = Figure(figsize=(6, 4))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for row in result["students"]:
+        axes.plot(
+            [point["tokens"] for point in row["curve"]],
+            [point["dev_loss"] for point in row["curve"]],
+            marker=".",
+            label=row["name"],
+        )
+    axes.set(xlabel="tokens of distillation", ylabel="loss on held-out rows", yscale="log")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(RESULTS / "gqa_starter.png", dpi=120)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--home", type=Path, default=ROOT / "models" / "starter")
+    options.add_argument("--kv-heads", type=int, default=1)
+    options.add_argument("--steps", type=int, default=200)
+    options.add_argument("--lr", type=float, default=3e-4)
+    given = options.parse_args()
+    if not (given.home / "model" / "conversion.json").exists():
+        print(f"no finished run at {given.home}: `make starter` makes one", file=sys.stderr)
+        return 0
+    disable_progress_bar()
+    starts = starting_points(given.home, given.kv_heads)
+    rows = [heal(given, student, starts[student.start] if student.start else None) for student in STUDENTS]
+    teacher = json.loads((given.home / "teacher" / "config.json").read_text(encoding="utf-8"))
+    write(
+        {
+            "home": given.home.name,
+            "kv_heads": given.kv_heads,
+            "of": teacher["num_key_value_heads"],
+            "lr": given.lr,
+            "students": rows,
+        }
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
