@@ -17,7 +17,7 @@ import yaml
 
 from t2c_data.inflection import article
 from t2c_data.lexicon import triple_key
-from t2c_data.relations import is_adjective, relation
+from t2c_data.relations import any_of, is_adjective, relation
 from t2c_data.tree import TIMES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _NO_OWNERS = frozenset(
 """Second words of a noun that may be said first: `report date`, `date of the report`."""
 _PEOPLE = frozenset(
     """person people user customer patient employee author actor director member student teacher doctor reviewer
-    player coach owner manager supplier reader writer borrower librarian artist scientist researcher""".split()
+    reporter player coach owner manager supplier reader writer borrower librarian artist scientist researcher""".split()
 )
 
 
@@ -60,7 +60,9 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
     for label in schema.labels:
         content["labels"][label.name] = _label(label)
         content["properties"][label.name] = {
-            each.name: _property(label.name, each, naming=content["labels"][label.name]["name"])
+            each.name: _property(
+                label.name, each, naming=content["labels"][label.name]["name"], of_label=True
+            )
             for each in label.properties
         }
     several = _types_of_several(schema)
@@ -78,10 +80,23 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
     for kind in schema.types:
         if kind.properties:
             content["properties"][kind.name] = {
-                each.name: _property(kind.name, each, naming=()) for each in kind.properties
+                each.name: _property(kind.name, each) for each in kind.properties
             }
     content["properties"] = {owner: held for owner, held in content["properties"].items() if held}
+    content["groups"] = _groups(schema)
     return content
+
+
+def _groups(schema: GraphSchema) -> list[dict[str, Any]]:
+    """Let general words mean all the types between two labels, where there are several."""
+    types: dict[tuple[str, str], list[str]] = {}
+    for triple in schema.triples:
+        types.setdefault((triple.source, triple.target), []).append(triple.type)
+    return [
+        {"types": kinds, **any_of(words_of(source), words_of(target))}
+        for (source, target), kinds in types.items()
+        if len(kinds) > 1
+    ]
 
 
 def draft_text(schema: GraphSchema) -> str:
@@ -178,7 +193,9 @@ def _is_id(each: Property) -> bool:
     )
 
 
-def _property(owner: str, each: Property, *, naming: Sequence[str]) -> dict[str, Any]:
+def _property(
+    owner: str, each: Property, *, naming: Sequence[str] = (), of_label: bool = False
+) -> dict[str, Any]:
     if each.type == "BOOLEAN":
         return _flag(words_of(each.name))
     noun, unit = _measured(words_of(each.name), each)
@@ -190,6 +207,7 @@ def _property(owner: str, each: Property, *, naming: Sequence[str]) -> dict[str,
         nouns += _called(noun.removeprefix(owner_words + " "))
     if each.name in naming:
         nouns += [one for one in ("name", f"{owner_words} name") if one not in nouns]
+    nouns += [one for one in _with_owner(owner_words, noun, each, of_label=of_label) if one not in nouns]
     if each.name not in nouns and each.name.lower() != noun:
         nouns.append(each.name)
     words: dict[str, Any] = {"nouns": _with_plurals(nouns)}
@@ -199,9 +217,19 @@ def _property(owner: str, each: Property, *, naming: Sequence[str]) -> dict[str,
         bare = re.sub(r" (date|time|at|on)$", "", noun)
         if bare.endswith("ed"):
             words["when"] = [f"{bare} {{}}", f"that [was|were] {bare} {{}}"]
+    known = _known_words(noun, each)
     if each.name in naming:
-        words["phrases"] = ["named {}", "called {}"]
-    return words | _known_words(noun, each)
+        known["phrases"] = list(dict.fromkeys(["named {}", "called {}", *known.get("phrases", ())]))
+    return words | known
+
+
+def _with_owner(owner: str, noun: str, each: Property, *, of_label: bool) -> list[str]:
+    """Say whose property it is: `outcome code`; of an identifier that it is one: `case ID`."""
+    if not of_label:
+        return []
+    if _is_id(each) and noun.endswith("ID"):
+        return [f"{owner} ID", "ID"]
+    return [f"{owner} {noun}"] if " " not in noun and noun not in owner.split(" ") else []
 
 
 def _known_words(noun: str, each: Property) -> dict[str, Any]:
@@ -233,6 +261,8 @@ def _called(noun: str) -> list[str]:
     first, _, last = noun.partition(" ")
     if last in _OWNED and first.isalpha() and first not in _NO_OWNERS:
         found.append(f"{last} of the {first}")
+        if first in _PEOPLE:
+            found.append(f"{first}'s {last}")
     return [noun, noun, *found] if found else [noun]
 
 

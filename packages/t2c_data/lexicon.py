@@ -117,7 +117,7 @@ class Lexicon:
     def load(cls, path: Path, schema: GraphSchema) -> Lexicon:
         """Read a lexicon and check it against a schema.
 
-        What the file leaves out is drafted from the schema.
+        What the file leaves out is drafted from the schema, but for groups: general words may be a type's own here.
 
         Raises:
             LexiconError: the file cannot be read or names what the schema does not have.
@@ -128,7 +128,7 @@ class Lexicon:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise LexiconError(f"cannot read lexicon {path}: {error}") from error
-        return from_content(merge(draft(schema), content), schema, source=str(path))
+        return from_content(merge(draft(schema) | {"groups": []}, content), schema, source=str(path))
 
 
 def triple_key(triple: Triple) -> str:

@@ -16,6 +16,8 @@ PREPOSITIONS = frozenset(
     "by in on at of to from for with into under over as about via through until since between against near".split()
 )
 _POSSESSION = frozenset({"has", "have", "had", "contains", "includes", "with", "owns"})
+_GROUPS = frozenset("area category class department division group level range region section team".split())
+"""What one is in: `in the Elderly age group`."""
 _BEING = frozenset({"is", "are", "was", "were"})
 _ALONE = frozenset(
     """act appear apply arrive begin belong collaborate compete consist depart depend die differ end fall fly graduate
@@ -45,9 +47,11 @@ def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, A
     """
     words = _suggested(name, source, target)
     if alone:
+        has_role = words.target and not words.target.endswith(target)
+        words.forward += _by_name(words.target if has_role else target)
         words.source = words.source if words.target else ""
-        words.forward += ["with {}", "associated with {}"]
-        words.backward += ["of {}", "for {}", "associated with {}"]
+        words.forward += ["with {}", "associated with {}", "linked to {}"]
+        words.backward += ["of {}", "for {}", "associated with {}", "linked to {}"]
         words.without = words.without or "without {}"
     return {
         "forward": list(dict.fromkeys(words.forward)),
@@ -56,6 +60,33 @@ def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, A
         "source": _names(source, words.source, alone=alone),
         "without": [words.without] if words.without else [],
     }
+
+
+def any_of(source: str, target: str) -> dict[str, Any]:
+    """Draft the words of several relationships between two labels that one phrase may mean together.
+
+    Args:
+        source: the source's noun.
+        target: the target's noun.
+    """
+    both = ["associated with {}", "linked to {}", "related to {}"]
+    return {
+        "forward": [*both, "that [involves|involve] {}", "involving {}", "with {}"],
+        "backward": [*both, "involved in {}", "of {}", "for {}"],
+        "target": [target],
+        "source": [source],
+    }
+
+
+def _by_name(target: str) -> list[str]:
+    """Speak of the only target by its name alone: `where the outcome is {value}`."""
+    said = [
+        f"with the {target} {{value}}", f"where the {target} is {{value}}", f"where the {target} was {{value}}",
+        f"whose {target} is {{value}}", f"with {{value}} as the {target}",
+    ]  # fmt: skip
+    if target.rpartition(" ")[2] in _GROUPS:
+        said += [f"in the {{value}} {target}", f"from the {{value}} {target}", f"in the {target} {{value}}"]
+    return said
 
 
 def _names(noun: str, role: str, *, alone: bool) -> list[str]:

@@ -53,6 +53,38 @@ def test_the_drafted_file_is_read_back(tmp_path) -> None:
     assert Lexicon.load(file, ODD) == from_content(draft(ODD), ODD)
 
 
+def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_path) -> None:
+    names = Property(name="name", type="STRING", distinct=5)
+    schema = GraphSchema(
+        labels=(NodeLabel(name="Case", count=5), NodeLabel(name="Drug", count=5, properties=(names,))),
+        types=(RelationshipType(name="IS_SUSPECT", count=5), RelationshipType(name="TREATED_WITH", count=5)),
+        triples=(
+            Triple(source="Case", type="IS_SUSPECT", target="Drug", count=5),
+            Triple(source="Case", type="TREATED_WITH", target="Drug", count=5),
+        ),
+    )
+    (group,) = from_content(draft(schema), schema).groups
+    assert group.types == ("IS_SUSPECT", "TREATED_WITH")
+    assert "associated with {}" in group.words.forward
+    assert all(
+        "associated with {}" not in words.forward
+        for words in from_content(draft(schema), schema).links.values()
+    )
+    edited = tmp_path / "lexicon.yaml"
+    edited.write_text(yaml.safe_dump({"types": {"IS_SUSPECT": {"forward": ["associated with {}"]}}}))
+    assert Lexicon.load(edited, schema).groups == ()
+
+
+def test_the_only_way_to_a_label_is_said_by_its_name_too() -> None:
+    lexicon = from_content(draft(ODD), ODD)
+    assert "where the pérsôn dé is {value}" in lexicon.link(ODD.triples[0]).forward
+
+
+def test_an_identifier_is_called_after_what_it_identifies() -> None:
+    nouns = from_content(draft(ODD), ODD).properties["CaseReport", "case_id"].nouns
+    assert {("case report ID", "case report IDs"), ("ID", "IDs")} <= set(nouns)
+
+
 def test_what_a_person_leaves_out_is_drafted(tmp_path) -> None:
     file = tmp_path / "lexicon.yaml"
     file.write_text(yaml.safe_dump({"labels": {"CaseReport": {"nouns": ["case", "file|files"]}}}))

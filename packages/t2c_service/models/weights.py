@@ -16,7 +16,7 @@ from torch.nn import functional
 ROWS = 8
 """Tokens at a time for which weights are laid out; others are multiplied as well."""
 LARGEST = 127
-STEP = 32
+STEP = 16
 """Inputs that the product with integers takes at a time; it reads beyond a row whose length is no multiple."""
 TOLERANCE = 0.02
 """Largest difference, relative to the largest output, of a product with integers: its inputs are in bfloat16."""
