@@ -53,6 +53,14 @@ class Link:
     value: Scalar
     """What the question says: a number, an ISO date, a month 1 to 12, else the text without quotes."""
 
+    @property
+    def is_name(self) -> bool:
+        """Whether it can hardly be an ordinary word: a text that is quoted, of several words, or capitalised within."""
+        if self.kind != "value" or not isinstance(self.value, str):
+            return False
+        said = self.text[1:] if self.start == 0 else self.text
+        return self.text != self.value or " " in self.text or not said.islower()
+
 
 @dataclass(frozen=True, slots=True)
 class LinkedQuestion:

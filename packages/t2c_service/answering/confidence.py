@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from t2c_service.answering.records import Attempt, Confidence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence, Sized
 
     from t2c_core.graph.client import QueryResult
     from t2c_service.answering.guarded import Passed
@@ -40,22 +40,24 @@ class Tried:
 _RANK = {"ran": 0, "passed": 0, "unanswerable": 1, "refused": 2, "failed": 3}
 
 
-def choose(samples: Sequence[Tried]) -> Tried:
+def choose(samples: Sequence[Tried], ignored: Callable[[Attempt], Sized] = lambda _: ()) -> Tried:
     """Choose the sample to answer with.
 
-    Rows go before no rows, an answer before none; then what most samples agree on, then what the model finds
-    likeliest, then what it said first.
+    Rows go before no rows, an answer before none; then what leaves the fewest of the question's names aside, what
+    most samples agree on, what the model finds likeliest, what it said first.
 
     Args:
         samples: at least one.
+        ignored: the names of the question that an attempt leaves aside.
     """
     votes = Counter(fingerprint(each) for each in samples)
 
-    def preference(each: Tried) -> tuple[bool, int, int, float, int]:
+    def preference(each: Tried) -> tuple[bool, int, int, int, float, int]:
         attempt = each.attempt
         return (
             not each.is_usable or each.is_empty,
             _RANK[attempt.outcome],
+            len(ignored(attempt)),
             -votes[fingerprint(each)],
             -_probability(attempt, 0.0),
             attempt.hypothesis,

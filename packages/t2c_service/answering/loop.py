@@ -6,7 +6,7 @@ Every attempt is kept. Nothing here knows HTTP, and nothing runs that the guard 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import Limits
@@ -140,13 +140,23 @@ class Answerer:
             with watch("prompt"):
                 prepared = await self._prepare(linked, listener)
             tried, samples = await self._try(prepared, options, listener)
-            return await self._finish(question, links, tried, samples, options, watch, listener)
+            chosen = choose(tried, prepared.ignored)
+            found = Told(
+                question=question,
+                links=links,
+                chosen=chosen,
+                tried=tuple(tried),
+                confidence=rate(chosen, samples if chosen in samples else [chosen]),
+                ignored=prepared.ignored(chosen.attempt),
+            )
+            return await self._finish(found, options, watch, listener)
 
     async def _run(self, cypher: str, parameters: dict[str, Any], options: AskOptions) -> Answer:
         watch = Stopwatch()
         with watch("total"):
             tried = await self._attempter.run(cypher, parameters, self._budget(options), ignore)
-            return await self._finish("", (), [tried], [], options, watch, ignore)
+            found = Told(question="", links=(), chosen=tried, tried=(tried,))
+            return await self._finish(found, options, watch, ignore)
 
     async def _prepare(self, linked: LinkedQuestion, listener: Listener) -> Prepared:
         if self._prompter.is_quick:
@@ -183,8 +193,11 @@ class Answerer:
                 task.cancel()
         tried = list(samples)
         corrected: list[Tried] = []
-        while len(corrected) + 1 < self._limits.attempts and not self._will_do(choose(tried), prepared):
-            corrected.append(tried[-1] if corrected else choose(samples))
+        while len(corrected) + 1 < self._limits.attempts:
+            best = choose(tried, prepared.ignored)
+            if self._will_do(best, prepared):
+                break
+            corrected.append(tried[-1] if corrected else best)
             asked = prepared.again([each.attempt for each in tried], [each.attempt for each in corrected])
             tried.append(await self._attempter.attempt(asked, budget, listener))
         return tried, samples
@@ -192,21 +205,13 @@ class Answerer:
     def _will_do(self, tried: Tried, prepared: Prepared) -> bool:
         if tried.is_empty:
             return not (self._limits.retry_empty and prepared.has_dialogue)
-        return tried.is_usable
+        return tried.is_usable and not prepared.ignored(tried.attempt)
 
-    async def _finish(
-        self,
-        question: str,
-        links: tuple[LinkedValue, ...],
-        tried: list[Tried],
-        samples: list[Tried],
-        options: AskOptions,
-        watch: Stopwatch,
-        listener: Listener,
-    ) -> Answer:
-        chosen = choose(tried)
+    async def _finish(self, found: Told, options: AskOptions, watch: Stopwatch, listener: Listener) -> Answer:
+        """Diagnose what is empty, show what is not, and tell it."""
+        chosen = found.chosen
         for stage in ("wait", "model", "explain", "run"):
-            spent = sum(each.attempt.timings_ms.get(stage, 0.0) for each in tried)
+            spent = sum(each.attempt.timings_ms.get(stage, 0.0) for each in found.tried)
             watch.timings_ms[stage] = round(spent, 3)
         view = diagnosis = None
         if chosen.is_empty and chosen.passed is not None:
@@ -218,24 +223,20 @@ class Answerer:
             with watch("graph"):
                 view = await self._views.view(chosen)
         answer = told(
-            Told(
-                question=question,
-                links=links,
-                chosen=chosen,
-                tried=tuple(tried),
-                confidence=rate(chosen, samples if chosen in samples else [chosen]) if question else None,
+            replace(
+                found,
                 view=view,
                 diagnosis=diagnosis,
                 explained=options.explain or options.dry_run,
                 min_confidence=self._limits.min_confidence,
             )
         )
-        annotate(status=answer.status, attempts=len(tried), request_id=REQUEST_ID.get())
+        annotate(status=answer.status, attempts=len(found.tried), request_id=REQUEST_ID.get())
         return answer.model_copy(
             update={
                 "database": self._parts.database,
                 "timings_ms": watch.timings_ms,
-                "model": self._parts.model.name if question else "",
+                "model": self._parts.model.name if found.question else "",
                 "schema_version": self._parts.schema.version,
             }
         )

@@ -69,6 +69,14 @@ class Prepared:
         """Read a completion."""
         return self.format.parse(text, self.linked)
 
+    def ignored(self, attempt: Attempt) -> tuple[str, ...]:
+        """List names of the question that a query leaves aside, where it would use them as parameters."""
+        if self.has_dialogue or attempt.cypher is None:
+            return ()
+        return tuple(
+            each.text for each in self.linked.links if each.is_name and each.name not in attempt.parameters
+        )
+
     def first(self, samples: int) -> list[Asked]:
         """Ask for the likeliest completions."""
         prompt = self._prompt([])

@@ -38,6 +38,8 @@ class Told:
     diagnosis: Diagnosis | None = None
     explained: bool = False
     min_confidence: float = 0.0
+    ignored: tuple[str, ...] = ()
+    """Names of the question that the chosen query leaves aside."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -104,10 +106,12 @@ def _warnings(what: Told) -> Iterator[str]:
     attempt, result = what.chosen.attempt, what.result
     if result is not None and attempt.round > 1:
         before = next(each.attempt for each in what.tried if each is not what.chosen)
-        reason = before.message or "it had no rows"
+        reason = before.message or ("it had no rows" if before.rows == 0 else "it left out what was named")
         yield f"The first query could not be used ({reason}); this is attempt {attempt.hypothesis + 1}."
     if result is not None and what.confidence is not None and what.confidence.score < DOUBT:
         yield "Little speaks for this answer; read the query before you rely on it."
+    if result is not None and what.ignored:
+        yield f"The query does not use {' and '.join(what.ignored)}, which the question names."
     if result is not None and result.truncated:
         yield "The result was longer than the limits allow and was cut."
 
