@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
 from t2c_data.inflection import agreed, article, numbered
+from t2c_data.phrasing import pick
 from t2c_data.tree import Link
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ class Asked:
         link = slot.path[-1]
         if len(slot.path) > 1 and (not self._short(slot) or self._rng.random() < LONG_WAY):
             first = slot.path[0]
-            middle, noun = self._speaker.role(first)[1], self._speaker.noun(link.node.label)
+            middle, noun = self._speaker.nouns.role(first)[1], self._speaker.nouns.of(link.node.label)
             state = self._rng.getstate()
             singular = f"{noun[0]} {self.backward(link, middle, False)}"
             self._rng.setstate(state)
             return singular, f"{noun[1]} {self.backward(link, middle, True)}"
-        return self._speaker.role(link, certain=certain or slot.present)
+        return self._speaker.nouns.role(link, certain=certain or slot.present)
 
     def _short(self, slot: Slot) -> bool:
         """Tell whether a slot two steps away may be named without the node between."""
@@ -106,13 +107,13 @@ class Asked:
         if not link.forward:
             nouns = self._world.lexicon.labels[self._subject.node.label].nouns
             roles = [each[0] for each in self._world.link_words(link).target if each not in nouns]
-            return f"{noun} as {article(self._speaker.pick(roles))}"
+            return f"{noun} as {article(pick(roles, self._rng))}"
         return f"{noun} {self._rng.choice(('of', 'for'))} the {self.role(slot, self._rng.random() < 0.5)}"
 
     def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
         roles = self._role(slot, certain=head)
         if head and re.search(r" (that|listed|used) ", roles[0]):
-            roles = self._speaker.noun(self._world.owner(slot.part))
+            roles = self._speaker.nouns.of(self._world.owner(slot.part))
         noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
@@ -142,8 +143,8 @@ class Asked:
 
     def backward(self, link: Link, thing: str, plural: bool, *, one: bool = False, last: bool = False) -> str:
         """Say the way back over a link; `one`: the thing there is one; `last`: it ends the phrase."""
-        said = self._speaker.bare(link, backward=True)
-        phrase = self._speaker.pick([each for each in said if not last or each.endswith("{}")])
+        said = self._speaker.links.bare(link, backward=True)
+        phrase = pick([each for each in said if not last or each.endswith("{}")], self._rng)
         phrase = phrase if one else agreed(phrase)
         return numbered(phrase, plural=plural).replace("{}", thing)
 
@@ -172,7 +173,7 @@ class Asked:
         first, second = slot.path[0], slot.path[-1]
         if self._short(slot) and self._rng.random() > LONG_WAY:
             return f"{head} {short} {thing}"
-        many = self._speaker.noun(first.node.label)[1]
+        many = self._speaker.nouns.of(first.node.label)[1]
         middle = self._rng.choice((many, f"the {many}"))
         near = self.backward(second, middle, plural, last=True)
         return f"{head} {near} {self.backward(first, thing, True, one=one)}"
@@ -200,7 +201,7 @@ class Asked:
     def _far_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
         """Name what is two steps away where the way to it is said behind."""
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
-        noun = self._speaker.role(slot.path[-1], certain=True)[plural]
+        noun = self._speaker.nouns.role(slot.path[-1], certain=True)[plural]
         return noun if role or slot.name == words.key else f"{self.property(slot, plural)} of the {noun}"
 
     def _head(self, slot: Slot, plural: bool) -> str:
@@ -229,7 +230,7 @@ class Asked:
         link = self.one_step(slot)
         if isinstance(slot.part, Link) or slot.name != self._world.lexicon.labels[slot.part.label].key:
             raise UnfitError("not a neighbour that has a name")
-        return self._speaker.noun(link.node.label)[plural]
+        return self._speaker.nouns.of(link.node.label)[plural]
 
     def is_plural(self, name: str) -> bool:
         """Tell whether a slot's noun has no singular: `languages`."""
@@ -254,8 +255,8 @@ ASKED_MODES: dict[str, Callable[[Asked, Slot, bool], str]] = {
     ),
     ".role@these": lambda asked, slot, plural: asked.join(slot, plural, asked._subject.these(), role=True),
     ".of": Asked.of_root,
-    ".noun": lambda asked, slot, plural: asked._speaker.noun(slot.path[0].node.label)[plural],
+    ".noun": lambda asked, slot, plural: asked._speaker.nouns.of(slot.path[0].node.label)[plural],
     ".which": Asked.which,
     ".had": Asked.had,
-    ".shared": lambda asked, slot, _: asked._speaker.role(slot.path[0])[0],
+    ".shared": lambda asked, slot, _: asked._speaker.nouns.role(slot.path[0])[0],
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from t2c_data.asked import ASKED_MODES, Asked
 from t2c_data.errors import TemplateError, UnfitError
 from t2c_data.inflection import article, inflect
+from t2c_data.phrasing import pick
 from t2c_data.slots import parse_hole
 from t2c_data.subject import SUBJECT_HOLES
 from t2c_data.tree import Link
@@ -85,10 +86,10 @@ class Namer:
             raise UnfitError("not theirs")
         said = [
             each
-            for each in self._speaker.bare(link, backward=True)
+            for each in self._speaker.links.bare(link, backward=True)
             if re.fullmatch(r"that (have )?\w+ed \{\}", each)
         ]
-        verb = self._speaker.pick(said).removeprefix("that ").removesuffix(" {}")
+        verb = pick(said, self._rng).removeprefix("that ").removesuffix(" {}")
         return self.subject.with_noun(f"they {verb}")
 
     def each(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
@@ -98,11 +99,11 @@ class Namer:
             raise UnfitError("not a neighbour that has a name")
         phrases = [
             each
-            for each in self._speaker.bare(link)
+            for each in self._speaker.links.bare(link)
             if each.endswith(" {}") and not each.startswith("whose ")
         ]
-        group = f"each {self._speaker.noun(link.node.label)[0]}"
-        return self.subject.with_noun(inflect(self._speaker.pick(phrases), plural=True).replace("{}", group))
+        group = f"each {self._speaker.nouns.of(link.node.label)[0]}"
+        return self.subject.with_noun(inflect(pick(phrases, self._rng), plural=True).replace("{}", group))
 
     def thing(self, slot: Slot, plural: bool) -> str:
         """Say the far end of a link, and what it is there if another link would be meant otherwise."""
@@ -125,14 +126,14 @@ class Namer:
     def where(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the condition that is said apart as what follows "where": `the route is oral`."""
         said = [each for each in self._apart(slot) if each.startswith("where ")]
-        return self._speaker.pick(said).removeprefix("where the ").removeprefix("where ")
+        return pick(said, self._rng).removeprefix("where the ").removeprefix("where ")
 
     def with_(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the condition that is said apart behind a noun: `with the route 'Oral'`."""
         if slot.counted:
             return self._plainly(slot.path[0], finite=True)
         said = [each for each in self._apart(slot) if not each.startswith((*_CLAUSES, "that "))]
-        return inflect(self._speaker.pick(said), plural=False)
+        return inflect(pick(said, self._rng), plural=False)
 
     def _apart(self, slot: Slot) -> list[str]:
         if slot.stated is None:
@@ -153,8 +154,8 @@ class Namer:
 
     def _plainly(self, link: Link, *, finite: bool = False) -> str:
         without = _CLAUSES if finite else (*_CLAUSES, "that ")
-        phrase = self._speaker.pick(
-            [each for each in self._speaker.linked(link) if not each.startswith(without)]
+        phrase = pick(
+            [each for each in self._speaker.links.say(link) if not each.startswith(without)], self._rng
         )
         return inflect(self._speaker.finished(phrase, link), plural=True)
 
@@ -179,40 +180,40 @@ class Namer:
 
     def most(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the superlative for the greatest: `oldest`."""
-        return self._speaker.pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).most)
+        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).most, self._rng)
 
     def least(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say the superlative for the least: `youngest`."""
-        return self._speaker.pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).least)
+        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).least, self._rng)
 
     def back(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say what a neighbour is to the root, behind "is": `listed as a primary suspect in`."""
         phrases = [
             each
-            for each in self._speaker.bare(slot.path[0], backward=True)
+            for each in self._speaker.links.bare(slot.path[0], backward=True)
             if each.startswith("that [is|are]")
         ]
-        text = inflect(self._speaker.pick(phrases), plural=False)
+        text = inflect(pick(phrases, self._rng), plural=False)
         return text.removeprefix("that is ").replace(" {}", "").replace("{} ", "")
 
     def do(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say what the root does, behind "does": `treat`, `belong to`."""
         phrases = [
             each
-            for each in self._speaker.bare(slot.path[0])
+            for each in self._speaker.links.bare(slot.path[0])
             if re.fullmatch(r"that \[\w+\|\w+\][^{}]* \{\}", each)
         ]
         phrases = [each for each in phrases if not each.startswith(("that [is|", "that [has|", "that [was|"))]
-        return inflect(self._speaker.pick(phrases), plural=True).removeprefix("that ").removesuffix(" {}")
+        return inflect(pick(phrases, self._rng), plural=True).removeprefix("that ").removesuffix(" {}")
 
     def be(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say what the root is, behind "is": `contraindicated in`."""
         said = [
             each
-            for each in self._speaker.bare(slot.path[0])
+            for each in self._speaker.links.bare(slot.path[0])
             if re.fullmatch(r"that \[is\|are\] [^{}]+ \{\}", each)
         ]
-        return self._speaker.pick(said).removeprefix("that [is|are] ").removesuffix(" {}")
+        return pick(said, self._rng).removeprefix("that [is|are] ").removesuffix(" {}")
 
     def flag(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say what a boolean of the root says, behind "is": `prescription-only`."""
@@ -220,13 +221,14 @@ class Namer:
         said = [
             each.removeprefix("that [is|are] ") for each in words.yes if each.startswith("that [is|are] ")
         ]
-        return self._speaker.pick(said + list(words.values.get("true", ())))
+        return pick(said + list(words.values.get("true", ())), self._rng)
 
     def when(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say what happened to the root on a date, behind "was": `hired`."""
         words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
-        return self._speaker.pick(
-            [each.removesuffix(" {}") for each in words.when if re.fullmatch(r"\w+(ed|en|n) \{\}", each)]
+        return pick(
+            [each.removesuffix(" {}") for each in words.when if re.fullmatch(r"\w+(ed|en|n) \{\}", each)],
+            self._rng,
         )
 
     def before(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
@@ -235,14 +237,14 @@ class Namer:
         if not link.forward or slot.name != self._world.lexicon.labels[link.node.label].key:
             raise UnfitError("an adjective of something else")
         said = [each.removeprefix("pre:") for each in self._apart(slot) if each.startswith("pre:")]
-        return self._speaker.pick(said)
+        return pick(said, self._rng)
 
     def shares(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
         """Say that others have the same neighbour: `treat the same disease`."""
         link = slot.path[0]
-        phrases = [each for each in self._speaker.bare(link) if each.startswith("that ")]
-        text = inflect(self._speaker.pick(phrases), plural=True).removeprefix("that ")
-        return text.replace("{}", f"the same {self._speaker.noun(link.node.label)[0]}")
+        phrases = [each for each in self._speaker.links.bare(link) if each.startswith("that ")]
+        text = inflect(pick(phrases, self._rng), plural=True).removeprefix("that ")
+        return text.replace("{}", f"the same {self._speaker.nouns.of(link.node.label)[0]}")
 
 
 _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {

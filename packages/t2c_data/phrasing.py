@@ -148,6 +148,17 @@ _ADJECTIVE = (
 )  # fmt: skip
 
 
+def pick(choices: Sequence[str], rng: Random) -> str:
+    """Choose a text.
+
+    Raises:
+        UnfitError: there is none.
+    """
+    if not choices:
+        raise UnfitError("no words")
+    return rng.choice(choices)
+
+
 class Phraser:
     """Says conditions on properties.
 
