@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from t2c_data.lexicon import Noun
-    from t2c_data.slots import Slot
+    from t2c_data.slots.choice import Slot
     from t2c_data.subject import Subject
     from t2c_data.verbalise import Speaker
 

@@ -15,7 +15,7 @@ from t2c_data.errors import UnfitError
 from t2c_data.inflection import article, inflect
 from t2c_data.naming import Namer
 from t2c_data.patterns import choose
-from t2c_data.slots import SlotFiller
+from t2c_data.slots.filling import fill_slots
 from t2c_data.subject import Subject
 from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Condition, Link, Node, Rendering
 from t2c_data.verbalise import Speaker
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from t2c_core.prompt.names import Names
     from t2c_data.lexicon import Noun
     from t2c_data.patterns import Pattern
-    from t2c_data.slots import Slot
+    from t2c_data.slots.choice import Slot
     from t2c_data.tree import Mention
     from t2c_data.world import Hop, World
 
@@ -99,7 +99,7 @@ class Composer:
         binder = Binder(self.world, rng)
         root = binder.root(label or rng.choices(self._labels, self._weights)[0])
         apart = _Narrower(self.world, binder).narrow(root, pattern)
-        slots = SlotFiller(pattern, binder, root).fill()
+        slots = fill_slots(pattern, binder, root)
         self._refuse_idle(pattern, root, slots, binder)
         cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
         speaker = Speaker(self.world, rng)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from t2c_data.asked import ASKED_MODES, Asked
 from t2c_data.errors import TemplateError, UnfitError
 from t2c_data.inflection import article, inflect
+from t2c_data.patterns import parse_hole
 from t2c_data.phrasing import pick
-from t2c_data.slots import parse_hole
 from t2c_data.subject import SUBJECT_HOLES
 from t2c_data.tree import Link
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from t2c_data.lexicon import Noun
-    from t2c_data.slots import Slot
+    from t2c_data.slots.choice import Slot
     from t2c_data.subject import Subject
     from t2c_data.verbalise import Speaker
 
