@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2c_data.answer import QueryWriter
+from t2c_data.asked import Asked
 from t2c_data.binding import Binder
 from t2c_data.errors import UnfitError
 from t2c_data.inflection import article, inflect
@@ -104,7 +105,8 @@ class Composer:
         cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
         speaker = Speaker(self.world, rng)
         several = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
-        namer = Namer(speaker, slots, Subject(speaker, root, apart, several_only=several), stranger)
+        subject = Subject(speaker, root, apart, several_only=several)
+        namer = Namer(Asked(speaker, slots, subject, stranger))
         wanted = set(map(int, _MARK.findall(cypher)))
         texts: list[str] = []
         for _ in range(wordings * TRIES_A_WORDING):
