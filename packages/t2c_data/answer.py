@@ -10,7 +10,7 @@ from t2c_data.errors import UnfitError
 if TYPE_CHECKING:
     from t2c_data.binding import Binder
     from t2c_data.patterns import Pattern
-    from t2c_data.slots import Slot
+    from t2c_data.slots.choice import Slot
     from t2c_data.tree import Node, Rendering
 
 _HOLE = re.compile(r"\{([^{}]+)\}")

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
 from t2c_data.inflection import agreed, article, numbered
+from t2c_data.phrasing import pick
 from t2c_data.tree import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from t2c_data.lexicon import Noun
-    from t2c_data.slots import Slot
+    from t2c_data.slots.choice import Slot
     from t2c_data.subject import Subject
     from t2c_data.verbalise import Speaker
 
@@ -40,18 +41,18 @@ class Asked:
     """
 
     def __init__(
-        self, speaker: Speaker, slots: Mapping[str, Slot], subject: Subject, stranger: Noun | None
+        self, speaker: Speaker, slots: Mapping[str, Slot], subject: Subject, stranger: Noun | None = None
     ) -> None:
-        self._speaker = speaker
+        self.speaker = speaker
         self._world = speaker.world
         self._rng = speaker.rng
-        self._slots = slots
-        self._subject = subject
+        self.slots = slots
+        self.subject = subject
         self._stranger = stranger
 
     def name(self, slot: Slot, plural: bool) -> str:
         """Name a slot so that it can be told from everything else."""
-        if slot.part is self._subject.node or not slot.path:
+        if slot.part is self.subject.node or not slot.path:
             return self.property(slot, plural)
         return (
             self._link_property(slot, plural)
@@ -61,9 +62,9 @@ class Asked:
 
     def property(self, slot: Slot, plural: bool) -> str:
         """Name the property alone."""
-        if self._stranger is not None and slot is self._slots.get("a"):
+        if self._stranger is not None and slot is self.slots.get("a"):
             return self._stranger[plural]
-        return self._speaker.phraser.noun(self._world.owner(slot.part), slot.name, plural=plural)
+        return self.speaker.phraser.noun(self._world.owner(slot.part), slot.name, plural=plural)
 
     def role(self, slot: Slot, plural: bool) -> str:
         """Say what a slot's node is called, seen from the root."""
@@ -76,21 +77,21 @@ class Asked:
         return article(self._role(slot)[plural])
 
     def _role(self, slot: Slot, *, certain: bool = False) -> Noun:
-        if slot.part is self._subject.node:
-            return self._subject.noun(plural=False), self._subject.noun(plural=True)
+        if slot.part is self.subject.node:
+            return self.subject.noun(plural=False), self.subject.noun(plural=True)
         link = slot.path[-1]
         if len(slot.path) > 1 and (not self._short(slot) or self._rng.random() < LONG_WAY):
             first = slot.path[0]
-            middle, noun = self._speaker.role(first)[1], self._speaker.noun(link.node.label)
+            middle, noun = self.speaker.nouns.role(first)[1], self.speaker.nouns.of(link.node.label)
             state = self._rng.getstate()
             singular = f"{noun[0]} {self.backward(link, middle, False)}"
             self._rng.setstate(state)
             return singular, f"{noun[1]} {self.backward(link, middle, True)}"
-        return self._speaker.role(link, certain=certain or slot.present)
+        return self.speaker.nouns.role(link, certain=certain or slot.present)
 
     def _short(self, slot: Slot) -> bool:
         """Tell whether a slot two steps away may be named without the node between."""
-        return self._world.only_way(self._subject.node.label, slot.path[-1].node.label)
+        return self._world.only_way(self.subject.node.label, slot.path[-1].node.label)
 
     def _link_property(self, slot: Slot, plural: bool) -> str:
         noun = self.property(slot, plural)
@@ -104,15 +105,15 @@ class Asked:
         if alone and (slot.present or not link.forward or " of the " in noun or self._rng.random() < 0.6):
             return noun
         if not link.forward:
-            nouns = self._world.lexicon.labels[self._subject.node.label].nouns
+            nouns = self._world.lexicon.labels[self.subject.node.label].nouns
             roles = [each[0] for each in self._world.link_words(link).target if each not in nouns]
-            return f"{noun} as {article(self._speaker.pick(roles))}"
+            return f"{noun} as {article(pick(roles, self._rng))}"
         return f"{noun} {self._rng.choice(('of', 'for'))} the {self.role(slot, self._rng.random() < 0.5)}"
 
     def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
         roles = self._role(slot, certain=head)
         if head and re.search(r" (that|listed|used) ", roles[0]):
-            roles = self._speaker.noun(self._world.owner(slot.part))
+            roles = self.speaker.nouns.of(self._world.owner(slot.part))
         noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
@@ -126,7 +127,7 @@ class Asked:
         if len(slot.path) > 1 and not self._short(slot):
             return f"{noun} of the {roles[1]}"
         if head or self._rng.random() < 0.5 or _LONG.search(role):
-            return f"{noun} of the {roles[plural or (head and self._subject.several_only)]}"
+            return f"{noun} of the {roles[plural or (head and self.subject.several_only)]}"
         return f"{role}'s {noun}" if slot.present and self._rng.random() < 0.4 else f"{role} {noun}"
 
     def _alone(self, slot: Slot) -> bool:
@@ -142,8 +143,8 @@ class Asked:
 
     def backward(self, link: Link, thing: str, plural: bool, *, one: bool = False, last: bool = False) -> str:
         """Say the way back over a link; `one`: the thing there is one; `last`: it ends the phrase."""
-        said = self._speaker.bare(link, backward=True)
-        phrase = self._speaker.pick([each for each in said if not last or each.endswith("{}")])
+        said = self.speaker.links.bare(link, backward=True)
+        phrase = pick([each for each in said if not last or each.endswith("{}")], self._rng)
         phrase = phrase if one else agreed(phrase)
         return numbered(phrase, plural=plural).replace("{}", thing)
 
@@ -157,7 +158,7 @@ class Asked:
             role: whether the thing itself is named and not its property.
         """
         short = self._rng.choice(("in", "for", "of"))
-        one = self._subject.singular and not thing.startswith(_MANY)
+        one = self.subject.singular and not thing.startswith(_MANY)
         far = len(slot.path) > 1
         if far and not self._short(slot) and (role or self._rng.random() < 0.3):
             return f"{self.role(slot, plural) if role else self.name(slot, plural)} {short} {thing}"
@@ -167,28 +168,28 @@ class Asked:
         if isinstance(slot.part, Link):
             return f"{head} {short} {thing}"
         if len(slot.path) == 1:
-            number = plural or (self._subject.several_only and " of the " in head)
+            number = plural or (self.subject.several_only and " of the " in head)
             return f"{head} {self.backward(slot.path[0], thing, number, one=one)}"
         first, second = slot.path[0], slot.path[-1]
         if self._short(slot) and self._rng.random() > LONG_WAY:
             return f"{head} {short} {thing}"
-        many = self._speaker.noun(first.node.label)[1]
+        many = self.speaker.nouns.of(first.node.label)[1]
         middle = self._rng.choice((many, f"the {many}"))
         near = self.backward(second, middle, plural, last=True)
         return f"{head} {near} {self.backward(first, thing, True, one=one)}"
 
     def of_root(self, slot: Slot, plural: bool) -> str:
         """Say only the way back to the root: `of the case with primary ID 5`."""
-        thing = self._subject.the(whole=False)
-        return self.backward(slot.path[0], thing, plural, one=self._subject.singular)
+        thing = self.subject.the(whole=False)
+        return self.backward(slot.path[0], thing, plural, one=self.subject.singular)
 
     def joined(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to the root."""
-        return self.join(slot, plural, self._subject.the(whole=False))
+        return self.join(slot, plural, self.subject.the(whole=False))
 
     def joined_to_these(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "these cases"."""
-        return self.join(slot, plural, self._subject.these())
+        return self.join(slot, plural, self.subject.these())
 
     def joined_to_them(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "them"."""
@@ -200,11 +201,11 @@ class Asked:
     def _far_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
         """Name what is two steps away where the way to it is said behind."""
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
-        noun = self._speaker.role(slot.path[-1], certain=True)[plural]
+        noun = self.speaker.nouns.role(slot.path[-1], certain=True)[plural]
         return noun if role or slot.name == words.key else f"{self.property(slot, plural)} of the {noun}"
 
     def _head(self, slot: Slot, plural: bool) -> str:
-        if slot.part is self._subject.node or isinstance(slot.part, Link):
+        if slot.part is self.subject.node or isinstance(slot.part, Link):
             return self.name(slot, plural)
         return self._neighbour(slot, plural, head=True)
 
@@ -229,11 +230,11 @@ class Asked:
         link = self.one_step(slot)
         if isinstance(slot.part, Link) or slot.name != self._world.lexicon.labels[slot.part.label].key:
             raise UnfitError("not a neighbour that has a name")
-        return self._speaker.noun(link.node.label)[plural]
+        return self.speaker.nouns.of(link.node.label)[plural]
 
     def is_plural(self, name: str) -> bool:
         """Tell whether a slot's noun has no singular: `languages`."""
-        slot = self._slots.get(name)
+        slot = self.slots.get(name)
         if slot is None or slot.mention is not None or not slot.name:
             return False
         one = self.property(slot, False)
@@ -249,13 +250,11 @@ ASKED_MODES: dict[str, Callable[[Asked, Slot, bool], str]] = {
     "@them": Asked.joined_to_them,
     ".role": Asked.role,
     ".role.a": Asked.as_role,
-    ".role@": lambda asked, slot, plural: asked.join(
-        slot, plural, asked._subject.the(whole=False), role=True
-    ),
-    ".role@these": lambda asked, slot, plural: asked.join(slot, plural, asked._subject.these(), role=True),
+    ".role@": lambda asked, slot, plural: asked.join(slot, plural, asked.subject.the(whole=False), role=True),
+    ".role@these": lambda asked, slot, plural: asked.join(slot, plural, asked.subject.these(), role=True),
     ".of": Asked.of_root,
-    ".noun": lambda asked, slot, plural: asked._speaker.noun(slot.path[0].node.label)[plural],
+    ".noun": lambda asked, slot, plural: asked.speaker.nouns.of(slot.path[0].node.label)[plural],
     ".which": Asked.which,
     ".had": Asked.had,
-    ".shared": lambda asked, slot, _: asked._speaker.role(slot.path[0])[0],
+    ".shared": lambda asked, slot, _: asked.speaker.nouns.role(slot.path[0])[0],
 }

@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_data.asked import ASKED_MODES, Asked
+from t2c_data.asked import ASKED_MODES
 from t2c_data.errors import TemplateError, UnfitError
 from t2c_data.inflection import article, inflect
-from t2c_data.slots import parse_hole
+from t2c_data.patterns import parse_hole
+from t2c_data.phrasing import pick
 from t2c_data.subject import SUBJECT_HOLES
 from t2c_data.tree import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from t2c_data.lexicon import Noun
-    from t2c_data.slots import Slot
-    from t2c_data.subject import Subject
-    from t2c_data.verbalise import Speaker
+    from t2c_data.asked import Asked
+    from t2c_data.slots.choice import Slot
 
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")
 _WORDS = {"high": ("highest", "largest", "greatest"), "low": ("lowest", "smallest")}
@@ -41,21 +40,16 @@ class Namer:
     """Says the holes of one filled pattern, once for each wording.
 
     Args:
-        speaker: says trees.
-        slots: what is returned.
-        subject: says the root.
-        stranger: a noun that takes the place of what slot `a` is called, for questions that have no answer.
+        asked: names what is returned; has the root and the speaker.
     """
 
-    def __init__(
-        self, speaker: Speaker, slots: dict[str, Slot], subject: Subject, stranger: Noun | None = None
-    ) -> None:
-        self._speaker = speaker
-        self._world = speaker.world
-        self._rng = speaker.rng
-        self._slots = slots
-        self.subject = subject
-        self.asked = Asked(speaker, slots, subject, stranger)
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.subject = asked.subject
+        self._slots = asked.slots
+        self._speaker = asked.speaker
+        self._world = asked.speaker.world
+        self._rng = asked.speaker.rng
 
     def say(self, hole: str) -> str:
         """Say a hole of a wording.
@@ -76,7 +70,7 @@ class Namer:
             return ASKED_MODES[mode](self.asked, slot, plural)
         if slot is None or mode not in _MODES:
             raise TemplateError(f"no hole {{{hole}}}; modes: {', '.join((*ASKED_MODES, *_MODES))}")
-        return _MODES[mode](self, slot, plural)
+        return _MODES[mode](self, slot)
 
     def theirs(self) -> str:
         """Say the root as what its group has done: `cases they registered that resulted in death`."""
@@ -85,76 +79,76 @@ class Namer:
             raise UnfitError("not theirs")
         said = [
             each
-            for each in self._speaker.bare(link, backward=True)
+            for each in self._speaker.links.bare(link, backward=True)
             if re.fullmatch(r"that (have )?\w+ed \{\}", each)
         ]
-        verb = self._speaker.pick(said).removeprefix("that ").removesuffix(" {}")
+        verb = pick(said, self._rng).removeprefix("that ").removesuffix(" {}")
         return self.subject.with_noun(f"they {verb}")
 
-    def each(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def each(self, slot: Slot) -> str:
         """Say the root with its group in its place: `cases registered by each manufacturer that ...`."""
         link = self.asked.one_step(slot)
         if isinstance(slot.part, Link) or slot.name != self._world.lexicon.labels[slot.part.label].key:
             raise UnfitError("not a neighbour that has a name")
         phrases = [
             each
-            for each in self._speaker.bare(link)
+            for each in self._speaker.links.bare(link)
             if each.endswith(" {}") and not each.startswith("whose ")
         ]
-        group = f"each {self._speaker.noun(link.node.label)[0]}"
-        return self.subject.with_noun(inflect(self._speaker.pick(phrases), plural=True).replace("{}", group))
+        group = f"each {self._speaker.nouns.of(link.node.label)[0]}"
+        return self.subject.with_noun(inflect(pick(phrases, self._rng), plural=True).replace("{}", group))
 
-    def thing(self, slot: Slot, plural: bool) -> str:
+    def thing(self, slot: Slot) -> str:
         """Say the far end of a link, and what it is there if another link would be meant otherwise."""
         link = slot.path[0]
         if self._world.rivals(link) and not self._world.lexicon.link(link.triple).assumed:
-            return self.thing_as(slot, plural)
+            return self.thing_as(slot)
         return self._speaker.thing(link)
 
-    def thing_as(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def thing_as(self, slot: Slot) -> str:
         """Say the far end of a link and what it is there: `'X' as a primary suspect drug`."""
         return f"{self._speaker.thing(slot.path[0])} as {article(self.asked.role(slot, False))}"
 
-    def value(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def value(self, slot: Slot) -> str:
         """Say again the value that names the far end of a link."""
         conditions = slot.path[0].node.conditions
         if len(conditions) != 1 or conditions[0].operator != "eq" or not conditions[0].mentions:
             raise UnfitError("no value to say again")
         return conditions[0].mentions[0].mark
 
-    def where(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def where(self, slot: Slot) -> str:
         """Say the condition that is said apart as what follows "where": `the route is oral`."""
         said = [each for each in self._apart(slot) if each.startswith("where ")]
-        return self._speaker.pick(said).removeprefix("where the ").removeprefix("where ")
+        return pick(said, self._rng).removeprefix("where the ").removeprefix("where ")
 
-    def with_(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def with_(self, slot: Slot) -> str:
         """Say the condition that is said apart behind a noun: `with the route 'Oral'`."""
         if slot.counted:
             return self._plainly(slot.path[0], finite=True)
         said = [each for each in self._apart(slot) if not each.startswith((*_CLAUSES, "that "))]
-        return inflect(self._speaker.pick(said), plural=False)
+        return inflect(pick(said, self._rng), plural=False)
 
     def _apart(self, slot: Slot) -> list[str]:
         if slot.stated is None:
             raise UnfitError("no condition of its own")
         return self._speaker.phraser.say(slot.path[0].triple.type, slot.stated)
 
-    def plain_first(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def plain_first(self, slot: Slot) -> str:
         """Say what is counted first: `reported by 'A'`."""
         return self._plainly(slot.path[0])
 
-    def plain_second(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def plain_second(self, slot: Slot) -> str:
         """Say what is counted second."""
         return self._plainly(slot.path[1])
 
-    def second(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def second(self, slot: Slot) -> str:
         """Say only the value of what is counted second."""
         return slot.path[1].node.conditions[0].mentions[0].mark
 
     def _plainly(self, link: Link, *, finite: bool = False) -> str:
         without = _CLAUSES if finite else (*_CLAUSES, "that ")
-        phrase = self._speaker.pick(
-            [each for each in self._speaker.linked(link) if not each.startswith(without)]
+        phrase = pick(
+            [each for each in self._speaker.links.say(link) if not each.startswith(without)], self._rng
         )
         return inflect(self._speaker.finished(phrase, link), plural=True)
 
@@ -177,83 +171,84 @@ class Namer:
             raise UnfitError("not a kind of something")
         return self.asked.name(slot, False)
 
-    def most(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def most(self, slot: Slot) -> str:
         """Say the superlative for the greatest: `oldest`."""
-        return self._speaker.pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).most)
+        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).most, self._rng)
 
-    def least(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def least(self, slot: Slot) -> str:
         """Say the superlative for the least: `youngest`."""
-        return self._speaker.pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).least)
+        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).least, self._rng)
 
-    def back(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def back(self, slot: Slot) -> str:
         """Say what a neighbour is to the root, behind "is": `listed as a primary suspect in`."""
         phrases = [
             each
-            for each in self._speaker.bare(slot.path[0], backward=True)
+            for each in self._speaker.links.bare(slot.path[0], backward=True)
             if each.startswith("that [is|are]")
         ]
-        text = inflect(self._speaker.pick(phrases), plural=False)
+        text = inflect(pick(phrases, self._rng), plural=False)
         return text.removeprefix("that is ").replace(" {}", "").replace("{} ", "")
 
-    def do(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def do(self, slot: Slot) -> str:
         """Say what the root does, behind "does": `treat`, `belong to`."""
         phrases = [
             each
-            for each in self._speaker.bare(slot.path[0])
+            for each in self._speaker.links.bare(slot.path[0])
             if re.fullmatch(r"that \[\w+\|\w+\][^{}]* \{\}", each)
         ]
         phrases = [each for each in phrases if not each.startswith(("that [is|", "that [has|", "that [was|"))]
-        return inflect(self._speaker.pick(phrases), plural=True).removeprefix("that ").removesuffix(" {}")
+        return inflect(pick(phrases, self._rng), plural=True).removeprefix("that ").removesuffix(" {}")
 
-    def be(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def be(self, slot: Slot) -> str:
         """Say what the root is, behind "is": `contraindicated in`."""
         said = [
             each
-            for each in self._speaker.bare(slot.path[0])
+            for each in self._speaker.links.bare(slot.path[0])
             if re.fullmatch(r"that \[is\|are\] [^{}]+ \{\}", each)
         ]
-        return self._speaker.pick(said).removeprefix("that [is|are] ").removesuffix(" {}")
+        return pick(said, self._rng).removeprefix("that [is|are] ").removesuffix(" {}")
 
-    def flag(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def flag(self, slot: Slot) -> str:
         """Say what a boolean of the root says, behind "is": `prescription-only`."""
         words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
         said = [
             each.removeprefix("that [is|are] ") for each in words.yes if each.startswith("that [is|are] ")
         ]
-        return self._speaker.pick(said + list(words.values.get("true", ())))
+        return pick(said + list(words.values.get("true", ())), self._rng)
 
-    def when(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def when(self, slot: Slot) -> str:
         """Say what happened to the root on a date, behind "was": `hired`."""
         words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
-        return self._speaker.pick(
-            [each.removesuffix(" {}") for each in words.when if re.fullmatch(r"\w+(ed|en|n) \{\}", each)]
+        return pick(
+            [each.removesuffix(" {}") for each in words.when if re.fullmatch(r"\w+(ed|en|n) \{\}", each)],
+            self._rng,
         )
 
-    def before(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def before(self, slot: Slot) -> str:
         """Say the condition that is said apart before a noun: `rare`."""
         link = self.asked.one_step(slot)
         if not link.forward or slot.name != self._world.lexicon.labels[link.node.label].key:
             raise UnfitError("an adjective of something else")
         said = [each.removeprefix("pre:") for each in self._apart(slot) if each.startswith("pre:")]
-        return self._speaker.pick(said)
+        return pick(said, self._rng)
 
-    def shares(self, slot: Slot, plural: bool) -> str:  # noqa: ARG002
+    def shares(self, slot: Slot) -> str:
         """Say that others have the same neighbour: `treat the same disease`."""
         link = slot.path[0]
-        phrases = [each for each in self._speaker.bare(link) if each.startswith("that ")]
-        text = inflect(self._speaker.pick(phrases), plural=True).removeprefix("that ")
-        return text.replace("{}", f"the same {self._speaker.noun(link.node.label)[0]}")
+        phrases = [each for each in self._speaker.links.bare(link) if each.startswith("that ")]
+        text = inflect(pick(phrases, self._rng), plural=True).removeprefix("that ")
+        return text.replace("{}", f"the same {self._speaker.nouns.of(link.node.label)[0]}")
 
 
-_MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
-    ".high": lambda namer, slot, _: namer._extreme(slot, "high"),
-    ".low": lambda namer, slot, _: namer._extreme(slot, "low"),
-    ".top": lambda namer, slot, _: "latest" if namer._is_date(slot) else "top",
-    ".bottom": lambda namer, slot, _: "earliest" if namer._is_date(slot) else "bottom",
-    ".descending": lambda namer, slot, _: namer._rng.choice(_DOWN[namer._is_date(slot)]),
-    ".ascending": lambda namer, slot, _: namer._rng.choice(_UP[namer._is_date(slot)]),
-    ".amount": lambda namer, slot, _: namer._figure(slot),
-    ".type": lambda namer, slot, _: namer._type(slot),
+_MODES: dict[str, Callable[[Namer, Slot], str]] = {
+    ".high": lambda namer, slot: namer._extreme(slot, "high"),
+    ".low": lambda namer, slot: namer._extreme(slot, "low"),
+    ".top": lambda namer, slot: "latest" if namer._is_date(slot) else "top",
+    ".bottom": lambda namer, slot: "earliest" if namer._is_date(slot) else "bottom",
+    ".descending": lambda namer, slot: namer._rng.choice(_DOWN[namer._is_date(slot)]),
+    ".ascending": lambda namer, slot: namer._rng.choice(_UP[namer._is_date(slot)]),
+    ".amount": lambda namer, slot: namer._figure(slot),
+    ".type": lambda namer, slot: namer._type(slot),
     ".thing": Namer.thing,
     ".thing.as": Namer.thing_as,
     ".value": Namer.value,
@@ -265,9 +260,9 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     ".value2": Namer.second,
     ".most": Namer.most,
     ".least": Namer.least,
-    ".one": lambda _, slot, __: slot.values[0].mark,
-    ".two": lambda _, slot, __: slot.values[1].mark,
-    ".both": lambda _, slot, __: f"{slot.values[0].mark} and {slot.values[1].mark}",
+    ".one": lambda _, slot: slot.values[0].mark,
+    ".two": lambda _, slot: slot.values[1].mark,
+    ".both": lambda _, slot: f"{slot.values[0].mark} and {slot.values[1].mark}",
     ".back": Namer.back,
     ".do": Namer.do,
     ".be": Namer.be,
@@ -275,5 +270,5 @@ _MODES: dict[str, Callable[[Namer, Slot, bool], str]] = {
     ".when": Namer.when,
     ".before": Namer.before,
     ".share": Namer.shares,
-    ".end": lambda namer, slot, _: namer._speaker.thing(slot.path[0], one=True),
+    ".end": lambda namer, slot: namer._speaker.thing(slot.path[0], one=True),
 }

@@ -98,6 +98,18 @@ def choose(text: str, rng: Random) -> str:
     return text
 
 
+def parse_hole(hole: str) -> tuple[str, str, bool]:
+    """Split a hole of a wording into slot, mode and number: `a.role+` gives `a`, `.role`, plural.
+
+    Raises:
+        TemplateError: it is no hole.
+    """
+    match = re.fullmatch(r"([a-z]+)(.*?)(\+?)", hole)
+    if match is None:
+        raise TemplateError(f"no hole {{{hole}}}")
+    return match[1], match[2], bool(match[3])
+
+
 @cache
 def variants(text: str) -> int:
     """Count the texts that the choices of a wording allow."""

@@ -1,6 +1,6 @@
 """Says conditions: phrases to be put behind a noun, such as `where the age is over 60` or `reported in 2021`.
 
-Phrases come from the lexicon and from general patterns; `pre:` marks one that stands before the noun, `[is|are]`
+Phrases come from the lexicon and from `wordings`; `pre:` marks one that stands before the noun, `[is|are]`
 one that inflects with it. Holds no noun phrases (see `verbalise`).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_data import wordings
 from t2c_data.errors import UnfitError
 from t2c_data.inflection import AGREED, INTROS, article, either
 
@@ -24,128 +25,15 @@ RAW = 0.03
 """How often a property is called by its name in the schema."""
 
 
-_MORE = (
-    "greater than",
-    "greater than",
-    "over",
-    "above",
-    "more than",
-    "higher than",
-    "larger than",
-)
-_LESS = ("less than", "less than", "under", "below", "lower than", "smaller than")
-_AT_LEAST = (
-    "at least",
-    "at least",
-    "no less than",
-    "greater than or equal to",
-    "not less than",
-    "{} or more",
-)
-_AT_MOST = (
-    "at most",
-    "at most",
-    "no more than",
-    "less than or equal to",
-    "up to",
-    "not more than",
-    "{} or less",
-)
-_LIMITS = {"gt": _MORE, "lt": _LESS, "ge": _AT_LEAST, "le": _AT_MOST}
-_SIZES = {
-    "size_gt": ("more than {}", "over {}"),
-    "size_ge": ("at least {}", "{} or more"),
-    "size_eq": ("exactly {}", "{}"),
-}
-_MOMENTS: dict[str, tuple[str, ...]] = {
-    "on": ("on {a}",),
-    "before": ("before {a}", "before {a}", "earlier than {a}", "prior to {a}"),
-    "after": ("after {a}", "after {a}", "later than {a}"),
-    "since": ("since {a}", "on or after {a}", "from {a} onwards", "starting from {a}"),
-    "until": ("until {a}", "on or before {a}", "up to {a}"),
-    "during": ("between {a} and {b}", "between {a} and {b}", "from {a} to {b}"),
-    "year": ("in {a}", "in the year {a}", "during {a}", "in {a}"),
-    "month": (
-        "in {a} {b}",
-        "in {a} of {b}",
-        "during {a} {b}",
-        "in {a} {b}",
-        "in the month of {a} of the year {b}",
-    ),
-    "after_year": ("after {a}", "after the year {a}", "later than {a}"),
-    "before_year": ("before {a}", "before the year {a}", "prior to {a}"),
-    "years": ("between {a} and {b}", "from {a} to {b}", "between the years {a} and {b}"),
-}
-_MONTH_ALONE = ("in {a}", "in the month of {a}")
+def pick(choices: Sequence[str], rng: Random) -> str:
+    """Choose a text.
 
-# {n} the property's noun, {an} the same with its article, {the} "the" and perhaps whose it is, {v} the value
-_EQUAL = (
-    "with {n} {v}", "with the {n} {v}", "with {an} of {v}", "having {n} {v}", "where the {the}{n} is {v}",
-    "where the {the}{n} is {v}", "where the {n} was {v}", "whose {n} is {v}", "that [has|have] the {n} {v}",
-    "that [has|have] {an} of {v}", "that [has|have] {v} as [its|their] {n}", "with {v} as the {n}",
-    "with {v} as [its|their] {n}", "having the {n} {v}", "with {n} equal to {v}", "where {n} = {v}",
-    "that [has|have] {v} as {n}",
-)  # fmt: skip
-_UNEQUAL = (
-    "where the {the}{n} is not {v}", "whose {n} is not {v}", "with {an} other than {v}", "with {n} not equal to {v}",
-    "where the {n} is different from {v}", "where the {the}{n} was not {v}", "with any {n} except {v}",
-)  # fmt: skip
-_AMONG = (
-    "with {n} {v}", "where the {n} is {v}", "where the {the}{n} is either {v}", "whose {n} is {v}",
-    "with either {v} as {n}",
-)  # fmt: skip
-_WITHIN = (
-    "with {an} {v}",
-    "where the {the}{n} is {v}",
-    "whose {n} is {v}",
-    "with {n} {v}",
-    "that [has|have] {an} {v}",
-)
-_BOUNDED = (*_WITHIN, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
-_LEAST = (
-    "with {an} of {v}", "where the {the}{n} is {v}", "whose {n} is {v}", "having {an} of {v}", "where the {n} is {v}",
-    "that [has|have] {an} of {v}",
-)  # fmt: skip
-_HOLDING = (
-    "with {v} among the {n}", "where the {n} includes {v}", "where the {n} contains {v}", "whose {n} includes {v}",
-    "that [has|have] the {n} {v}", "with {n} {v}", "that [has|have] {v} as {an}",
-)  # fmt: skip
-_PARTS = {
-    "contains": (
-        "whose {n} contains {v}", "whose {n} includes {v}", "with {v} in the {n}", "with {an} containing {v}",
-        "where the {the}{n} contains {v}", "where the {n} contains the word {v}", "where the {n} includes {v}",
-        "with {v} in [its|their] {n}", "whose {n} contains the word {v}", "with {an} that contains {v}",
-    ),
-    "starts": (
-        "whose {n} starts with {v}", "whose {n} begins with {v}", "with {an} starting with {v}",
-        "where the {the}{n} starts with {v}", "where the {n} begins with {v}", "with {an} beginning with {v}",
-        "whose {n} starts with the letter {v}", "with {an} that starts with {v}", "with {an} that begins with {v}",
-    ),
-    "ends": (
-        "whose {n} ends with {v}", "whose {n} ends in {v}", "with {an} ending in {v}", "with {an} that ends with {v}",
-        "where the {the}{n} ends with {v}",
-    ),
-}  # fmt: skip
-_TIMED = (
-    "where the {the}{n} is {v}",
-    "with {an} {v}",
-    "whose {n} is {v}",
-    "where the {the}{n} was {v}",
-    "with {n} {v}",
-)
-_DATED = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "whose {n} is {v}")
-_MISSING = (
-    "without {an}", "with no {n}", "where the {n} is missing", "where the {n} is unknown", "whose {n} is not recorded",
-    "that [has|have] no {n}", "with missing {n}", "where the {n} is not given", "where the {n} is null",
-)  # fmt: skip
-_KNOWN = (
-    "with a known {n}", "where the {n} is known", "that [has|have] {an}", "where the {n} is recorded",
-    "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
-)  # fmt: skip
-_PRESENCE = {"null": _MISSING, "known": _KNOWN}
-_ADJECTIVE = (
-    "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
-)  # fmt: skip
+    Raises:
+        UnfitError: there is none.
+    """
+    if not choices:
+        raise UnfitError("no words")
+    return rng.choice(choices)
 
 
 class Phraser:
@@ -203,10 +91,10 @@ class Phraser:
             return self._literal(condition, words, fill)
         if operator in {"true", "false"}:
             return self._flag(operator, words, noun)
-        if operator in _PRESENCE:
-            return fill.all(_PRESENCE[operator], "")
-        if operator in _MOMENTS or operator in _SIZES:
-            return (self._moment if operator in _MOMENTS else self._sized)(condition, words, fill)
+        if operator in wordings.PRESENCE:
+            return fill.all(wordings.PRESENCE[operator], "")
+        if operator in wordings.MOMENTS or operator in wordings.SIZES:
+            return (self._moment if operator in wordings.MOMENTS else self._sized)(condition, words, fill)
         if operator in {"eq", "ne", "gt", "lt", "has"} and (special := self._special(condition, words, fill)):
             return special
         return self._general(condition, words, fill)
@@ -224,7 +112,9 @@ class Phraser:
     def _literal(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
         value = condition.literal.strip("'").replace("\\'", "'").replace("\\\\", "\\")
         adjective = self.rng.choice(words.values[value])
-        return fill.all(_UNEQUAL[:1] if condition.operator == "ne" else _ADJECTIVE, adjective)
+        return fill.all(
+            wordings.GENERAL["ne"][:1] if condition.operator == "ne" else wordings.ADJECTIVE, adjective
+        )
 
     def _flag(self, operator: str, words: PropertyWords, noun: str) -> list[str]:
         said = [*(words.yes if operator == "true" else words.no)]
@@ -236,7 +126,7 @@ class Phraser:
     def _moment(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
         marks = [each.mark for each in condition.mentions]
         alone = condition.operator == "month" and len(marks) == 1
-        moment = self.rng.choice(_MONTH_ALONE if alone else _MOMENTS[condition.operator])
+        moment = self.rng.choice(wordings.MONTH_ALONE if alone else wordings.MOMENTS[condition.operator])
         time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
         if words.when and self.rng.random() < 0.6:
             said = [
@@ -246,13 +136,13 @@ class Phraser:
             short = [each for each in words.when if bare and each.endswith(bare)]
             if said or short:
                 return [*said, *(each.replace("{}", marks[0]) for each in short)]
-        said = fill.all(_TIMED, time)
-        return said + fill.all(_DATED, marks[0]) if condition.operator == "on" else said
+        said = fill.all(wordings.TIMED, time)
+        return said + fill.all(wordings.DATED, marks[0]) if condition.operator == "on" else said
 
     def _sized(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:  # noqa: ARG002
         """Say how long a list is: `with at least three brand names`."""
         many = self.rng.choice(words.nouns)[1]
-        amount = self.rng.choice(_SIZES[condition.operator]).replace("{}", condition.mentions[0].mark)
+        amount = self.rng.choice(wordings.SIZES[condition.operator]).replace("{}", condition.mentions[0].mark)
         return [f"with {amount} {many}", f"that [has|have] {amount} {many}", f"having {amount} {many}"]
 
     def _special(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
@@ -276,22 +166,21 @@ class Phraser:
         unit = f" {self.rng.choice(words.unit)}" if words.unit and self.rng.random() < 0.15 else ""
         if operator == "between":
             span = self.rng.choice((f"between {marks[0]} and {marks[1]}", f"from {marks[0]} to {marks[1]}"))
-            return fill.all(_WITHIN, span + unit)
-        if operator in _LIMITS:
-            sign = self.rng.choice(_LIMITS[operator])
+            return fill.all(wordings.WITHIN, span + unit)
+        if operator in wordings.LIMITS:
+            sign = self.rng.choice(wordings.LIMITS[operator])
             limit = sign.replace("{}", marks[0] + unit) if "{}" in sign else f"{sign} {marks[0]}{unit}"
-            said = fill.all(_BOUNDED if operator in {"gt", "lt"} else _LEAST, limit)
+            said = fill.all(wordings.BOUNDED if operator in {"gt", "lt"} else wordings.LEAST, limit)
             return (
                 [*said, *fill.all(("where the {n} exceeds {v}",), marks[0] + unit)]
                 if operator == "gt"
                 else said
             )
         if operator == "in":
-            return fill.all(_AMONG, either(marks))
+            return fill.all(wordings.AMONG, either(marks))
         if operator == "has" and len(marks) > 1:
             marks = [self.rng.choice(("both ", "")) + " and ".join(marks)]
-        templates = {"eq": _EQUAL, "ne": _UNEQUAL, "has": _HOLDING, **_PARTS}[operator]
-        return fill.all(templates, marks[0] + (unit if operator == "eq" else ""))
+        return fill.all(wordings.GENERAL[operator], marks[0] + (unit if operator == "eq" else ""))
 
 
 class _Filler:

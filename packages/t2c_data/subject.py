@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
+from t2c_data.phrasing import pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,9 +125,9 @@ class Subject:
     def amount(self) -> str:
         """Say how many neighbours a condition wants."""
         self.told = self.told or not (self.node.conditions or self._open_links())
-        said = self._speaker.amounts(self.node.degrees[0])
-        return self._speaker.pick(
-            [each.removeprefix("having ") for each in said if each.startswith("having ")][:1]
+        said = self._speaker.links.amounts(self.node.degrees[0])
+        return pick(
+            [each.removeprefix("having ") for each in said if each.startswith("having ")][:1], self._rng
         )
 
     def twins(self) -> str:
@@ -144,7 +145,7 @@ class Subject:
     def with_noun(self, behind: str) -> str:
         """Say the root with something right behind its noun: `cases they registered that resulted in death`."""
         self.told = self._many = True
-        one, many = self._speaker.noun(self.node.label)
+        one, many = self._speaker.nouns.of(self.node.label)
         return self._speaker.phrase(
             self._first, plural=True, nouns=((f"{one} {behind}", f"{many} {behind}"),)
         )

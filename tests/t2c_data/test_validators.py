@@ -12,8 +12,9 @@ from t2c_data.lexicon import from_content, merge
 from t2c_data.validation import Ground, examine
 from t2c_data.validators.evidence import Evidence
 from t2c_data.validators.findings import Finding, Verdict
+from t2c_data.validators.matching import Access
 from t2c_data.validators.question import ElementWords, QuestionReading
-from t2c_data.validators.reading import Access, QueryReading
+from t2c_data.validators.reading import QueryReading
 
 SCHEMA = GraphSchema(
     labels=(

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.literals import Reading
+    from t2c_data.validators.matching import Access, Comparison
     from t2c_data.validators.question import ElementWords, QuestionReading
-    from t2c_data.validators.reading import Access, Comparison, QueryReading
+    from t2c_data.validators.reading import QueryReading
 
 SAME_START = 5
 """Letters that two words share when they are forms of one: `hospitalised`, `hospitalization`."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from t2c_core.guard.verdict import Verdict
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.validators.reading import Edge, QueryReading
+    from t2c_data.validators.matching import Edge
+    from t2c_data.validators.reading import QueryReading
 
 _REPAIRS = {
     "repair.direction": "schema.direction",

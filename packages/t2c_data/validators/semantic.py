@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.values.words import fold
 from t2c_data.validators.findings import Finding
-from t2c_data.validators.reading import Access
+from t2c_data.validators.matching import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,8 @@ from t2c_data.drafting import words_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_data.validators.reading import Comparison, Item, QueryReading
+    from t2c_data.validators.matching import Comparison
+    from t2c_data.validators.reading import Item, QueryReading
 
 _SIGNS = {
     "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",

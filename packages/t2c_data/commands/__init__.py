@@ -1,0 +1,1 @@
+"""The commands of `t2c-data`, one function each."""
