@@ -63,6 +63,27 @@ async def test_samples_that_cannot_run_do_not_count(client: httpx2.AsyncClient, 
     assert len(answer["attempts"]) == 3
 
 
+UNNAMED = "MATCH (drug:Drug) RETURN max(drug.halfLifeHours)"
+NAMED = 'What is the half-life of "Warfarin"?'
+
+
+async def test_a_query_that_leaves_a_name_aside_is_not_the_last_word(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = [UNNAMED, HALF_LIFE]
+    answer = await ask(client, NAMED)
+    assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [[40.0]])
+    assert any("left out what was named" in warning for warning in answer["warnings"])
+    assert len(answer["attempts"]) == 2
+
+
+async def test_a_name_that_no_query_uses_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [UNNAMED, UNNAMED]
+    answer = await ask(client, NAMED)
+    assert answer["cypher"] == UNNAMED
+    assert any('does not use "Warfarin"' in warning for warning in answer["warnings"])
+
+
 async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = [HALF_LIFE]
     confidence = (await ask(client))["confidence"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from t2c_core.graph.client import Elements, QueryResult
 from t2c_core.guard.policy import Policy
+from t2c_core.prompt import AtomsFormat
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.link import Link, LinkedQuestion, Place
 from t2c_service.access.visibility import VisibleLinker, visible_examples, visible_schema
 from t2c_service.answering.confidence import Tried, choose, rate
 from t2c_service.answering.examples import Example, SimilarExamples, mask
+from t2c_service.answering.prompting import Prepared
 from t2c_service.answering.records import Attempt
 from t2c_service.answering.subschema import choose_part
 
@@ -123,6 +126,36 @@ def test_what_is_hidden_is_in_no_schema_link_or_example() -> None:
     assert VisibleLinker(WordLinker(), hidden_city).link("people in Ulm?").links == ()
     assert visible_examples(tuple(PAIRS), hidden_city) == (PAIRS[1], PAIRS[2])
     assert visible_examples(tuple(PAIRS), Policy()) == tuple(PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "is_name"),
+    [
+        ("who heads the 'Metabolic Ward'?", "'Metabolic Ward'", True),
+        ("diseases of the urinary system", "urinary system", True),
+        ("people in Ulm", "Ulm", True),
+        ("Medicine with the name", "Medicine", False),
+        ("which medicine is it", "medicine", False),
+    ],
+)
+def test_names_are_told_from_words(question: str, said: str, is_name: bool) -> None:
+    start = question.index(said)
+    place = Place("Ward", "name", "node", said)
+    assert Link("v1", start, start + len(said), said, "value", (place,), said.strip("'")).is_name is is_name
+
+
+def test_a_name_counts_as_used_where_its_value_is() -> None:
+    schema = chain(2)
+    twice = linked("'female' ('F')", **{"'female'": ("Stop1", "sex"), "'F'": ("Stop1", "sex")})
+    twice = LinkedQuestion(
+        twice.question,
+        tuple(replace(each, value="F", places=(Place("Stop1", "sex", "node", "F"),)) for each in twice.links),
+    )
+    prepared = Prepared(twice, AtomsFormat(schema), schema)
+    attempt = Attempt(hypothesis=0, outcome="ran", cypher="MATCH …")
+    assert prepared.ignored(attempt) == ("'female'", "'F'")
+    assert prepared.ignored(attempt.model_copy(update={"parameters": {"v2": "F"}})) == ()
+    assert prepared.ignored(Attempt(hypothesis=0, outcome="unanswerable")) == ()
 
 
 def tried(rows: Sequence[Sequence[Any]] | None, number: int, logprob: float | None = None) -> Tried:

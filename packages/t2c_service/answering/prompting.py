@@ -73,8 +73,14 @@ class Prepared:
         """List names of the question that a query leaves aside, where it would use them as parameters."""
         if self.has_dialogue or attempt.cypher is None:
             return ()
+        meant = self.linked.parameters()
+        used = {str(value).casefold() for value in attempt.parameters.values()}
         return tuple(
-            each.text for each in self.linked.links if each.is_name and each.name not in attempt.parameters
+            each.text
+            for each in self.linked.links
+            if each.is_name
+            and each.name not in attempt.parameters
+            and str(meant[each.name]).casefold() not in used
         )
 
     def first(self, samples: int) -> list[Asked]:
