@@ -48,7 +48,7 @@ def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, A
     words = _suggested(name, source, target)
     if alone:
         has_role = words.target and not words.target.endswith(target)
-        words.forward += _by_name(words.target if has_role else target)
+        words.forward += _by_name(words.target if has_role else target) if source != target else []
         words.source = words.source if words.target else ""
         words.forward += ["with {}", "associated with {}", "linked to {}"]
         words.backward += ["of {}", "for {}", "associated with {}", "linked to {}"]
@@ -111,6 +111,8 @@ def _suggested(name: str, source: str, target: str) -> _Words:
 
 
 def _action(verb: str, rest: str, source: str, target: str) -> _Words:
+    if rest.endswith(f" {target}") and rest.removesuffix(f" {target}") in PREPOSITIONS:
+        rest = rest.removesuffix(f" {target}")  # `BELONGS_TO_MOVEMENT` to a movement
     if rest == "by" and _is_past(verb):
         return _passive(verb, source, target)
     if rest.rpartition(" ")[2] in PREPOSITIONS:

@@ -5,6 +5,7 @@ from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Relationship
 from t2c_data.drafting import draft, draft_text, plural_of, words_of
 from t2c_data.errors import LexiconError
 from t2c_data.lexicon import Lexicon, from_content
+from t2c_data.relations import relation
 
 ODD = GraphSchema(
     labels=(
@@ -78,6 +79,16 @@ def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_pa
 def test_the_only_way_to_a_label_is_said_by_its_name_too() -> None:
     lexicon = from_content(draft(ODD), ODD)
     assert "where the pérsôn dé is {value}" in lexicon.link(ODD.triples[0]).forward
+
+
+def test_a_type_that_ends_in_its_target_says_it_once() -> None:
+    words = relation("belongs to movement", "artist", "movement", alone=True)
+    assert "belonging to {}" in words["forward"]
+    assert not any("movements in" in phrase for phrase in words["forward"] + words["backward"])
+
+
+def test_one_of_its_own_kind_is_not_said_by_name_alone() -> None:
+    assert "whose artist is {value}" not in relation("influenced", "artist", "artist", alone=True)["forward"]
 
 
 def test_an_identifier_is_called_after_what_it_identifies() -> None:
