@@ -291,9 +291,13 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         "title": "The hospital",
         "examples": "ward.jsonl",
     }
-    access = {"keys": "keys.json"}
     with served(
-        tmp_path, graph, script, access=access, database="pharmacy", databases={"hospital": hospital}
+        tmp_path,
+        graph,
+        script,
+        access={"keys": "keys.json"},
+        database="pharmacy",
+        databases={"hospital": hospital},
     ) as address:
         context = await browser.new_context(viewport={"width": 375, "height": 800})
         seen = await visit(context, address)
@@ -309,7 +313,9 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         await page.get_by_label("What is in the graph").click()
         await expect(page.get_by_text("Those who have a key for the schema")).to_be_visible(timeout=WAIT_MS)
         await expect(page.get_by_label("Find")).to_have_count(0)
-        await page.get_by_role("dialog").get_by_label("Close").click()  # a panel on its way in takes no Escape
+        await (
+            page.get_by_role("dialog").get_by_label("Close").click()
+        )  # a panel on its way in takes no Escape
         await expect(page.get_by_role("dialog")).to_have_count(0)
         await show("gk_00000000_nope")
         await expect(page.get_by_role("alert")).to_contain_text("key", timeout=WAIT_MS)
