@@ -139,8 +139,7 @@ class Answerer:
             listener(Step("linked", {"linked_values": [each.model_dump(mode="json") for each in links]}))
             with watch("prompt"):
                 prepared = await self._prepare(linked, listener)
-            tried, samples = await self._try(prepared, options, listener)
-            chosen = choose(tried, prepared.ignored)
+            chosen, tried, samples = await self._try(prepared, options, listener)
             found = Told(
                 question=question,
                 links=links,
@@ -176,11 +175,11 @@ class Answerer:
 
     async def _try(
         self, prepared: Prepared, options: AskOptions, listener: Listener
-    ) -> tuple[list[Tried], list[Tried]]:
+    ) -> tuple[Tried, list[Tried], list[Tried]]:
         """Try samples, then one attempt a round until one will do.
 
         Returns:
-            All attempts, and those of them that are compared with one another.
+            The attempt to answer with, all attempts, and those of them that are compared with one another.
         """
         budget = self._budget(options)
         count = min(max(1, options.samples or self._limits.default_samples), self._limits.samples)
@@ -193,14 +192,13 @@ class Answerer:
                 task.cancel()
         tried = list(samples)
         corrected: list[Tried] = []
-        while len(corrected) + 1 < self._limits.attempts:
-            best = choose(tried, prepared.ignored)
-            if self._will_do(best, prepared):
-                break
+        best = choose(tried, prepared.ignored)
+        while len(corrected) + 1 < self._limits.attempts and not self._will_do(best, prepared):
             corrected.append(tried[-1] if corrected else best)
             asked = prepared.again([each.attempt for each in tried], [each.attempt for each in corrected])
             tried.append(await self._attempter.attempt(asked, budget, listener))
-        return tried, samples
+            best = choose(tried, prepared.ignored)
+        return best, tried, samples
 
     def _will_do(self, tried: Tried, prepared: Prepared) -> bool:
         if tried.is_empty:
