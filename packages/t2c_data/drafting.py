@@ -1,15 +1,13 @@
 """The lexicon that a schema alone suggests: names split into words and inflected.
 
-A person reads it and makes it better (see `lexicon`). Uses names, types, counts and `vocabulary.yaml`, what people say
+A person reads it and makes it better (see `lexicon`). Uses names, types, counts and `vocabulary`, what people say
 of things that many graphs have. No model; of values only whether codes such as F and M occur.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import inflect
@@ -19,6 +17,7 @@ from t2c_data.inflection import article
 from t2c_data.lexicon import triple_key
 from t2c_data.relations import any_of, is_adjective, relation
 from t2c_data.tree import TIMES
+from t2c_data.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +39,6 @@ _ABBREVIATIONS = {
     "org": "organisation",
 }  # fmt: skip
 _NAME_WORDS = ("name", "title", "label", "fullname", "full name", "description", "term", "caption", "heading")
-_VOCABULARY = Path(__file__).with_name("vocabulary.yaml")
 _OWNED = frozenset(
     "age amount cost date gender number occupation price size status time title type unit year".split()
 )
@@ -235,7 +233,7 @@ def _with_owner(owner: str, noun: str, each: Property, *, of_label: bool) -> lis
 def _known_words(noun: str, each: Property) -> dict[str, Any]:
     """Find what people say of such a property in any graph."""
     kind = "number" if each.type in {"INTEGER", "FLOAT"} else "date" if each.type in TIMES else "text"
-    for entry in _vocabulary().properties:
+    for entry in vocabulary().properties:
         if entry["of"] in {kind, "any"} and noun in entry["names"] and _fits(entry, each):
             words = dict(entry["words"])
             values = {code: said for code, said in entry.get("values", {}).items() if code in each.examples}
@@ -251,13 +249,13 @@ def _fits(entry: dict[str, Any], each: Property) -> bool:
 def _measured(noun: str, each: Property) -> tuple[str, tuple[str, ...]]:
     """Split off what a number is measured in: `height cm` is the height, in cm."""
     head, _, last = noun.rpartition(" ")
-    unit = _vocabulary().units.get(last, ()) if head and each.type in {"INTEGER", "FLOAT"} else ()
+    unit = vocabulary().units.get(last, ()) if head and each.type in {"INTEGER", "FLOAT"} else ()
     return (head, unit) if unit else (noun, ())
 
 
 def _called(noun: str) -> list[str]:
     """List what is called so too: the noun itself most often, then its synonyms, then `date of the report`."""
-    found = list(_vocabulary().synonyms.get(noun, ()))
+    found = list(vocabulary().synonyms.get(noun, ()))
     first, _, last = noun.partition(" ")
     if last in _OWNED and first.isalpha() and first not in _NO_OWNERS:
         found.append(f"{last} of the {first}")
@@ -268,23 +266,6 @@ def _called(noun: str) -> list[str]:
 
 def _with_plurals(nouns: list[str]) -> list[str]:
     return [f"{noun}|{plural_of(noun)}" for noun in nouns]
-
-
-@dataclass(frozen=True)
-class _Vocabulary:
-    synonyms: dict[str, tuple[str, ...]]
-    properties: list[dict[str, Any]]
-    units: dict[str, tuple[str, ...]]
-
-
-@cache
-def _vocabulary() -> _Vocabulary:
-    content = yaml.safe_load(_VOCABULARY.read_text(encoding="utf-8"))
-    return _Vocabulary(
-        {first: tuple(rest) for first, *rest in content["synonyms"]},
-        content["properties"],
-        {last: tuple(said) for last, said in content["units"].items()},
-    )
 
 
 def _flag(noun: str) -> dict[str, Any]:
