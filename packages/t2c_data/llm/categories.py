@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import ModelError
-from t2c_data.llm.prompting import CATEGORIES, messages, sample_text, schema_text
+from t2c_data.llm.prompting import messages, sample_text, schema_text, several
 from t2c_data.seeds import generator
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ async def find_categories(
     if len(named) <= count:
         return tuple(named.values())
     listed = "\n".join(f"- {each.name}: {each.description}" for each in list(named.values())[:MAX_NAMED])
-    merged = _categories(await client.ask(messages("merge", categories=listed, count=count), CATEGORIES))
+    asked = messages("merge", categories=listed, count=count)
+    merged = _categories(await client.ask(asked, several("categories", count)))
     return (merged or tuple(named.values()))[:count]
 
 
@@ -68,7 +69,7 @@ async def _named(client: LLMClient, world: World, count: int, number: int, rng: 
     asked = messages(
         "categories", schema=schema_text(world), sample=sample_text(world, rng), count=count, known="none yet"
     )
-    return _categories(await client.ask(asked, CATEGORIES, sample=number))
+    return _categories(await client.ask(asked, several("categories", count), sample=number))
 
 
 def _categories(reply: dict[str, Any] | None) -> tuple[Category, ...]:

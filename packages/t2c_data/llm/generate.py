@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.llm.literals import parametrise
-from t2c_data.llm.prompting import PAIRS, messages, sample_text, schema_text
+from t2c_data.llm.prompting import messages, sample_text, schema_text, several
 from t2c_data.seeds import generator
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def write_pairs(
         description=category.description,
         count=A_CALL,
     )
-    reply = await client.ask(asked, PAIRS, sample=number)
+    reply = await client.ask(asked, several("pairs", A_CALL), sample=number)
     rows = []
     for each in (reply or {"pairs": []})["pairs"]:
         question, cypher = " ".join(each["question"].split()), each["cypher"].strip().rstrip(";").strip()

@@ -37,11 +37,18 @@ def _reply(**properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-CATEGORIES = _reply(categories={"type": "array", "items": _reply(name=_TEXT, description=_TEXT)})
-PAIRS = _reply(pairs={"type": "array", "items": _reply(question=_TEXT, cypher=_TEXT)})
-REWORDINGS = _reply(rewordings={"type": "array", "items": _TEXT})
+LISTED = {
+    "categories": _reply(name=_TEXT, description=_TEXT),
+    "pairs": _reply(question=_TEXT, cypher=_TEXT),
+    "rewordings": _TEXT,
+}
 VERDICT = _reply(reason=_TEXT, fits={"type": "boolean"})
 QUESTION = _reply(question=_TEXT)
+
+
+def several(name: str, count: int) -> dict[str, Any]:
+    """Say that a reply lists up to `count` of something; without a bound a small model may never end its list."""
+    return _reply(**{name: {"type": "array", "items": LISTED[name], "maxItems": count}})
 
 
 def messages(name: str, /, **values: str | int) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from t2c_data.llm.prompting import REWORDINGS, VERDICT, messages
+from t2c_data.llm.prompting import VERDICT, messages, several
 from t2c_data.records import normal, pair_id
 from t2c_data.validation import examine
 from t2c_data.validators.evidence import Evidence
@@ -92,7 +92,7 @@ async def reword(
 
 async def _ask(pair: Pair, client: LLMClient, count: int) -> list[str]:
     asked = messages("rewordings", question=pair.question, cypher=pair.cypher, count=count)
-    reply = await client.ask(asked, REWORDINGS)
+    reply = await client.ask(asked, several("rewordings", count))
     texts = [" ".join(text.split()) for text in (reply or {"rewordings": []})["rewordings"][:count]]
     return [text for text in texts if 0 < len(text) <= MAX_CHARS]
 

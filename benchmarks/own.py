@@ -1,0 +1,207 @@
+"""What do models that `make own` made answer of other people's questions? Writes results/own.*.
+
+    python benchmarks/own.py faers_1 faers_2 faers_3 --questions faers_dev.jsonl --foreign wwc.jsonl osm.jsonl ...
+
+Each name is a folder under models/; each model is asked, in one evaluation, the questions as they were written, the
+same without quotes and in lower case, and questions that its graph cannot answer: `foreign` ones, about other graphs,
+drawn with a fixed seed so that they are `share` of a mix with the first, the same number of each file; and the
+held-out ones of its own pairs that were made to have no answer.
+
+Distinct: the mean over questions that differ in more than the values they name. Recognised: the service says that the
+graph cannot answer. False alarm: it says so of a question with a gold that counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from t2c_service.configuration import load_settings
+from t2c_service.evaluation.run import evaluate
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+QUOTED = re.compile(r"""(?<!\w)(['"‘“])(.+?)(['"’”])(?!\w)""")
+NUMBER = re.compile(r"\d[\d.,:/-]*")
+ROWS = {
+    "ex": "as written",
+    "distinct": "as written, over distinct questions",
+    "plain": "no quotes, lower case",
+    "complex": "as written, complex retrieval",
+    "executable": "ran",
+    "recognised": "without an answer: recognised",
+    "false_alarms": "with an answer: false alarms",
+}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def plain(question: str) -> str:
+    """Take the quotes away, and the capitals."""
+    return QUOTED.sub(r"\2", question).lower()
+
+
+def delexicalised(question: str) -> str:
+    """Take the values away."""
+    return NUMBER.sub("0", QUOTED.sub("''", question)).lower()
+
+
+def strangers(given: argparse.Namespace, home: Path, answerable: int) -> list[dict[str, Any]]:
+    """Draw the questions without an answer, each with where it comes from as its category."""
+    each = int(answerable * given.share / (1 - given.share) / max(1, len(given.foreign)))
+    drawn = []
+    for path in given.foreign:
+        questions = sorted({row["question"] for row in rows_of(path)})
+        chosen = Random(0).sample(questions, min(each, len(questions)))
+        drawn += [{"question": question, "category": path.stem} for question in chosen]
+    drawn += [
+        {"question": row["question"], "category": "made here, held out"}
+        for row in rows_of(home / "pairs" / "pairs.jsonl")
+        if row["split"] == "test" and not row["cypher"]
+    ]
+    return [row | {"id": f"strange-{number}", "answerable": False} for number, row in enumerate(drawn)]
+
+
+async def measure(given: argparse.Namespace, home: Path) -> dict[str, Any]:
+    """Ask one model everything."""
+    written = [row | {"id": f"written-{number}"} for number, row in enumerate(rows_of(given.questions))]
+    others = [
+        row | {"id": f"plain-{number}", "question": plain(row["question"])}
+        for number, row in enumerate(written)
+    ]
+    mixed = [*written, *others, *strangers(given, home, len(written))]
+    with tempfile.TemporaryDirectory() as folder:
+        file, outcomes = Path(folder) / "questions.jsonl", Path(folder) / "outcomes.jsonl"
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in mixed))
+        await evaluate(file, settings=load_settings(home / "graphling.yaml"), out=outcomes)
+        asked = rows_of(outcomes)
+    if given.out:  # other people's questions: for reading, not to be kept beside the results
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / f"{home.name}.jsonl").write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in asked)
+        )
+    return figures(home, asked)
+
+
+def figures(home: Path, asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make one model's figures of its outcomes."""
+    counted = [row for row in asked if row["answerable"] and not row["excluded"]]
+    first = [row for row in counted if row["id"].startswith("written-")]
+    second = [row for row in counted if row["id"].startswith("plain-")]
+    strange = grouped([row for row in asked if not row["answerable"]], "category")
+    distinct: dict[str, list[bool]] = {}
+    for row in first:
+        distinct.setdefault(delexicalised(row["question"]), []).append(row["equal"])
+    categories = {name: share(rows) for name, rows in sorted(grouped(first, "category").items())}
+    recognised = [row["status"] == "unanswerable" for rows in strange.values() for row in rows]
+    return {
+        "name": home.name,
+        "kv_heads": json.loads((home / "model" / "config.json").read_text())["num_key_value_heads"],
+        "training_tokens": rows_of(home / "teacher" / "metrics.jsonl")[-1].get("tokens"),
+        "n": len(first),
+        "ex": share(first),
+        "distinct": statistics.fmean(statistics.fmean(each) for each in distinct.values()),
+        "distinct_n": len(distinct),
+        "plain": share(second),
+        "complex": categories.get("Complex_Retrieval"),
+        "by_category": categories,
+        "executable": statistics.fmean(row["status"] in {"answered", "empty"} for row in first),
+        "unanswerable_n": len(recognised),
+        "recognised": statistics.fmean(recognised),
+        "recognised_by_source": {
+            name: {"n": len(rows), "share": statistics.fmean(row["status"] == "unanswerable" for row in rows)}
+            for name, rows in strange.items()
+        },
+        "false_alarms": statistics.fmean(row["status"] == "unanswerable" for row in first),
+    }
+
+
+def grouped(rows: list[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups
+
+
+def share(rows: list[dict[str, Any]]) -> float:
+    return statistics.fmean(row["equal"] for row in rows)
+
+
+def write(results: list[dict[str, Any]]) -> None:
+    """Put the models side by side; a model measured in an earlier call stays."""
+    (RESULTS / "own.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    names = [each["name"] for each in results]
+    lines = [
+        "# Models of `make own`, asked other people's questions",
+        "",
+        "Made by `python benchmarks/own.py`; per cent of the questions.",
+        "",
+        f"||{'|'.join(names)}|",
+        f"|---|{'---|' * len(names)}",
+        *(
+            f"|{title}|{'|'.join('–' if each[key] is None else f'{each[key]:.1%}' for each in results)}|"
+            for key, title in ROWS.items()
+        ),
+        *(
+            f"|{title}|{'|'.join(str(each[key]) for each in results)}|"
+            for key, title in {
+                "n": "questions that count",
+                "distinct_n": "distinct among them",
+                "unanswerable_n": "questions without an answer",
+                "kv_heads": "key-value heads of 8",
+                "training_tokens": "tokens trained on",
+            }.items()
+        ),
+        "",
+        "Recognised, by where the question comes from:",
+        "",
+        f"||{'|'.join(names)}|",
+        f"|---|{'---|' * len(names)}",
+        *(
+            f"|{source}|{'|'.join(found(each, source) for each in results)}|"
+            for source in dict.fromkeys(source for each in results for source in each["recognised_by_source"])
+        ),
+    ]
+    text = "\n".join(lines) + "\n"
+    (RESULTS / "own.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def found(result: dict[str, Any], source: str) -> str:
+    group = result["recognised_by_source"].get(source)
+    return f"{group['share']:.1%} of {group['n']}" if group else "–"
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("names", nargs="*", help="folders under models/")
+    options.add_argument("--questions", type=Path, help="JSONL of question and cypher")
+    options.add_argument("--foreign", type=Path, nargs="*", default=[])
+    options.add_argument("--share", type=float, default=0.3)
+    options.add_argument("--out", type=Path, help="folder for each question's outcome")
+    given = options.parse_args()
+    if not (given.names and given.questions):
+        print("nothing to ask: give names of models and --questions", file=sys.stderr)
+        return 0
+    kept = RESULTS / "own.json"
+    results = {each["name"]: each for each in json.loads(kept.read_text())} if kept.exists() else {}
+    for name in given.names:
+        results[name] = asyncio.run(measure(given, HERE.parent / "models" / name))
+        write([results[name] for name in sorted(results)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
