@@ -31,7 +31,10 @@ TRAINING_SHARE = 0.5
 """Share of the minutes that training the teacher gets; building, converting and evaluating take the rest."""
 HELD_OUT = 500
 """Held-out synthetic questions that teacher and model are asked."""
-PARTS = ("teacher", "model")
+PARTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
+"""What is served, by which settings."""
+MOST_LOST = 0.02
+"""Share of the held-out questions that may lose a right answer so that doubtful ones are refused."""
 EXAMPLES = 12
 """Questions that the page offers."""
 FINE_EXAMPLE = re.compile(r"[A-Z].{20,70}\?")
@@ -68,6 +71,9 @@ def build(run: Run) -> None:
     convert(run)
     settings(run)
     evaluate(run)
+    calibrate(run)
+    if run.pairs_dev:
+        ask(run, "dev", run.pairs_dev)
     report(run)
 
 
@@ -137,10 +143,9 @@ def settings(run: Run) -> None:
         "examples": "examples.jsonl",
         "title": home.name,
     }
-    for name, path in (("graphling.yaml", "model"), ("teacher.yaml", "teacher")):
-        save(
-            home / name, yaml.safe_dump(content | {"model": {"kind": "local", "path": path}}, sort_keys=False)
-        )
+    for part, name in PARTS.items():
+        served = content | {"model": {"kind": "local", "path": part}}
+        save(home / name, yaml.safe_dump(served, sort_keys=False))
     save(home / "examples.jsonl", jsonl(examples(run)))
 
 
@@ -168,19 +173,42 @@ def _is_rough(pair: dict[str, Any]) -> bool:
 
 
 def evaluate(run: Run) -> None:
-    """Ask teacher and model the held-out questions and, if given, questions by others."""
+    """Ask teacher and model the held-out questions."""
     home = run.home
     held_out = home / "held_out.jsonl"
     pairs = read_rows(home / "pairs" / "pairs.jsonl")
     save(held_out, jsonl([pair for pair in pairs if pair["split"] == "test"][:HELD_OUT]))
-    for part, config in (("teacher", home / "teacher.yaml"), ("model", home / "graphling.yaml")):
+    for part in PARTS:
         measure(home, f"{part}_text", [home / part], (
             "gqa-compress", "evaluate", home / part, "--text", home / "rows" / "test.jsonl"))  # fmt: skip
-        for name, pairs in (("held_out", held_out), ("dev", run.pairs_dev)):
-            if pairs:
-                measure(home, f"{part}_{name}", [home / part, pairs], (
-                    "t2c-service", "evaluate", "--pairs", pairs, "--config", config,
-                    "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
+    ask(run, "held_out", held_out)
+
+
+def ask(run: Run, name: str, pairs: Path) -> None:
+    """Ask teacher and model the questions of a file."""
+    home = run.home
+    for part, config in PARTS.items():
+        measure(home, f"{part}_{name}", [home / part, pairs], (
+            "t2c-service", "evaluate", "--pairs", pairs, "--config", home / config,
+            "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
+
+
+def calibrate(run: Run) -> None:
+    """Have answers refused that the model finds too unlikely.
+
+    The least confidence is the largest that takes a right answer from no more than `MOST_LOST` of the held-out
+    questions; what the graph cannot answer comes mostly with less.
+    """
+    for part, config in PARTS.items():
+        report = json.loads((run.home / "evaluation" / f"{part}_held_out.json").read_text(encoding="utf-8"))
+        least = max(
+            row["min_confidence"]
+            for row in report["by_confidence"]
+            if row["ex"] >= report["by_confidence"][0]["ex"] - MOST_LOST
+        )
+        content = yaml.safe_load((run.home / config).read_text(encoding="utf-8"))
+        content["limits"] = {"min_confidence": least}
+        save(run.home / config, yaml.safe_dump(content, sort_keys=False))
 
 
 def measure(home: Path, name: str, reads: Sequence[Path], command: tuple[object, ...]) -> None:

@@ -2,6 +2,7 @@ import json
 
 import own
 import pytest
+import yaml
 from report import card, written
 
 
@@ -38,6 +39,20 @@ def figures():
     }
 
 
+def run_in(home):
+    return own.Run(
+        home=home,
+        uri="bolt://x",
+        csv=None,
+        lexicon=None,
+        pairs_dev=None,
+        minutes=1,
+        pairs=1,
+        kv_heads=1,
+        seed=0,
+    )
+
+
 def test_the_report_puts_teacher_and_model_side_by_side():
     text = written(figures())
     assert "| key-value heads | 8 | 2 |" in text
@@ -71,15 +86,19 @@ def test_examples_are_held_out_questions_of_different_templates(tmp_path):
     ]
     (tmp_path / "pairs").mkdir()
     (tmp_path / "pairs" / "pairs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in pairs))
-    run = own.Run(
-        home=tmp_path,
-        uri="bolt://x",
-        csv=None,
-        lexicon=None,
-        pairs_dev=None,
-        minutes=1,
-        pairs=1,
-        kv_heads=1,
-        seed=0,
-    )
-    assert [each["question"] for each in own.examples(run)] == ["q1", "q4"]
+    assert [each["question"] for each in own.examples(run_in(tmp_path))] == ["q1", "q4"]
+
+
+def test_doubtful_answers_are_refused_as_long_as_few_right_ones_are_lost(tmp_path):
+    (tmp_path / "evaluation").mkdir()
+    for part, config in own.PARTS.items():
+        kept = [0.9, 0.89, 0.88, 0.85] if part == "model" else [0.9, 0.8, 0.8, 0.8]
+        rows = [
+            {"min_confidence": least, "ex": ex} for least, ex in zip([0, 0.1, 0.2, 0.3], kept, strict=True)
+        ]
+        (tmp_path / "evaluation" / f"{part}_held_out.json").write_text(json.dumps({"by_confidence": rows}))
+        (tmp_path / config).write_text("title: kept\n")
+    own.calibrate(run_in(tmp_path))
+    found = {part: yaml.safe_load((tmp_path / config).read_text()) for part, config in own.PARTS.items()}
+    assert found["model"] == {"title": "kept", "limits": {"min_confidence": 0.2}}
+    assert found["teacher"] == {"title": "kept", "limits": {"min_confidence": 0}}

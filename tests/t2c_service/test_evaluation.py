@@ -217,3 +217,33 @@ async def test_queries_that_could_not_run_are_counted_by_reason(
     report = await evaluate(file, settings=settings)
     assert report["refused"] == 1.0
     assert report["attempts_refused"] == {"schema.label": 2}  # the retry is counted too
+
+
+def test_the_report_says_what_a_least_confidence_would_refuse() -> None:
+    made = [
+        outcome("sure and right", confidence=0.9, equal=True),
+        outcome("doubtful and right", confidence=0.22, equal=True),
+        outcome("doubtful and wrong", confidence=0.12),
+        outcome("refused", status="refused"),
+        outcome("strange, seen", status="unanswerable", answerable=False, confidence=0.9),
+        outcome("strange, doubtful", answerable=False, confidence=0.12),
+    ]
+    found = {row["min_confidence"]: row for row in figures(made, model="m")["by_confidence"]}
+    assert found[0.0] == {
+        "min_confidence": 0.0, "unanswerable": 0.0, "ex": 0.5, "right_of_answered": 0.5, "recognised": 0.5,
+    }  # fmt: skip
+    assert found[0.2]["unanswerable"] == 0.25
+    assert found[0.2]["right_of_answered"] == pytest.approx(2 / 3)
+    assert found[0.2]["recognised"] == 1.0
+    assert (found[0.25]["ex"], found[0.25]["unanswerable"]) == (0.25, 0.5)
+
+
+def test_without_confidence_there_is_nothing_to_say_of_it() -> None:
+    assert figures([outcome("a", equal=True)], model="m")["by_confidence"] == []
+
+
+def outcome(name: str, *, answerable: bool = True, status: str = "answered", **more: Any) -> Outcome:
+    return Outcome(
+        id=name, category="a", question=name, gold="g" if answerable else None, answerable=answerable,
+        excluded=None, status=status, **more,
+    )  # fmt: skip

@@ -14,6 +14,8 @@ from t2c_service.errors import PairsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CONFIDENCES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+"""Values of `limits.min_confidence` that the report looks at."""
 STATUSES = ("answered", "empty", "unanswerable", "refused", "failed")
 
 
@@ -39,6 +41,8 @@ class Outcome:
     """How rows differ from the gold's."""
     f1: float = 0.0
     psjs: float | None = None
+    confidence: float | None = None
+    """How much speaks for the answer, if that is known."""
     total_ms: float | None = None
     """Time from question to answer, less the wait for other questions of the evaluation."""
     attempts: int = 0
@@ -81,6 +85,7 @@ def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
             category: {"n": len(group), "ex": _share([each.equal for each in group])}
             for category, group in _grouped(counted).items()
         },
+        "by_confidence": _by_confidence(outcomes),
         "latency_ms": _latency([each.total_ms for each in outcomes if each.total_ms is not None]),
         "attempts_refused": dict(sorted(Counter(code for each in outcomes for code in each.codes).items())),
         "excluded": dict(sorted((str(reason), count) for reason, count in excluded.items())),
@@ -114,6 +119,32 @@ def _latency(times: Sequence[float]) -> dict[str, float]:
         for name, share in (("p50", 0.5), ("p95", 0.95))
     }
     return {"mean": round(statistics.fmean(ordered), 3), **at, "max": ordered[-1]}
+
+
+def _by_confidence(outcomes: Sequence[Outcome]) -> list[dict[str, float | None]]:
+    """Say what each `limits.min_confidence` would refuse: nothing if the model tells no confidence."""
+    counted = [each for each in outcomes if each.answerable and not each.excluded]
+    if all(each.confidence is None for each in counted):
+        return []
+    strange = [each for each in outcomes if not each.answerable]
+    rows: list[dict[str, float | None]] = []
+    for least in CONFIDENCES:
+        kept = [each for each in counted if not _is_refused(each, least)]
+        rows.append(
+            {
+                "min_confidence": least,
+                "unanswerable": 1 - len(kept) / len(counted),
+                "ex": sum(each.equal for each in kept) / len(counted),
+                "right_of_answered": _share([each.equal for each in kept]) if kept else None,
+                "recognised": _share([_is_refused(each, least) for each in strange]) if strange else None,
+            }
+        )
+    return rows
+
+
+def _is_refused(outcome: Outcome, least: float) -> bool:
+    doubtful = outcome.confidence is not None and outcome.confidence < least
+    return outcome.status == "unanswerable" or doubtful
 
 
 def _apart(outcomes: Sequence[Outcome], kind: str) -> dict[str, float | int]:

@@ -166,6 +166,7 @@ async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: Gr
         "status": answer.status,
         "cypher": answer.cypher,
         "parameters": dict(answer.parameters),
+        "confidence": answer.confidence.score if answer.confidence else None,
         "total_ms": round(answer.timings_ms.get("total", 0.0) - answer.timings_ms.get("wait", 0.0), 3),
         "attempts": len(answer.attempts),
         "codes": [code for attempt in answer.attempts for code in attempt.codes],
