@@ -84,7 +84,7 @@ async def measure(given: argparse.Namespace, home: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file, outcomes = Path(folder) / "questions.jsonl", Path(folder) / "outcomes.jsonl"
         file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in mixed))
-        await evaluate(file, settings=load_settings(home / "graphling.yaml"), out=outcomes)
+        await evaluate(file, settings=load_settings(home / "graphling.yaml"), out=outcomes, psjs=False)
         asked = rows_of(outcomes)
     if given.out:  # other people's questions: for reading, not to be kept beside the results
         given.out.mkdir(parents=True, exist_ok=True)

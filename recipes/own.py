@@ -189,7 +189,7 @@ def ask(run: Run, name: str, pairs: Path) -> None:
     home = run.home
     for part, config in PARTS.items():
         measure(home, f"{part}_{name}", [home / part, pairs], (
-            "t2c-service", "evaluate", "--pairs", pairs, "--config", home / config,
+            "t2c-service", "evaluate", "--pairs", pairs, "--config", home / config, "--no-psjs",
             "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
 
 

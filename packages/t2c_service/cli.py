@@ -116,6 +116,7 @@ def evaluate(
     url: str | None = None,
     out: Path | None = None,
     ablate: str = "",
+    psjs: bool = True,
 ) -> int:
     """Ask many questions, compare with the gold queries' rows and print the figures as JSON.
 
@@ -134,6 +135,8 @@ def evaluate(
     ablate
         Parts of answering, with commas between them, each of which is left out in a run of its own: grammar, values,
         repair, examples.
+    psjs
+        Compare the nodes behind the rows too, which takes about as long as all the rest.
     """
     import asyncio
     import json
@@ -148,7 +151,16 @@ def evaluate(
     key = load_access_settings(config).key if url is not None else None
     _log(logging.WARNING)
     report = asyncio.run(
-        run(pairs, settings=settings, graph_settings=graph, url=url, key=key, out=out, without=parts)
+        run(
+            pairs,
+            settings=settings,
+            graph_settings=graph,
+            url=url,
+            key=key,
+            out=out,
+            without=parts,
+            psjs=psjs,
+        )
     )
     print(json.dumps(report, ensure_ascii=False))
     return 0

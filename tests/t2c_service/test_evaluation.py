@@ -10,6 +10,7 @@ import httpx2
 import neo4j
 import pytest
 
+from t2c_core.errors import GraphUnavailableError
 from t2c_service.access.keys import Grant, KeyStore
 from t2c_service.app import create_app
 from t2c_service.configuration import load_access_settings
@@ -113,6 +114,16 @@ async def test_figures_are_those_of_the_counted_pairs(
 
 
 @pytest.mark.graph
+async def test_the_nodes_behind_the_rows_are_compared_only_if_asked_for(
+    settings: Settings, script: Script, pairs: Path
+) -> None:
+    script.by_words = ANSWERS
+    report = await evaluate(pairs, settings=settings, psjs=False)
+    check(report)
+    assert report["psjs"] is None
+
+
+@pytest.mark.graph
 async def test_a_running_service_gives_the_same_figures(
     settings: Settings, script: Script, pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +161,12 @@ async def test_a_service_that_wants_a_key_is_shown_it(
 async def test_a_service_that_is_down_is_no_score(pairs: Path) -> None:
     with pytest.raises(UnansweredError, match=r"no question could be asked.*127\.0\.0\.1:9"):
         await evaluate(pairs, url="http://127.0.0.1:9")
+
+
+async def test_a_graph_that_is_down_is_named_once(pairs: Path) -> None:
+    down = GraphSettings(uri="bolt://127.0.0.1:9")
+    with pytest.raises(GraphUnavailableError, match=r"no Neo4j answers at bolt://127\.0\.0\.1:9"):
+        await evaluate(pairs, url="http://127.0.0.1:9", graph_settings=down)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ async def evaluate(
     key: SecretStr | None = None,
     out: Path | None = None,
     without: Sequence[Part] = (),
+    psjs: bool = True,
 ) -> dict[str, Any]:
     """Ask every question of a file and compare with the golds.
 
@@ -62,6 +63,7 @@ async def evaluate(
         url: address of a running service.
         key: API key for that service, if it asks for one.
         out: where each pair's outcome goes; those of a run without a part beside it, under its name.
+        psjs: whether to compare the nodes behind the rows too, which takes as long as all the rest.
         without: parts of answering, each of which is left out in a further run; only with `settings`.
 
     Returns:
@@ -78,7 +80,7 @@ async def evaluate(
                 f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
             )
         with _progress() as progress:
-            golds = await _each(pairs, partial(_gold, graph), progress, "running golds")
+            golds = await _each(pairs, partial(_gold, graph, traced=psjs), progress, "running golds")
             judged = list(zip(pairs, golds, strict=True))
             outcomes, model = await _outcomes(judged, asker, graph, progress)
             _keep(outcomes, out)
@@ -128,8 +130,8 @@ async def _opened(
                 yield RemoteAsker(url, client), graph
 
 
-async def _gold(graph: GraphClient | None, pair: Pair) -> GoldResult | None:
-    return await run_gold(graph, pair) if pair.answerable else None
+async def _gold(graph: GraphClient | None, pair: Pair, *, traced: bool) -> GoldResult | None:
+    return await run_gold(graph, pair, traced=traced) if pair.answerable else None
 
 
 async def _outcomes(
@@ -213,8 +215,11 @@ async def _each(
         progress.advance(task)
         return made
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except ExceptionGroup as failures:  # the first says what is wrong; the others are the same
+        raise failures.exceptions[0] from None
     return [each.result() for each in tasks]
 
 
