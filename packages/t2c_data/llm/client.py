@@ -130,8 +130,8 @@ class LLMClient:
         sample: int = 0,
     ) -> str:
         """Ask for a text; see `ask`."""
-        request = await self._request(messages, schema, sample)
-        file = self._cache / f"{_digest(request)}.json"
+        request = await self._request(messages, schema)
+        file = self._cache / f"{_digest(request, sample)}.json"
         if file.is_file():
             held = json.loads(file.read_text(encoding="utf-8"))
             self.usage.cached += 1
@@ -145,14 +145,14 @@ class LLMClient:
         return str(held["text"])
 
     async def _request(
-        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any] | None, sample: int
+        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any] | None
     ) -> dict[str, Any]:
+        """Make a request; without a seed, see docs/decisions/no-seeds.md."""
         request: dict[str, Any] = {
             "model": await self._model(),
             "messages": [dict(message) for message in messages],
             "max_tokens": self.endpoint.max_tokens,
             "temperature": self.endpoint.temperature,
-            "seed": sample,
         }
         if schema is not None and self.endpoint.structured:
             request["response_format"] = {
@@ -216,8 +216,9 @@ class LLMClient:
             )
 
 
-def _digest(request: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]
+def _digest(request: dict[str, Any], sample: int) -> str:
+    """Name a reply by what was asked and which of several replies to that it is."""
+    return hashlib.sha256(json.dumps([request, sample], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ MAX_REPLY_BYTES = 1_000_000
 RETRIES = 1
 CHECK_TIMEOUT_S = 5.0
 OTHER_TEMPERATURE = 0.7
-"""Temperature of the hypotheses after the first; their seed is their number."""
+"""Temperature of the hypotheses after the first. No seed is sent: see docs/decisions/no-seeds.md."""
 
 
 class _ReplyTooLongError(Exception):
@@ -113,9 +113,7 @@ class OpenAIModel:
         try:
             async with asyncio.timeout(timeout_s):
                 name = self._name or await self._only_model()
-                sampling: dict[str, Any] = {"temperature": 0.0}
-                if hypothesis:
-                    sampling = {"temperature": OTHER_TEMPERATURE, "seed": hypothesis}
+                sampling: dict[str, Any] = {"temperature": OTHER_TEMPERATURE if hypothesis else 0.0}
                 if grammar is not None:
                     sampling["extra_body"] = {"structured_outputs": {"grammar": grammar.text}}
                 if isinstance(prompt, str):
