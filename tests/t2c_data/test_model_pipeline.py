@@ -68,6 +68,13 @@ def write(
     return asyncio.run(build_written(out, source(graph, lexicon), endpoint=fast(url, **more), config=config))
 
 
+def lists(server: ScriptedServer) -> list[tuple[int, int]]:
+    """Give how many of something each request that asked for a list let the model name."""
+    schemas = [request["response_format"]["json_schema"]["schema"] for request in server.requests]
+    asked = [each for schema in schemas for each in schema["properties"].values()]
+    return [(each["minItems"], each["maxItems"]) for each in asked if each["type"] == "array"]
+
+
 def test_only_pairs_that_pass_every_validator_are_kept(graph: Any, lexicon: Lexicon, tmp_path: Path) -> None:
     writer = model()
     with serve(writer) as server:
@@ -78,6 +85,7 @@ def test_only_pairs_that_pass_every_validator_are_kept(graph: Any, lexicon: Lexi
     assert {"schema.label", "grammar.writes", "entity.unused", "duplicate"} <= set(manifest["dropped"])
     assert writer.asked.count("You plan") == 2
     assert writer.asked.count("You tidy") == 1
+    assert lists(server)[:4] == [(0, 2), (0, 2), (2, 2), (0, 10)]
     assert all(pair.result_rows for pair in pairs)
 
 

@@ -61,7 +61,7 @@ async def find_categories(
         return tuple(named.values())
     listed = "\n".join(f"- {each.name}: {each.description}" for each in list(named.values())[:MAX_NAMED])
     asked = messages("merge", categories=listed, count=count)
-    merged = _categories(await client.ask(asked, several("categories", count)))
+    merged = _categories(await client.ask(asked, several("categories", count, at_least=count)))
     return (merged or tuple(named.values()))[:count]
 
 

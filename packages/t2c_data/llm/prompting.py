@@ -46,9 +46,9 @@ VERDICT = _reply(reason=_TEXT, fits={"type": "boolean"})
 QUESTION = _reply(question=_TEXT)
 
 
-def several(name: str, count: int) -> dict[str, Any]:
+def several(name: str, count: int, *, at_least: int = 0) -> dict[str, Any]:
     """Say that a reply lists up to `count` of something; without a bound a small model may never end its list."""
-    return _reply(**{name: {"type": "array", "items": LISTED[name], "maxItems": count}})
+    return _reply(**{name: {"type": "array", "items": LISTED[name], "minItems": at_least, "maxItems": count}})
 
 
 def messages(name: str, /, **values: str | int) -> list[dict[str, str]]:
