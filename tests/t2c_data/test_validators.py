@@ -55,7 +55,8 @@ SCHEMA = GraphSchema(
 )
 WORDS = {
     "properties": {
-        "Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}}
+        "Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}},
+        "Drug": {"substance": {"nouns": ["substance|substances"], "phrases": ["containing {}"]}},
     }
 }
 VALUES = [
@@ -87,6 +88,7 @@ RIGHT = [
     ("Top 3 drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 3"),
     ("Cases opened in March 2021", "MATCH (c:Case) WHERE c.openedOn >= date('2021-03-01') AND c.openedOn < date('2021-04-01') RETURN c.caseId"),
     ("Which drugs with the substance 'ASPIRIN' are there?", "MATCH (d:Drug) WHERE d.substance = 'ASPIRIN' RETURN d.name"),
+    ("Which cases have a drug containing 'ASPIRIN' as a suspect?", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug {substance: 'ASPIRIN'}) RETURN c.caseId"),
     ("Who reported the cases where aspirin, taken by the oral route, is suspected?", "MATCH (s:Source)<-[:REPORTED_BY]-(c)-[r:IS_SUSPECT]->(d:Drug) WHERE d.name = 'ASPIRIN' AND r.route = 'Oral' RETURN DISTINCT s.name"),
     ("Find all cases with more than one therapy.", "MATCH (c:Case) WHERE COUNT { (c)-[:RECEIVED]->(:Therapy) } > 1 RETURN c.caseId"),
     ("Is there a case without a suspect?", "MATCH (c:Case) WHERE NOT EXISTS { (c)-[:IS_SUSPECT]->(:Drug) } RETURN count(*) > 0"),

@@ -19,6 +19,8 @@ from t2c_data.drafting import draft, words_of
 from t2c_data.lexicon import Lexicon, Noun, from_content
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from t2c_core.schema.model import GraphSchema
 
 MIN_MISSPELT = 6
@@ -29,6 +31,10 @@ _BREAK = re.compile(r"[,.;:!?()]")
 _SMALL = frozenset(
     "a an the of for in on at by to from with is are was were be been has have had and or not".split()
 )
+
+_MARKUP = re.compile(r"\[[^]]*\]|!unless .*")
+MAX_LEAD = 2
+"""Words before a value that are looked at."""
 
 Phrase = tuple[str, ...]
 """Stems of words in a row."""
@@ -78,6 +84,15 @@ class ElementWords:
         """Give the property by whose value people name a node of a label; empty if there is none."""
         held = self.lexicon.labels.get(label) if self.lexicon else None
         return held.name[0] if held and held.name else ""
+
+    def leads(self, owner: str, name: str) -> Iterator[Phrase]:
+        """Give the words that stand before a value of a property and name it so: "containing", "based on"."""
+        held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
+        for text in held.phrases if held else ():
+            before, filled, _ = _MARKUP.sub(" ", text).partition("{}")
+            words = phrase(before)[-MAX_LEAD:] if filled else ()
+            if not set(words) <= _SMALL:
+                yield words
 
     def said(self, owner: str, name: str, value: str) -> tuple[str, ...]:
         """Give the adjectives that say a value."""

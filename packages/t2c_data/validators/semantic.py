@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from t2c_core.values.words import fold
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.matching import Access
+from t2c_data.validators.question import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +107,9 @@ def _elsewhere(
         access = each.accesses[0]
         for label in owners.get(access.variable, ()):
             naming = known.naming(label)
-            named = any(question.names(words) for words in known.properties.get((label, access.property), ()))
+            own = (label, access.property)
+            named = any(question.names(words) for words in known.properties.get(own, ()))
+            named = named or any(question.names((*words, *phrase(each.value))) for words in known.leads(*own))
             if not naming or naming == access.property or named or access.property in question.text:
                 continue
             if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):
