@@ -69,8 +69,15 @@ class Script:
         if self.chat and "messages" in asked:
             turns = sum(message["role"] == "assistant" for message in asked["messages"])
             return Reply(self.chat[min(turns, len(self.chat) - 1)])
-        said = self.says[min(asked.get("seed", 0), len(self.says) - 1)]
+        said = self.says[min(self._hypothesis(), len(self.says) - 1)]
         return said if isinstance(said, Reply) else Reply(said)
+
+    def _hypothesis(self) -> int:
+        """Count the sampled requests since the greedy one, which is the first of each question."""
+        for number, each in enumerate(reversed(self.asked)):
+            if each["temperature"] == 0:
+                return number
+        return len(self.asked)
 
 
 @pytest.fixture
