@@ -64,6 +64,8 @@ class ElementWords:
     schema: GraphSchema
     lexicon: Lexicon | None = None
     properties: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
+    leads: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
+    """Words that stand before a value of a property and name it so: "containing", "based on"."""
     labels: dict[str, frozenset[Phrase]] = field(default_factory=dict, init=False)
     types: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     """Stems that tell a type from others: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
@@ -73,6 +75,7 @@ class ElementWords:
         self.lexicon = known
         for key, held in known.properties.items():
             self.properties[key] = _phrases(held.nouns, key[1])
+            self.leads[key] = frozenset(_leads(held.phrases))
         for label, called in known.labels.items():
             self.labels[label] = _phrases((*called.nouns, *called.people), label)
         for kind in self.schema.types:
@@ -85,15 +88,6 @@ class ElementWords:
         held = self.lexicon.labels.get(label) if self.lexicon else None
         return held.name[0] if held and held.name else ""
 
-    def leads(self, owner: str, name: str) -> Iterator[Phrase]:
-        """Give the words that stand before a value of a property and name it so: "containing", "based on"."""
-        held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
-        for text in held.phrases if held else ():
-            before, filled, _ = _MARKUP.sub(" ", text).partition("{}")
-            words = phrase(before)[-MAX_LEAD:] if filled else ()
-            if not set(words) <= _SMALL:
-                yield words
-
     def said(self, owner: str, name: str, value: str) -> tuple[str, ...]:
         """Give the adjectives that say a value."""
         held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
@@ -103,6 +97,14 @@ class ElementWords:
 def _phrases(nouns: tuple[Noun, ...], name: str) -> frozenset[Phrase]:
     texts = [one for noun in nouns for one in noun]
     return frozenset(found for text in (*texts, words_of(name)) if (found := _plain(text)))
+
+
+def _leads(phrases: tuple[str, ...]) -> Iterator[Phrase]:
+    for text in phrases:
+        before, filled, _ = _MARKUP.sub(" ", text).partition("{}")
+        words = phrase(before)[-MAX_LEAD:] if filled else ()
+        if not set(words) <= _SMALL:
+            yield words
 
 
 def _plain(text: str) -> Phrase:

@@ -109,7 +109,9 @@ def _elsewhere(
             naming = known.naming(label)
             own = (label, access.property)
             named = any(question.names(words) for words in known.properties.get(own, ()))
-            named = named or any(question.names((*words, *phrase(each.value))) for words in known.leads(*own))
+            named = named or any(
+                question.names((*words, *phrase(each.value))) for words in known.leads.get(own, ())
+            )
             if not naming or naming == access.property or named or access.property in question.text:
                 continue
             if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):

@@ -85,7 +85,7 @@ def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
             category: {"n": len(group), "ex": _share([each.equal for each in group])}
             for category, group in _grouped(counted).items()
         },
-        "by_confidence": _by_confidence(outcomes),
+        "by_confidence": _by_confidence(counted, [each for each in outcomes if not each.answerable]),
         "latency_ms": _latency([each.total_ms for each in outcomes if each.total_ms is not None]),
         "attempts_refused": dict(sorted(Counter(code for each in outcomes for code in each.codes).items())),
         "excluded": dict(sorted((str(reason), count) for reason, count in excluded.items())),
@@ -121,12 +121,10 @@ def _latency(times: Sequence[float]) -> dict[str, float]:
     return {"mean": round(statistics.fmean(ordered), 3), **at, "max": ordered[-1]}
 
 
-def _by_confidence(outcomes: Sequence[Outcome]) -> list[dict[str, float | None]]:
+def _by_confidence(counted: Sequence[Outcome], strange: Sequence[Outcome]) -> list[dict[str, float | None]]:
     """Say what each `limits.min_confidence` would refuse: nothing if the model tells no confidence."""
-    counted = [each for each in outcomes if each.answerable and not each.excluded]
     if all(each.confidence is None for each in counted):
         return []
-    strange = [each for each in outcomes if not each.answerable]
     rows: list[dict[str, float | None]] = []
     for least in CONFIDENCES:
         kept = [each for each in counted if not _is_refused(each, least)]
