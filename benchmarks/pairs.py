@@ -1,6 +1,9 @@
-"""Yield, speed and memory of the template pipeline on one graph; writes benchmarks/results/pairs.{json,md}.
+"""Yield, speed and memory of the template pipeline on one graph.
 
-    python benchmarks/pairs.py --source faers.zip [--lexicon F] [--memory 20000,100000]
+    python benchmarks/pairs.py --source faers.zip [--lexicon F]
+    python benchmarks/pairs.py --source faers.zip [--lexicon F] --memory 20000,100000
+
+The first writes yield and speed to benchmarks/results/pairs.{json,md}, the second memory to pairs_memory.json.
 
 The graph is imported into an embedded Neo4j and built from through the command line, as a person would. Yield: of all
 candidates (a filled pattern with one wording) the share that its own build keeps and that all five validators pass;
@@ -61,8 +64,8 @@ def composed(candidates: Path) -> tuple[int, Counter[str]]:
     return total, dropped
 
 
-def measure(source: list[str], folder: Path, sizes: list[int]) -> dict[str, Any]:
-    """Build and validate 3,000 pairs, then build as many as wanted to see the memory."""
+def measure_yield(source: list[str], folder: Path) -> dict[str, Any]:
+    """Build and validate 3,000 pairs."""
     out = folder / "pairs"
     built = command("build", *source, "--out", str(out), "--pairs", str(PAIRS))
     checked = command(
@@ -71,7 +74,7 @@ def measure(source: list[str], folder: Path, sizes: list[int]) -> dict[str, Any]
     total, dropped = composed(out / "candidates.jsonl")
     kept = (total - dropped.total()) / total
     passed = checked["kept"] / checked["pairs"]
-    found = {
+    return {
         "candidates": total,
         "dropped_when_run": dict(dropped.most_common()),
         "repeated": {name: built["dropped"].get(name, 0) for name in REPEATED},
@@ -79,15 +82,19 @@ def measure(source: list[str], folder: Path, sizes: list[int]) -> dict[str, Any]
         "yield_percent": round(100 * kept * passed, 2),
         "build_seconds": built["seconds"],
         "validate_seconds": checked["seconds"],
-        "memory": [],
     }
+
+
+def measure_memory(source: list[str], folder: Path, sizes: list[int]) -> dict[str, Any]:
+    """Build as many pairs as wanted, one size after the other."""
+    builds = []
     for size in sizes:
         run = command("build", *source, "--out", str(folder / str(size)), "--pairs", str(size))
-        found["memory"].append(
-            {"pairs": run["pairs"], **{key: run[key] for key in ("seconds", "cpu_seconds", "memory_mb")}}
-        )
-        print(found["memory"][-1], file=sys.stderr)
-    return found
+        candidates, _ = composed(folder / str(size) / "candidates.jsonl")
+        used = {key: run[key] for key in ("seconds", "cpu_seconds", "memory_mb")}
+        builds.append({"asked": size, "pairs": run["pairs"], "candidates": candidates, **used})
+        print(builds[-1], file=sys.stderr)
+    return {"builds": builds}
 
 
 def table(found: dict[str, Any]) -> str:
@@ -106,9 +113,6 @@ def table(found: dict[str, Any]) -> str:
         f"| build, seconds | {found['build_seconds']} |",
         f"| validate, seconds | {found['validate_seconds']} |",
     ]
-    lines += [
-        f"| {each['pairs']} pairs | {each['seconds']} s, {each['memory_mb']} MB |" for each in found["memory"]
-    ]
     return "\n".join(lines)
 
 
@@ -119,7 +123,7 @@ def main() -> None:
     )
     parser.add_argument("--source", type=Path, help="folder or zip of CSVs")
     parser.add_argument("--lexicon", type=Path)
-    parser.add_argument("--memory", default="20000,100000", help="sizes of builds; empty for none")
+    parser.add_argument("--memory", metavar="SIZES", help="numbers of pairs to build, to see the memory")
     options = parser.parse_args()
     if options.source is None:
         print("pairs: give --source FOLDER_OR_ZIP; nothing measured")
@@ -131,13 +135,17 @@ def main() -> None:
             write_snapshot(folder / "snapshot", uri=server.uri)
             source = ["--uri", server.uri, "--snapshot", str(folder / "snapshot")]
             source += ["--lexicon", str(options.lexicon)] if options.lexicon else []
-            found = measure(source, folder, [int(size) for size in options.memory.split(",") if size])
-    found["lexicon"] = "edited" if options.lexicon else "drafted"
-    found["cores"] = os.cpu_count()
+            if options.memory:
+                found = measure_memory(source, folder, [int(size) for size in options.memory.split(",")])
+            else:
+                found = measure_yield(source, folder)
+    found |= {"lexicon": "edited" if options.lexicon else "drafted", "cores": os.cpu_count()}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "pairs.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "pairs.md").write_text(table(found) + "\n", encoding="utf-8")
-    print(table(found))
+    result = RESULTS / ("pairs_memory.json" if options.memory else "pairs.json")
+    result.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if not options.memory:
+        (RESULTS / "pairs.md").write_text(table(found) + "\n", encoding="utf-8")
+        print(table(found))
 
 
 if __name__ == "__main__":

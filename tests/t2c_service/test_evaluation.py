@@ -169,6 +169,18 @@ async def test_a_graph_that_is_down_is_named_once(pairs: Path) -> None:
         await evaluate(pairs, url="http://127.0.0.1:9", graph_settings=down)
 
 
+@pytest.mark.graph
+async def test_a_graph_that_goes_down_is_named_once(
+    pairs: Path, graph: TestGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any, **__: Any) -> None:
+        raise GraphUnavailableError("no Neo4j answers any more")
+
+    monkeypatch.setattr("t2c_service.evaluation.run.run_gold", gone)
+    with pytest.raises(GraphUnavailableError, match="any more"):
+        await evaluate(pairs, url="http://127.0.0.1:9", graph_settings=GraphSettings(uri=graph.uri))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
