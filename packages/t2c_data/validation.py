@@ -17,7 +17,7 @@ from t2c_core.values.index import ValueIndex
 from t2c_data.records import write_lines
 from t2c_data.validators.coherence import check_coherence
 from t2c_data.validators.entity import check_entities
-from t2c_data.validators.evidence import Evidence, gather
+from t2c_data.validators.evidence import Evidence, Witness
 from t2c_data.validators.findings import VALIDATORS, Finding, Verdict
 from t2c_data.validators.grammar import check_grammar
 from t2c_data.validators.question import ElementWords, QuestionReading
@@ -106,7 +106,7 @@ class Validation:
         workers: int = 6,
     ) -> None:
         self.ground = ground
-        self._client = client
+        self._witness = Witness(client, ground.guard)
         self._encoder = encoder
         self._judge = judge
         self._gate = asyncio.Semaphore(workers)
@@ -142,7 +142,7 @@ class Validation:
         if not cypher:
             return Evidence()
         async with self._gate:
-            return await gather(self._client, self.ground.guard, cypher, parameters)
+            return await self._witness.gather(cypher, parameters)
 
     def _far(self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]) -> dict[int, list[Finding]]:
         if self._encoder is None:

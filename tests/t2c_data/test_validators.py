@@ -1,20 +1,28 @@
 """Validators on a small schema: one finding for each fault, none for what is right."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from t2c_core.graph.client import GraphClient
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
 from t2c_data.drafting import draft
 from t2c_data.lexicon import from_content, merge
 from t2c_data.validation import Ground, examine
-from t2c_data.validators.evidence import Evidence
+from t2c_data.validators.evidence import Evidence, Witness
 from t2c_data.validators.findings import Finding, Verdict
 from t2c_data.validators.matching import Access
 from t2c_data.validators.question import ElementWords, QuestionReading
 from t2c_data.validators.reading import QueryReading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import TestGraph
 
 SCHEMA = GraphSchema(
     labels=(
@@ -213,3 +221,35 @@ def test_a_question_names_elements_in_any_number_and_with_a_slip() -> None:
     assert question.names(("report", "occup")) == question.names(("report", "occup"), quoted=False)
     assert QuestionReading("the primary substence").names(QuestionReading("primary substance").stems)
     assert not QuestionReading("the age").names(QuestionReading("the ages of").stems)
+
+
+@pytest.mark.graph
+async def test_a_text_is_planned_once_and_run_with_each_value(
+    graph: TestGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[str] = []
+    explain = GraphClient.explain
+
+    async def counted(self: GraphClient, cypher: str, *rest: Any) -> Any:
+        planned.append(cypher)
+        return await explain(self, cypher, *rest)
+
+    monkeypatch.setattr(GraphClient, "explain", counted)
+    monkeypatch.setattr("t2c_data.validators.evidence.REMEMBERED", 2)
+    async with GraphClient(graph.uri) as client:
+        witness = Witness(client, Guard())
+        for name in ("Warfarin", "Aspirin", "Nothing"):
+            evidence = await witness.gather("MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name", {"v1": name})
+            assert (evidence.planned, evidence.query_type, evidence.ran) == (True, "r", True)
+            assert evidence.rows == (() if name == "Nothing" else ((name,),))
+        assert len(planned) == 1
+        for number in (1, 2, 3, 1):  # two are remembered: the first is planned again
+            await witness.gather(f"RETURN {number}", {})
+        assert len(planned) == 5
+        wrong = [await witness.gather("MATCH (d:Drug) RETURN count(count(d))", {}) for _ in range(2)]
+        assert {(each.planned, each.code) for each in wrong} == {
+            (False, "Neo.ClientError.Statement.SyntaxError")
+        }
+        assert len(planned) == 7
+        assert await witness.gather("MATCH (n) DELETE n", {}) == Evidence()
+        assert len(planned) == 7

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
 
 LIMITS = Limits(timeout_s=20, max_rows=100)
+REMEMBERED = 10_000
+"""Texts whose plan is remembered: pairs that differ in values alone have one text."""
 PLAN_TRIES = 4
 """A busy machine is no fault of a query: its plan is asked for again when it does not come in time."""
 
@@ -36,37 +38,55 @@ class Evidence:
     error: str = ""
 
 
-async def gather(
-    client: GraphClient,
-    guard: Guard,
-    cypher: str,
-    parameters: Mapping[str, Scalar],
-    limits: Limits = LIMITS,
-) -> Evidence:
-    """Plan a query that the guard allows, and run it if it only reads; nothing is sent that the guard refuses.
+class Witness:
+    """Has the database plan and run queries, with limits; a text that it planned before is not planned again.
 
-    Raises:
-        GraphUnavailableError: the database does not answer.
+    Args:
+        client: runs queries.
+        guard: what it refuses is not sent.
+        limits: how much one query may cost.
     """
-    verdict = guard.check(cypher, parameters)
-    if not verdict.allowed:
-        return Evidence()
-    planned, query_type = False, ""
-    try:
-        plan = await _plan(client, verdict.cypher, parameters)
-        planned, query_type = True, plan.query_type
-        if query_type != "r":
-            return Evidence(planned=True, query_type=query_type)
-        result = await client.read(verdict.cypher, parameters, limits)
-    except GraphTimeoutError as error:
-        return Evidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
-    except QueryError as error:
-        return Evidence(planned=planned, query_type=query_type, code=error.code, error=str(error))
-    return Evidence(planned=True, query_type=query_type, columns=result.columns, rows=result.rows, ran=True)
 
+    def __init__(self, client: GraphClient, guard: Guard, limits: Limits = LIMITS) -> None:
+        self._client = client
+        self._guard = guard
+        self._limits = limits
+        self._types: dict[str, str] = {}
 
-async def _plan(client: GraphClient, cypher: str, parameters: Mapping[str, Scalar]) -> PlanFacts:
-    for _ in range(PLAN_TRIES - 1):
-        with contextlib.suppress(GraphTimeoutError):
-            return await client.explain(cypher, parameters)
-    return await client.explain(cypher, parameters)
+    async def gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> Evidence:
+        """Plan a query that the guard allows, and run it if it only reads.
+
+        Raises:
+            GraphUnavailableError: the database does not answer.
+        """
+        verdict = self._guard.check(cypher, parameters)
+        if not verdict.allowed:
+            return Evidence()
+        planned, query_type = False, ""
+        try:
+            query_type = await self._query_type(verdict.cypher, parameters)
+            planned = True
+            if query_type != "r":
+                return Evidence(planned=True, query_type=query_type)
+            result = await self._client.read(verdict.cypher, parameters, self._limits)
+        except GraphTimeoutError as error:
+            return Evidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
+        except QueryError as error:
+            return Evidence(planned=planned, query_type=query_type, code=error.code, error=str(error))
+        return Evidence(
+            planned=True, query_type=query_type, columns=result.columns, rows=result.rows, ran=True
+        )
+
+    async def _query_type(self, cypher: str, parameters: Mapping[str, Scalar]) -> str:
+        if cypher not in self._types:
+            plan = await self._plan(cypher, parameters)
+            if len(self._types) == REMEMBERED:
+                del self._types[next(iter(self._types))]
+            self._types[cypher] = plan.query_type
+        return self._types[cypher]
+
+    async def _plan(self, cypher: str, parameters: Mapping[str, Scalar]) -> PlanFacts:
+        for _ in range(PLAN_TRIES - 1):
+            with contextlib.suppress(GraphTimeoutError):
+                return await self._client.explain(cypher, parameters)
+        return await self._client.explain(cypher, parameters)

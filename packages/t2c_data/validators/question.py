@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
@@ -167,6 +167,7 @@ class QuestionReading:
         )
 
 
+@lru_cache(maxsize=100_000)
 def _like(one: str, other: str) -> bool:
     if one == other:
         return True
