@@ -9,18 +9,13 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
 from t2c_core.errors import EmbeddedError, InputError, T2CError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+from t2c_core.terminal import progress, tell
 
 app = App(
     name="t2c-graph",
@@ -68,10 +63,10 @@ def up(
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, signal.default_int_handler)
     try:
-        with _progress("Fetching Neo4j (once)") as advance:
+        with progress("Fetching Neo4j (once)") as advance:
             graph.start(progress=advance)
         if users is None:
-            _tell(
+            tell(
                 f"No password is asked for: any process of this machine can "
                 f"{'read' if read_only else 'read and write'} this graph at {graph.uri}. "
                 "Use --auth-file to ask for one."
@@ -120,7 +115,7 @@ def import_(
     """
     from t2c_core.graph.importer import import_graph
 
-    with _progress("Importing") as advance:
+    with progress("Importing") as advance:
         summary = import_graph(
             source,
             uri=uri,
@@ -129,7 +124,7 @@ def import_(
             replace=force,
             strict=strict,
             progress=advance,
-            report=_tell,
+            report=tell,
         )
     print(json.dumps(asdict(summary), ensure_ascii=False))
     return 0
@@ -165,7 +160,7 @@ def snapshot(
     from t2c_core.guard.policy import Policy
     from t2c_core.schema.snapshot import write_snapshot
 
-    with _progress("Looking at labels and types") as advance:
+    with progress("Looking at labels and types") as advance:
         manifest = write_snapshot(
             out,
             uri=uri,
@@ -237,10 +232,10 @@ def main() -> None:
     except CycloptsError:
         status = 2
     except InputError as error:
-        _tell(f"t2c-graph: {error}")
+        tell(f"t2c-graph: {error}")
         status = 2
     except T2CError as error:
-        _tell(f"t2c-graph: {error}")
+        tell(f"t2c-graph: {error}")
         status = 1
     except KeyboardInterrupt:
         status = 130
@@ -248,38 +243,9 @@ def main() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
         status = 1
     except OSError as error:  # a full disk, a folder that may not be written
-        _tell(f"t2c-graph: {error}")
+        tell(f"t2c-graph: {error}")
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error once there is progress to show."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    bar: Bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(title, total=None)
-    started = False
-
-    def advance(done: int, total: int) -> None:
-        nonlocal started
-        if not started:
-            bar.start()
-            started = True
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield advance
-    finally:
-        if started:
-            bar.stop()
 
 
 def _read_auth(file: Path | None) -> tuple[str, str] | None:
@@ -298,7 +264,7 @@ def _read_users(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read --auth-file {file}: {error}") from error
     if shared:
-        _tell(f"Other users of this machine can read {file}; chmod 600 it.")
+        tell(f"Other users of this machine can read {file}; chmod 600 it.")
     users: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -10,8 +10,8 @@ import sys
 
 from cyclopts import App, CycloptsError
 
+from t2c_core.terminal import tell
 from t2c_data.commands import building, pairs
-from t2c_data.commands.terminal import tell
 from t2c_data.errors import DataError, DataInputError
 
 app = App(

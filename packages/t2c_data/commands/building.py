@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from t2c_data.commands.terminal import progress, tell
+from t2c_core.terminal import progress, tell
 from t2c_data.errors import DataInputError
 
 

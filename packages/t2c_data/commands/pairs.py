@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from t2c_data.commands.terminal import progress, tell
+from t2c_core.terminal import progress, tell
 from t2c_data.errors import DataInputError
 
 
