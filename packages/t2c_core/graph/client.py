@@ -32,6 +32,7 @@ GRACE_S = 2.0
 EXPLAIN_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 FETCH_SIZE = 200
+"""Rows that the server sends at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,6 @@ class GraphClient:
                 max_connection_pool_size=concurrency,
                 connection_timeout=CONNECT_TIMEOUT_S,
                 connection_acquisition_timeout=CONNECT_TIMEOUT_S * 2,
-                fetch_size=FETCH_SIZE,
                 user_agent="graphling",
             )
 
@@ -180,7 +180,8 @@ class GraphClient:
         limits = limits or Limits()
         started = time.perf_counter()
         reader = _Reader(limits)
-        async with self._transaction(limits.timeout_s) as transaction:
+        fetched = min(FETCH_SIZE, limits.max_rows + 1)  # the row past the last tells that there were more
+        async with self._transaction(limits.timeout_s, fetched) as transaction:
             result = await transaction.run(f"{LANGUAGE} {cypher}", dict(parameters or {}))
             columns = tuple(result.keys())
             async for record in result:
@@ -197,10 +198,12 @@ class GraphClient:
         )
 
     @asynccontextmanager
-    async def _transaction(self, timeout_s: float) -> AsyncIterator[AsyncTransaction]:
+    async def _transaction(
+        self, timeout_s: float, fetch_size: int = FETCH_SIZE
+    ) -> AsyncIterator[AsyncTransaction]:
         with explained(self.uri):
             try:
-                async with asyncio.timeout(timeout_s + GRACE_S), self._session() as session:
+                async with asyncio.timeout(timeout_s + GRACE_S), self._session(fetch_size) as session:
                     transaction = await session.begin_transaction(timeout=timeout_s)
                     try:
                         yield transaction
@@ -210,8 +213,10 @@ class GraphClient:
             except TimeoutError as error:
                 raise GraphTimeoutError(f"the query did not end within {timeout_s:g} s") from error
 
-    def _session(self) -> AsyncSession:
-        return self._driver.session(database=self.database, default_access_mode=READ_ACCESS)
+    def _session(self, fetch_size: int) -> AsyncSession:
+        return self._driver.session(
+            database=self.database, default_access_mode=READ_ACCESS, fetch_size=fetch_size
+        )
 
 
 class _Reader:
