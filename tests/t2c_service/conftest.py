@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -60,6 +62,9 @@ class Script:
     chat: list[str] = field(default_factory=list)
     """Goes before `says` for chat models: one completion for each turn of the dialogue."""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    _numbers: set[int] = field(default_factory=set)
+    """Hypotheses of the present question that were asked for."""
+    _numbering: threading.Lock = field(default_factory=threading.Lock)
 
     def reply(self, asked: dict[str, Any]) -> Reply:
         self.asked.append(asked)
@@ -69,15 +74,18 @@ class Script:
         if self.chat and "messages" in asked:
             turns = sum(message["role"] == "assistant" for message in asked["messages"])
             return Reply(self.chat[min(turns, len(self.chat) - 1)])
-        said = self.says[min(self._hypothesis(), len(self.says) - 1)]
+        said = self.says[min(self._hypothesis(asked), len(self.says) - 1)]
         return said if isinstance(said, Reply) else Reply(said)
 
-    def _hypothesis(self) -> int:
-        """Count the sampled requests since the greedy one, which is the first of each question."""
-        for number, each in enumerate(reversed(self.asked)):
-            if each["temperature"] == 0:
-                return number
-        return len(self.asked)
+    def _hypothesis(self, asked: dict[str, Any]) -> int:
+        """Number a question's requests: 0 is the greedy one, though sampled ones may overtake it on their way."""
+        with self._numbering:
+            greedy = asked["temperature"] == 0
+            if greedy and 0 in self._numbers:
+                self._numbers.clear()
+            number = 0 if greedy else next(each for each in itertools.count(1) if each not in self._numbers)
+            self._numbers.add(number)
+            return number
 
 
 @pytest.fixture
