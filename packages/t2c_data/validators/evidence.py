@@ -44,13 +44,11 @@ class Witness:
     Args:
         client: runs queries.
         guard: what it refuses is not sent.
-        limits: how much one query may cost.
     """
 
-    def __init__(self, client: GraphClient, guard: Guard, limits: Limits = LIMITS) -> None:
+    def __init__(self, client: GraphClient, guard: Guard) -> None:
         self._client = client
         self._guard = guard
-        self._limits = limits
         self._types: dict[str, str] = {}
 
     async def gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> Evidence:
@@ -68,7 +66,7 @@ class Witness:
             planned = True
             if query_type != "r":
                 return Evidence(planned=True, query_type=query_type)
-            result = await self._client.read(verdict.cypher, parameters, self._limits)
+            result = await self._client.read(verdict.cypher, parameters, LIMITS)
         except GraphTimeoutError as error:
             return Evidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
         except QueryError as error:

@@ -107,12 +107,12 @@ def _elsewhere(
         access = each.accesses[0]
         for label in owners.get(access.variable, ()):
             naming = known.naming(label)
+            if not naming or naming == access.property or access.property in question.text:
+                continue
             own = (label, access.property)
-            named = any(question.names(words) for words in known.properties.get(own, ()))
-            named = named or any(
-                question.names((*words, *phrase(each.value))) for words in known.leads.get(own, ())
-            )
-            if not naming or naming == access.property or named or access.property in question.text:
+            value = phrase(each.value)
+            names = [*known.properties.get(own, ()), *((*lead, *value) for lead in known.leads.get(own, ()))]
+            if any(question.names(words) for words in names):
                 continue
             if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):
                 yield Finding(

@@ -78,7 +78,7 @@ async def evaluate(
     async with _opened(settings, graph_settings, url, key) as (asker, graph):
         if graph is not None:
             await graph.check()  # alone, so that a graph that is down fails one connection and not many
-        if graph is None and not any(pair.rows for pair in pairs):
+        elif not any(pair.rows for pair in pairs):
             raise PairsError(
                 f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
             )
