@@ -124,11 +124,11 @@ class Healing:
 
 
 HEALINGS = (
-    Healing("mean", start="mean"),
-    Healing("aligned", start="aligned"),
     Healing("ours", start=OURS),
+    Healing("aligned", start="aligned"),
     Healing("paper, forced masks", masks="forced"),
     Healing("paper, learned masks", masks="learned"),
+    Healing("mean", start="mean"),
     Healing("linear z(t)", masks="linear"),
 )
 HEALED_HEADS = 1
@@ -249,7 +249,7 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
 def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
     """Distil a converted model, or one whose heads fade, and keep its held-out loss against tokens."""
     done = folder / "healed" / f"{healing.name}.json"
-    if done.exists():
+    if done.exists() and json.loads(done.read_text(encoding="utf-8"))["steps"] == setting.heal_steps:
         return
     done.parent.mkdir(exist_ok=True)
     out = folder / "healing" / healing.name
@@ -267,7 +267,7 @@ def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
             batch_tokens=BATCH,
             max_tokens=LENGTH,
             optimizer=Optimizer(lr=1e-3, warmup_steps=10),
-            dev_every=5,
+            dev_every=max(1, setting.heal_steps // 20),
             dev_rows=DEV_ROWS,
             checkpoint_every=50,
             seed=1,
@@ -305,7 +305,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--heal-steps", type=int, default=150)
+    parser.add_argument("--heal-steps", type=int, default=500)
     parser.add_argument("--tokens", type=int, default=65_536)
     parser.add_argument("--local-steps", type=int, default=ConversionPlan(kv_heads=1).local_steps)
     parser.add_argument("--parts", default="chain,heal,rest", help="in this order, each for every shape")

@@ -3,7 +3,7 @@
 Chains the console scripts and holds no method of its own. A step runs when its result is missing or older
 than what it reads, so a second call goes on where the first was stopped.
 
-    graph ─ snapshot ─ lexicon ─ pairs ─ training rows ─ teacher ─ model ─ evaluation ─ report
+    graph ─ snapshot ─ lexicon ─ pairs ─ training rows ─ teacher ─ converted ─ model ─ evaluation ─ report
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = ROOT / "recipes" / "starter" / "train.yaml"
-TRAINING_SHARE = 0.5
-"""Share of the minutes that training the teacher gets; building, converting and evaluating take the rest."""
+RECIPES = ROOT / "recipes" / "starter"
+TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
+"""Shares of the minutes that are trained for; building, converting and evaluating take the rest."""
 HELD_OUT = 500
 """Held-out synthetic questions that teacher and model are asked."""
 PARTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
@@ -69,6 +69,7 @@ def build(run: Run) -> None:
         prepare(run, uri)
     train(run)
     convert(run)
+    distil(run)
     settings(run)
     evaluate(run)
     calibrate(run)
@@ -108,29 +109,37 @@ def prepare(run: Run, uri: str) -> None:
 
 def train(run: Run) -> None:
     """Train the teacher, a stock LLaMA, from scratch."""
-    home = run.home
-    recipe = home / "train.yaml"
-    # Relative, so that a recipe says the same after its folder was moved, and nothing is trained anew.
-    content = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) | {
-        "out": "teacher",
-        "train": "rows/train.jsonl",
-        "dev": "rows/dev.jsonl",
-        "tokenizer": "rows/tokenizer",
-        "minutes": run.minutes * TRAINING_SHARE,
-        "seed": run.seed,
-    }
-    save(recipe, yaml.safe_dump(content, sort_keys=False))
-    resume = ["--resume"] if (home / "teacher").exists() else []
-    step("teacher", home / "teacher", [home / "rows", recipe], lambda: script(
-        "gqa-compress", "train", recipe, *resume, cwd=home), resumes=True)  # fmt: skip
+    content = {"tokenizer": "rows/tokenizer", "minutes": run.minutes * TEACHER_SHARE}
+    optimise(run, "teacher", RECIPES / "train.yaml", content, [])
 
 
 def convert(run: Run) -> None:
-    """Take the teacher to fewer key-value heads."""
+    """Take the teacher to fewer key-value heads by calibration alone."""
     home = run.home
-    step("model", home / "model", [home / "teacher"], lambda: script(
+    step("converted", home / "converted", [home / "teacher"], lambda: script(
         "gqa-compress", "convert", home / "teacher", "--kv-heads", run.kv_heads,
-        "--calibration", home / "rows" / "calibration.jsonl", "--out", home / "model"))  # fmt: skip
+        "--calibration", home / "rows" / "calibration.jsonl", "--out", home / "converted"))  # fmt: skip
+
+
+def distil(run: Run) -> None:
+    """Give the converted model back what it lost, by training it towards its teacher."""
+    home = run.home
+    content = {"checkpoint": "converted", "minutes": run.minutes * DISTILLATION_SHARE}
+    optimise(run, "model", RECIPES / "distil.yaml", content, [home / "converted"])
+
+
+def optimise(run: Run, out: str, template: Path, content: dict[str, Any], reads: Sequence[Path]) -> None:
+    """Run `gqa-compress train` by a recipe of the repository and what this run adds to it."""
+    home = run.home
+    # Relative, so that a recipe says the same after its folder was moved, and nothing is trained anew.
+    rows = {"out": out, "train": "rows/train.jsonl", "dev": "rows/dev.jsonl", "seed": run.seed}
+    content = yaml.safe_load(template.read_text(encoding="utf-8")) | rows | content
+    recipe = home / template.name
+    if not recipe.exists() or yaml.safe_load(recipe.read_text(encoding="utf-8")) != content:
+        save(recipe, yaml.safe_dump(content, sort_keys=False))
+    resume = ["--resume"] if (home / out).exists() else []
+    step(out, home / out, [home / "rows", recipe, *reads], lambda: script(
+        "gqa-compress", "train", recipe, *resume, cwd=home), resumes=True)  # fmt: skip
 
 
 def settings(run: Run) -> None:
@@ -225,7 +234,8 @@ def report(run: Run) -> None:
         "name": home.name,
         "pairs": json.loads((home / "pairs" / "manifest.json").read_text(encoding="utf-8")),
         "training": list(read_rows(home / "teacher" / "metrics.jsonl"))[-1],
-        "conversion": json.loads((home / "model" / "conversion.json").read_text(encoding="utf-8")),
+        "conversion": json.loads((home / "converted" / "conversion.json").read_text(encoding="utf-8")),
+        "distillation": list(read_rows(home / "model" / "metrics.jsonl"))[-1],
         "models": {
             part: json.loads(script("gqa-compress", "inspect", home / part)) for part in ("teacher", "model")
         },
@@ -242,8 +252,10 @@ def publish(run: Run, folder: Path) -> None:
     """Put the model with its card into a folder that is kept under version control."""
     half = folder.with_name(folder.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(run.home / "model", half, copy_function=shutil.copyfile)
-    shutil.copyfile(run.home / "report.json", half / "report.json")
+    every_step = shutil.ignore_patterns("metrics.jsonl")
+    shutil.copytree(run.home / "model", half, ignore=every_step, copy_function=shutil.copyfile)
+    for kept in (run.home / "converted" / "conversion.json", run.home / "report.json"):
+        shutil.copyfile(kept, half / kept.name)
     save(half / "README.md", card(json.loads((half / "report.json").read_text(encoding="utf-8"))))
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)
@@ -288,7 +300,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--csv", type=Path, help="folder or zip of typed-header CSVs")
     made.add_argument("--lexicon", type=Path, help="wording of the schema; drafted when absent")
     made.add_argument("--pairs-dev", type=Path, help="JSONL of questions by others to be evaluated on")
-    made.add_argument("--minutes", type=float, default=25.0, help="minutes for all; training gets half")
+    made.add_argument(
+        "--minutes",
+        type=float,
+        default=25.0,
+        help="minutes for all; half of them train the teacher, a quarter distils",
+    )
     made.add_argument("--pairs", type=int, default=60_000, help="pairs to build")
     made.add_argument("--kv-heads", type=int, default=2, help="key-value heads of the compressed model")
     made.add_argument("--seed", type=int, default=0)

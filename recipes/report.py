@@ -20,7 +20,8 @@ def written(content: dict[str, Any]) -> str:
     """Write the report of one run.
 
     Args:
-        content: what report.json holds: `name`, `pairs`, `training`, `conversion`, `models` and `evaluation`.
+        content: what report.json holds: `name`, `pairs`, `training`, `conversion`, `distillation`, `models` and
+            `evaluation`.
     """
     teacher, model = content["models"]["teacher"], content["models"]["model"]
     lines = [
@@ -61,13 +62,14 @@ tags: [text-to-cypher, gqa, kv-cache]
 
 def card(content: dict[str, Any]) -> str:
     """Write the card of a published model: its figures beside its teacher's, and how it came about."""
-    conversion = content["conversion"]
+    conversion, distillation = content["conversion"], content["distillation"]
     return f"""{CARD}{written(content)}
 A stock LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
 {conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} key-value heads with
-{conversion["calibration_tokens"]:,} calibration tokens of the same pairs and no end-to-end training
-(`conversion.json`). It reads and writes the `atoms` format of `t2c_core.prompt` for one graph, and is of no use for
-another. `report.json` holds every figure. Rebuilt by `make starter`.
+{conversion["calibration_tokens"]:,} calibration tokens of the same pairs (`conversion.json`), and it was then distilled
+towards its teacher for {distillation["tokens"]:,} tokens (`training.json`). It reads and writes the `atoms` format of
+`t2c_core.prompt` for one graph, and is of no use for another. `report.json` holds every figure. Rebuilt by
+`make starter`.
 """
 
 

@@ -1,9 +1,12 @@
 import json
+import os
 
 import own
 import pytest
 import yaml
 from report import card, written
+
+from gqa_compress.training.recipe import read_recipe
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ def figures():
         "name": "mine",
         "pairs": {"pairs": 60000},
         "conversion": {"kv_heads_before": 8, "kv_heads_after": 2, "calibration_tokens": 1000},
+        "distillation": {"tokens": 2000},
         "models": {"teacher": shape | {"kv_heads": 8}, "model": shape | {"kv_heads": 2}},
         "evaluation": {
             f"{part}_{name}": value
@@ -68,7 +72,9 @@ def test_the_report_says_when_training_was_too_short():
 
 
 def test_the_card_says_how_the_model_was_made():
-    assert "8 to 2 key-value heads" in " ".join(card(figures()).split())
+    text = " ".join(card(figures()).split())
+    assert "8 to 2 key-value heads with 1,000 calibration tokens" in text
+    assert "distilled towards its teacher for 2,000 tokens" in text
 
 
 def test_examples_are_held_out_questions_of_different_templates(tmp_path):
@@ -102,3 +108,25 @@ def test_doubtful_answers_are_refused_as_long_as_few_right_ones_are_lost(tmp_pat
     found = {part: yaml.safe_load((tmp_path / config).read_text()) for part, config in own.PARTS.items()}
     assert found["model"] == {"title": "kept", "limits": {"min_confidence": 0.2}}
     assert found["teacher"] == {"title": "kept", "limits": {"min_confidence": 0}}
+
+
+@pytest.mark.parametrize(("make", "recipe"), [(own.train, "train.yaml"), (own.distil, "distil.yaml")])
+def test_what_is_trained_is_a_recipe_and_takes_its_share_of_the_minutes(tmp_path, monkeypatch, make, recipe):
+    made = []
+
+    def script(*command, cwd):
+        made.append(read_recipe(command[2]))
+        (cwd / made[0].out).mkdir()
+        (cwd / made[0].out / "config.json").write_text("{}")
+
+    monkeypatch.setattr(own, "script", script)
+    make(run_in(tmp_path))
+    assert (tmp_path / recipe).exists()
+    assert 0 < made[0].minutes < 1
+    assert (made[0].checkpoint is None) == (make is own.train)
+    recipe = tmp_path / recipe
+    reordered = dict(reversed(yaml.safe_load(recipe.read_text()).items()))
+    recipe.write_text(yaml.safe_dump(reordered, sort_keys=False))
+    os.utime(recipe, (0, 0))
+    make(run_in(tmp_path))
+    assert len(made) == 1, "the same recipe in another order trains nothing anew"
