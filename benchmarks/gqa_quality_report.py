@@ -117,7 +117,9 @@ def table(found: dict[str, Any], shape: str) -> list[str]:
     seeds = ", ".join(str(run["seed"]) for run in runs)
     steps = " and ".join(sorted({f"{run['base_steps']:,}" for run in runs}))
     kind = SHAPES[shape]["model_type"]
-    lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}", ""]
+    local = sorted({row["plan"]["local_steps"] for run in runs for row in run["cells"]} - {0})
+    told = f"{' and '.join(map(str, local))} local steps" if local else "no local steps"
+    lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}, {told}", ""]
     lines += ["| | 4 of 8 | 2 of 8 | 1 of 8 | seconds at 1 |", "|---|---|---|---|---|"]
     for cell in CELLS:
         columns = [
