@@ -91,6 +91,8 @@ class Cell:
     local: bool = False
     grouping: str = "adjacent"
     only: tuple[int, ...] = (1, 2, 4)
+    times: int = 1
+    """How often the local steps and the calibration tokens of the others are spent."""
 
 
 CELLS = (
@@ -99,6 +101,7 @@ CELLS = (
     Cell("weighted", "weighted"),
     Cell("weighted + refits", "weighted", refit=True),
     Cell("weighted + refits + local", "weighted", refit=True, local=True),
+    Cell("weighted + refits + local, twice", "weighted", refit=True, local=True, only=(1,), times=2),
     Cell("aligned + search", "aligned", grouping="search", only=(2, 4)),
     Cell("weighted + search", "weighted", grouping="search", only=(2, 4)),
     Cell("mean + refits", "mean", refit=True),
@@ -121,10 +124,12 @@ class Healing:
     name: str
     start: str | None = None
     masks: str | None = None
+    lr: float = 1e-3
 
 
 HEALINGS = (
     Healing("ours", start=OURS),
+    Healing("ours, a third of the rate", start=OURS, lr=3e-4),
     Healing("aligned", start="aligned"),
     Healing("paper, forced masks", masks="forced"),
     Healing("paper, learned masks", masks="learned"),
@@ -220,8 +225,8 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
         method=cell.method,
         grouping=cell.grouping,
         refit=cell.refit,
-        local_steps=setting.local_steps if cell.local else 0,
-        tokens=setting.tokens,
+        local_steps=setting.local_steps * cell.times if cell.local else 0,
+        tokens=setting.tokens * cell.times,
         length=LENGTH,
     )
     done = folder / "cells" / f"{cell.name} {kv_heads}.json"
@@ -266,7 +271,7 @@ def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
             steps=setting.heal_steps,
             batch_tokens=BATCH,
             max_tokens=LENGTH,
-            optimizer=Optimizer(lr=1e-3, warmup_steps=10),
+            optimizer=Optimizer(lr=healing.lr, warmup_steps=10),
             dev_every=max(1, setting.heal_steps // 20),
             dev_rows=DEV_ROWS,
             checkpoint_every=50,

@@ -15,7 +15,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gqa_quality import CELLS, CHAIN, HEALINGS, HOME, SHAPES
+from gqa_quality import CELLS, CHAIN, HEALINGS, HOME, OURS, SHAPES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -117,7 +117,9 @@ def table(found: dict[str, Any], shape: str) -> list[str]:
     seeds = ", ".join(str(run["seed"]) for run in runs)
     steps = " and ".join(sorted({f"{run['base_steps']:,}" for run in runs}))
     kind = SHAPES[shape]["model_type"]
-    local = sorted({row["plan"]["local_steps"] for run in runs for row in run["cells"]} - {0})
+    local = sorted(
+        {row["plan"]["local_steps"] for run in runs for row in run["cells"] if row["cell"] == OURS}
+    )
     told = f"{' and '.join(map(str, local))} local steps" if local else "no local steps"
     lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}, {told}", ""]
     lines += ["| | 4 of 8 | 2 of 8 | 1 of 8 | seconds at 1 |", "|---|---|---|---|---|"]
@@ -206,15 +208,18 @@ def draw(found: dict[str, Any], path: Path) -> None:
             axis.plot(list(means), list(means.values()), marker="o", label=cell.name)
         axis.set(title=shape, xlabel="key-value heads kept of 8", xscale="log", yscale="log")
         axis.set_xticks([1, 2, 4], ["1", "2", "4"])
+        axis.xaxis.minorticks_off()
+        axis.set_ylim(top=300)  # room for the legend
         axis.set_ylabel("perplexity above the teacher's, share of it")
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="upper right")
     for run in healed[:1]:
         for row in run["healed"]:
-            points = [(point["tokens"], point["dev_loss"] - run["base_dev_loss"]) for point in row["curve"]]
+            above = [(point["tokens"], point["dev_loss"] - run["base_dev_loss"]) for point in row["curve"]]
+            points = [(tokens, loss) for tokens, loss in above if loss > 0]
             axes[-1].plot(*zip(*points, strict=True), label=row["name"])
         axes[-1].axhline(CLOSE, color="grey", linewidth=0.8, linestyle="--")
         axes[-1].set(
-            title=f"healing {run['shape']}-{run['seed']}, 1 of 8", xlabel="tokens end to end", yscale="symlog"
+            title=f"healing {run['shape']}-{run['seed']}, 1 of 8", xlabel="tokens end to end", yscale="log"
         )
         axes[-1].set_ylabel("held-out loss above the teacher's, nats")
         axes[-1].legend(fontsize=7)
