@@ -26,6 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from pydantic import TypeAdapter
 from transformers.utils.logging import disable_progress_bar
 
 from gqa_compress.atomic import write_json, write_text
@@ -33,7 +34,7 @@ from gqa_compress.convert import convert
 from gqa_compress.evaluation.perplexity import compare
 from gqa_compress.plan import ConversionPlan
 from gqa_compress.training.loop import train
-from gqa_compress.training.recipe import Optimizer, Pruning, Recipe, Teacher
+from gqa_compress.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -77,29 +78,9 @@ def heal(given: argparse.Namespace, student: Student, start: Path | None) -> dic
     if kept.exists():
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
-    teacher, rows = home / "teacher", home / "rows"
+    teacher = home / "teacher"
     out = home / "healing" / f"{student.name}, {given.steps}"
-    own = yaml.safe_load(DISTILLATION.read_text(encoding="utf-8"))
-    train(
-        Recipe(
-            out=out,
-            train=rows / "train.jsonl",
-            dev=rows / "dev.jsonl",
-            checkpoint=start or teacher,
-            teacher=Teacher(**own["teacher"] | {"checkpoint": teacher}),
-            pruning=Pruning(kv_heads=given.kv_heads, masks=student.masks, mask_lr=MASK_LR)
-            if student.masks
-            else None,
-            prompt_weight=own["prompt_weight"],
-            steps=given.steps,
-            optimizer=Optimizer(**own["optimizer"]),
-            dev_every=max(1, given.steps // 20),
-            dev_rows=DEV_ROWS,
-            checkpoint_every=50,
-            seed=1,
-        ),
-        resume=True,
-    )
+    train(recipe(given, student, start or teacher, out), resume=True)
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     row = {
         "name": student.name,
@@ -109,6 +90,29 @@ def heal(given: argparse.Namespace, student: Student, start: Path | None) -> dic
     }
     write_json(kept, row)
     return row
+
+
+def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: Path) -> Recipe:
+    """Give the recipe of `make own`, whatever it says, with this student's own fields."""
+    rows = given.home / "rows"
+    own = yaml.safe_load(DISTILLATION.read_text(encoding="utf-8"))
+    own["teacher"]["checkpoint"] = given.home / "teacher"
+    if student.masks:
+        own["pruning"] = {"kv_heads": given.kv_heads, "masks": student.masks, "mask_lr": MASK_LR}
+    return TypeAdapter(Recipe).validate_python(
+        own
+        | {
+            "out": out,
+            "train": rows / "train.jsonl",
+            "dev": rows / "dev.jsonl",
+            "checkpoint": checkpoint,
+            "steps": given.steps,
+            "dev_every": max(1, given.steps // 20),
+            "dev_rows": DEV_ROWS,
+            "checkpoint_every": 50,
+            "seed": 1,
+        }
+    )
 
 
 def measure(home: Path, model: Path) -> dict[str, Any]:
