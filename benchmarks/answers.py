@@ -27,9 +27,10 @@ from t2c_core.grammar import QuestionGrammars
 from t2c_core.prompt import AtomsFormat
 from t2c_core.schema import GraphSchema
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import Linker
-from t2c_service.models import engine, local
-from t2c_service.models.local import LocalModel
+from t2c_core.values.linker import Linker
+from t2c_service.models.local import engine
+from t2c_service.models.local import model as local
+from t2c_service.models.local.model import LocalModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.harvest import Harvest
+from t2c_data.dataset.collector import Harvest
 
 RESULT = Path(__file__).parent / "results" / "collect.json"
 SIZES = (1_000, 20_000, 100_000)

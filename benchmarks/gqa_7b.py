@@ -23,12 +23,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from gqa_compress import layerwise
-from gqa_compress.atomic import write_json, write_text
-from gqa_compress.calibration.text import read_text
-from gqa_compress.checkpoint import Checkpoint
-from gqa_compress.machine import default_device, keep_memory, peak_memory_bytes
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion import layerwise
+from graphling_io.outputs import write_json, write_text
+from gqa_compress.text.calibration import read_text
+from gqa_compress.checkpoint.reader import Checkpoint
+from gqa_compress.checkpoint.environment import default_device, keep_memory, peak_memory_bytes
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import byte_tokenizer
 
 if TYPE_CHECKING:

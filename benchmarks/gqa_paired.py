@@ -16,7 +16,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gqa_compress.atomic import write_json
+from graphling_io.outputs import write_json
 
 RESULTS = Path(__file__).parent / "results"
 

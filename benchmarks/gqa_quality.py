@@ -28,13 +28,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from gqa_compress.atomic import write_json, write_text
-from gqa_compress.convert import convert
+from graphling_io.outputs import write_json, write_text
+from gqa_compress.conversion.convert import convert
 from gqa_compress.evaluation.perplexity import compare, evaluate
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import byte_tokenizer
 from gqa_compress.training.loop import train
-from gqa_compress.training.recipe import Optimizer, Pruning, Recipe, Teacher
+from gqa_compress.training.config import Optimizer, Pruning, Recipe, Teacher
 
 HOME = Path(__file__).parents[1] / "models" / "gqa_quality"
 LENGTH = 256

@@ -19,7 +19,7 @@ from gqa_quality import CELLS, CHAIN, HEALINGS, HOME, OURS, SHAPES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gqa_compress.atomic import write_json, write_text
+from graphling_io.outputs import write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,12 +29,12 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 from transformers.utils.logging import disable_progress_bar
 
-from gqa_compress.atomic import write_json, write_text
-from gqa_compress.convert import convert
+from graphling_io.outputs import write_json, write_text
+from gqa_compress.conversion.convert import convert
 from gqa_compress.evaluation.perplexity import compare
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.training.loop import train
-from gqa_compress.training.recipe import Recipe
+from gqa_compress.training.config import Recipe
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

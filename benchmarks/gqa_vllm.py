@@ -103,8 +103,8 @@ def by_transformers(folder: Path) -> list[list[int]]:
 
 def make(kind: str, home: Path) -> list[Path]:
     """Make a random model of a type and convert it."""
-    from gqa_compress.convert import convert
-    from gqa_compress.plan import ConversionPlan
+    from gqa_compress.conversion.convert import convert
+    from gqa_compress.conversion.config import ConversionPlan
     from gqa_compress.testing import save_tiny, tiny_model
 
     shape = (
@@ -121,7 +121,7 @@ def make(kind: str, home: Path) -> list[Path]:
 
 
 def compared(folder: Path, served: dict[str, Any]) -> dict[str, Any]:
-    from gqa_compress.inspection import inspect
+    from gqa_compress.checkpoint.inspection import inspect
 
     reference = by_transformers(folder)
     return {
@@ -164,8 +164,8 @@ def main() -> None:
     if given.serve:
         serve(given.serve)
         return
-    from gqa_compress.architectures import SUPPORTED
-    from gqa_compress.atomic import write_json, write_text
+    from gqa_compress.checkpoint.architectures import SUPPORTED
+    from graphling_io.outputs import write_json, write_text
 
     chosen = given.architectures.split(",") if given.architectures else sorted(SUPPORTED)
     rows: list[dict[str, Any]] = []

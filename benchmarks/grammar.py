@@ -20,7 +20,7 @@ from transformers import AutoTokenizer
 from xgrammar import GrammarCompiler, GrammarMatcher, TokenizerInfo, allocate_token_bitmask
 
 from t2c_core.grammar import atoms_grammar, cypher_grammar
-from t2c_core.prompt.names import Names
+from t2c_core.prompt.variable_names import Names
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 
 RESULTS = Path(__file__).parent / "results"

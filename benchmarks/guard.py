@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType
 from t2c_core.schema.model import Triple
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.schema import GraphSchema, NodeLabel, Property
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_core.values.link import Link, Linker
+from t2c_core.values.linker import Link, Linker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from t2c_data.check import CheckOrder, run_check
+from t2c_data.jobs.validate import CheckOrder, run_check
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.config import ConversionPlan
 
 app = App(
     name="gqa-compress",
@@ -32,7 +32,7 @@ def train(
     """Train a model from scratch or from a checkpoint, as a YAML recipe says.
 
     Args:
-        recipe: YAML file; its fields are those of `gqa_compress.training.recipe.Recipe`.
+        recipe: YAML file; its fields are those of `gqa_compress.training.config.Recipe`.
         resume: Go on where the same recipe was stopped, or start if it never began.
         force: Throw away what the output folder holds.
     """
@@ -40,7 +40,7 @@ def train(
     from dataclasses import asdict
 
     from gqa_compress.training.loop import train as run_training
-    from gqa_compress.training.recipe import read_recipe
+    from gqa_compress.training.config import read_recipe
 
     _print(asdict(run_training(read_recipe(recipe), resume=resume, force=force)))
 
@@ -55,7 +55,7 @@ def inspect(model: Path) -> None:
     _before_torch()
     from dataclasses import asdict
 
-    from gqa_compress.inspection import inspect as look
+    from gqa_compress.checkpoint.inspection import inspect as look
 
     _print(asdict(look(model)))
 
@@ -81,7 +81,7 @@ def calibrate(
         force: Replace OUT.
     """
     _before_torch()
-    from gqa_compress.calibration.collect import calibrate as collect
+    from gqa_compress.conversion.gram_pass import calibrate as collect
 
     count = collect(model, text, out, tokens=tokens, length=length, force=force)
     _print({"grams": out, "tokens": count})
@@ -110,7 +110,7 @@ def convert(
     _before_torch()
     from dataclasses import asdict
 
-    from gqa_compress.convert import convert as run_conversion
+    from gqa_compress.conversion.convert import convert as run_conversion
 
     _print(asdict(run_conversion(model, calibration, out, plan, grams=grams, force=force)))
 
@@ -183,7 +183,7 @@ def report(
     _before_torch()
     from dataclasses import asdict
 
-    from gqa_compress.atomic import write_json
+    from graphling_io.outputs import write_json
     from gqa_compress.evaluation.report import compare_all, draw, markdown
 
     rows = compare_all(teacher, list(models), text, tokens=tokens, length=length)
@@ -196,10 +196,11 @@ def report(
 def main() -> None:
     """Run the command line and exit with its code."""
     from gqa_compress.errors import CompressError, InputError
+    from graphling_io.outputs import OutputError
 
     try:
         app(sys.argv[1:])
-    except InputError as error:
+    except (InputError, OutputError) as error:
         _fail(str(error), 2)
     except CompressError as error:
         _fail(str(error), 1)

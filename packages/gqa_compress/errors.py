@@ -6,9 +6,10 @@ CompressError
 │   ├── RowsError                   training rows or calibration text that cannot be used
 │   ├── CheckpointError             a checkpoint that is missing, torn or holds broken weights
 │   ├── UnsupportedError            a kind of model that cannot become a stock GQA checkpoint
-│   ├── PlanError                   a conversion that was asked for and is impossible
-│   └── OutputError                 an output folder that must not be written to
+│   └── PlanError                   a conversion that was asked for and is impossible
 └── TrainingError                   the optimisation itself failed, for instance diverged
+
+An output folder that must not be written to raises `graphling_io.outputs.OutputError`.
 """
 
 
@@ -39,9 +40,6 @@ class UnsupportedError(InputError):
 class PlanError(InputError):
     """A conversion was asked for that is impossible, for instance heads that do not divide."""
 
-
-class OutputError(InputError):
-    """An output folder must not be written to."""
 
 
 class TrainingError(CompressError):

@@ -11,10 +11,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from gqa_compress.architectures import SUPPORTED, geometry
-from gqa_compress.checkpoint import layer_prefix
-from gqa_compress.heads import Heads, read_heads, write_heads
-from gqa_compress.rope import Planes, as_complex, as_real, planes
+from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.checkpoint.reader import layer_prefix
+from gqa_compress.heads.projections import Heads, read_heads, write_heads
+from gqa_compress.heads.rope import Planes, as_complex, as_real, planes
 
 Copies = Literal["equal", "rotated", "scaled"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError
 
 from t2c_core.errors import EmbeddedError, InputError, T2CError
-from t2c_core.terminal import progress, tell
+from graphling_io.console import progress, tell
 
 app = App(
     name="t2c-graph",
@@ -157,7 +157,7 @@ def snapshot(
     auth_file
         File of a `user/password` line; else NEO4J_USERNAME and NEO4J_PASSWORD are used if set.
     """
-    from t2c_core.guard.policy import Policy
+    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.snapshot import write_snapshot
 
     with progress("Looking at labels and types") as advance:
@@ -190,8 +190,8 @@ def check(*, schema: Path | None = None, policy: Path | None = None) -> int:
         and `max_rows`.
     """
     from t2c_core.guard.guard import Guard
-    from t2c_core.guard.lines import judge_lines
-    from t2c_core.guard.policy import Policy
+    from t2c_core.guard.jsonl import judge_lines
+    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema
 
     guard = Guard(GraphSchema.load(schema) if schema else None, Policy.load(policy) if policy else None)
@@ -217,7 +217,7 @@ def doctor(*, uri: str, database: str | None = None, auth_file: Path | None = No
     """
     import asyncio
 
-    from t2c_core.graph.posture import examine
+    from t2c_core.graph.hardening_check import examine
 
     posture = asyncio.run(examine(uri, auth=_read_auth(auth_file), database=database))
     print(json.dumps(asdict(posture), ensure_ascii=False, indent=1))

@@ -10,8 +10,9 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from t2c_core.terminal import tell
-from t2c_data.commands import building, pairs
+from graphling_io.console import tell
+from t2c_data.commands import build as building
+from t2c_data.commands import dataset as pairs
 from t2c_data.errors import DataError, DataInputError
 
 app = App(

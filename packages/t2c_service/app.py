@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from t2c_service.api import chat, health, problems, query, schema
-from t2c_service.api.envelope import Envelope
+from t2c_service.api.middleware import Envelope
 from t2c_service.api.mcp import mount_mcp
-from t2c_service.assembly import open_service
+from t2c_service.bootstrap import open_service
 from t2c_service.observability import start_tracing
 
 if TYPE_CHECKING:

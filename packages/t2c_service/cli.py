@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from t2c_service.access.cli import keys
+from t2c_service.access.commands import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +45,9 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
     port
         Port to listen on, instead of the settings'; 0 takes a free one.
     """
-    from t2c_service.configuration import load_settings
+    from t2c_service.settings_loader import load_settings
     from t2c_service.errors import SettingsError
-    from t2c_service.serving import serve as run
+    from t2c_service.server import serve as run
 
     if port is not None and not 0 <= port <= 65535:
         raise SettingsError(f"--port {port} is no port; choose 1 to 65535, or 0 for a free one")
@@ -80,7 +80,7 @@ def ask(
     """
     import asyncio
 
-    from t2c_service.configuration import load_settings
+    from t2c_service.settings_loader import load_settings
 
     settings = load_settings(config)
     _log(logging.WARNING)
@@ -100,7 +100,7 @@ def mcp(*, config: Path | None = None) -> int:
     """
     import asyncio
 
-    from t2c_service.configuration import load_settings
+    from t2c_service.settings_loader import load_settings
 
     settings = load_settings(config)
     _log(logging.WARNING)
@@ -141,9 +141,9 @@ def evaluate(
     import asyncio
     import json
 
-    from t2c_service.configuration import load_access_settings, load_graph_settings, load_settings
+    from t2c_service.settings_loader import load_access_settings, load_graph_settings, load_settings
     from t2c_service.evaluation import evaluate as run
-    from t2c_service.evaluation.parts import parts_of
+    from t2c_service.evaluation.ablations import parts_of
 
     parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
@@ -206,8 +206,8 @@ def _log(level: int, settings: Settings | None = None) -> None:
 
 
 async def _ask(settings: Settings, question: str) -> Answer:
-    from t2c_service.access.callers import OWNER
-    from t2c_service.assembly import open_service
+    from t2c_service.access.principals import OWNER
+    from t2c_service.bootstrap import open_service
     from t2c_service.service import Visit
 
     async with open_service(settings) as service:
@@ -215,7 +215,7 @@ async def _ask(settings: Settings, question: str) -> Answer:
 
 
 async def _mcp(settings: Settings) -> None:
-    from t2c_service.assembly import open_service
+    from t2c_service.bootstrap import open_service
     from t2c_service.mcp import serve_stdio
 
     async with open_service(settings) as service:

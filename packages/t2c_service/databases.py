@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from t2c_core.errors import T2CError
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import AtomsFormat, ChatFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import LinkedQuestion, Linker
-from t2c_service.access.visibility import VisibleLinker, visible_examples, visible_schema
-from t2c_service.answering.examples import Example, SimilarExamples, load_examples
+from t2c_core.values.linker import LinkedQuestion, Linker
+from t2c_service.access.schema_filter import VisibleLinker, visible_examples, visible_schema
+from t2c_service.answering.prompting.examples import Example, SimilarExamples, load_examples
 from t2c_service.answering.loop import Answerer, Parts
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
-    from t2c_service.access.visibility import AnyLinker
-    from t2c_service.answering.examples import Encoder
+    from t2c_service.access.schema_filter import AnyLinker
+    from t2c_service.answering.prompting.examples import Encoder
     from t2c_service.models import CypherModel
     from t2c_service.settings import DatabaseSettings, LimitSettings, Part
 

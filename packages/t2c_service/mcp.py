@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from t2c_core.errors import T2CError
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import ParameterValue
-from t2c_service.access.callers import OWNER, Caller
+from t2c_service.access.principals import OWNER, Caller
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
 from t2c_service.errors import ServiceError

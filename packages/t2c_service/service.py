@@ -15,13 +15,13 @@ from redis.exceptions import RedisError
 
 from t2c_core.errors import T2CError
 from t2c_service.access.audit import Entry, record_answer, record_problem
-from t2c_service.access.callers import Caller, unknown_database
-from t2c_service.access.rates import counted
+from t2c_service.access.principals import Caller, unknown_database
+from t2c_service.access.rate_limits import counted
 from t2c_service.answering.loop import AskOptions
-from t2c_service.answering.question import check_parameters, tidy
-from t2c_service.answering.stages import ignore
+from t2c_service.answering.input_validation import check_parameters, tidy
+from t2c_service.answering.progress_events import ignore
 from t2c_service.errors import ServiceError, UnknownDatabaseError
-from t2c_service.failures import kind_of
+from t2c_service.problem_types import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
     from t2c_service.access.audit import AuditLog, Record
     from t2c_service.access.keys import Doorkeeper
-    from t2c_service.access.limits import Gate
-    from t2c_service.access.rates import Tally
-    from t2c_service.answering.examples import Example
+    from t2c_service.access.concurrency import Gate
+    from t2c_service.access.rate_limits import Tally
+    from t2c_service.answering.prompting.examples import Example
     from t2c_service.answering.records import Answer
-    from t2c_service.answering.stages import Listener
+    from t2c_service.answering.progress_events import Listener
     from t2c_service.databases import Database
     from t2c_service.models import CypherModel
     from t2c_service.observability import Metrics

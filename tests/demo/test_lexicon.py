@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.lexicon import Lexicon
+from t2c_data.lexicon.model import Lexicon
 
 FILE = Path(__file__).resolve().parents[2] / "demo" / "lexicon.yaml"
 CONTENT = yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from t2c_service.configuration import load_settings
+from t2c_service.settings_loader import load_settings
 from t2c_service.settings import PREFIX, Settings
 
 from .conftest import DEPLOY

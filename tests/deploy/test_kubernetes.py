@@ -153,7 +153,7 @@ def test_everything_is_denied_first_and_secrets_come_from_outside(overlay: str) 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_settings_that_are_given_are_settings(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from t2c_service.configuration import load_settings
+    from t2c_service.settings_loader import load_settings
 
     for each in kustomization(ROOT / "overlays" / overlay)["configMapGenerator"]:
         for line in each.get("literals", []):

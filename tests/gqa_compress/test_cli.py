@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from gqa_compress.calibration.collect import calibrate, read_grams
-from gqa_compress.calibration.gram import head_grams
-from gqa_compress.checkpoint import Checkpoint
+from gqa_compress.conversion.gram_pass import calibrate, read_grams
+from gqa_compress.conversion.gram import head_grams
+from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.cli import app, main
-from gqa_compress.convert import convert
-from gqa_compress.errors import CheckpointError, OutputError
-from gqa_compress.grouping.partition import search
-from gqa_compress.grouping.similarity import pair_scores
-from gqa_compress.heads import read_heads, write_heads
-from gqa_compress.merging.weighted import merge_weighted
-from gqa_compress.plan import ConversionPlan
-from gqa_compress.rope import planes
+from gqa_compress.conversion.convert import convert
+from gqa_compress.errors import CheckpointError
+from graphling_io.outputs import OutputError
+from gqa_compress.heads.grouping import search
+from gqa_compress.heads.similarity import pair_scores
+from gqa_compress.heads.projections import read_heads, write_heads
+from gqa_compress.heads.merging.weighted import merge_weighted
+from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.heads.rope import planes
 from gqa_compress.testing import save_tiny, tiny_model
 
 
@@ -155,7 +156,7 @@ def plan_by(model: Path, grams: Path) -> list[list[list[int]]]:
 def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> None:
     tokens = calibrate(model, text, tmp_path / "one", tokens=None, length=64)
     code = (
-        "from pathlib import Path; from gqa_compress.calibration.collect import calibrate; "
+        "from pathlib import Path; from gqa_compress.conversion.gram_pass import calibrate; "
         f"calibrate(Path({str(model)!r}), Path({str(text)!r}), Path({str(tmp_path / 'two')!r}), tokens=None, length=64)"
     )
     (tmp_path / "job.py").write_text(code)

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gqa_compress.architectures import SUPPORTED
-from gqa_compress.calibration.text import read_sequences
-from gqa_compress.convert import convert
+from gqa_compress.checkpoint.architectures import SUPPORTED
+from gqa_compress.text.calibration import read_sequences
+from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import RowsError
 from gqa_compress.evaluation.cache import bench
-from gqa_compress.inspection import inspect
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.checkpoint.inspection import inspect
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import Copies, byte_tokenizer, save_tiny, tiny_model, with_copied_heads
 
 TOKENS = torch.randint(1, 257, (3, 24), generator=torch.Generator().manual_seed(1))
@@ -133,7 +133,7 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, text: Path) -> None:
 def test_a_sharded_checkpoint_converts_to_a_sharded_one(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gqa_compress.shards.SHARD_BYTES", 40_000)
+    monkeypatch.setattr("gqa_compress.checkpoint.writer.SHARD_BYTES", 40_000)
     model = with_copied_heads(tiny_model("llama"), 2, "equal")
     source = save_tiny(model, tmp_path / "source", max_shard_size="40KB")
     assert (source / "model.safetensors.index.json").exists()

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gqa_compress.convert import convert
+from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import RowsError
 from gqa_compress.evaluation.generation import agree
-from gqa_compress.evaluation.heads import look_at_heads
+from gqa_compress.evaluation.head_similarity import look_at_heads
 from gqa_compress.evaluation.report import draw
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import save_tiny, tiny_model, with_copied_heads
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from gqa_compress.alignment.procrustes import align_keys, align_values, phase, polar
-from gqa_compress.architectures import SUPPORTED, geometry
-from gqa_compress.calibration.gram import InputGram, ResidualGram, grouped_pairs, head_grams
-from gqa_compress.grouping.partition import adjacent, search
-from gqa_compress.grouping.similarity import pair_scores
-from gqa_compress.heads import Heads, read_heads, write_heads
-from gqa_compress.merging.aligned import align
-from gqa_compress.merging.weighted import best_plane, best_subspace
-from gqa_compress.refit import refit, ridge
-from gqa_compress.rope import as_complex, as_real, complex_gram, planes
+from gqa_compress.heads.alignment import align_keys, align_values, phase, polar
+from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.conversion.gram import InputGram, ResidualGram, grouped_pairs, head_grams
+from gqa_compress.heads.grouping import adjacent, search
+from gqa_compress.heads.similarity import pair_scores
+from gqa_compress.heads.projections import Heads, read_heads, write_heads
+from gqa_compress.heads.merging.aligned import align
+from gqa_compress.heads.merging.weighted import best_plane, best_subspace
+from gqa_compress.conversion.ridge import refit, ridge
+from gqa_compress.heads.rope import as_complex, as_real, complex_gram, planes
 from gqa_compress.testing import tiny_model
 
 KEYS, RATIO, SIZE, WIDTH, TOKENS = 4, 2, 8, 12, 50

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from gqa_compress.calibration.states import States
-from gqa_compress.convert import convert
-from gqa_compress.local import Batches, LocalSteps, distil_, divergence_of, squared_error
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.layer_runner import States
+from gqa_compress.conversion.convert import convert
+from gqa_compress.conversion.layer_distillation import Batches, LocalSteps, distil_, divergence_of, squared_error
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import save_tiny, tiny_model, with_copied_heads
 
 

@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from gqa_compress.convert import convert
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.convert import convert
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.pruning.masks import SHARPNESS, TEMPERATURE, HeadMasks
 from gqa_compress.pruning.schedule import fading, target_sparsity
-from gqa_compress.pruning.start import pruning_starts
-from gqa_compress.pruning.student import PrunedStudent
+from gqa_compress.pruning.initialization import pruning_starts
+from gqa_compress.pruning.mixed_model import PrunedStudent
 from gqa_compress.testing import save_tiny, tiny_model
 from gqa_compress.training.loop import train
 from gqa_compress.training.losses import bild
-from gqa_compress.training.recipe import Lora, Optimizer, Pruning, Recipe, Teacher
+from gqa_compress.training.config import Lora, Optimizer, Pruning, Recipe, Teacher
 
 TOKENS = torch.randint(1, 257, (2, 20), generator=torch.Generator().manual_seed(1))
 

@@ -12,9 +12,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gqa_compress.convert import convert
-from gqa_compress.errors import CheckpointError, OutputError, PlanError, RowsError, UnsupportedError
-from gqa_compress.plan import ConversionPlan
+from gqa_compress.conversion.convert import convert
+from gqa_compress.errors import CheckpointError, PlanError, RowsError, UnsupportedError
+from graphling_io.outputs import OutputError
+from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import save_tiny, tiny_model
 
 PLAN = ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64)
@@ -143,7 +144,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     def fail(*_: object, **__: object) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("gqa_compress.shards.save_file", fail)
+    monkeypatch.setattr("gqa_compress.checkpoint.writer.save_file", fail)
     with pytest.raises(OutputError, match=r"cannot be written: .*No space left"):
         convert(source, text, tmp_path / "out", PLAN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
@@ -157,7 +158,7 @@ def test_a_disk_that_fills_up_at_the_last_small_file_leaves_nothing(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("gqa_compress.convert.write_card", fail)
+    monkeypatch.setattr("gqa_compress.conversion.convert.write_card", fail)
     with pytest.raises(OutputError, match=r"out cannot be written: .*No space left"):
         convert(source, text, tmp_path / "out", PLAN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]

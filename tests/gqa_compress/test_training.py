@@ -15,11 +15,12 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from gqa_compress.errors import CheckpointError, OutputError, RecipeError, RowsError
+from gqa_compress.errors import CheckpointError, RecipeError, RowsError
+from graphling_io.outputs import OutputError
 from gqa_compress.training import attention
-from gqa_compress.training.data import make_batch, plan_epoch, read_rows
+from gqa_compress.text.training_rows import make_batch, plan_epoch, read_rows
 from gqa_compress.training.loop import train
-from gqa_compress.training.recipe import ModelShape, Optimizer, Recipe, Teacher, as_json, read_recipe
+from gqa_compress.training.config import ModelShape, Optimizer, Recipe, Teacher, as_json, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHAPE = ModelShape(
@@ -94,7 +95,7 @@ def test_resume_refuses_another_recipe(recipe: Recipe, monkeypatch: pytest.Monke
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gqa_compress.training.outcome.write_checkpoint", stop)
+    monkeypatch.setattr("gqa_compress.training.artifacts.write_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(recipe)
     with pytest.raises(CheckpointError, match="seed changed"):

@@ -22,7 +22,7 @@ import pytest
 from t2c_core.prompt import AtomsFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import Linker
+from t2c_core.values.linker import Linker
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, ModelSettings, Settings
 from t2c_service.testing import learn_by_heart

@@ -12,10 +12,10 @@ import pytest
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
-from t2c_data.lexicon import Lexicon
-from t2c_data.pipeline import READING
-from t2c_data.sample import read_sample
-from t2c_data.world import World
+from t2c_data.lexicon.model import Lexicon
+from t2c_data.generation.pipeline import READING
+from t2c_data.graph.sample import read_sample
+from t2c_data.graph.context import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

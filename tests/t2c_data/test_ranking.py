@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_data.ranking import limit_of, settle, widened
+from t2c_data.planning.limit_ties import limit_of, settle, widened
 
 TOP = "MATCH (d:Drug) RETURN d.name, count(*) ORDER BY count(*) DESC LIMIT $v1"
 BY_AGE = "MATCH (p:Person) RETURN p.name ORDER BY p.age LIMIT 1"

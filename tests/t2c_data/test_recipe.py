@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from t2c_data.errors import DataInputError
-from t2c_data.recipe import Recipe, run_recipe
-from t2c_data.records import read_pairs
+from t2c_data.jobs.recipe import Recipe, run_recipe
+from t2c_data.pairs import read_pairs
 from t2c_data.testing import ScriptedWriter
 from t2c_service.testing import Reply, ScriptedServer
 

@@ -8,9 +8,9 @@ import pytest
 
 from t2c_core.schema.model import GraphSchema
 from t2c_data.errors import PairsError
-from t2c_data.plots import draw_bars, write_results
-from t2c_data.records import Pair, read_pairs
-from t2c_data.stats import coverage, describe, read_drops, variety
+from t2c_data.dataset.plots import draw_bars, write_results
+from t2c_data.pairs import Pair, read_pairs
+from t2c_data.dataset.stats import coverage, describe, read_drops, variety
 
 
 def test_variety_tells_copies_from_different_wordings() -> None:

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from random import Random
 
-from t2c_data.numbering import Numbering
-from t2c_data.records import Pair, skeleton
-from t2c_data.split import Splitter, assign_splits, leak_report, near
+from t2c_data.dataset.string_ids import Numbering
+from t2c_data.pairs import Pair, skeleton
+from t2c_data.dataset.split import Splitter, assign_splits, leak_report, near
 
 
 def pairs(count: int, seed: int = 0) -> list[Pair]:

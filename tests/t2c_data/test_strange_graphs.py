@@ -10,16 +10,16 @@ import pytest
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.graph.importer import import_graph
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.build import BuildOrder, open_lexicon, run_build
-from t2c_data.check import CheckOrder, run_check
-from t2c_data.llm.prompting import sample_text, schema_text
-from t2c_data.pipeline import read_world
-from t2c_data.records import read_pairs
-from t2c_data.seeds import generator
-from t2c_data.stats import describe
+from t2c_data.jobs.build import BuildOrder, open_lexicon, run_build
+from t2c_data.jobs.validate import CheckOrder, run_check
+from t2c_data.llm.messages import sample_text, schema_text
+from t2c_data.generation.pipeline import read_world
+from t2c_data.pairs import read_pairs
+from t2c_data.generation.rng import generator
+from t2c_data.dataset.stats import describe
 from t2c_data.testing import HOSTILE, write_hostile_graph, write_odd_graph
 
 PAIRS = 120

@@ -6,20 +6,20 @@ import neo4j
 import pytest
 
 from t2c_core.graph.client import GraphClient
-from t2c_core.prompt.compact import decode, encode
-from t2c_core.prompt.names import Names
+from t2c_core.prompt.compact_cypher import decode, encode
+from t2c_core.prompt.variable_names import Names
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.composition import Composer, Draft
-from t2c_data.drafting import draft
+from t2c_data.generation.instantiate import Composer, Draft
+from t2c_data.lexicon.draft import draft
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.lexicon import from_content
-from t2c_data.patterns import choose, load_patterns, variants
-from t2c_data.pipeline import READING, BuildConfig, build
-from t2c_data.records import read_pairs
-from t2c_data.sample import read_sample
-from t2c_data.surface import write
-from t2c_data.world import World
+from t2c_data.lexicon.model import from_content
+from t2c_data.templates.model import choose, load_patterns, variants
+from t2c_data.generation.pipeline import READING, BuildConfig, build
+from t2c_data.pairs import read_pairs
+from t2c_data.graph.sample import read_sample
+from t2c_data.realisation.surface import write
+from t2c_data.graph.context import World
 
 PATTERNS = load_patterns()
 TRIES = 400

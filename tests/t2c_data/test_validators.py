@@ -10,14 +10,14 @@ from t2c_core.graph.client import GraphClient
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_data.drafting import draft
-from t2c_data.lexicon import from_content, merge
-from t2c_data.validation import Ground, examine
-from t2c_data.validators.evidence import Evidence, Witness
+from t2c_data.lexicon.draft import draft
+from t2c_data.lexicon.model import from_content, merge
+from t2c_data.validators.stage import Ground, examine
+from t2c_data.validators.execution import Evidence, Witness
 from t2c_data.validators.findings import Finding, Verdict
-from t2c_data.validators.matching import Access
-from t2c_data.validators.question import ElementWords, QuestionReading
-from t2c_data.validators.reading import QueryReading
+from t2c_data.validators.pattern_extraction import Access
+from t2c_data.validators.question_analysis import ElementWords, QuestionReading
+from t2c_data.validators.query_analysis import QueryReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,7 +235,7 @@ async def test_a_text_is_planned_once_and_run_with_each_value(
         return await explain(self, cypher, *rest)
 
     monkeypatch.setattr(GraphClient, "explain", counted)
-    monkeypatch.setattr("t2c_data.validators.evidence.REMEMBERED", 2)
+    monkeypatch.setattr("t2c_data.validators.execution.REMEMBERED", 2)
     async with GraphClient(graph.uri) as client:
         witness = Witness(client, Guard())
         for name in ("Warfarin", "Aspirin", "Nothing"):

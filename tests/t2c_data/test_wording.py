@@ -5,15 +5,15 @@ from random import Random
 
 import pytest
 
-from t2c_core.prompt.names import Names
-from t2c_data.composition import Composer, Draft, smooth
+from t2c_core.prompt.variable_names import Names
+from t2c_data.generation.instantiate import Composer, Draft, smooth
 from t2c_data.errors import UnfitError
-from t2c_data.inflection import agreed, negated, numbered
-from t2c_data.patterns import load_patterns
-from t2c_data.relations import relation
-from t2c_data.surface import write
-from t2c_data.tree import MARK_CLOSE, MARK_OPEN, Mention
-from t2c_data.world import World
+from t2c_data.realisation.morphology import agreed, negated, numbered
+from t2c_data.templates.model import load_patterns
+from t2c_data.lexicon.relationship_names import relation
+from t2c_data.realisation.surface import write
+from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, Mention
+from t2c_data.graph.context import World
 
 PATTERNS = {pattern.id: pattern for pattern in load_patterns()}
 DRAFTS = 30

@@ -3,9 +3,9 @@
 import pytest
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
-from t2c_service.answering.answer import phrase, show, tell
-from t2c_service.answering.headings import heading
-from t2c_service.answering.neighbourhood import SHOWN, Behind, behind, plain_properties
+from t2c_service.answering.explaining.verbalise_rows import phrase, show, tell
+from t2c_service.answering.explaining.column_labels import heading
+from t2c_service.answering.explaining.provenance_query import SHOWN, Behind, behind, plain_properties
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from t2c_service.access.keys import Grant, KeyStore
-from t2c_service.answering.markdown import escaped
+from t2c_service.answering.explaining.markdown import escaped
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import neo4j
 import pytest
 
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_service.databases import Database, Means
 from t2c_service.settings import DatabaseSettings, GraphSettings, LimitSettings

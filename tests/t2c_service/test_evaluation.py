@@ -13,11 +13,11 @@ import pytest
 from t2c_core.errors import GraphUnavailableError
 from t2c_service.access.keys import Grant, KeyStore
 from t2c_service.app import create_app
-from t2c_service.configuration import load_access_settings
+from t2c_service.settings_loader import load_access_settings
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
 from t2c_service.evaluation.pairs import read_pairs
-from t2c_service.evaluation.parts import parts_of
+from t2c_service.evaluation.ablations import parts_of
 from t2c_service.evaluation.report import Outcome, figures
 from t2c_service.settings import AccessSettings, GraphSettings
 
@@ -131,7 +131,7 @@ async def test_a_running_service_gives_the_same_figures(
     app = create_app(settings)
     to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
     async with app.router.lifespan_context(app):
-        monkeypatch.setattr("t2c_service.evaluation.run.httpx2.AsyncClient", to_app)
+        monkeypatch.setattr("t2c_service.evaluation.runner.httpx2.AsyncClient", to_app)
         with_golds = await evaluate(
             pairs, url="http://127.0.0.1/", graph_settings=GraphSettings(uri=settings.graph.uri)
         )
@@ -150,7 +150,7 @@ async def test_a_service_that_wants_a_key_is_shown_it(
     app = create_app(locked)
     to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
     async with app.router.lifespan_context(app):
-        monkeypatch.setattr("t2c_service.evaluation.run.httpx2.AsyncClient", to_app)
+        monkeypatch.setattr("t2c_service.evaluation.runner.httpx2.AsyncClient", to_app)
         with pytest.raises(UnansweredError, match="answered 401"):
             await evaluate(pairs, url="http://127.0.0.1", key=load_access_settings().key)
         monkeypatch.setenv("T2C_ACCESS__KEY", key)
@@ -176,7 +176,7 @@ async def test_a_graph_that_goes_down_is_named_once(
     async def gone(*_: Any, **__: Any) -> None:
         raise GraphUnavailableError("no Neo4j answers any more")
 
-    monkeypatch.setattr("t2c_service.evaluation.run.run_gold", gone)
+    monkeypatch.setattr("t2c_service.evaluation.runner.run_gold", gone)
     with pytest.raises(GraphUnavailableError, match="any more"):
         await evaluate(pairs, url="http://127.0.0.1:9", graph_settings=GraphSettings(uri=graph.uri))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from t2c_core.errors import EmbeddedError, SnapshotError
-from t2c_service.access.limits import Gate
+from t2c_service.access.concurrency import Gate
 from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
 from t2c_service.settings import GraphSettings, ModelSettings
 from t2c_service.testing import Reply

@@ -12,7 +12,7 @@ import pytest
 from t2c_core.errors import EmbeddedError, GraphUnavailableError
 from t2c_core.graph.client import GraphClient
 from t2c_core.graph.embedded import EmbeddedGraph
-from t2c_service import graphs
+from t2c_service import neo4j_connections as graphs
 
 if TYPE_CHECKING:
     from pathlib import Path

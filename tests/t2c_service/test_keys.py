@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from t2c_service.access.callers import ALL_SCOPES
+from t2c_service.access.principals import ALL_SCOPES
 from t2c_service.access.keys import Doorkeeper, Grant, KeyStore
 from t2c_service.errors import (
     ForbiddenError,

@@ -14,11 +14,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from t2c_core.grammar import Grammar
 from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
-from t2c_service.models import decoding, engine, local
-from t2c_service.models.decoding import Row
-from t2c_service.models.llama import FastLlama
-from t2c_service.models.local import LocalModel
-from t2c_service.models.weights import Weight
+from t2c_service.models.local import decoding
+from t2c_service.models.local import engine
+from t2c_service.models.local import model as local
+from t2c_service.models.local.decoding import Row
+from t2c_service.models.local.llama import FastLlama
+from t2c_service.models.local.model import LocalModel
+from t2c_service.models.local.packed_linear import Weight
 
 from .conftest import BY_HEART
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from t2c_service.answering import stages
+from t2c_service.answering import progress_events as stages
 from t2c_service.observability import REQUEST_ID, set_up_logging, start_tracing
 from t2c_service.settings import ObservabilitySettings
 

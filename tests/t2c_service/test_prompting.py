@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from t2c_core.graph.client import Elements, QueryResult
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import AtomsFormat
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.link import Link, LinkedQuestion, Place
-from t2c_service.access.visibility import VisibleLinker, visible_examples, visible_schema
-from t2c_service.answering.confidence import Tried, choose, rate
-from t2c_service.answering.examples import Example, SimilarExamples, mask
-from t2c_service.answering.prompting import Prepared
+from t2c_core.values.linker import Link, LinkedQuestion, Place
+from t2c_service.access.schema_filter import VisibleLinker, visible_examples, visible_schema
+from t2c_service.answering.attempts.confidence import Tried, choose, rate
+from t2c_service.answering.prompting.examples import Example, SimilarExamples, mask
+from t2c_service.answering.prompting.builder import Prepared
 from t2c_service.answering.records import Attempt
-from t2c_service.answering.subschema import choose_part
+from t2c_service.answering.prompting.schema_pruning import choose_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

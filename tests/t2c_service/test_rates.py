@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import fakeredis
 import pytest
 
-from t2c_service.access.rates import MemoryTally, RedisTally, SteadyTally, counted
+from t2c_service.access.rate_limits import MemoryTally, RedisTally, SteadyTally, counted
 from t2c_service.errors import RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from t2c_service.access.rates import Tally
+    from t2c_service.access.rate_limits import Tally
 
 
 class Clock:
@@ -149,7 +149,7 @@ async def test_a_question_is_counted_and_its_place_comes_back_when_it_fails() ->
 
 
 async def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("t2c_service.access.rates.MAX_SUBJECTS", 10)
+    monkeypatch.setattr("t2c_service.access.rate_limits.MAX_SUBJECTS", 10)
     tally = MemoryTally()
     for number in range(100):
         await tally.count(f"address:{number}", 5)

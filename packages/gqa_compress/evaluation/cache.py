@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from gqa_compress.architectures import geometry
-from gqa_compress.checkpoint import load_model, read_config
-from gqa_compress.machine import default_device
+from gqa_compress.checkpoint.architectures import geometry
+from gqa_compress.checkpoint.reader import load_model, read_config
+from gqa_compress.checkpoint.environment import default_device
 
 
 @dataclass(frozen=True, kw_only=True)

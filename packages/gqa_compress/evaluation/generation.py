@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from gqa_compress.calibration.text import read_sequences
-from gqa_compress.checkpoint import load_model, load_tokenizer
+from gqa_compress.text.calibration import read_sequences
+from gqa_compress.checkpoint.reader import load_model, load_tokenizer
 from gqa_compress.errors import RowsError
-from gqa_compress.machine import default_device
+from gqa_compress.checkpoint.environment import default_device
 
 
 @dataclass(frozen=True, kw_only=True)

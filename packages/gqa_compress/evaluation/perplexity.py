@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
-from gqa_compress.calibration.text import TokenBatch, batched, read_sequences
-from gqa_compress.checkpoint import load_model, load_tokenizer
-from gqa_compress.console import CONSOLE
+from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
+from gqa_compress.checkpoint.reader import load_model, load_tokenizer
+from graphling_io.console import CONSOLE
 from gqa_compress.errors import CheckpointError, RowsError
-from gqa_compress.machine import default_device
+from gqa_compress.checkpoint.environment import default_device
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gqa_compress.atomic import replacing
-from gqa_compress.evaluation.heads import LayerHeads
+from graphling_io.outputs import replacing
+from gqa_compress.evaluation.head_similarity import LayerHeads
 
 
 def draw_errors(models: list[Path], path: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from gqa_compress.evaluation.cache import bench
 from gqa_compress.evaluation.generation import agree
 from gqa_compress.evaluation.perplexity import compare
-from gqa_compress.inspection import inspect
+from gqa_compress.checkpoint.inspection import inspect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ def draw(
         FOLDER/errors.png (if a model holds its conversion.json), spectra.png and likeness.png.
     """
     from gqa_compress.evaluation import plots
-    from gqa_compress.evaluation.heads import look_at_heads
+    from gqa_compress.evaluation.head_similarity import look_at_heads
 
     fewest = min((inspect(model).kv_heads for model in models), default=1)
     layers = look_at_heads(teacher, text, kv_heads=fewest, tokens=tokens, length=length)

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from gqa_compress.architectures import SUPPORTED, Architecture
+from gqa_compress.checkpoint.architectures import SUPPORTED, Architecture
 from gqa_compress.errors import RecipeError
-from gqa_compress.training.recipe import Recipe
+from gqa_compress.training.config import Recipe
 
 
 def choose_trainable(model: Any, recipe: Recipe) -> Any:

@@ -13,16 +13,17 @@ import torch
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from gqa_compress.atomic import refuse_filled
-from gqa_compress.console import CONSOLE
+from graphling_io.outputs import refuse_filled
+from graphling_io.console import CONSOLE
 from gqa_compress.errors import TrainingError
-from gqa_compress.training import outcome, state
-from gqa_compress.training.data import Batch
-from gqa_compress.training.outcome import TrainingReport
-from gqa_compress.training.recipe import Recipe
-from gqa_compress.training.run import Run, prepare
+from gqa_compress.training import artifacts as outcome
+from gqa_compress.training import checkpoints as state
+from gqa_compress.text.training_rows import Batch
+from gqa_compress.training.artifacts import TrainingReport
+from gqa_compress.training.config import Recipe
+from gqa_compress.training.session import Run, prepare
 from gqa_compress.training.schedule import learning_rate, share_done
-from gqa_compress.training.validation import judge, look, patience_is_over, take_best
+from gqa_compress.training.early_stopping import judge, look, patience_is_over, take_best
 
 __all__ = ["TrainingReport", "train"]
 

@@ -5,8 +5,8 @@ Holds the share of the budget used up and the rate. Knows nothing of models.
 
 import math
 
-from gqa_compress.training.recipe import Recipe
-from gqa_compress.training.state import Progress
+from gqa_compress.training.config import Recipe
+from gqa_compress.training.checkpoints import Progress
 
 
 def share_done(recipe: Recipe, progress: Progress) -> float:

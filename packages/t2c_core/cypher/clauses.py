@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher.lexer import END
 from t2c_core.cypher.patterns import PatternParser
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.ast_nodes import (
     CallProcedure,
     CallSubquery,
     Finish,
@@ -28,7 +28,7 @@ from t2c_core.cypher.tree import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from t2c_core.cypher.tree import Clause, Expression, PathPattern, Variable
+    from t2c_core.cypher.ast_nodes import Clause, Expression, PathPattern, Variable
     from t2c_core.errors import CypherSyntaxError, RefusalReason
 
 _REFUSED_WORDS: dict[RefusalReason, str] = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.cursor import Cursor
+from t2c_core.cypher.token_stream import Cursor
 from t2c_core.cypher.lexer import MAX_DEPTH
-from t2c_core.cypher.tree import AnyLabel, DynamicLabel, Label, LabelAnd, LabelNot, LabelOr
+from t2c_core.cypher.ast_nodes import AnyLabel, DynamicLabel, Label, LabelAnd, LabelNot, LabelOr
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import LabelExpression
+    from t2c_core.cypher.ast_nodes import LabelExpression
 
 
 class LabelParser(Cursor):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.characters import ASCII_PARTS, BLANKS, Version, decode, name_classes
+from t2c_core.cypher.unicode import ASCII_PARTS, BLANKS, Version, decode, name_classes
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:

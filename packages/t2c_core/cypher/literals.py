@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from t2c_core.cypher.tree import Float, Integer
+from t2c_core.cypher.ast_nodes import Float, Integer
 from t2c_core.errors import CypherSyntaxError
 
 _ESCAPE = re.compile(r"\\([tbnrf'\"\\])")

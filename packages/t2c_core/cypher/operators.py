@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from t2c_core.cypher.labels import LabelParser
 from t2c_core.cypher.lexer import FLOAT, INTEGER, MAX_DEPTH
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.ast_nodes import (
     Arithmetic,
     Comparison,
     Index,
@@ -28,7 +28,7 @@ from t2c_core.cypher.tree import (
 from t2c_core.cypher.value_types import TypeParser
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import Expression
+    from t2c_core.cypher.ast_nodes import Expression
 
 LOGICAL, NEGATION, COMPARISON, TEST, ADDITION, POWER = 3, 4, 5, 6, 7, 9
 """How strongly operators bind: OR 1, XOR 2, AND 3, NOT 4, comparisons 5, tests 6, + 7, * 8, ^ 9."""

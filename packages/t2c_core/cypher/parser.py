@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from t2c_core.cypher.clauses import ClauseParser
 from t2c_core.cypher.lexer import END, tokenize
-from t2c_core.cypher.walk import children
+from t2c_core.cypher.traversal import children
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.characters import Version
-    from t2c_core.cypher.tree import Node, Query
+    from t2c_core.cypher.unicode import Version
+    from t2c_core.cypher.ast_nodes import Node, Query
 
 MAX_HEIGHT = 120
 """Nodes below each other."""

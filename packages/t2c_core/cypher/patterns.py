@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from t2c_core.cypher.atoms import AtomParser
+from t2c_core.cypher.primary_expressions import AtomParser
 from t2c_core.cypher.lexer import DASH, INTEGER, LEFT, RIGHT
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.ast_nodes import (
     GroupedPath,
     Length,
     NodePattern,
@@ -21,7 +21,7 @@ from t2c_core.cypher.tree import (
 )
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import LabelExpression, MapLiteral, Parameter, PathPart, Variable
+    from t2c_core.cypher.ast_nodes import LabelExpression, MapLiteral, Parameter, PathPart, Variable
 
 _DASHES = ("-", DASH)
 _LEFTS = ("<", LEFT)

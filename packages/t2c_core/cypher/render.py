@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher import render_expressions, render_patterns
-from t2c_core.cypher.names import write_name
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.ast_nodes import (
     CallProcedure,
     CallSubquery,
     Finish,
@@ -22,10 +22,10 @@ from t2c_core.cypher.tree import (
     With,
     YieldItem,
 )
-from t2c_core.cypher.writing import write, write_all, writes
+from t2c_core.cypher.render_registry import write, write_all, writes
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import Expression, Node
+    from t2c_core.cypher.ast_nodes import Expression, Node
 
 __all__ = ["render", "render_expressions", "render_patterns"]
 

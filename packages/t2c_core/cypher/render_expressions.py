@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.literals import write_string
-from t2c_core.cypher.names import write_name, write_variable
+from t2c_core.cypher.identifiers import write_name, write_variable
 from t2c_core.cypher.operators import LEVELS
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.ast_nodes import (
     AllProperties,
     Arithmetic,
     Boolean,
@@ -55,10 +55,10 @@ from t2c_core.cypher.tree import (
     TypeTest,
     Variable,
 )
-from t2c_core.cypher.writing import write, write_all, writes
+from t2c_core.cypher.render_registry import write, write_all, writes
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import Expression, Node
+    from t2c_core.cypher.ast_nodes import Expression, Node
 
 _NOT, _COMPARISON, _TEST, _SUM, _SIGN, _ACCESS, _ATOM = 4, 5, 6, 7, 10, 11, 12
 _LEVEL_OF: dict[type[Node], int] = {

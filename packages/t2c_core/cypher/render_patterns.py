@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.names import write_name
-from t2c_core.cypher.tree import (
+from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.ast_nodes import (
     AnyLabel,
     DynamicLabel,
     GroupedPath,
@@ -20,10 +20,10 @@ from t2c_core.cypher.tree import (
     RelationshipPattern,
     Selector,
 )
-from t2c_core.cypher.writing import write, writes
+from t2c_core.cypher.render_registry import write, writes
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.tree import Expression, LabelExpression
+    from t2c_core.cypher.ast_nodes import Expression, LabelExpression
 
 _ARROWS = {"->": ("-", "->"), "<-": ("<-", "-"), "-": ("-", "-")}
 

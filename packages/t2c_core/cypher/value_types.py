@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from t2c_core.cypher.cursor import Cursor
+from t2c_core.cypher.token_stream import Cursor
 
 _SAME = {
     "BOOL": "BOOLEAN",

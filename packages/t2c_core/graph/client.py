@@ -14,7 +14,7 @@ from neo4j import READ_ACCESS, AsyncGraphDatabase
 from neo4j.graph import Node, Path, Relationship
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
-from t2c_core.graph.failures import addressed, explained
+from t2c_core.graph.driver_errors import addressed, explained
 from t2c_core.results import canonical
 
 if TYPE_CHECKING:

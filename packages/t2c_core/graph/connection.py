@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from neo4j import GraphDatabase
 
 from t2c_core.errors import InputError
-from t2c_core.graph.failures import addressed, explained
+from t2c_core.graph.driver_errors import addressed, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

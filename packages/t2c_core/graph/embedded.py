@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from t2c_core.errors import EmbeddedError, InputError
-from t2c_core.graph.runtime import Progress, ensure_jars, jvm_library
+from t2c_core.graph.java_runtime import Progress, ensure_jars, jvm_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +136,7 @@ class EmbeddedGraph:
         }
         with (self.home / "logs" / "server.log").open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "t2c_core.graph.server"],
+                [sys.executable, "-m", "t2c_core.graph.server_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from t2c_core.errors import GraphError, InputError, SourceError
 from t2c_core.graph.connection import connected
-from t2c_core.graph.source import FileKind, Rejection, Row, Source
+from t2c_core.graph.csv_source import FileKind, Rejection, Row, Source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from t2c_core.cypher import tree as t
-from t2c_core.cypher.walk import walk
-from t2c_core.guard.facts import Matched
-from t2c_core.guard.flow import is_aggregate
+from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.traversal import walk
+from t2c_core.guard.dataflow.analysis import Matched
+from t2c_core.guard.dataflow.analyzer import is_aggregate
 from t2c_core.guard.verdict import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from t2c_core.guard.edits import Edits
-    from t2c_core.guard.facts import Facts
-    from t2c_core.guard.shape import Shape
-    from t2c_core.guard.values import Binding
+    from t2c_core.guard.rewrites import Edits
+    from t2c_core.guard.dataflow.analysis import Facts
+    from t2c_core.guard.schema.index import Shape
+    from t2c_core.guard.dataflow.abstract_values import Binding
 
 MAX_HOPS = 20
 """Of one path of variable length."""

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
 from t2c_core.errors import CypherSyntaxError, RefusedError
-from t2c_core.guard.allow import check_allowed
-from t2c_core.guard.backticks import Backticks, Mended
+from t2c_core.guard.language.allowlist import check_allowed
+from t2c_core.guard.identifier_repair import Backticks, Mended
 from t2c_core.guard.cost import add_limit, check_cost
-from t2c_core.guard.edits import Edits
-from t2c_core.guard.flow import follow
-from t2c_core.guard.hidden import Hidden
-from t2c_core.guard.hiding import hide
-from t2c_core.guard.limits import check_limits
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.rewrites import Edits
+from t2c_core.guard.dataflow.analyzer import follow
+from t2c_core.guard.policy.hidden_names import Hidden
+from t2c_core.guard.policy.enforcement import hide
+from t2c_core.guard.language.complexity import check_limits
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.guard.repair import modernise, parametrise
-from t2c_core.guard.shape import Shape
-from t2c_core.guard.tour import tour
-from t2c_core.guard.validity import check_bound, check_validity, infer
+from t2c_core.guard.schema.index import Shape
+from t2c_core.guard.language.depth_traversal import tour
+from t2c_core.guard.schema.check import check_bound, check_validity, infer
 from t2c_core.guard.verdict import Refused, Repair, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_core.cypher.tree import Query
+    from t2c_core.cypher.ast_nodes import Query
     from t2c_core.schema.model import GraphSchema
 
 _DOUBTFUL = ("\\u", "/*", "//")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from t2c_core.cypher import tree as t
+from t2c_core.cypher import ast_nodes as t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from t2c_core.guard.edits import Change, Edits
-    from t2c_core.guard.tour import Stop
+    from t2c_core.guard.rewrites import Change, Edits
+    from t2c_core.guard.language.depth_traversal import Stop
 
 RENAMED = {"toint": "toInteger", "rels": "relationships", "distance": "point.distance"}
 """Functions that are called otherwise today."""

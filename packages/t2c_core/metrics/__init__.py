@@ -4,7 +4,7 @@ from t2c_core.metrics.execution import Comparison, compare, jaccard, precision_r
 from t2c_core.metrics.gold import Gold, GoldQuery
 from t2c_core.metrics.intervals import Interval, bootstrap_interval, mcnemar, pass_at_k, wilson_interval
 from t2c_core.metrics.provenance import provenance_query
-from t2c_core.metrics.wording import exact_match, google_bleu
+from t2c_core.metrics.text_similarity import exact_match, google_bleu
 
 __all__ = [
     "Comparison",

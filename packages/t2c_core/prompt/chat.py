@@ -10,14 +10,14 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.cypher.names import write_name
+from t2c_core.cypher.identifiers import write_name
 from t2c_core.prompt.format import Generated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from t2c_core.schema.model import GraphSchema, Property, Scalar
-    from t2c_core.values.link import Link, LinkedQuestion
+    from t2c_core.values.linker import Link, LinkedQuestion
 
 REFUSAL: Final = "UNANSWERABLE"
 MAX_EXAMPLES: Final = 3

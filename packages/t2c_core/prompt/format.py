@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
-    from t2c_core.values.link import LinkedQuestion
+    from t2c_core.values.linker import LinkedQuestion
 
 
 @dataclass(frozen=True)

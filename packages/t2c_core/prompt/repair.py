@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.prompt.compact import ACCESS
-from t2c_core.prompt.names import SUFFIXES
-from t2c_core.prompt.uses import bound_variables, parameter_uses
+from t2c_core.prompt.compact_cypher import ACCESS
+from t2c_core.prompt.variable_names import SUFFIXES
+from t2c_core.prompt.parameter_usage import bound_variables, parameter_uses
 
 if TYPE_CHECKING:
-    from t2c_core.prompt.names import Names
-    from t2c_core.prompt.uses import ParameterUse
+    from t2c_core.prompt.variable_names import Names
+    from t2c_core.prompt.parameter_usage import ParameterUse
     from t2c_core.schema.model import GraphSchema, Triple
-    from t2c_core.values.link import Link, LinkedQuestion
+    from t2c_core.values.linker import Link, LinkedQuestion
 
 _NUMBERS = frozenset({"INTEGER", "FLOAT"})
 _TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from t2c_core.cypher.names import write_name
-from t2c_core.prompt.atoms import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_marks
-from t2c_core.prompt.compact import MAX_PARAMETERS, split, token
-from t2c_core.prompt.names import SUFFIXES, Names
+from t2c_core.cypher.identifiers import write_name
+from t2c_core.prompt.schema_tokens import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_marks
+from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, split, token
+from t2c_core.prompt.variable_names import SUFFIXES, Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

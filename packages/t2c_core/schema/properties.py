@@ -14,13 +14,13 @@ from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 from t2c_core.results import canonical
-from t2c_core.schema.census import MAX_TEXT
+from t2c_core.schema.introspection import MAX_TEXT
 from t2c_core.schema.model import Property, PropertyType, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from t2c_core.schema.census import Owner
+    from t2c_core.schema.introspection import Owner
 
 MAX_DISTINCT = 1_000_000
 EXAMPLES = 5

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from t2c_core.errors import GraphError, SnapshotError
 from t2c_core.graph.connection import connected
 from t2c_core.graph.importer import MARKER
-from t2c_core.guard.policy import Policy
-from t2c_core.schema.census import MAX_SCAN, Census, Owner
+from t2c_core.guard.policy.policy import Policy
+from t2c_core.schema.introspection import MAX_SCAN, Census, Owner
 from t2c_core.schema.model import FORMAT_VERSION, GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.schema.properties import Tally
 from t2c_core.values.index import ValueIndex
-from t2c_core.values.storage import IndexedValue
+from t2c_core.values.sqlite_store import IndexedValue
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from t2c_core.errors import SnapshotError
-from t2c_core.values.storage import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
-from t2c_core.values.words import fold
+from t2c_core.values.sqlite_store import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
+from t2c_core.values.normalization import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

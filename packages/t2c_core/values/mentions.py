@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from t2c_core.values.candidates import Mention, holder_stems, ranked
-from t2c_core.values.cues import bound_before, part_words
-from t2c_core.values.endings import GENDERS, other_endings
+from t2c_core.values.mention_candidates import Mention, holder_stems, ranked
+from t2c_core.values.context_cues import bound_before, part_words
+from t2c_core.values.word_forms import GENDERS, other_endings
 from t2c_core.values.literals import readings
-from t2c_core.values.parts import MAX_WORDS, PartFinder
-from t2c_core.values.quoted import QuotationReader
-from t2c_core.values.sentence import Sentence
+from t2c_core.values.partial_matches import MAX_WORDS, PartFinder
+from t2c_core.values.quotations import QuotationReader
+from t2c_core.values.tokenized_question import Sentence
 from t2c_core.values.spelling import SpellingCorrector
-from t2c_core.values.vocabulary import (
+from t2c_core.values.stopwords import (
     COMMON_WORDS,
     DEGREES,
     DESCRIBING_WORDS,
@@ -24,17 +24,17 @@ from t2c_core.values.vocabulary import (
     name_stems,
     near_common,
 )
-from t2c_core.values.words import fold
+from t2c_core.values.normalization import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.link import LinkKind
+    from t2c_core.values.linker import LinkKind
     from t2c_core.values.literals import Reading
-    from t2c_core.values.sentence import Run
-    from t2c_core.values.storage import IndexedValue
+    from t2c_core.values.tokenized_question import Run
+    from t2c_core.values.sqlite_store import IndexedValue
 
 MAX_CODE_LETTERS = 2
 MIN_MISSPELT_ALONE = 6

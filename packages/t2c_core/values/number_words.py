@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.values.words import Word, words
+from t2c_core.values.normalization import Word, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

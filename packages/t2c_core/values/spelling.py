@@ -8,13 +8,13 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from t2c_core.values.vocabulary import COMMON_WORDS, SchemaWords
+from t2c_core.values.stopwords import COMMON_WORDS, SchemaWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.sentence import Run
+    from t2c_core.values.tokenized_question import Run
 
 MAX_WRONG_WORDS = 3
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import ModelError
-from t2c_data.llm.prompting import messages, sample_text, schema_text, several
-from t2c_data.seeds import generator
+from t2c_data.llm.messages import messages, sample_text, schema_text, several
+from t2c_data.generation.rng import generator
 
 if TYPE_CHECKING:
     from t2c_data.llm.client import LLMClient
-    from t2c_data.world import World
+    from t2c_data.graph.context import World
 
 MAX_NAMED = 200
 """Categories kept before they are merged."""

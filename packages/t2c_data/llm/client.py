@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import openai
 
 from t2c_data.errors import BudgetError, DataInputError, ModelError
-from t2c_data.records import write_lines
+from t2c_data.pairs import write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

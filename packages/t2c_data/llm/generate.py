@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.llm.literals import parametrise
-from t2c_data.llm.prompting import messages, sample_text, schema_text, several
-from t2c_data.seeds import generator
+from t2c_data.llm.parameterize import parametrise
+from t2c_data.llm.messages import messages, sample_text, schema_text, several
+from t2c_data.generation.rng import generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from t2c_data.llm.categories import Category
     from t2c_data.llm.client import LLMClient
-    from t2c_data.records import Pair
-    from t2c_data.world import World
+    from t2c_data.pairs import Pair
+    from t2c_data.graph.context import World
 
 A_CALL = 10
 """Pairs asked for in one call."""

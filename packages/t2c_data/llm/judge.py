@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from t2c_core.prompt.chat import describe
-from t2c_data.llm.prompting import MAX_SCHEMA_CHARS, QUESTION, VERDICT, messages
+from t2c_data.llm.messages import MAX_SCHEMA_CHARS, QUESTION, VERDICT, messages
 from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_data.llm.client import LLMClient
-    from t2c_data.validators.evidence import Evidence
+    from t2c_data.validators.execution import Evidence
 
 ROWS = 5
 MAX_ROW = 300

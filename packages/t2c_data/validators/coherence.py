@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_data.drafting import words_of
+from t2c_data.lexicon.draft import words_of
 from t2c_data.validators.findings import Finding
-from t2c_data.validators.question import phrase
+from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_data.validators.evidence import Evidence
-    from t2c_data.validators.question import ElementWords, QuestionReading
-    from t2c_data.validators.reading import QueryReading
+    from t2c_data.validators.execution import Evidence
+    from t2c_data.validators.question_analysis import ElementWords, QuestionReading
+    from t2c_data.validators.query_analysis import QueryReading
 
 _COUNT = re.compile(r"^\W*(how many|count)\b|\b(how many|(the|total) (number|count) of)\b", re.IGNORECASE)
 _AVERAGE = re.compile(r"\b(average|mean|avg)\b", re.IGNORECASE)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_core.values.vocabulary import stem
-from t2c_core.values.words import fold, words
-from t2c_data.drafting import words_of
+from t2c_core.values.stopwords import stem
+from t2c_core.values.normalization import fold, words
+from t2c_data.lexicon.draft import words_of
 from t2c_data.validators.findings import Finding
-from t2c_data.validators.question import phrase
+from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.literals import Reading
-    from t2c_data.validators.matching import Access, Comparison
-    from t2c_data.validators.question import ElementWords, QuestionReading
-    from t2c_data.validators.reading import QueryReading
+    from t2c_data.validators.pattern_extraction import Access, Comparison
+    from t2c_data.validators.question_analysis import ElementWords, QuestionReading
+    from t2c_data.validators.query_analysis import QueryReading
 
 SAME_START = 5
 """Letters that two words share when they are forms of one: `hospitalised`, `hospitalization`."""

@@ -11,7 +11,7 @@ from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
     from t2c_core.guard.verdict import Verdict
-    from t2c_data.validators.evidence import Evidence
+    from t2c_data.validators.execution import Evidence
 
 _WRITING = frozenset({"parse.write", "parse.load", "parse.command"})
 

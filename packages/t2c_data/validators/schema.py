@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from t2c_core.guard.verdict import Verdict
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.validators.matching import Edge
-    from t2c_data.validators.reading import QueryReading
+    from t2c_data.validators.pattern_extraction import Edge
+    from t2c_data.validators.query_analysis import QueryReading
 
 _REPAIRS = {
     "repair.direction": "schema.direction",

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.values.words import fold
+from t2c_core.values.normalization import fold
 from t2c_data.validators.findings import Finding
-from t2c_data.validators.matching import Access
-from t2c_data.validators.question import phrase
+from t2c_data.validators.pattern_extraction import Access
+from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from t2c_core.values.index import ValueIndex
-    from t2c_data.validators.question import ElementWords, Phrase, QuestionReading
-    from t2c_data.validators.reading import QueryReading
+    from t2c_data.validators.question_analysis import ElementWords, Phrase, QuestionReading
+    from t2c_data.validators.query_analysis import QueryReading
 
 
 def check_semantics(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from t2c_service.access.callers import Caller
+    from t2c_service.access.principals import Caller
     from t2c_service.answering.records import Answer
 
 log = logging.getLogger(__name__)

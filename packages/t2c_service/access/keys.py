@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from t2c_core.guard.policy import Policy
-from t2c_service.access.callers import Caller
+from t2c_core.guard.policy.policy import Policy
+from t2c_service.access.principals import Caller
 from t2c_service.errors import KeysError, UnauthenticatedError
 from t2c_service.settings import Scope  # noqa: TC001  (pydantic reads it)
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import Limits
-from t2c_core.guard.policy import Policy
-from t2c_service.answering.attempts import Attempter, Budget
-from t2c_service.answering.confidence import Tried, choose, rate
-from t2c_service.answering.diagnosis import DiagnosisBudget, diagnose
-from t2c_service.answering.guarded import GuardedGraph
-from t2c_service.answering.prompting import Prepared, Prompter
+from t2c_core.guard.policy.policy import Policy
+from t2c_service.answering.attempts.runner import Attempter, Budget
+from t2c_service.answering.attempts.confidence import Tried, choose, rate
+from t2c_service.answering.explaining.diagnosis import DiagnosisBudget, diagnose
+from t2c_service.answering.attempts.guarded_graph import GuardedGraph
+from t2c_service.answering.prompting.builder import Prepared, Prompter
 from t2c_service.answering.records import Answer, LinkedValue
-from t2c_service.answering.stages import Step, Stopwatch, annotate, ignore
-from t2c_service.answering.telling import Told, told
-from t2c_service.answering.views import Views
+from t2c_service.answering.progress_events import Step, Stopwatch, annotate, ignore
+from t2c_service.answering.explaining.answer_builder import Told, told
+from t2c_service.answering.explaining.result_graph import Views
 from t2c_service.errors import DeadlineError
 from t2c_service.observability import REQUEST_ID
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
-    from t2c_core.values.link import LinkedQuestion
-    from t2c_service.access.visibility import AnyLinker
-    from t2c_service.answering.examples import SimilarExamples
-    from t2c_service.answering.stages import Listener
+    from t2c_core.values.linker import LinkedQuestion
+    from t2c_service.access.schema_filter import AnyLinker
+    from t2c_service.answering.prompting.examples import SimilarExamples
+    from t2c_service.answering.progress_events import Listener
     from t2c_service.models import CypherModel
     from t2c_service.settings import LimitSettings
 

@@ -10,7 +10,7 @@ from t2c_core.schema.model import ParameterValue, Scalar  # noqa: TC001  (pydant
 
 if TYPE_CHECKING:
     from t2c_core.graph.client import QueryResult
-    from t2c_core.values.link import Link
+    from t2c_core.values.linker import Link
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
 Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]

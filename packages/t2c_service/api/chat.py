@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from t2c_service.answering.loop import AskOptions
-from t2c_service.answering.markdown import as_markdown
+from t2c_service.answering.explaining.markdown import as_markdown
 from t2c_service.answering.records import Answer
 from t2c_service.api.dependencies import (
     RequestId,

@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from t2c_service.access.callers import Caller
+from t2c_service.access.principals import Caller
 from t2c_service.api.problems import request_id_of
 from t2c_service.errors import UnauthenticatedError
 from t2c_service.service import Service, Visit

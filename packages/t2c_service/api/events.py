@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from t2c_service.answering.records import Answer
-    from t2c_service.answering.stages import Listener, Step
+    from t2c_service.answering.progress_events import Listener, Step
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from t2c_core.errors import T2CError
 from t2c_service.errors import QuestionError, RateLimitedError, ServiceError
-from t2c_service.failures import kind_of
+from t2c_service.problem_types import kind_of
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
-from t2c_service.answering.stages import Listener
+from t2c_service.answering.progress_events import Listener
 from t2c_service.api import events
 from t2c_service.api.dependencies import RequestId, ServiceDependency, VisitDependency, while_connected
 from t2c_service.api.models import CypherRequest, QueryRequest, QueryResponse

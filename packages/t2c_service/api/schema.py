@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from t2c_service.access.callers import Caller
+from t2c_service.access.principals import Caller
 from t2c_service.api.dependencies import SchemaCaller, ServiceDependency
 from t2c_service.api.models import (
     DatabaseEntry,

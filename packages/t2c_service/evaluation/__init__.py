@@ -1,5 +1,5 @@
 """Many questions asked and compared with what gold queries return: pairs → golds → asking → report."""
 
-from t2c_service.evaluation.run import evaluate
+from t2c_service.evaluation.runner import evaluate
 
 __all__ = ["evaluate"]

@@ -26,7 +26,7 @@ async def open_model(settings: ModelSettings) -> CypherModel:
         return OpenAIModel(
             settings.url, name=settings.name, api_key=settings.api_key, max_tokens=settings.max_tokens
         )
-    from t2c_service.models.local import LocalModel
+    from t2c_service.models.local.model import LocalModel
 
     assert settings.path is not None  # noqa: S101
     return await asyncio.to_thread(

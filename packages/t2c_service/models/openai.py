@@ -15,7 +15,7 @@ import httpx2
 import openai
 
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
-from t2c_service.models.conformance import keeps_to
+from t2c_service.models.grammar_check import keeps_to
 from t2c_service.models.protocol import Completion
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.answer import show
-from t2c_service.answering.headings import heading
-from t2c_service.page.drawing import INK
+from t2c_service.answering.explaining.verbalise_rows import show
+from t2c_service.answering.explaining.column_labels import heading
+from t2c_service.page.graph_chart import INK
 from t2c_service.page.theme import ACCENT
 
 if TYPE_CHECKING:

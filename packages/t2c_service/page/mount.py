@@ -13,8 +13,8 @@ from starlette.requests import Request  # noqa: TC002  (FastAPI reads it)
 from starlette.routing import Match, Mount
 
 from t2c_service.page.theme import ICON
-from t2c_service.page.view import AskPage
-from t2c_service.page.visitor import Visitor
+from t2c_service.page.ask_page import AskPage
+from t2c_service.page.session import Visitor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

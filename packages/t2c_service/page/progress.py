@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 if TYPE_CHECKING:
-    from t2c_service.answering.stages import Step
+    from t2c_service.answering.progress_events import Step
 
 ICONS = {
     "linked": "link",

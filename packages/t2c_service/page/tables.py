@@ -7,8 +7,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.answer import show
-from t2c_service.answering.headings import heading
+from t2c_service.answering.explaining.verbalise_rows import show
+from t2c_service.answering.explaining.column_labels import heading
 
 if TYPE_CHECKING:
     from t2c_service.answering.records import Answer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_core.cypher.names import quote_name, read_name, write_name
+from t2c_core.cypher.identifiers import quote_name, read_name, write_name
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from t2c_core.cypher import tree as t
+from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.lexer import MAX_DEPTH
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.walk import rewrite, walk
+from t2c_core.cypher.traversal import rewrite, walk
 from t2c_core.errors import CypherSyntaxError
 
 A, B, X, N = (t.Variable(name) for name in "abxn")

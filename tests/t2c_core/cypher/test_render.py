@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from t2c_core.cypher import tree as t
+from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
 

@@ -11,14 +11,14 @@ import pytest
 from t2c_core.errors import RefusedError
 from t2c_core.grammar import QuestionGrammars, atoms_grammar, cypher_grammar
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import AtomsFormat, ChatFormat
-from t2c_core.prompt.atoms import UNANSWERABLE
-from t2c_core.prompt.compact import ACCESS, TRIPLE, encode, split
-from t2c_core.prompt.uses import bound_variables
+from t2c_core.prompt.schema_tokens import UNANSWERABLE
+from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, encode, split
+from t2c_core.prompt.parameter_usage import bound_variables
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.link import LinkedQuestion
-from t2c_service.models.conformance import keeps_to
+from t2c_core.values.linker import LinkedQuestion
+from t2c_service.models.grammar_check import keeps_to
 
 from .sampling import draw, read
 

@@ -6,8 +6,8 @@ import pytest
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, Duration, Time
 
-from t2c_core.cypher.names import quote_name
-from t2c_core.graph.columns import HeaderError, read_column
+from t2c_core.cypher.identifiers import quote_name
+from t2c_core.graph.csv_columns import HeaderError, read_column
 
 
 @pytest.mark.parametrize(

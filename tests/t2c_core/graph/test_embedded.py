@@ -16,7 +16,7 @@ import pytest
 from neo4j.exceptions import AuthError, ClientError
 
 from t2c_core.errors import EmbeddedError, InputError
-from t2c_core.graph import runtime
+from t2c_core.graph import java_runtime as runtime
 from t2c_core.graph.embedded import EmbeddedGraph
 
 T2C_GRAPH = [sys.executable, "-c", "from t2c_core.cli import main; main()"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_core.graph import posture
+from t2c_core.graph import hardening_check as posture
 from t2c_core.graph.embedded import EmbeddedGraph
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.verdict import Verdict

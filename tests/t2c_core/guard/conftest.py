@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 
 CORPORA = Path(__file__).parents[2] / "corpora"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from t2c_core.errors import InputError
-from t2c_core.guard.lines import judge_lines
+from t2c_core.guard.jsonl import judge_lines
 
 from .conftest import SCHEMA
 

@@ -3,7 +3,7 @@
 import pytest
 
 from t2c_core.errors import PolicyError
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 
 
 def test_policy_hides_owners_and_properties(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_core.guard.regex import is_bounded
+from t2c_core.guard.language.redos import is_bounded
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.policy import Policy
+from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 
 CASES = [

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from t2c_core.prompt.atoms import UNANSWERABLE, AtomsFormat
+from t2c_core.prompt.schema_tokens import UNANSWERABLE, AtomsFormat
 from t2c_core.prompt.tokenizer import END, save_tokenizer, schema_atoms, train_tokenizer
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.link import Link, LinkedQuestion, Place
+from t2c_core.values.linker import Link, LinkedQuestion, Place
 
 SCHEMA = GraphSchema(
     labels=(

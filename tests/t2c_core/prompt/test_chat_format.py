@@ -2,7 +2,7 @@ import pytest
 
 from t2c_core.prompt.chat import ChatFormat, describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.link import Link, LinkedQuestion, Place
+from t2c_core.values.linker import Link, LinkedQuestion, Place
 
 SCHEMA = GraphSchema(
     labels=(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2c_core.prompt.compact import CompactSyntaxError, decode, encode, join, split
+from t2c_core.prompt.compact_cypher import CompactSyntaxError, decode, encode, join, split
 
 QUERIES = [
     "MATCH (drug:Drug) RETURN drug.name, drug.price",

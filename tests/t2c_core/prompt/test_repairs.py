@@ -1,8 +1,8 @@
 import pytest
 
-from t2c_core.prompt.atoms import AtomsFormat
+from t2c_core.prompt.schema_tokens import AtomsFormat
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.link import Link, LinkedQuestion, Place
+from t2c_core.values.linker import Link, LinkedQuestion, Place
 
 SCHEMA = GraphSchema(
     labels=(

@@ -1,4 +1,4 @@
-from t2c_core.prompt.names import Names
+from t2c_core.prompt.variable_names import Names
 from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType, Triple
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from t2c_core.errors import GraphError, GraphUnavailableError, SnapshotError
 from t2c_core.graph.importer import MARKER
-from t2c_core.guard.policy import Policy
-from t2c_core.schema import census
+from t2c_core.guard.policy.policy import Policy
+from t2c_core.schema import introspection as census
 from t2c_core.schema.model import GraphSchema, Triple
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_core.values.index import ValueIndex

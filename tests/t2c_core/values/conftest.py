@@ -8,7 +8,7 @@ import pytest
 
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_core.values.link import Linker
+from t2c_core.values.linker import Linker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

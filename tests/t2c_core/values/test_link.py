@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.link import Link, Linker
+    from t2c_core.values.linker import Link, Linker
 
 
 def values(linker: Linker, question: str) -> list[tuple[str, str, object]]:

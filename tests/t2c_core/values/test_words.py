@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2c_core.values.words import fold, short_forms, words
+from t2c_core.values.normalization import fold, short_forms, words
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""Maps that bring heads onto each other without changing what the model computes."""

@@ -1,1 +1,0 @@
-"""From text to what a layer sees: token batches, residual streams, Grams."""

@@ -1,0 +1,1 @@
+"""Hugging Face checkpoints: architectures, reading, writing and inspection."""

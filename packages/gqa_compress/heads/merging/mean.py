@@ -1,0 +1,44 @@
+"""Merging by a plain mean of each group.
+
+Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
+EMNLP 2023.
+"""
+
+import torch
+
+from gqa_compress.conversion.gram import HeadGrams
+from gqa_compress.heads.projections import Heads
+from gqa_compress.heads.rope import Planes
+
+
+def merge_mean(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+    """Merge each group into the mean of its key and value projections.
+
+    Args:
+        heads: of K key-value heads.
+        grams: unused.
+        where: unused.
+        groups: (G, M).
+
+    Returns:
+        Heads of G key-value heads.
+    """
+    del grams, where
+    return averaged(heads.grouped(groups))
+
+
+def averaged(grouped: Heads) -> Heads:
+    """Average keys and values over each group and let its query heads share them.
+
+    Args:
+        grouped: projections as (G, M, ...).
+
+    Returns:
+        Heads of G key-value heads.
+    """
+    return Heads(
+        w_q=grouped.w_q.flatten(1, 2),
+        w_k=grouped.w_k.mean(1),
+        w_v=grouped.w_v.mean(1),
+        w_o=grouped.w_o.flatten(1, 2),
+    )

@@ -1,0 +1,163 @@
+"""Merging into the subspace that keeps most of what attention sees.
+
+Keys: each rotary plane of each head may take a complex factor, which is folded into the query, so the best single
+key of a group is a top eigenvector. Values: each head may take any matrix, folded into the output projection, so
+the best single value is a weighted principal subspace. Source: docs/algorithm.md, section "Weighted merge".
+"""
+
+import torch
+
+from gqa_compress.conversion.gram import HeadGrams, grouped_pairs
+from gqa_compress.heads.projections import Heads
+from gqa_compress.heads.rope import Planes, as_complex, as_real, complex_gram
+
+# Directions that queries or outputs hardly use are weighted by at least this share of the mean, so that the
+# metric can be inverted.
+FLOOR = 1e-6
+
+
+def merge_weighted(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+    """Merge each group into the keys and values that best predict its members.
+
+    Args:
+        heads: of K key-value heads.
+        grams: of their keys, values and queries.
+        where: their rotary planes.
+        groups: (G, M).
+
+    Returns:
+        Heads of G key-value heads.
+    """
+    grouped = heads.grouped(groups)
+    keys, queries = grouped_pairs(grams.keys, groups), grams.queries[groups]  # (G, M, D, M, D), (G, M, D, D)
+    encode_k, decode_k = best_plane(complex_gram(keys, where), _plane_energy(queries, where))
+    encode_e, decode_e = best_subspace(
+        keys[:, :, where.rest][..., where.rest], queries[..., where.rest, :][..., where.rest]
+    )
+    metric = torch.einsum("gmrdc,gmrec->gmde", grouped.w_o, grouped.w_o)
+    encode_v, decode_v = best_subspace(grouped_pairs(grams.values, groups), metric)
+    w_q = as_real(
+        as_complex(grouped.w_q, where) * decode_k.conj()[:, :, None, :, None],
+        torch.einsum("gmde,gmrec->gmrdc", decode_e, grouped.w_q[..., where.rest, :]),
+        where,
+    )
+    w_k = as_real(
+        (as_complex(grouped.w_k, where) * encode_k[..., None]).sum(1),
+        torch.einsum("gmed,gmec->gdc", encode_e, grouped.w_k[..., where.rest, :]),
+        where,
+    )
+    return Heads(
+        w_q=w_q.flatten(1, 2),
+        w_k=w_k,
+        w_v=torch.einsum("gmed,gmec->gdc", encode_v, grouped.w_v),
+        w_o=torch.einsum("gmde,gmrec->gmrdc", decode_v, grouped.w_o).flatten(1, 2),
+    )
+
+
+def best_plane(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find, a rotary plane, the one key that best predicts those of a group.
+
+    Args:
+        blocks: (G, P, M, M) complex, Σ conj(z_i) z_j.
+        energy: (G, M, P), how much the queries of each head use the plane.
+
+    Returns:
+        encode (G, M, P), with κ = Σ_j encode_j z_j, and decode (G, M, P), with z_j ≈ decode_j κ. The size of κ is
+        the root mean square of the group's.
+    """
+    weight = _floored(energy.transpose(1, 2), dim=-1).sqrt()  # (G, P, M)
+    scaled = weight[..., :, None] * blocks * weight[..., None, :]
+    value, vector = torch.linalg.eigh(scaled)
+    top = vector[..., -1]  # (G, P, M), blocks·u = λu, so Σ conj(z_i) z_j u_j
+    mean_energy = blocks.diagonal(dim1=-2, dim2=-1).real.mean(-1)  # (G, P)
+    scale = (mean_energy / value[..., -1].clamp_min(torch.finfo(value.dtype).tiny)).sqrt()[..., None]
+    encode, decode = top * weight * scale, _divided(top.conj() / weight, scale)
+    return encode.transpose(1, 2), decode.transpose(1, 2)
+
+
+def best_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the D coordinates that best predict the M·D of a group.
+
+    Args:
+        blocks: (G, M, D, M, D), Σ v_i v_jᵀ.
+        metric: (G, M, D, D), how much an error of each head's coordinates matters.
+
+    Returns:
+        encode (G, M, D, D), with u = Σ_j v_j encode_j, and decode (G, M, D, D), with v_j ≈ u decode_j.
+    """
+    groups, members, size = blocks.shape[:3]
+    outward, inward = _roots(metric)
+    flat = _scaled(blocks, outward)
+    top = torch.linalg.eigh(flat)[1][..., members * size - size :].reshape(groups, members, size, size)
+    encode, decode = outward @ top, top.mT @ inward
+    made = torch.einsum("gmde,gmdnf,gnfe->g", encode, blocks, encode)
+    had = blocks.diagonal(dim1=1, dim2=3).diagonal(dim1=1, dim2=2).sum((1, 2)) / members
+    scale = (had / made.clamp_min(torch.finfo(made.dtype).tiny)).sqrt()[:, None, None, None]
+    return encode * scale, _divided(decode, scale)
+
+
+def key_spectrum(grams: HeadGrams, where: Planes, groups: torch.Tensor) -> torch.Tensor:
+    """Return the shares of weighted key energy by component, greatest first.
+
+    Args:
+        grams: of keys and queries.
+        where: their rotary planes.
+        groups: (G, M).
+
+    Returns:
+        (G, P, M); the first component is what one head keeps.
+    """
+    energy = _plane_energy(grams.queries[groups], where)
+    weight = _floored(energy.transpose(1, 2), dim=-1).sqrt()
+    blocks = complex_gram(grouped_pairs(grams.keys, groups), where)
+    return _shares(torch.linalg.eigvalsh(weight[..., :, None] * blocks * weight[..., None, :]))
+
+
+def value_spectrum(heads: Heads, grams: HeadGrams, groups: torch.Tensor) -> torch.Tensor:
+    """Return the shares of weighted value energy by direction, greatest first.
+
+    Args:
+        heads: of K key-value heads.
+        grams: of their values.
+        groups: (G, M).
+
+    Returns:
+        (G, M·D); the first D directions are what one head keeps.
+    """
+    w_o = heads.w_o[groups]
+    outward, _ = _roots(torch.einsum("gmrdc,gmrec->gmde", w_o, w_o))
+    return _shares(torch.linalg.eigvalsh(_scaled(grouped_pairs(grams.values, groups), outward)))
+
+
+def _shares(rising: torch.Tensor) -> torch.Tensor:
+    falling = rising.clamp_min(0).flip(-1)
+    return falling / falling.sum(-1, keepdim=True).clamp_min(torch.finfo(falling.dtype).tiny)
+
+
+def _roots(metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the symmetric root of a metric (..., D, D) and its inverse."""
+    value, vector = torch.linalg.eigh(metric)
+    root = _floored(value, dim=-1).sqrt()[..., None, :]
+    return vector * root @ vector.mT, vector / root @ vector.mT
+
+
+def _scaled(blocks: torch.Tensor, outward: torch.Tensor) -> torch.Tensor:
+    """Return the (G, M·D, M·D) Gram of values that went through the root of the metric."""
+    scaled = torch.einsum("gmde,gmenf,gnfh->gmdnh", outward, blocks, outward)
+    return scaled.flatten(3, 4).flatten(1, 2)
+
+
+def _plane_energy(queries: torch.Tensor, where: Planes) -> torch.Tensor:
+    energy = queries.diagonal(dim1=-2, dim2=-1)
+    return energy[..., where.real] + energy[..., where.imaginary]
+
+
+def _divided(decode: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Undo the scale; where it is zero the heads are dead and predict nothing."""
+    alive = scale > 0
+    return torch.where(alive, decode / torch.where(alive, scale, 1.0), 0.0)
+
+
+def _floored(weights: torch.Tensor, dim: int) -> torch.Tensor:
+    floor = FLOOR * weights.mean(dim, keepdim=True)
+    return weights.clamp_min(0).maximum(floor).clamp_min(torch.finfo(weights.dtype).tiny)

@@ -1,0 +1,113 @@
+"""A model that carries its original key-value heads and the merged ones side by side while the first fade.
+
+Holds the projection that mixes them, the surgery that puts it into a model, and the one that leaves a stock model with
+fewer heads. Draws no masks and trains nothing. Source: docs/algorithm.md, section "Pruning".
+"""
+
+from typing import Any
+
+import torch
+
+from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.pruning.masks import HeadMasks
+from gqa_compress.pruning.initialization import LayerStart
+
+MASKS = "head_masks"
+
+
+class MixedProjection(torch.nn.Module):
+    """Computes z·own(x) + (1 − z)·shared(x), head by head, before rotation.
+
+    Args:
+        own: projection of the K original heads; the heads of a group lie side by side.
+        shared: projection of the G merged heads.
+        heads: K.
+    """
+
+    def __init__(self, own: torch.nn.Linear, shared: torch.nn.Linear, heads: int) -> None:
+        super().__init__()
+        self.own = own
+        self.shared = shared
+        self.heads = heads
+        self.z = torch.ones(heads)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Project.
+
+        Args:
+            x: (..., C).
+
+        Returns:
+            (..., K·D).
+        """
+        size = self.own.out_features // self.heads
+        merged = self.shared(x).unflatten(-1, (-1, 1, size))  # (..., G, 1, D)
+        members = self.heads * size // self.shared.out_features
+        merged = merged.expand(*merged.shape[:-2], members, size).flatten(-3, -2)  # (..., K, D)
+        if not self.z.requires_grad and not self.z.any():
+            faded: torch.Tensor = merged.flatten(-2)
+            return faded
+        z = self.z[:, None].to(x.device, merged.dtype)
+        mixed: torch.Tensor = z * self.own(x).unflatten(-1, (self.heads, size)) + (1 - z) * merged
+        return mixed.flatten(-2)
+
+
+class PrunedStudent:
+    """A model whose original heads fade.
+
+    Args:
+        model: of a supported type; changed in place.
+        starts: what each layer begins with.
+        masks: of all layers; becomes part of the model until the heads are gone.
+        kv_heads: G.
+    """
+
+    def __init__(self, model: Any, starts: list[LayerStart], masks: HeadMasks, kv_heads: int) -> None:
+        self.model = model
+        self.masks = masks
+        self.kv_heads = kv_heads
+        self.where = SUPPORTED[model.config.model_type]
+        self.mixed: list[tuple[MixedProjection, MixedProjection]] = []
+        heads = geometry(model.config).kv_heads
+        for layer, start in zip(model.model.layers, starts, strict=True):
+            layer.load_state_dict(start.aligned, strict=False)
+            pair = [_mixed(layer, name, start.merged[name], heads) for name in (self.where.k, self.where.v)]
+            self.mixed.append((pair[0], pair[1]))
+        setattr(model, MASKS, masks)
+        self.shared_parameters = {
+            id(parameter)
+            for pair in self.mixed
+            for projection in pair
+            for parameter in projection.shared.parameters()
+        }
+
+    def put(self, z: torch.Tensor) -> None:
+        """Use these masks from now on.
+
+        Args:
+            z: (L, K).
+        """
+        for pair, row in zip(self.mixed, z, strict=True):
+            for projection in pair:
+                projection.z = row
+
+    def finish(self) -> None:
+        """Drop the original heads: what is left is a stock model with G key-value heads."""
+        heads = geometry(self.model.config).heads
+        for layer, pair in zip(self.model.model.layers, self.mixed, strict=True):
+            for name, projection in zip((self.where.k, self.where.v), pair, strict=True):
+                layer.set_submodule(name, projection.shared)
+            layer.get_submodule(self.where.attention).num_key_value_groups = heads // self.kv_heads
+        self.model.config.num_key_value_heads = self.kv_heads
+        delattr(self.model, MASKS)
+
+
+def _mixed(layer: torch.nn.Module, name: str, merged: dict[str, torch.Tensor], heads: int) -> MixedProjection:
+    own = layer.get_submodule(name)
+    assert isinstance(own, torch.nn.Linear)  # noqa: S101  supported types have no other projections
+    rows, width = merged["weight"].shape
+    shared = torch.nn.Linear(width, rows, bias="bias" in merged, device=own.weight.device)
+    shared.load_state_dict(merged)
+    mixed = MixedProjection(own, shared, heads)
+    layer.set_submodule(name, mixed)
+    return mixed

@@ -1,0 +1,1 @@
+"""Text in: calibration text and training rows, tokenized, packed and batched."""

@@ -1,0 +1,1 @@
+"""Output files and folders, and messages on standard error, for all packages."""

@@ -1,0 +1,1 @@
+"""Scope and data-flow analysis of a query."""

@@ -1,0 +1,1 @@
+"""The read-only subset of Cypher: allowed elements and limits on complexity."""

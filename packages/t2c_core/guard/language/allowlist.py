@@ -1,0 +1,79 @@
+"""What a query may be made of: kinds of nodes, functions, procedures. What is not listed here is refused.
+
+Holds no limits on sizes (see `limits`) and no knowledge of a graph.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from t2c_core.cypher import ast_nodes as t
+from t2c_core.guard.verdict import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from t2c_core.guard.policy.policy import Policy
+    from t2c_core.guard.language.depth_traversal import Stop
+
+NODES: frozenset[type[t.Node]] = frozenset(
+    {
+        t.Query, t.SingleQuery, t.Match, t.Unwind, t.With, t.Return, t.Page, t.Finish, t.CallSubquery, t.CallProcedure,
+        t.YieldItem, t.Item, t.SortItem, t.PathPattern, t.Selector, t.NodePattern, t.RelationshipPattern,
+        t.GroupedPath, t.Length, t.Quantifier, t.Label, t.DynamicLabel, t.AnyLabel, t.LabelNot, t.LabelAnd, t.LabelOr,
+        t.Null, t.Boolean, t.Integer, t.Float, t.FloatConstant, t.String, t.Parameter, t.Variable, t.ListLiteral,
+        t.MapLiteral, t.MapEntry, t.Property, t.Index, t.Slice, t.Sign, t.Not, t.Logical, t.Comparison, t.Arithmetic,
+        t.Test, t.NullTest, t.TypeTest, t.NormalizedTest, t.LabelTest, t.Case, t.CaseBranch, t.CaseSubject, t.Function,
+        t.CountStar, t.Trim, t.Normalize, t.MapProjection, t.AllProperties, t.PropertyItem, t.ListComprehension,
+        t.PatternComprehension, t.PatternExpression, t.Reduce, t.ListPredicate, t.Subquery,
+    }
+)  # fmt: skip
+"""Every kind of node that only reads. A new kind is refused until it is written here."""
+
+FUNCTIONS = frozenset(
+    """
+    count sum avg min max collect stdev stdevp percentilecont percentiledisc any_value
+    abs ceil ceiling floor round sign sqrt exp log ln log10 e pi rand isnan infinity nan
+    sin cos tan cot asin acos atan atan2 degrees radians haversin sinh cosh tanh coth mod power
+    tostring tointeger tofloat toboolean tostringornull tointegerornull tofloatornull tobooleanornull
+    tostringlist tointegerlist tofloatlist tobooleanlist valuetype
+    tolower toupper lower upper trim ltrim rtrim btrim replace substring left right split reverse normalize
+    char_length character_length size length isempty head last tail range keys properties labels type id elementid
+    nodes relationships startnode endnode exists coalesce nullif randomuuid timestamp
+    date time localtime datetime localdatetime duration zoned_datetime zoned_time local_datetime local_time
+    date.transaction date.statement date.realtime date.truncate
+    time.transaction time.statement time.realtime time.truncate
+    localtime.transaction localtime.statement localtime.realtime localtime.truncate
+    datetime.transaction datetime.statement datetime.realtime datetime.truncate
+    datetime.fromepoch datetime.fromepochmillis
+    localdatetime.transaction localdatetime.statement localdatetime.realtime localdatetime.truncate
+    duration.between duration.inmonths duration.indays duration.inseconds
+    point point.distance point.withinbbox
+    vector.similarity.cosine vector.similarity.euclidean vector_dimension_count vector_norm vector_distance
+    all any none single
+    """.split()
+)
+"""Functions that work out a value of what they are given and touch nothing else, in small letters."""
+
+
+def check_allowed(stops: Sequence[Stop], policy: Policy) -> None:
+    """Pass a tree that is made of listed parts only.
+
+    Raises:
+        Refused: `allow.node`, `allow.procedure` or `allow.function`.
+    """
+    for node, *_ in stops:
+        if type(node) not in NODES:
+            raise Refused("allow.node", f"{type(node).__name__} is not known to only read", node.position)
+        if isinstance(node, t.Function):
+            name = ".".join(node.name).lower()
+            if name not in FUNCTIONS and name not in policy.functions:
+                raise Refused(
+                    "allow.function", f"the function {'.'.join(node.name)} is not allowed", node.position
+                )
+        elif isinstance(node, t.CallProcedure):
+            name = ".".join(node.name).lower()
+            if name not in policy.procedures:
+                raise Refused(
+                    "allow.procedure", f"the procedure {'.'.join(node.name)} is not allowed", node.position
+                )

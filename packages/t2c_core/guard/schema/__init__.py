@@ -1,0 +1,1 @@
+"""Queries against the schema: names, directions and types."""

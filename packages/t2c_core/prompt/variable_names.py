@@ -1,0 +1,108 @@
+"""Fixed names: one query variable for each label and relationship type.
+
+Holds no grammar (see `compact`) and no wording.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from t2c_core.cypher.identifiers import write_name
+
+if TYPE_CHECKING:
+    from t2c_core.schema.model import GraphSchema, Triple
+
+SUFFIXES = ("", "2", "3")
+"""What a variable of the first, second and third node of a label ends in."""
+ANY = "any_of"
+"""The variable of a relationship that may be of several types."""
+
+_KEYWORDS = frozenset(
+    """
+    all and any as asc ascending avg by call case coalesce collect contains count create date datetime delete desc
+    descending detach distinct duration else end ends exists false finish for foreach from in insert is let limit
+    load match max merge min next node nodes not null offset on optional or order path point reduce remove return
+    set show single size skip starts sum then time true type union unique unwind use using when where with xor yield
+    n v rows
+    """.split()
+)
+
+Kind = Literal["node", "relationship"]
+
+
+class Holder(NamedTuple):
+    """The label or relationship type that a variable stands for."""
+
+    name: str
+    kind: Kind
+
+
+class Names:
+    """The variables of a schema: `case_` for label Case, `has_reaction` for type HAS_REACTION.
+
+    Args:
+        schema: labels and types to be named; the same schema gives the same names.
+    """
+
+    def __init__(self, schema: GraphSchema) -> None:
+        self._schema = schema
+        self.label_variables: dict[str, str] = {}
+        self.type_variables: dict[str, str] = {}
+        taken = {ANY + suffix for suffix in SUFFIXES}
+        for label in schema.labels:
+            self.label_variables[label.name] = _allocate(label.name, "node", taken)
+        for kind in schema.types:
+            self.type_variables[kind.name] = _allocate(kind.name, "link", taken)
+
+    @cached_property
+    def holders(self) -> dict[str, Holder]:
+        """What each variable stands for, with every suffix."""
+        found = {}
+        for suffix in SUFFIXES:
+            for label, variable in self.label_variables.items():
+                found[variable + suffix] = Holder(label, "node")
+            for kind, variable in self.type_variables.items():
+                found[variable + suffix] = Holder(kind, "relationship")
+        return found
+
+    def node(self, label: str, number: int = 0) -> str:
+        """Write a node pattern, for instance `(case_:Case)`; `number` 0 is the first of its label."""
+        return f"({self.label_variables[label]}{SUFFIXES[number]}:{write_name(label)})"
+
+    def triple(
+        self,
+        triple: Triple,
+        *,
+        source: int = 0,
+        target: int = 0,
+        number: int = 0,
+        types: tuple[str, ...] = (),
+    ) -> str:
+        """Write a triple, for instance `(case_:Case)-[has_reaction:HAS_REACTION]->(reaction:Reaction)`.
+
+        Args:
+            triple: labels at both ends and type.
+            source: which node of its label the source is, from 0.
+            target: which node of its label the target is, from 0.
+            number: which relationship of its type this is, from 0.
+            types: alternated types instead of the triple's own.
+        """
+        kinds = types or (triple.type,)
+        variable = (ANY if len(kinds) > 1 else self.type_variables[kinds[0]]) + SUFFIXES[number]
+        spelt = "|".join(write_name(kind) for kind in kinds)
+        return f"{self.node(triple.source, source)}-[{variable}:{spelt}]->{self.node(triple.target, target)}"
+
+
+def _allocate(name: str, fallback: str, taken: set[str]) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    base = re.sub(r"[^0-9a-z]+", "_", words.lower()).strip("_") or fallback
+    if base[0].isdigit():
+        base = f"{fallback}_{base}"
+    if base in _KEYWORDS:
+        base += "_"
+    while taken & {base + suffix for suffix in SUFFIXES} or base in _KEYWORDS:
+        base += "_"
+    taken.update(base + suffix for suffix in SUFFIXES)
+    return base

@@ -1,0 +1,1 @@
+"""The template pipeline: templates are instantiated into question-Cypher pairs."""

@@ -1,0 +1,1 @@
+"""Public entry points: build a data set, validate pairs, run a recipe."""

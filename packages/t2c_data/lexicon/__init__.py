@@ -1,0 +1,1 @@
+"""Lexical resources: the nouns and verbs for labels, relationship types and properties."""

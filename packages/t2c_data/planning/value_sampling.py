@@ -1,0 +1,266 @@
+"""Chooses operators and values of conditions, so that a given value meets them.
+
+Values are rounded as people round them; dates become days, months, years and intervals. Holds no tree.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from t2c_data.errors import UnfitError
+from t2c_data.planning.query_tree import Condition, Mention
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from t2c_core.schema.model import Scalar
+    from t2c_data.planning.query_tree import Operator
+    from t2c_data.graph.context import World
+
+MAX_VALUE_CHARS = 80
+"""A longer string is no value that people name."""
+ALWAYS_KNOWN = 0.995
+"""A property with a greater share of values is not asked for being known."""
+KIND_WEIGHTS = {
+    "id": 1.0, "name": 1.2, "category": 1.2, "number": 1.2, "date": 1.3, "boolean": 1.0, "list": 0.8, "text": 0.4,
+}  # fmt: skip
+OPERATORS: dict[str, dict[Operator, float]] = {
+    "id": {"eq": 9, "in": 0.6, "known": 0.05},
+    "name": {"eq": 7, "contains": 0.8, "starts": 0.8, "ends": 0.2, "in": 0.8, "ne": 0.6, "null": 0.2, "known": 0.1},
+    "category": {"eq": 7, "in": 1.0, "ne": 1.2, "contains": 0.3, "starts": 0.2, "null": 0.4, "known": 0.3},
+    "number": {
+        "eq": 2, "gt": 4, "ge": 1.2, "lt": 2.5, "le": 0.8, "between": 1.6, "in": 0.2, "ne": 0.2, "null": 0.4,
+        "known": 0.3,
+    },
+    "date": {
+        "on": 2, "before": 2, "after": 2.2, "since": 0.6, "until": 0.3, "during": 1, "year": 2, "month": 1,
+        "after_year": 0.5, "before_year": 0.5, "years": 0.3, "null": 0.3, "known": 0.2,
+    },
+    "boolean": {"true": 1.0},
+    "list": {"has": 8, "size_gt": 0.5, "size_ge": 1, "size_eq": 0.4},
+    "text": {"contains": 3, "starts": 1, "eq": 0.5},
+}  # fmt: skip
+"""How often each operator is taken, by kind of property."""
+
+
+class ConditionMaker:
+    """Makes conditions, and the mentions of their values.
+
+    Args:
+        world: the graph.
+        rng: every choice comes from it.
+    """
+
+    def __init__(self, world: World, rng: Random) -> None:
+        self.world = world
+        self.rng = rng
+        self.made: dict[int, Mention] = {}
+        """Every mention made so far, by number."""
+
+    def mention(self, value: Scalar, kind: str) -> Mention:
+        """Make a mention of a value."""
+        made = Mention(len(self.made), value, kind)
+        self.made[made.number] = made
+        return made
+
+    def make(self, owner: str, name: str, value: Any, operators: frozenset[str] | None = None) -> Condition:
+        """Make a condition on a property that a value meets.
+
+        Args:
+            owner: label or relationship type.
+            name: property.
+            value: what the place in the sample has; None if it has none.
+            operators: operators to choose from; any when absent.
+
+        Raises:
+            UnfitError: no operator fits.
+        """
+        kind = self.world.kind(owner, name)
+        missing = value is None or value == []
+        offered = {
+            operator: weight
+            for operator, weight in OPERATORS.get(kind, {}).items()
+            if (operators is None or operator in operators) and (operator == "null") == missing
+        }
+        if not offered:
+            raise UnfitError("no operator")
+        operator = self.rng.choices(list(offered), list(offered.values()))[0]
+        condition = Condition(name, operator, type=self.world.property(owner, name).type)
+        if operator in {"null", "known"}:
+            if self.world.property(owner, name).share > ALWAYS_KNOWN:
+                raise UnfitError("always known")
+            return condition
+        filling = {"boolean": self._boolean, "date": self._date, "number": self._number, "list": self._list}
+        filling.get(kind, self._text)(condition, owner, value)
+        return condition
+
+    def _others(self, owner: str, name: str, value: Any) -> list[Scalar]:
+        others = [each for each in self.world.sample.values[owner, name] if each != value]
+        if not others:
+            raise UnfitError("one value only")
+        return others
+
+    def _boolean(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+        condition.operator = "true" if value else "false"
+
+    def _list(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+        if condition.operator != "has":
+            size = len(value) - (condition.operator == "size_gt")
+            if size < 2:
+                raise UnfitError("too short a list")
+            condition.mentions = (self.mention(size, "count"),)
+            return
+        wanted = 2 if len(value) > 1 and self.rng.random() < 0.12 else 1
+        elements = self.rng.sample(value, wanted)
+        kind = "string" if isinstance(elements[0], str) else "number"
+        condition.mentions = tuple(self.mention(each, kind) for each in elements)
+
+    def _text(self, condition: Condition, owner: str, value: Any) -> None:
+        form = "id" if isinstance(value, int) else "string"
+        if self._adjective(condition, owner, value):
+            return
+        if isinstance(value, str) and (len(value) > MAX_VALUE_CHARS or not value.strip()):
+            raise UnfitError("too long a value")
+        if condition.operator == "in":
+            others = self._others(owner, condition.name, value)
+            values = [value, *self.rng.sample(others, min(len(others), self.rng.choice((1, 1, 1, 2))))]
+            self.rng.shuffle(values)
+            condition.mentions = tuple(self.mention(each, form) for each in values)
+        elif condition.operator == "ne":
+            other = self.rng.choice(self._others(owner, condition.name, value))
+            condition.mentions = (self.mention(other, form),)
+        elif condition.operator in {"contains", "starts", "ends"}:
+            condition.mentions = (self.mention(self._part(str(value), condition.operator), "part"),)
+        else:
+            condition.mentions = (self.mention(value, form),)
+
+    def _adjective(self, condition: Condition, owner: str, value: Any) -> bool:
+        """Let an adjective of the lexicon stand for the value now and then; tells whether it does."""
+        words = self.world.words(owner, condition.name)
+        known = words is not None and condition.operator in {"eq", "ne"} and str(value) in words.values
+        if words is None or not known or self.rng.random() > 0.4:
+            return False
+        said = str(value)
+        if condition.operator == "ne":
+            others = [each for each in words.values if each != said]
+            if not others:
+                raise UnfitError("one adjective only")
+            said = self.rng.choice(others)
+        escaped = said.replace("\\", "\\\\").replace("'", "\\'")
+        condition.literal = f"'{escaped}'"
+        return True
+
+    def _part(self, value: str, operator: str) -> str:
+        words = re.findall(r"\w+", value)
+        if not words:
+            raise UnfitError("no word")
+        if operator == "starts":
+            part = self.rng.choice([value[0], value[0], value[:2], value[:3], words[0]])
+        elif operator == "ends":
+            part = self.rng.choice([value[-2:], value[-3:], words[-1], words[-1][-4:]])
+        else:
+            word: str = self.rng.choice([word for word in words if len(word) > 2] or words)
+            part = word if self.rng.random() < 0.8 else word[: max(3, len(word) - 2)]
+        if not part.strip() or part != part.strip():
+            raise UnfitError("blank part")
+        return str(part)
+
+    def _number(self, condition: Condition, owner: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnfitError("no number")
+        held = self.world.sample.values[owner, condition.name]
+        values = [each for each in held if isinstance(each, int | float)]
+        whole = self.world.property(owner, condition.name).type == "INTEGER"
+        spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
+        below = rounded(value - self.rng.random() * spread, -1, whole=whole)
+        above = rounded(value + self.rng.random() * spread, 1, whole=whole)
+        if below < 0 <= float(values[0]):
+            below = 0
+        exact, other = tidy(value), tidy(self.rng.choice(values))
+        near = self.rng.random() < 0.7
+        limits: dict[str, tuple[int | float, ...]] = {
+            "between": (below, above), "gt": (below,), "ge": (below if near else exact,), "lt": (above,),
+            "le": (above if near else exact,), "in": (exact, other), "ne": (other,),
+        }  # fmt: skip
+        chosen = limits.get(condition.operator, (exact,))
+        same = len(set(chosen)) < len(chosen)
+        if same or (condition.operator in {"gt", "lt", "ne"} and chosen[0] == value):
+            raise UnfitError("no room")
+        condition.mentions = tuple(self.mention(each, "number") for each in chosen)
+
+    def _date(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+        match = re.match(r"(\d{4})-(\d{2})-(\d{2})", str(value))
+        if match is None:
+            raise UnfitError("no ISO date")
+        day = date.fromisoformat(match[0])
+        days = {"on", "before", "until", "after", "since", "during"}
+        chosen = (
+            self._days(condition.operator, day)
+            if condition.operator in days
+            else self._years(condition.operator, day)
+        )
+        condition.mentions = tuple(self.mention(each, kind) for each, kind in chosen)
+
+    def _days(self, operator: str, day: date) -> list[tuple[Scalar, str]]:
+        rng = self.rng
+        exact = operator in {"until", "since"} and rng.random() < 0.4
+        if operator == "on" or exact:
+            return [(day.isoformat(), "date")]
+        shift = rng.randint(0, 2)
+        first = date(day.year, 1, 1)
+        if operator == "during":
+            start, end = day - timedelta(rng.randint(0, 120)), day + timedelta(rng.randint(1, 120))
+            if rng.random() < 0.3:
+                start, end = first, date(day.year, 12, 31)
+            return [(start.isoformat(), "date"), (end.isoformat(), "date")]
+        if operator in {"before", "until"}:
+            choices = [
+                date(day.year + 1, 1, 1),
+                day + timedelta(rng.randint(1, 200)),
+                date(day.year + 1 + shift, rng.randint(1, 12), 1),
+            ]
+        else:
+            choices = [
+                date(day.year - 1, 12, 31),
+                day - timedelta(rng.randint(1, 200)),
+                date(day.year - shift - 1, rng.randint(1, 12), 1),
+                first if day != first else date(day.year - 1, 1, 1),
+            ]
+        return [(rng.choice(choices).isoformat(), "date")]
+
+    def _years(self, operator: str, day: date) -> list[tuple[Scalar, str]]:
+        shift = self.rng.randint(0, 2)
+        if operator == "month":
+            named = [(day.month, "month")]
+            return [*named, (day.year, "year")] if self.rng.random() < 0.8 else [*named]
+        if operator == "years":
+            return [(day.year - shift, "year"), (day.year + self.rng.randint(0, 2) + (shift == 0), "year")]
+        return [(day.year + {"after_year": -1 - shift, "before_year": 1 + shift}.get(operator, 0), "year")]
+
+
+def tidy(value: float) -> int | float:
+    """Write a whole number as an integer."""
+    return int(value) if float(value).is_integer() else value
+
+
+def rounded(value: float, direction: int, *, whole: bool) -> int | float:
+    """Round to few digits away from where the value was, as people do.
+
+    Args:
+        value: the number.
+        direction: -1 down, 1 up.
+        whole: whether only integers make sense.
+    """
+    if value == 0:
+        return 0
+    size = 10 ** max(math.floor(math.log10(abs(value))) - 1, -4)
+    step = size * (5 if abs(value) > 20 * size else 1)
+    if whole:
+        step = max(step, 1)
+        if 1500 <= value <= 2100:  # a year
+            step = 1 if abs(value) % 10 < 5 else 5
+    steps = math.floor(value / step) if direction < 0 else math.ceil(value / step)
+    return tidy(round(steps * step, 6))

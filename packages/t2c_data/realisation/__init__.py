@@ -1,0 +1,1 @@
+"""Surface realisation: a query tree in English words."""

@@ -1,0 +1,1 @@
+"""Question templates: the YAML files and their model."""

@@ -1,0 +1,56 @@
+"""A query said in plain words, for comparing with a question by a sentence encoder. Not for people to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from t2c_data.lexicon.draft import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from t2c_data.validators.pattern_extraction import Comparison
+    from t2c_data.validators.query_analysis import Item, QueryReading
+
+_SIGNS = {
+    "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",
+    "CONTAINS": "contains", "STARTS": "starts with", "ENDS": "ends with",
+}  # fmt: skip
+_FIGURES = (
+    ("count", "number of"), ("avg", "average"), ("sum", "total"), ("min", "lowest"), ("max", "highest"),
+    ("collect", "list of"),
+)  # fmt: skip
+
+
+def say(query: QueryReading, owners: Mapping[str, frozenset[str]]) -> str:
+    """Say what a query returns, how it joins things, and what it compares."""
+    returned = ", ".join(_item(item, owners) for item in query.items)
+    joined = "; ".join(
+        f"{_owner(edge.source, owners)} {words_of(' '.join(edge.types)).lower()} {_owner(edge.target, owners)}"
+        for edge in query.edges
+    )
+    compared = ", ".join(_comparison(each, owners) for each in query.comparisons if each.accesses)
+    order = " in order" if "ORDER" in query.keywords else ""
+    first = f" first {query.limit}" if query.limit is not None else ""
+    parts = (returned + order + first, joined, f"where {compared}" if compared else "")
+    return ". ".join(part for part in parts if part)
+
+
+def _owner(variable: str, owners: Mapping[str, frozenset[str]]) -> str:
+    return words_of(min(owners.get(variable, ()), default=""))
+
+
+def _item(item: Item, owners: Mapping[str, frozenset[str]]) -> str:
+    code = item.expression.lower()
+    figures = " ".join(word for name, word in _FIGURES if f"{name}(" in code or f"{name} {{" in code)
+    held = " ".join(f"{_owner(each.variable, owners)} {words_of(each.property)}" for each in item.accesses)
+    if not held:
+        inside = code[code.find("(") + 1 : code.find(")")] if "(" in code else code
+        held = _owner(inside.removeprefix("distinct ").strip(), owners) or words_of(item.name)
+    return f"{figures} {held}".strip()
+
+
+def _comparison(each: Comparison, owners: Mapping[str, frozenset[str]]) -> str:
+    access = each.accesses[0]
+    name = f"{_owner(access.variable, owners)} {words_of(access.property)}"
+    return f"{name} {_SIGNS.get(each.operator, '')} {each.value}"

@@ -1,0 +1,1 @@
+"""One attempt at a query: generate, check, execute, and the choice among attempts."""

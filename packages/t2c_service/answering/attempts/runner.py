@@ -1,0 +1,144 @@
+"""One hypothesis: model, guard, EXPLAIN, run, and what became of it. Holds neither retries nor choices (see `loop`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from t2c_core.cypher.lexer import MAX_CHARS
+from t2c_core.errors import GraphTimeoutError, QueryError, RefusedError
+from t2c_service.answering.attempts.confidence import Tried
+from t2c_service.answering.records import Attempt
+from t2c_service.answering.progress_events import Step, Stopwatch, annotate
+from t2c_service.errors import CompletionError
+
+if TYPE_CHECKING:
+    from t2c_core.graph.client import Limits
+    from t2c_service.answering.attempts.guarded_graph import GuardedGraph
+    from t2c_service.answering.prompting.builder import Asked
+    from t2c_service.answering.progress_events import Listener
+    from t2c_service.models import Completion, CypherModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How one query is run, if it is."""
+
+    limits: Limits
+    model_timeout_s: float
+    dry_run: bool = False
+
+
+class Attempter:
+    """Tries hypotheses on one graph.
+
+    Args:
+        model: writes them.
+        guarded: passes and runs them.
+    """
+
+    def __init__(self, model: CypherModel, guarded: GuardedGraph) -> None:
+        self._model = model
+        self._guarded = guarded
+
+    async def attempt(self, asked: Asked, budget: Budget, listener: Listener) -> Tried:
+        """Have the model write one query and run it.
+
+        Args:
+            asked: what the model is told, and which of its hypotheses is wanted.
+            budget: what it may cost.
+            listener: told of each step.
+
+        Raises:
+            ModelError, OverloadedError, DeadlineError: the model gave no completion, through no fault of its own.
+            GraphUnavailableError: the graph cannot be reached.
+        """
+        watch = Stopwatch()
+        made: dict[str, Any] = {
+            "hypothesis": asked.number,
+            "round": asked.round,
+            "feedback": asked.feedback,
+            "timings_ms": watch.timings_ms,
+        }
+        try:
+            with watch("model"):
+                completion = await self._completion(asked, budget.model_timeout_s)
+            watch.move("model", "wait", watch.timings_ms["model"] - completion.elapsed_ms)
+            made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
+            generated = asked.parse(completion.text)
+        except CompletionError as error:
+            return _told(
+                Tried(Attempt(outcome="failed", codes=("completion",), message=str(error), **made)), listener
+            )
+        if generated.unanswerable:
+            return _told(Tried(Attempt(outcome="unanswerable", **made)), listener)
+        made["repairs"] = generated.repairs
+        listener(Step("generated", {"hypothesis": asked.number, "cypher": generated.cypher}))
+        return await self.run(generated.cypher, generated.parameters, budget, listener, made)
+
+    async def run(
+        self,
+        cypher: str,
+        parameters: dict[str, Any],
+        budget: Budget,
+        listener: Listener,
+        made: dict[str, Any] | None = None,
+    ) -> Tried:
+        """Guard a query and run it.
+
+        Args:
+            cypher: from a model or a person.
+            parameters: its values by name.
+            budget: what it may cost.
+            listener: told of each step.
+            made: what is known of the attempt already.
+
+        Raises:
+            GraphUnavailableError: the graph cannot be reached.
+        """
+        made = {"hypothesis": 0, "timings_ms": {}, **(made or {})}
+        watch = Stopwatch(made["timings_ms"])
+        made |= {"cypher": cypher, "parameters": parameters}
+        try:
+            with watch("explain"):
+                passed = await self._guarded.check(cypher, parameters)
+            made |= {
+                "cypher": passed.cypher,
+                "parameters": dict(passed.parameters),
+                "repairs": (*made.get("repairs", ()), *passed.repairs),
+                "written": cypher if passed.cypher != cypher else None,
+            }
+            listener(Step("guarded", {"hypothesis": made["hypothesis"], "repairs": list(passed.repairs)}))
+            if budget.dry_run:
+                return _told(Tried(Attempt(outcome="passed", **made), None, passed), listener)
+            with watch("run"):
+                result = await self._guarded.run(passed, budget.limits)
+                annotate(rows=len(result.rows), truncated=result.truncated)
+        except RefusedError as error:
+            attempt = Attempt(outcome="refused", codes=error.codes, message=str(error), **made)
+        except QueryError as error:
+            attempt = Attempt(outcome="failed", codes=(error.code or "query",), message=str(error), **made)
+        except GraphTimeoutError as error:
+            attempt = Attempt(outcome="failed", codes=("timeout",), message=str(error), **made)
+        else:
+            attempt = Attempt(outcome="ran", rows=len(result.rows), **made)
+            return _told(Tried(attempt, result, passed), listener)
+        return _told(Tried(attempt), listener)
+
+    async def _completion(self, asked: Asked, timeout_s: float) -> Completion:
+        completion = await self._model.complete(
+            asked.prompt, hypothesis=asked.hypothesis, grammar=asked.grammar, timeout_s=timeout_s
+        )
+        if len(completion.text) > MAX_CHARS:
+            raise CompletionError(
+                f"the model wrote {len(completion.text)} characters, more than any query has"
+            )
+        annotate(tokens=completion.tokens)
+        return completion
+
+
+def _told(tried: Tried, listener: Listener) -> Tried:
+    attempt = tried.attempt
+    annotate(outcome=attempt.outcome, hypothesis=attempt.hypothesis)
+    listener(Step("attempt", attempt.model_dump(mode="json")))
+    return tried

@@ -1,0 +1,66 @@
+"""An answer as Markdown, for chat clients: words, table, query. What the graph holds cannot become markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from t2c_service.answering.explaining.verbalise_rows import show
+from t2c_service.answering.explaining.column_labels import heading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from t2c_service.answering.records import Answer
+
+MAX_ROWS = 20
+"""Rows of the table; a chat is read, not searched."""
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~!&$]|(?<=:)/|(?<=www)\.|@", re.IGNORECASE)
+"""Signs that begin markup, and those without which an address is no link.
+
+Source: https://spec.commonmark.org/0.31.2/#backslash-escapes, https://github.github.com/gfm/#autolinks-extension-
+"""
+
+
+def as_markdown(answer: Answer) -> str:
+    """Write an answer for a client that renders Markdown.
+
+    Args:
+        answer: any; the table is left out where the words already say all.
+    """
+    parts = [escaped(answer.answer)]
+    if answer.rows and (len(answer.rows) > 1 or len(answer.columns) > 1):
+        parts.append(_table(answer.columns, answer.rows))
+        left = len(answer.rows) - MAX_ROWS
+        if left > 0:
+            parts.append(f"{left} more rows{' or more' if answer.truncated else ''}.")
+    if answer.diagnosis is not None:
+        parts.append(escaped(answer.diagnosis.summary))
+    if answer.cypher:
+        parts.append(_query(answer.cypher, answer.parameters))
+    parts += [f"Note: {escaped(each)}" for each in answer.warnings]
+    return "\n\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Write text so that it is shown as it is."""
+    return _MARKUP.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [
+        [escaped(heading(each)) for each in columns],
+        ["---"] * len(columns),
+        *([escaped(show(cell, quoted=False)) for cell in row] for row in rows[:MAX_ROWS]),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _query(cypher: str, parameters: dict[str, Any]) -> str:
+    values = [f"// ${name} = {json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()]
+    body = "\n".join([*values, cypher])
+    longest = max(map(len, re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}cypher\n{body}\n{fence}"

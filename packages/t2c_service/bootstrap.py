@@ -1,0 +1,135 @@
+"""From settings to running parts, and back: models, graphs, access, and the service over them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from t2c_service.access.audit import AuditLog
+from t2c_service.access.keys import Doorkeeper, KeyStore
+from t2c_service.access.concurrency import Gate
+from t2c_service.access.rate_limits import MemoryTally, RedisTally, SteadyTally
+from t2c_service.databases import Database, Means
+from t2c_service.errors import SettingsError
+from t2c_service.neo4j_connections import open_graph
+from t2c_service.models import open_model
+from t2c_service.observability import Metrics
+from t2c_service.service import Service
+from t2c_service.background_tasks import upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from t2c_service.access.rate_limits import Tally
+    from t2c_service.answering.prompting.examples import Encoder
+    from t2c_service.models import CypherModel
+    from t2c_service.settings import DatabaseSettings, ModelSettings, Settings
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Start what the settings name and stop it at the end.
+
+    A graph or model server that does not answer yet is no error: `Service.check` tells.
+
+    Raises:
+        SnapshotError, SettingsError, ModelFolderError, KeysError, PolicyError: something that the settings name is
+            not there, or is not what it should be.
+        EmbeddedError: an embedded graph cannot be started.
+    """
+    access = settings.access
+    async with AsyncExitStack() as stack:
+        keys = KeyStore(access.keys) if access.keys else None
+        tally = _tally(settings)
+        stack.push_async_callback(tally.close)
+        encoder = await _encoder(settings)
+        models: dict[ModelSettings, CypherModel] = {}
+        databases = {
+            name: await _open_database(name, each, settings, models, encoder, stack)
+            for name, each in settings.all_databases.items()
+        }
+        gate = Gate(settings.limits.concurrency, settings.limits.waiting)
+        metrics = Metrics()
+        metrics.active.set_function(lambda: gate.active)
+        metrics.waiting.set_function(lambda: gate.waiting)
+        metrics.watch_snapshots((name, partial(getattr, each, "taken")) for name, each in databases.items())
+        service = Service(
+            settings=settings,
+            databases=databases,
+            doorkeeper=Doorkeeper(keys, access.anonymous),
+            tally=tally,
+            gate=gate,
+            audit=AuditLog(access.audit),
+            metrics=metrics,
+        )
+        await stack.enter_async_context(upkeep(service))
+        yield service
+
+
+async def _open_database(
+    name: str,
+    database: DatabaseSettings,
+    settings: Settings,
+    models: dict[ModelSettings, CypherModel],
+    encoder: Encoder | None,
+    stack: AsyncExitStack,
+) -> Database:
+    """Open model and graph at the same time, because both take seconds; a model is shared by graphs that name it."""
+    chosen = database.model or settings.model
+    known = models.get(chosen)
+    model, graph = await asyncio.gather(
+        open_model(chosen) if known is None else _given(known),
+        stack.enter_async_context(open_graph(database.graph)),
+        return_exceptions=True,
+    )
+    if not isinstance(model, BaseException) and known is None:
+        stack.push_async_callback(model.close)
+        models[chosen] = model
+    if isinstance(model, BaseException):
+        raise model
+    if isinstance(graph, BaseException):
+        raise graph
+    opened = await Database.open(
+        Means(
+            name=name,
+            settings=database,
+            graph=graph,
+            model=model,
+            model_timeout_s=chosen.timeout_s,
+            prompt=database.prompt or settings.prompt,
+            limits=settings.limits,
+            encoder=encoder,
+            left_out=frozenset(settings.ablate) | (frozenset() if chosen.is_constrained else {"grammar"}),
+        )
+    )
+    stack.callback(opened.close)
+    return opened
+
+
+async def _given(model: CypherModel) -> CypherModel:
+    return model
+
+
+async def _encoder(settings: Settings) -> Encoder | None:
+    if settings.encoder is None:
+        return None
+    from t2c_service.answering.prompting.sentence_encoder import load_encoder
+
+    return await asyncio.to_thread(load_encoder, settings.encoder)
+
+
+def _tally(settings: Settings) -> Tally:
+    if settings.access.redis is None:
+        return MemoryTally()
+    from redis.asyncio import Redis
+
+    try:
+        redis = Redis.from_url(
+            settings.access.redis.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0
+        )
+    except ValueError as error:  # its words may quote a password
+        raise SettingsError("`access.redis` is no address such as redis://host:6379/0") from error
+    lease_s = settings.limits.request_s + settings.limits.drain_s
+    return SteadyTally(RedisTally(redis, lease_s=lease_s), MemoryTally())

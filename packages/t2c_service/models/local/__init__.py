@@ -1,0 +1,1 @@
+"""A checkpoint run in this process, with constrained decoding."""

@@ -1,0 +1,202 @@
+"""An answer on the page: sentence, rows, chart, graph, query and steps. Texts of the graph are labels, never markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from t2c_service.answering.explaining.verbalise_rows import show, tell
+from t2c_service.page import trace
+from t2c_service.page.charts import chart
+from t2c_service.page.graph_chart import colours, label_of, name_of, options
+from t2c_service.page.progress import ProgressView
+from t2c_service.page.query_editor import QueryView, places
+from t2c_service.page.tables import NUMBER, as_csv, as_json, table_columns, table_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from nicegui.events import EChartPointClickEventArguments
+
+    from t2c_service.answering.records import Answer, GraphView
+
+STATUS = {
+    "answered": ("Answered", "g-good"),
+    "empty": ("Nothing found", "g-warn"),
+    "unanswerable": ("Not in this graph", "g-warn"),
+    "refused": ("Refused", "g-bad"),
+    "failed": ("Failed", "g-bad"),
+}
+PAGE_ROWS = 10
+OWN_QUERY = "Your own query"
+
+
+class Span(TextElement):
+    """Text within a line; never markup."""
+
+    def __init__(self, text: str, *, tag: str = "span") -> None:
+        super().__init__(tag=tag, text=text)
+
+
+class ResultView:
+    """Where answers are shown.
+
+    Args:
+        dark: the page's switch; code is coloured after it.
+        run: runs a changed query; none for visitors who may not.
+    """
+
+    def __init__(self, dark: ui.dark_mode, run: Callable[[str], Awaitable[None]] | None) -> None:
+        self._dark = dark
+        self.run = run
+
+    def build(self) -> None:
+        """Make the empty place."""
+        self._place = ui.column().classes("w-full gap-[18px]").props("aria-live=polite")
+
+    def hide(self) -> None:
+        """Show nothing."""
+        self._place.clear()
+
+    def wait(self, question: str) -> ProgressView:
+        """Show that a question is being worked on; the steps are told to what this returns."""
+        self._place.clear()
+        with self._place:
+            return ProgressView(question)
+
+    def show(self, answer: Answer) -> None:
+        """Show an answer with everything that led to it."""
+        self._place.clear()
+        with self._place:
+            self._said(answer)
+            if answer.rows:
+                both = " g-both" if answer.graph.nodes else ""
+                with ui.element("div").classes("g-two" + both):
+                    self._rows(answer)
+                    if answer.graph.nodes:
+                        _graph(answer.graph)
+            if answer.cypher:
+                QueryView(answer, self._dark, self.run)
+            trace.steps(answer)
+
+    def _said(self, answer: Answer) -> None:
+        title, colour = STATUS[answer.status]
+        with ui.column().classes("g-card"):
+            with ui.row().classes("g-said-head"):
+                _question(answer)
+                with ui.row().classes("gap-2 justify-end"):
+                    if answer.confidence is not None and answer.status == "answered":
+                        trace.confidence(answer.confidence)
+                    ui.label(title).classes(f"g-tag {colour}")
+            with ui.element("div").classes("g-answer").mark("answer"):
+                if not answer.rows:
+                    ui.label(answer.answer)
+                for piece in (
+                    tell(answer.columns, answer.rows, truncated=answer.truncated) if answer.rows else ()
+                ):
+                    Span(piece.text)
+                    if piece.row:
+                        self._citation(piece.row)
+            for warning in answer.warnings:
+                ui.label(warning).classes("g-note g-break")
+            if answer.diagnosis is not None:
+                trace.diagnosis(answer.diagnosis, self.run)
+            if answer.status in {"refused", "failed"}:
+                ui.label(answer.attempts[-1].message).classes("g-note g-bad g-break")
+
+    def _citation(self, row: int) -> None:
+        mark = Span(str(row), tag="button").classes("g-cite").props(f"aria-label='Row {row}'")
+        mark.on("click", lambda: self._cite(row))
+
+    def _cite(self, row: int) -> None:
+        self._tabs.value = "table"
+        self._table.pagination = {"rowsPerPage": PAGE_ROWS, "page": (row - 1) // PAGE_ROWS + 1}
+        self._table.selected = [self._table.rows[row - 1]]
+        self._table.update()
+
+    def _rows(self, answer: Answer) -> None:
+        drawn = chart(answer)
+        with ui.column().classes("g-card"):
+            with ui.row().classes("g-card-head"):
+                ui.label("Rows").classes("g-card-title")
+                ui.label(f"{len(answer.rows)}{'+' if answer.truncated else ''}").classes("g-tag")
+                self._tabs = ui.toggle({"table": "Table", "chart": "Chart"}, value="table")
+                self._tabs.props("no-caps dense unelevated size=sm toggle-color=primary").classes("g-toggle")
+                self._tabs.set_visibility(drawn is not None)
+                ui.space()
+                for kind, write in (("CSV", as_csv), ("JSON", as_json)):
+                    ui.button(
+                        kind,
+                        icon="download",
+                        on_click=lambda write=write, kind=kind: ui.download.content(
+                            write(answer), f"answer.{kind.lower()}"
+                        ),
+                    ).props(f"flat dense no-caps size=sm color=primary aria-label='Download {kind}'")
+            self._table = (
+                ui.table(
+                    columns=table_columns(answer),
+                    rows=table_rows(answer),
+                    row_key=NUMBER,
+                    pagination=PAGE_ROWS,
+                )
+                .classes("g-table")
+                .props("flat dense wrap-cells binary-state-sort :rows-per-page-options=[10,25,100]")
+                .bind_visibility_from(self._tabs, "value", value="table")
+            )
+            if len(answer.rows) <= PAGE_ROWS:
+                self._table.props("hide-bottom")
+            if drawn is not None:
+                picture, height_px = drawn
+                with (
+                    ui.element("div")
+                    .classes("w-full")
+                    .bind_visibility_from(self._tabs, "value", value="chart")
+                ):
+                    ui.echart(picture).classes("g-bars").style(f"height: {height_px}px")
+
+
+def _question(answer: Answer) -> None:
+    """Show the question with its linked values underlined."""
+    position = 0
+    with ui.element("div").classes("g-question"):
+        if not answer.question:
+            Span(OWN_QUERY)
+        for value in answer.linked_values:
+            Span(answer.question[position : value.start])
+            with Span(answer.question[value.start : value.end]).classes("g-value").props("tabindex=0"):
+                ui.tooltip(places(value) or value.kind)
+            position = value.end
+        Span(answer.question[position:])
+
+
+def _graph(view: GraphView) -> None:
+    nodes = {node.id: node for node in view.nodes}
+
+    def pick(event: EChartPointClickEventArguments) -> None:
+        data: dict[str, object] = event.data if isinstance(event.data, dict) else {}
+        node = nodes.get(str(data.get("id"))) if event.data_type == "node" else None
+        if node is None:
+            return
+        detail.clear()
+        with detail:
+            ui.label(f"{label_of(node)}: {name_of(node)}").classes("text-weight-medium")
+            for key, value in list(node.properties.items())[:12]:
+                ui.label(f"{key}: {show(value, quoted=False)}").classes("g-muted g-small")
+
+    with ui.column().classes("g-card"):
+        with ui.row().classes("g-card-head"):
+            ui.label("Graph").classes("g-card-title")
+            ui.label(f"{len(view.nodes)} nodes, {len(view.relationships)} relationships").classes("g-tag")
+            if view.sampled:
+                ui.label("a sample").classes("g-tag")
+        ui.echart(options(view), on_point_click=pick).classes("g-chart")
+        with ui.row().classes("g-legend"):
+            for label, colour in colours(view).items():
+                with ui.row().classes("items-center gap-[6px]"):
+                    ui.element("span").classes("g-dot").style(f"background: {colour}")
+                    ui.label(label)
+            for kind in sorted({each.type for each in view.relationships}):
+                ui.label(f"→ {kind}")
+        detail = ui.column().classes("w-full gap-0")
