@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from t2c_core.grammar import QuestionGrammars
-from t2c_core.prompt import AtomsFormat
+from t2c_core.grammar import GrammarCache
+from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.schema import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
@@ -71,8 +71,8 @@ class Answers:
     def __init__(self, snapshot: Path, model: LocalModel, *, grammar: bool) -> None:
         self.schema = GraphSchema.load(snapshot)
         self.linker = Linker(ValueIndex(snapshot / "values.sqlite"), self.schema)
-        self.format = AtomsFormat(self.schema)
-        self.grammars = QuestionGrammars(self.schema, self.format) if grammar else None
+        self.format = SchemaTokenFormat(self.schema)
+        self.grammars = GrammarCache(self.schema, self.format) if grammar else None
         self.model = model
 
     async def ask(self, question: str, clock: Clock) -> str:
@@ -81,7 +81,7 @@ class Answers:
                 linked = self.linker.link(question)
             with clock.stage("prompt"):
                 prompt = self.format.render(linked)
-                grammar = self.grammars.of(linked) if self.grammars else None
+                grammar = self.grammars.for_question(linked) if self.grammars else None
             with clock.stage("model"):
                 completion = await self.model.complete(prompt, grammar=grammar, timeout_s=600)
             with clock.stage("parse"):
@@ -205,7 +205,7 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=3)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads[0])
-    local.REMEMBERED = 0  # a question that is asked again is decoded again
+    local.CACHE_SIZE = 0  # a question that is asked again is decoded again
     write(asyncio.run(run(chosen)))
 
 

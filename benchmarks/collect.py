@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.dataset.collector import Harvest
+from t2c_data.dataset.collector import CandidateCollector
 
 RESULT = Path(__file__).parent / "results" / "collect.json"
 SIZES = (1_000, 20_000, 100_000)
@@ -38,7 +38,7 @@ def collect(candidates: Path, snapshot: Path, size: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         shutil.copy(candidates, out / "candidates.jsonl")
-        with Harvest(out, wanted=size) as harvest:
+        with CandidateCollector(out, target=size) as harvest:
             pass
         manifest = harvest.deliver(schema, seed=0, config={})
     return {

@@ -23,20 +23,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from gqa_compress.conversion import layerwise
-from graphling_io.outputs import write_json, write_text
-from gqa_compress.text.calibration import read_text
+from gqa_compress.checkpoint.environment import default_device, disable_malloc_trim, peak_memory_bytes
 from gqa_compress.checkpoint.reader import Checkpoint
-from gqa_compress.checkpoint.environment import default_device, keep_memory, peak_memory_bytes
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.conversion import layerwise
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.testing import byte_tokenizer
+from gqa_compress.text.calibration import read_text
+from graphling_io.outputs import write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 RESULTS = Path(__file__).parent / "results"
 LAYERS_OF_7B = 32
-STEPS_EXTRAPOLATED = ConversionPlan(kv_heads=1).local_steps
+STEPS_EXTRAPOLATED = ConversionConfig(kv_heads=1).local_steps
 
 
 def make(folder: Path) -> None:
@@ -83,22 +83,22 @@ def main() -> None:
     parser.add_argument("--local-steps", type=int, default=1)
     given = parser.parse_args()
     device = default_device()
-    keep_memory()
+    disable_malloc_trim()
     letters = random.Random(0)
-    plan = ConversionPlan(
+    plan = ConversionConfig(
         kv_heads=given.kv_heads, tokens=given.tokens, length=given.length, local_steps=given.local_steps
     )
     distilling: list[float] = []
     refitting: list[float] = []
-    layerwise.distil_ = timed(layerwise.distil_, distilling)
-    layerwise.refit = timed(layerwise.refit, refitting)
+    layerwise.distill_layer_ = timed(layerwise.distill_layer_, distilling)
+    layerwise.ridge_update = timed(layerwise.ridge_update, refitting)
     with tempfile.TemporaryDirectory() as scratch:
         folder, text = Path(scratch) / "source", Path(scratch) / "text.txt"
         make(folder)
         text.write_text("".join(letters.choices("abcdefgh \n", k=2 * given.tokens)), encoding="utf-8")
         tokenizer = AutoTokenizer.from_pretrained(folder)
         sequences = read_text(text, tokenizer, tokens=plan.tokens, length=plan.length)
-        conversion = layerwise.Conversion(Checkpoint(folder), plan, sequences, device)
+        conversion = layerwise.LayerwiseConverter(Checkpoint(folder), plan, sequences, device)
         _, layer = conversion.convert_layer(0)
     rest = layer.seconds - sum(distilling)
     a_step = sum(distilling) / max(1, given.local_steps)

@@ -19,10 +19,10 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from graphling_io.outputs import write_json, write_text
-from gqa_compress.evaluation.cache import bench
 from gqa_compress.checkpoint.inspection import inspect
+from gqa_compress.evaluation.cache import bench
 from gqa_compress.testing import save_tiny, tiny_model
+from graphling_io.outputs import write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 

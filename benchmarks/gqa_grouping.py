@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphling_io.outputs import write_json, write_text
 from gqa_compress.heads.grouping import search
+from graphling_io.outputs import write_json, write_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt

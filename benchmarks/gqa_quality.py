@@ -28,13 +28,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from graphling_io.outputs import write_json, write_text
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.evaluation.perplexity import compare, evaluate
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.evaluation.perplexity import evaluate, evaluate_against_teacher
 from gqa_compress.testing import byte_tokenizer
+from gqa_compress.training.config import Optimizer, Pruning, Teacher, TrainingConfig
 from gqa_compress.training.loop import train
-from gqa_compress.training.config import Optimizer, Pruning, Recipe, Teacher
+from graphling_io.outputs import write_json, write_text
 
 HOME = Path(__file__).parents[1] / "models" / "gqa_quality"
 LENGTH = 256
@@ -193,7 +193,7 @@ def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
             torch.manual_seed(seed)
             AutoModelForCausalLM.from_config(config).save_pretrained(first)
     train(
-        Recipe(
+        TrainingConfig(
             out=out,
             train=setting.home / "train.jsonl",
             dev=setting.home / "dev.jsonl",
@@ -216,11 +216,11 @@ def measure(setting: Setting, model: Path, base: Path | None) -> dict[str, Any]:
     text = setting.home / "dev.jsonl"
     if base is None:
         return asdict(evaluate(model, text, tokens=DEV_TOKENS, length=LENGTH))
-    return asdict(compare(model, base, text, tokens=DEV_TOKENS, length=LENGTH))
+    return asdict(evaluate_against_teacher(model, base, text, tokens=DEV_TOKENS, length=LENGTH))
 
 
 def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: int) -> None:
-    plan = ConversionPlan(
+    plan = ConversionConfig(
         kv_heads=kv_heads,
         method=cell.method,
         grouping=cell.grouping,
@@ -261,7 +261,7 @@ def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
     pruning = Pruning(kv_heads=HEALED_HEADS, masks=healing.masks, mask_lr=MASK_LR) if healing.masks else None
     converted = folder / "converted" / f"{healing.start} {HEALED_HEADS}"
     train(
-        Recipe(
+        TrainingConfig(
             out=out,
             train=setting.home / "train.jsonl",
             dev=setting.home / "dev.jsonl",
@@ -312,7 +312,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--heal-steps", type=int, default=500)
     parser.add_argument("--tokens", type=int, default=65_536)
-    parser.add_argument("--local-steps", type=int, default=ConversionPlan(kv_heads=1).local_steps)
+    parser.add_argument("--local-steps", type=int, default=ConversionConfig(kv_heads=1).local_steps)
     parser.add_argument("--parts", default="chain,heal,rest", help="in this order, each for every shape")
     given = parser.parse_args()
     disable_progress_bar()

@@ -29,12 +29,12 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 from transformers.utils.logging import disable_progress_bar
 
-from graphling_io.outputs import write_json, write_text
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.evaluation.perplexity import compare
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.evaluation.perplexity import evaluate_against_teacher
+from gqa_compress.training.config import TrainingConfig
 from gqa_compress.training.loop import train
-from gqa_compress.training.config import Recipe
+from graphling_io.outputs import write_json, write_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -66,7 +66,7 @@ def starting_points(home: Path, kv_heads: int) -> dict[str, Path]:
     """Give the checkpoints that students begin as; the aligned one is made here."""
     aligned = home / "healing" / "aligned"
     if not (aligned / "conversion.json").exists():
-        plan = ConversionPlan(kv_heads=kv_heads, method="aligned", refit=False, local_steps=0)
+        plan = ConversionConfig(kv_heads=kv_heads, method="aligned", refit=False, local_steps=0)
         convert(home / "teacher", home / "rows" / "calibration.jsonl", aligned, plan, force=True)
     return {"ours": home / "converted", "aligned": aligned, "teacher": home / "teacher"}
 
@@ -92,14 +92,14 @@ def heal(given: argparse.Namespace, student: Student, start: Path | None) -> dic
     return row
 
 
-def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: Path) -> Recipe:
+def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: Path) -> TrainingConfig:
     """Give the recipe of `make own`, whatever it says, with this student's own fields."""
     rows = given.home / "rows"
     own = yaml.safe_load(DISTILLATION.read_text(encoding="utf-8"))
     own["teacher"]["checkpoint"] = given.home / "teacher"
     if student.masks:
         own["pruning"] = {"kv_heads": given.kv_heads, "masks": student.masks, "mask_lr": MASK_LR}
-    return TypeAdapter(Recipe).validate_python(
+    return TypeAdapter(TrainingConfig).validate_python(
         own
         | {
             "out": out,
@@ -116,7 +116,9 @@ def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: P
 
 
 def measure(home: Path, model: Path) -> dict[str, Any]:
-    return asdict(compare(model, home / "teacher", home / "rows" / "test.jsonl", length=LENGTH))
+    return asdict(
+        evaluate_against_teacher(model, home / "teacher", home / "rows" / "test.jsonl", length=LENGTH)
+    )
 
 
 def distance(measured: dict[str, Any] | None) -> list[str]:

@@ -103,8 +103,8 @@ def by_transformers(folder: Path) -> list[list[int]]:
 
 def make(kind: str, home: Path) -> list[Path]:
     """Make a random model of a type and convert it."""
+    from gqa_compress.conversion.config import ConversionConfig
     from gqa_compress.conversion.convert import convert
-    from gqa_compress.conversion.config import ConversionPlan
     from gqa_compress.testing import save_tiny, tiny_model
 
     shape = (
@@ -116,7 +116,9 @@ def make(kind: str, home: Path) -> list[Path]:
     text.write_text(TEXT * 20, encoding="utf-8")
     if not source.exists():
         save_tiny(tiny_model(kind, **shape), source)
-    convert(source, text, out, ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64), force=True)
+    convert(
+        source, text, out, ConversionConfig(kv_heads=2, local_steps=0, tokens=1024, length=64), force=True
+    )
     return [source, out]
 
 

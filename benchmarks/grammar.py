@@ -20,7 +20,7 @@ from transformers import AutoTokenizer
 from xgrammar import GrammarCompiler, GrammarMatcher, TokenizerInfo, allocate_token_bitmask
 
 from t2c_core.grammar import atoms_grammar, cypher_grammar
-from t2c_core.prompt.variable_names import Names
+from t2c_core.prompt.variable_names import VariableNames
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 
 RESULTS = Path(__file__).parent / "results"
@@ -56,7 +56,7 @@ def query_of(schema: GraphSchema, *, compact: bool) -> str:
             f"MATCH (a:{triple.source})-[:{triple.type}]->(b:{triple.target}) WHERE a.{held} IS NOT NULL "
             f"RETURN a.{held}, count(*) AS n ORDER BY n DESC LIMIT 5"
         )
-    names = Names(schema)
+    names = VariableNames(schema)
     access = f"{names.label_variables[triple.source]}.{held}"
     target = int(triple.source == triple.target)
     return (

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.schema import GraphSchema, NodeLabel, Property
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_core.values.linker import Link, Linker
+from t2c_core.values.linker import LinkedMention, Linker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,14 +84,14 @@ def _read(text: str) -> str | int | float:
     return float(text) if "." in text else int(text)
 
 
-def is_found(gold: Gold, links: tuple[Link, ...], index: ValueIndex) -> bool:
+def is_found(gold: Gold, links: tuple[LinkedMention, ...], index: ValueIndex) -> bool:
     return any(matches(gold, link, index) for link in links)
 
 
-def matches(gold: Gold, link: Link, index: ValueIndex) -> bool:
+def matches(gold: Gold, link: LinkedMention, index: ValueIndex) -> bool:
     placed = any(
         (each.owner, each.property, each.value) == (gold.owner, gold.property, gold.value)
-        for each in link.places
+        for each in link.occurrences
     )
     if placed:
         return True
@@ -181,7 +181,7 @@ def measure(
                 shown[name] += 1
                 print(f"[{name}] {question}\n    missed: {missed}", file=sys.stderr)
                 for link in spurious:
-                    print(f"    spurious: {link.text!r} {link.kind} {link.places[:3]}", file=sys.stderr)
+                    print(f"    spurious: {link.text!r} {link.kind} {link.occurrences[:3]}", file=sys.stderr)
     return {
         name: {
             "questions": tally["questions"],
@@ -278,7 +278,7 @@ def large(count: int) -> dict[str, float]:
             ]
             result = {"values": stored, "build cpu s": built, "bytes": path.stat().st_size}
             result |= {
-                f"one fuzzy look-up {key}": value for key, value in timed(index.similar, texts[:200]).items()
+                f"one fuzzy look-up {key}": value for key, value in timed(index.fuzzy, texts[:200]).items()
             }
             for name, questions in (
                 ("plain", plain),
@@ -291,7 +291,7 @@ def large(count: int) -> dict[str, float]:
                     any(
                         place.value == row.value
                         for link in linker.link(question).links
-                        for place in link.places
+                        for place in link.occurrences
                     )
                     for question, row in zip(questions, rows, strict=True)
                 )

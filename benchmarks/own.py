@@ -26,8 +26,8 @@ from typing import Any
 
 import yaml
 
-from t2c_service.settings_loader import load_settings
 from t2c_service.evaluation.runner import evaluate
+from t2c_service.settings_loader import load_settings
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from t2c_data.jobs.validate import CheckOrder, run_check
+from t2c_data.jobs.validate import ValidateConfig, run_validation
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,14 +28,14 @@ def main() -> None:
     if not (options.judged and options.uri and options.snapshot):
         print("validators: give --judged FILE --uri U --snapshot DIR; nothing measured")
         return
-    order = CheckOrder(
+    order = ValidateConfig(
         uri=options.uri,
         snapshot=Path(options.snapshot),
         lexicon=Path(options.lexicon) if options.lexicon else None,
         encoder=options.encoder,
     )
     started = time.perf_counter()
-    report = run_check(order, judged=Path(options.judged))
+    report = run_validation(order, judged=Path(options.judged))
     report["seconds"] = round(time.perf_counter() - started, 1)
     report["lexicon"] = "edited" if options.lexicon else "drafted"
     report["encoder"] = options.encoder

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.conversion.config import ConversionConfig
 
 app = App(
     name="gqa-compress",
@@ -39,8 +39,8 @@ def train(
     _before_torch()
     from dataclasses import asdict
 
-    from gqa_compress.training.loop import train as run_training
     from gqa_compress.training.config import read_recipe
+    from gqa_compress.training.loop import train as run_training
 
     _print(asdict(run_training(read_recipe(recipe), resume=resume, force=force)))
 
@@ -81,7 +81,7 @@ def calibrate(
         force: Replace OUT.
     """
     _before_torch()
-    from gqa_compress.conversion.gram_pass import calibrate as collect
+    from gqa_compress.conversion.gram_pass import write_grams as collect
 
     count = collect(model, text, out, tokens=tokens, length=length, force=force)
     _print({"grams": out, "tokens": count})
@@ -93,7 +93,7 @@ def convert(
     *,
     calibration: Path,
     out: Path,
-    plan: Annotated[ConversionPlan, Parameter(name="*")],
+    plan: Annotated[ConversionConfig, Parameter(name="*")],
     grams: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -131,13 +131,13 @@ def evaluate(
     _before_torch()
     from dataclasses import asdict
 
-    from gqa_compress.evaluation.perplexity import compare
     from gqa_compress.evaluation.perplexity import evaluate as measure
+    from gqa_compress.evaluation.perplexity import evaluate_against_teacher
 
     if against is None:
         _print(asdict(measure(model, text, tokens=tokens, length=length)))
     else:
-        _print(asdict(compare(model, against, text, tokens=tokens, length=length)))
+        _print(asdict(evaluate_against_teacher(model, against, text, tokens=tokens, length=length)))
 
 
 @app.command
@@ -183,8 +183,8 @@ def report(
     _before_torch()
     from dataclasses import asdict
 
-    from graphling_io.outputs import write_json
     from gqa_compress.evaluation.report import compare_all, draw, markdown
+    from graphling_io.outputs import write_json
 
     rows = compare_all(teacher, list(models), text, tokens=tokens, length=length)
     if out is not None:

@@ -41,6 +41,5 @@ class PlanError(InputError):
     """A conversion was asked for that is impossible, for instance heads that do not divide."""
 
 
-
 class TrainingError(CompressError):
     """The optimisation failed, for instance by a loss that is not finite."""

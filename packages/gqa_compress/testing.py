@@ -11,10 +11,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
 from gqa_compress.checkpoint.reader import layer_prefix
-from gqa_compress.heads.projections import Heads, read_heads, write_heads
-from gqa_compress.heads.rope import Planes, as_complex, as_real, planes
+from gqa_compress.heads.projections import HeadProjections, read_heads, write_heads
+from gqa_compress.heads.rope import RotaryPairs, as_complex, as_real, rotary_pairs
 
 Copies = Literal["equal", "rotated", "scaled"]
 
@@ -105,17 +105,17 @@ def with_copied_heads(
     Returns:
         The model.
     """
-    where, sizes = SUPPORTED[model.config.model_type], geometry(model.config)
-    turning = planes(where, sizes)
+    where, sizes = SUPPORTED[model.config.model_type], attention_dims(model.config)
+    turning = rotary_pairs(where, sizes)
     generator = torch.Generator().manual_seed(seed)
     state = model.state_dict()
     for index in range(sizes.layers):
         prefix = layer_prefix(index)
         layer = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
         heads = read_heads(layer, where, sizes)
-        every, members = torch.arange(sizes.kv_heads), sizes.kv_heads // groups
+        every, members = torch.arange(sizes.num_kv_heads), sizes.num_kv_heads // groups
         first = every % groups if interleaved else every // members * members
-        copied = Heads(heads.w_q, heads.w_k[first], heads.w_v[first], heads.w_o)
+        copied = HeadProjections(heads.w_q, heads.w_k[first], heads.w_v[first], heads.w_o)
         mapped = copied if copies == "equal" else _mapped(copied, turning, copies, generator)
         for name, tensor in write_heads(mapped, layer, where).items():
             state[prefix + name] = tensor
@@ -123,7 +123,9 @@ def with_copied_heads(
     return model
 
 
-def _mapped(heads: Heads, where: Planes, copies: Copies, generator: torch.Generator) -> Heads:
+def _mapped(
+    heads: HeadProjections, where: RotaryPairs, copies: Copies, generator: torch.Generator
+) -> HeadProjections:
     count, size = heads.w_v.shape[:2]
 
     def maps(width: int) -> torch.Tensor:
@@ -139,15 +141,17 @@ def _mapped(heads: Heads, where: Planes, copies: Copies, generator: torch.Genera
     if copies == "scaled":
         length = 0.5 + torch.rand(angle.shape, generator=generator, dtype=torch.float64)
     factor = torch.polar(length, angle)  # (K, P), z ← factor·z and q ← q / conj(factor)
-    value, still = maps(size), maps(len(where.rest))
-    return Heads(
+    value, still = maps(size), maps(len(where.unrotated))
+    return HeadProjections(
         w_q=as_real(
             as_complex(heads.w_q, where) / factor.conj()[:, None, :, None],
-            torch.linalg.inv(still)[:, None] @ heads.w_q[..., where.rest, :],
+            torch.linalg.inv(still)[:, None] @ heads.w_q[..., where.unrotated, :],
             where,
         ),
         w_k=as_real(
-            as_complex(heads.w_k, where) * factor[..., None], still.mT @ heads.w_k[..., where.rest, :], where
+            as_complex(heads.w_k, where) * factor[..., None],
+            still.mT @ heads.w_k[..., where.unrotated, :],
+            where,
         ),
         w_v=value.mT @ heads.w_v,
         w_o=torch.linalg.inv(value)[:, None] @ heads.w_o,

@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import httpx
-from graphling.step_runner import BIN, StepError, embedded_graph, free_port, read_rows, save, say, script, step
+
+from graphling.step_runner import (
+    BIN,
+    StepError,
+    embedded_graph,
+    free_port,
+    log,
+    read_rows,
+    run_console_script,
+    run_if_outdated,
+    write_if_changed,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo"
@@ -32,9 +43,9 @@ def prepare() -> None:
     if summary.is_file() and (snapshot / "manifest.json").is_file():
         return
     with embedded_graph(HOME / "graph") as uri:
-        step("import", summary, [], lambda: save(summary, script(
+        run_if_outdated("import", summary, [], lambda: write_if_changed(summary, run_console_script(
             "t2c-graph", "import", source, "--uri", uri, "--force")))  # fmt: skip
-        step("snapshot", snapshot, [summary], lambda: script(
+        run_if_outdated("snapshot", snapshot, [summary], lambda: run_console_script(
             "t2c-graph", "snapshot", "--uri", uri, "--out", snapshot))  # fmt: skip
 
 
@@ -54,7 +65,7 @@ def ask_once() -> int:
             address = next((word for word in words if word.startswith(ADDRESS)), None)
             if address is None:
                 raise StepError("the service did not start; its own message stands above")
-            say(f"> {question}")
+            log(f"> {question}")
             response = httpx.post(f"{address.rstrip('/')}/query", json={"question": question}, timeout=120)
             content = response.json()
             print(json.dumps(content, ensure_ascii=False))
@@ -72,7 +83,7 @@ def main() -> int:
         prepare()
         return ask_once() if options.once else serve()
     except StepError as error:
-        say(str(error))
+        log(str(error))
         return 1
     except KeyboardInterrupt:
         return 0

@@ -13,10 +13,10 @@ ROWS = (
 )
 ENOUGH_TOKENS = 2_000_000
 """Tokens of training below which models of the demo graph and of FAERS were of no use; 3.5 million made good ones."""
-SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
+EVALUATION_SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
 
 
-def written(content: dict[str, Any]) -> str:
+def render_report(content: dict[str, Any]) -> str:
     """Write the report of one run.
 
     Args:
@@ -31,10 +31,10 @@ def written(content: dict[str, Any]) -> str:
         "",
         "| | teacher | compressed model |",
         "|---|---|---|",
-        *_shape(teacher, model),
+        *_model_rows(teacher, model),
         _row("perplexity of held-out answers", content["evaluation"], "text", "perplexity", "{:.3f}"),
     ]
-    for name, title in SETS.items():
+    for name, title in EVALUATION_SETS.items():
         if f"model_{name}" in content["evaluation"]:
             lines += [
                 _row(f"{title}: {label}", content["evaluation"], name, key, form) for label, key, form in ROWS
@@ -63,7 +63,7 @@ tags: [text-to-cypher, gqa, kv-cache]
 def card(content: dict[str, Any]) -> str:
     """Write the card of a published model: its figures beside its teacher's, and how it came about."""
     conversion, distillation = content["conversion"], content["distillation"]
-    return f"""{CARD}{written(content)}
+    return f"""{CARD}{render_report(content)}
 A stock LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
 {conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} key-value heads with
 {conversion["calibration_tokens"]:,} calibration tokens of the same pairs (`conversion.json`), and it was then distilled
@@ -95,7 +95,7 @@ def _training(content: dict[str, Any]) -> str:
     return told
 
 
-def _shape(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:
+def _model_rows(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:
     return [f"| {label} | {teacher[key]:,} | {model[key]:,} |" for label, key in SHAPE]
 
 

@@ -19,8 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from graphling.model_report import card, usage, written
-from graphling.step_runner import StepError, embedded_graph, jsonl, read_rows, save, say, script, step
+
+from graphling.model_report import card, render_report, usage
+from graphling.step_runner import (
+    StepError,
+    embedded_graph,
+    jsonl,
+    log,
+    read_rows,
+    run_console_script,
+    run_if_outdated,
+    write_if_changed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,15 +39,15 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes" / "starter"
 TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
 """Shares of the minutes that are trained for; building, converting and evaluating take the rest."""
-HELD_OUT = 500
+HELD_OUT_QUESTIONS = 500
 """Held-out synthetic questions that teacher and model are asked."""
-PARTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
+VARIANTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
 """What is served, by which settings."""
-MOST_LOST = 0.02
+MAX_ACCURACY_DROP = 0.02
 """Share of the held-out questions that may lose a right answer so that doubtful ones are refused."""
 EXAMPLES = 12
 """Questions that the page offers."""
-FINE_EXAMPLE = re.compile(r"[A-Z].{20,70}\?")
+WELL_FORMED_QUESTION = re.compile(r"[A-Z].{20,70}\?")
 """Training questions are noisy on purpose; these are worded as one would show them."""
 
 
@@ -72,7 +82,7 @@ def build(run: Run) -> None:
     distil(run)
     settings(run)
     evaluate(run)
-    calibrate(run)
+    tune_min_confidence(run)
     if run.pairs_dev:
         ask(run, "dev", run.pairs_dev)
     report(run)
@@ -86,7 +96,7 @@ def graph(run: Run) -> Iterator[str]:
         return
     with embedded_graph(run.home / "graph") as uri:
         summary = run.home / "graph.json"
-        step("import", summary, [], lambda: save(summary, script(
+        run_if_outdated("import", summary, [], lambda: write_if_changed(summary, run_console_script(
             "t2c-graph", "import", run.csv, "--uri", uri, "--force")))  # fmt: skip
         yield uri
 
@@ -94,15 +104,15 @@ def graph(run: Run) -> Iterator[str]:
 def prepare(run: Run, uri: str) -> None:
     """Snapshot the graph, draft its lexicon, build pairs and the rows that a model is trained on."""
     home = run.home
-    step("snapshot", home / "snapshot", [home / "graph.json"], lambda: script(
+    run_if_outdated("snapshot", home / "snapshot", [home / "graph.json"], lambda: run_console_script(
         "t2c-graph", "snapshot", "--uri", uri, "--out", home / "snapshot"))  # fmt: skip
     if run.lexicon is None:
-        step("lexicon", home / "lexicon.yaml", [], lambda: script(
+        run_if_outdated("lexicon", home / "lexicon.yaml", [], lambda: run_console_script(
             "t2c-data", "lexicon", "--snapshot", home / "snapshot", "--out", run.words))  # fmt: skip
-    step("pairs", home / "pairs", [home / "snapshot", run.words], lambda: script(
+    run_if_outdated("pairs", home / "pairs", [home / "snapshot", run.words], lambda: run_console_script(
         "t2c-data", "build", "--uri", uri, "--snapshot", home / "snapshot", "--out", home / "pairs",
         "--lexicon", run.words, "--pairs", run.pairs, "--seed", run.seed), resumes=True)  # fmt: skip
-    step("training rows", home / "rows", [home / "pairs"], lambda: script(
+    run_if_outdated("training rows", home / "rows", [home / "pairs"], lambda: run_console_script(
         "t2c-data", "export", "--pairs", home / "pairs" / "pairs.jsonl", "--snapshot", home / "snapshot",
         "--format", "atoms", "--out", home / "rows"))  # fmt: skip
 
@@ -110,13 +120,13 @@ def prepare(run: Run, uri: str) -> None:
 def train(run: Run) -> None:
     """Train the teacher, a stock LLaMA, from scratch."""
     content = {"tokenizer": "rows/tokenizer", "minutes": run.minutes * TEACHER_SHARE}
-    optimise(run, "teacher", RECIPES / "train.yaml", content, [])
+    run_training(run, "teacher", RECIPES / "train.yaml", content, [])
 
 
 def convert(run: Run) -> None:
     """Take the teacher to fewer key-value heads by calibration alone."""
     home = run.home
-    step("converted", home / "converted", [home / "teacher"], lambda: script(
+    run_if_outdated("converted", home / "converted", [home / "teacher"], lambda: run_console_script(
         "gqa-compress", "convert", home / "teacher", "--kv-heads", run.kv_heads,
         "--calibration", home / "rows" / "calibration.jsonl", "--out", home / "converted"))  # fmt: skip
 
@@ -125,10 +135,10 @@ def distil(run: Run) -> None:
     """Give the converted model back what it lost, by training it towards its teacher."""
     home = run.home
     content = {"checkpoint": "converted", "minutes": run.minutes * DISTILLATION_SHARE}
-    optimise(run, "model", RECIPES / "distil.yaml", content, [home / "converted"])
+    run_training(run, "model", RECIPES / "distil.yaml", content, [home / "converted"])
 
 
-def optimise(run: Run, out: str, template: Path, content: dict[str, Any], reads: Sequence[Path]) -> None:
+def run_training(run: Run, out: str, template: Path, content: dict[str, Any], reads: Sequence[Path]) -> None:
     """Run `gqa-compress train` by a recipe of the repository and what this run adds to it."""
     home = run.home
     # Relative, so that a recipe says the same after its folder was moved, and nothing is trained anew.
@@ -136,9 +146,9 @@ def optimise(run: Run, out: str, template: Path, content: dict[str, Any], reads:
     content = yaml.safe_load(template.read_text(encoding="utf-8")) | rows | content
     recipe = home / template.name
     if not recipe.exists() or yaml.safe_load(recipe.read_text(encoding="utf-8")) != content:
-        save(recipe, yaml.safe_dump(content, sort_keys=False))
+        write_if_changed(recipe, yaml.safe_dump(content, sort_keys=False))
     resume = ["--resume"] if (home / out).exists() else []
-    step(out, home / out, [home / "rows", recipe, *reads], lambda: script(
+    run_if_outdated(out, home / out, [home / "rows", recipe, *reads], lambda: run_console_script(
         "gqa-compress", "train", recipe, *resume, cwd=home), resumes=True)  # fmt: skip
 
 
@@ -152,10 +162,10 @@ def settings(run: Run) -> None:
         "examples": "examples.jsonl",
         "title": home.name,
     }
-    for part, name in PARTS.items():
+    for part, name in VARIANTS.items():
         served = content | {"model": {"kind": "local", "path": part}}
-        save(home / name, yaml.safe_dump(served, sort_keys=False))
-    save(home / "examples.jsonl", jsonl(examples(run)))
+        write_if_changed(home / name, yaml.safe_dump(served, sort_keys=False))
+    write_if_changed(home / "examples.jsonl", jsonl(examples(run)))
 
 
 def examples(run: Run) -> list[dict[str, Any]]:
@@ -178,7 +188,7 @@ def examples(run: Run) -> list[dict[str, Any]]:
 
 
 def _is_rough(pair: dict[str, Any]) -> bool:
-    return FINE_EXAMPLE.fullmatch(pair["question"]) is None
+    return WELL_FORMED_QUESTION.fullmatch(pair["question"]) is None
 
 
 def evaluate(run: Run) -> None:
@@ -186,8 +196,10 @@ def evaluate(run: Run) -> None:
     home = run.home
     held_out = home / "held_out.jsonl"
     pairs = read_rows(home / "pairs" / "pairs.jsonl")
-    save(held_out, jsonl([pair for pair in pairs if pair["split"] == "test"][:HELD_OUT]))
-    for part in PARTS:
+    write_if_changed(
+        held_out, jsonl([pair for pair in pairs if pair["split"] == "test"][:HELD_OUT_QUESTIONS])
+    )
+    for part in VARIANTS:
         measure(home, f"{part}_text", [home / part], (
             "gqa-compress", "evaluate", home / part, "--text", home / "rows" / "test.jsonl"))  # fmt: skip
     ask(run, "held_out", held_out)
@@ -196,35 +208,40 @@ def evaluate(run: Run) -> None:
 def ask(run: Run, name: str, pairs: Path) -> None:
     """Ask teacher and model the questions of a file."""
     home = run.home
-    for part, config in PARTS.items():
+    for part, config in VARIANTS.items():
         measure(home, f"{part}_{name}", [home / part, pairs], (
             "t2c-service", "evaluate", "--pairs", pairs, "--config", home / config, "--no-psjs",
             "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
 
 
-def calibrate(run: Run) -> None:
+def tune_min_confidence(run: Run) -> None:
     """Have answers refused that the model finds too unlikely.
 
     The least confidence is the largest that takes a right answer from no more than `MOST_LOST` of the held-out
     questions; what the graph cannot answer comes mostly with less.
     """
-    for part, config in PARTS.items():
+    for part, config in VARIANTS.items():
         report = json.loads((run.home / "evaluation" / f"{part}_held_out.json").read_text(encoding="utf-8"))
         least = max(
             row["min_confidence"]
             for row in report["by_confidence"]
-            if row["ex"] >= report["by_confidence"][0]["ex"] - MOST_LOST
+            if row["ex"] >= report["by_confidence"][0]["ex"] - MAX_ACCURACY_DROP
         )
         content = yaml.safe_load((run.home / config).read_text(encoding="utf-8"))
         content["limits"] = {"min_confidence": least}
-        save(run.home / config, yaml.safe_dump(content, sort_keys=False))
+        write_if_changed(run.home / config, yaml.safe_dump(content, sort_keys=False))
 
 
 def measure(home: Path, name: str, reads: Sequence[Path], command: tuple[object, ...]) -> None:
     """Keep what an evaluating command prints in evaluation/`name`.json."""
     (home / "evaluation").mkdir(exist_ok=True)
     result = home / "evaluation" / f"{name}.json"
-    step(f"evaluation {name}", result, reads, lambda: save(result, script(str(command[0]), *command[1:])))
+    run_if_outdated(
+        f"evaluation {name}",
+        result,
+        reads,
+        lambda: write_if_changed(result, run_console_script(str(command[0]), *command[1:])),
+    )
 
 
 def report(run: Run) -> None:
@@ -237,15 +254,16 @@ def report(run: Run) -> None:
         "conversion": json.loads((home / "converted" / "conversion.json").read_text(encoding="utf-8")),
         "distillation": list(read_rows(home / "model" / "metrics.jsonl"))[-1],
         "models": {
-            part: json.loads(script("gqa-compress", "inspect", home / part)) for part in ("teacher", "model")
+            part: json.loads(run_console_script("gqa-compress", "inspect", home / part))
+            for part in ("teacher", "model")
         },
         "evaluation": {
             path.stem: json.loads(path.read_text(encoding="utf-8"))
             for path in sorted((home / "evaluation").glob("*.json"))
         },
     }
-    save(home / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    save(home / "report.md", written(content) + usage(home.name))
+    write_if_changed(home / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_if_changed(home / "report.md", render_report(content) + usage(home.name))
 
 
 def publish(run: Run, folder: Path) -> None:
@@ -256,12 +274,12 @@ def publish(run: Run, folder: Path) -> None:
     shutil.copytree(run.home / "model", half, ignore=every_step, copy_function=shutil.copyfile)
     for kept in (run.home / "converted" / "conversion.json", run.home / "report.json"):
         shutil.copyfile(kept, half / kept.name)
-    save(half / "README.md", card(json.loads((half / "report.json").read_text(encoding="utf-8"))))
+    write_if_changed(half / "README.md", card(json.loads((half / "report.json").read_text(encoding="utf-8"))))
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)
 
 
-def checked(options: argparse.Namespace) -> Run:
+def parse_run(options: argparse.Namespace) -> Run:
     """Turn the options into a run.
 
     Raises:
@@ -317,18 +335,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run all steps; print where the report lies."""
     options = parser().parse_args(arguments)
     try:
-        run = checked(options)
+        run = parse_run(options)
         build(run)
         if options.publish:
             publish(run, options.publish)
     except ValueError as error:
-        say(str(error))
+        log(str(error))
         return 2
     except StepError as error:
-        say(str(error))
+        log(str(error))
         return 1
     except KeyboardInterrupt:
-        say("stopped; the same command goes on from here")
+        log("stopped; the same command goes on from here")
         return 130
     print(run.home / "report.md")
     return 0

@@ -28,12 +28,12 @@ class StepError(Exception):
     """A console script failed; its own message stands above."""
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Tell the person at the terminal; results alone go to standard output."""
     print(text, file=sys.stderr, flush=True)
 
 
-def step(
+def run_if_outdated(
     name: str, result: Path, reads: Sequence[Path], make: Callable[[], object], *, resumes: bool = False
 ) -> None:
     """Make a result unless it is there and newer than everything it is made from.
@@ -45,21 +45,21 @@ def step(
         make: runs the console script.
         resumes: whether `make` goes on with a part that a stopped run left; otherwise it starts anew.
     """
-    made = finished_at(result)
-    if made is not None and all((finished_at(each) or 0) <= made for each in reads):
-        say(f"= {name}: done before")
+    made = completed_at(result)
+    if made is not None and all((completed_at(each) or 0) <= made for each in reads):
+        log(f"= {name}: done before")
         return
     if result.exists() and (made is not None or not resumes):
         shutil.rmtree(result) if result.is_dir() else result.unlink()
-    say(f"> {name}")
+    log(f"> {name}")
     started = time.monotonic()
     make()
-    if finished_at(result) is None:
+    if completed_at(result) is None:
         raise StepError(f"{name}: the command ended well, yet {result} is not whole")
-    say(f"= {name}: {time.monotonic() - started:.0f} s")
+    log(f"= {name}: {time.monotonic() - started:.0f} s")
 
 
-def finished_at(result: Path) -> float | None:
+def completed_at(result: Path) -> float | None:
     """Tell when a file or folder was finished; None while it is missing or not whole."""
     if result.is_file():
         return result.stat().st_mtime
@@ -69,7 +69,7 @@ def finished_at(result: Path) -> float | None:
     return None
 
 
-def script(name: str, *arguments: object, cwd: Path | None = None) -> str:
+def run_console_script(name: str, *arguments: object, cwd: Path | None = None) -> str:
     """Run one of our console scripts, its progress shown, and return what it prints.
 
     Args:
@@ -104,7 +104,7 @@ def embedded_graph(home: Path) -> Iterator[str]:
 def _fetched(done: int, total: int) -> None:
     """Tell at every quarter how much of Neo4j has been fetched, which happens once on a machine."""
     if done * 4 // total > (done - 1) * 4 // total:
-        say(f"fetching Neo4j (once): {done} of {total} files")
+        log(f"fetching Neo4j (once): {done} of {total} files")
 
 
 def free_port() -> int:
@@ -114,7 +114,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def save(path: Path, text: str) -> None:
+def write_if_changed(path: Path, text: str) -> None:
     """Write a file whole or not at all; one that already says so keeps its date."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CONSOLE = Console(stderr=True)
 
 
-def tell(text: str) -> None:
+def print_status(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

@@ -27,7 +27,7 @@ def write_text(path: Path, text: str) -> None:
         path: the final name; its folder exists.
         text: the content, written as UTF-8.
     """
-    with replacing(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
@@ -42,7 +42,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name and rename it when the block ends without an error.
 
     Args:
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Fill a folder under a temporary name and rename it when the block ends without an error.
 
     Args:
@@ -73,7 +73,7 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: the folder is there, is not empty and `force` is off; or it cannot be made, or there is no room.
     """
-    refuse_filled(path, force=force)
+    check_output_empty(path, force=force)
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def ordinary_mode(path: Path) -> None:
+def apply_umask(path: Path) -> None:
     """Give a file the mode that `open` gives new files; some libraries write for the owner alone.
 
     Args:
@@ -109,7 +109,7 @@ def ordinary_mode(path: Path) -> None:
     probe.unlink()
 
 
-def refuse_full(path: Path, needed_bytes: int) -> None:
+def check_free_space(path: Path, needed_bytes: int) -> None:
     """Refuse an output for which there is no room.
 
     Args:
@@ -128,7 +128,7 @@ def refuse_full(path: Path, needed_bytes: int) -> None:
         )
 
 
-def refuse_filled(path: Path, *, force: bool = False) -> None:
+def check_output_empty(path: Path, *, force: bool = False) -> None:
     """Refuse an output folder that already holds something.
 
     Args:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
+from graphling_io.console import print_status, progress
 from t2c_core.errors import EmbeddedError, InputError, T2CError
-from graphling_io.console import progress, tell
 
 app = App(
     name="t2c-graph",
@@ -66,7 +66,7 @@ def up(
         with progress("Fetching Neo4j (once)") as advance:
             graph.start(progress=advance)
         if users is None:
-            tell(
+            print_status(
                 f"No password is asked for: any process of this machine can "
                 f"{'read' if read_only else 'read and write'} this graph at {graph.uri}. "
                 "Use --auth-file to ask for one."
@@ -124,7 +124,7 @@ def import_(
             replace=force,
             strict=strict,
             progress=advance,
-            report=tell,
+            report=print_status,
         )
     print(json.dumps(asdict(summary), ensure_ascii=False))
     return 0
@@ -190,12 +190,12 @@ def check(*, schema: Path | None = None, policy: Path | None = None) -> int:
         and `max_rows`.
     """
     from t2c_core.guard.guard import Guard
-    from t2c_core.guard.jsonl import judge_lines
+    from t2c_core.guard.jsonl import check_jsonl
     from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema
 
     guard = Guard(GraphSchema.load(schema) if schema else None, Policy.load(policy) if policy else None)
-    for line in judge_lines(guard, sys.stdin.buffer):
+    for line in check_jsonl(guard, sys.stdin.buffer):
         print(line, flush=True)
     return 0
 
@@ -217,9 +217,9 @@ def doctor(*, uri: str, database: str | None = None, auth_file: Path | None = No
     """
     import asyncio
 
-    from t2c_core.graph.hardening_check import examine
+    from t2c_core.graph.hardening_check import check_hardening
 
-    posture = asyncio.run(examine(uri, auth=_read_auth(auth_file), database=database))
+    posture = asyncio.run(check_hardening(uri, auth=_read_auth(auth_file), database=database))
     print(json.dumps(asdict(posture), ensure_ascii=False, indent=1))
     return 0 if posture.safe else 1
 
@@ -232,10 +232,10 @@ def main() -> None:
     except CycloptsError:
         status = 2
     except InputError as error:
-        tell(f"t2c-graph: {error}")
+        print_status(f"t2c-graph: {error}")
         status = 2
     except T2CError as error:
-        tell(f"t2c-graph: {error}")
+        print_status(f"t2c-graph: {error}")
         status = 1
     except KeyboardInterrupt:
         status = 130
@@ -243,7 +243,7 @@ def main() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
         status = 1
     except OSError as error:  # a full disk, a folder that may not be written
-        tell(f"t2c-graph: {error}")
+        print_status(f"t2c-graph: {error}")
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -264,7 +264,7 @@ def _read_users(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read --auth-file {file}: {error}") from error
     if shared:
-        tell(f"Other users of this machine can read {file}; chmod 600 it.")
+        print_status(f"Other users of this machine can read {file}; chmod 600 it.")
     users: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():

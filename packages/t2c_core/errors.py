@@ -31,7 +31,7 @@ class SourceError(InputError):
     """A folder or zip of CSVs cannot be imported as it is."""
 
 
-RefusalReason = Literal[
+SyntaxErrorReason = Literal[
     "syntax",
     "token",
     "length",
@@ -57,7 +57,7 @@ class CypherSyntaxError(InputError):
         reason: the kind of refusal.
     """
 
-    def __init__(self, message: str, *, position: int, reason: RefusalReason) -> None:
+    def __init__(self, message: str, *, position: int, reason: SyntaxErrorReason) -> None:
         super().__init__(f"{message} (at character {position})")
         self.position = position
         self.reason = reason
@@ -96,7 +96,7 @@ class QueryError(GraphError):
         self.code = code
 
 
-class RefusedError(T2CError):
+class QueryRejectedError(T2CError):
     """A query must not run.
 
     Args:

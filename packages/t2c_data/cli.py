@@ -10,7 +10,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from graphling_io.console import tell
+from graphling_io.console import print_status
 from t2c_data.commands import build as building
 from t2c_data.commands import dataset as pairs
 from t2c_data.errors import DataError, DataInputError
@@ -37,10 +37,10 @@ def main() -> None:
     except CycloptsError:
         status = 2
     except (DataInputError, InputError) as error:
-        tell(f"t2c-data: {error}")
+        print_status(f"t2c-data: {error}")
         status = 2
     except (DataError, T2CError) as error:
-        tell(f"t2c-data: {error}")
+        print_status(f"t2c-data: {error}")
         status = 1
     except KeyboardInterrupt:
         status = 130

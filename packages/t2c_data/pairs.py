@@ -86,12 +86,12 @@ def skeleton(cypher: str) -> str:
     return re.sub(r"\$v\d+", "$v", cypher)
 
 
-def normal(question: str) -> str:
+def normalize_question(question: str) -> str:
     """Reduce a question to its words, for finding equal ones."""
     return " ".join(re.findall(r"[\w.\-/]+", question.casefold()))
 
 
-def bare(question: str, parameters: dict[str, Scalar]) -> str:
+def mask_values(question: str, parameters: dict[str, Scalar]) -> str:
     """Reduce a question to its words without values."""
     text = question.casefold()
     for value in sorted({str(each).casefold() for each in parameters.values()}, key=len, reverse=True):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from t2c_service.api import chat, health, problems, query, schema
-from t2c_service.api.middleware import Envelope
 from t2c_service.api.mcp import mount_mcp
+from t2c_service.api.middleware import RequestMiddleware
 from t2c_service.bootstrap import open_service
 from t2c_service.observability import start_tracing
 
@@ -52,14 +52,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for router in (query.router, chat.router, schema.router, health.router):
         app.include_router(router)
-    problems.install(app)
+    problems.register_exception_handlers(app)
     mcp = mount_mcp(app, body_bytes=settings.limits.body_bytes)
     if settings.page:
         from t2c_service.page import mount_page
 
         mount_page(app, settings)
     app.add_middleware(
-        Envelope,
+        RequestMiddleware,
         body_bytes=settings.limits.body_bytes,
         body_s=settings.limits.body_s,
         hosts=settings.hosts,

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import T2CError
-from t2c_core.graph.hardening_check import examine
+from t2c_core.graph.hardening_check import check_hardening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CANARY_DELAY_S = 5.0
+HARDENING_CHECK_DELAY_S = 5.0
 """How long after the start a server is looked at, so that first questions come first."""
 CANARY_RETRY_S = 60.0
 
 
 @asynccontextmanager
-async def upkeep(service: Service) -> AsyncIterator[None]:
+async def background_tasks(service: Service) -> AsyncIterator[None]:
     """Keep a service's graphs in order from entry to exit."""
     settings = service.settings
     tasks: list[asyncio.Task[None]] = []
@@ -38,7 +38,7 @@ async def upkeep(service: Service) -> AsyncIterator[None]:
         if settings.refresh_s:
             start(_every(settings.refresh_s, _refresh(database)))
         if settings.canary != "off":
-            start(_look(service, database))
+            start(_run_hardening_check(service, database))
     try:
         yield
     finally:
@@ -55,7 +55,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
 
 def _follow(database: Database) -> Callable[[], Awaitable[None]]:
     async def follow() -> None:
-        await database.follow()
+        await database.reload_if_changed()
 
     return follow
 
@@ -70,22 +70,24 @@ def _refresh(database: Database) -> Callable[[], Awaitable[None]]:
     return refresh
 
 
-async def _look(service: Service, database: Database) -> None:
+async def _run_hardening_check(service: Service, database: Database) -> None:
     """Run the canary once the server answers, and keep what it found for readiness."""
     graph = database.means.settings.graph
     auth = (graph.user, graph.password.get_secret_value()) if graph.password else None
     name = "canary" if database is service.first else f"canary:{database.name}"
-    delay_s = CANARY_DELAY_S
+    delay_s = HARDENING_CHECK_DELAY_S
     while True:
         await asyncio.sleep(delay_s)
         try:
-            posture = await examine(database.graph.uri, auth=auth, database=graph.database)
+            posture = await check_hardening(database.graph.uri, auth=auth, database=graph.database)
         except T2CError as error:
             log.info("%s: the server could not be looked at: %s", database.name, error)
             delay_s = CANARY_RETRY_S
             continue
         failed = [each for each in posture.checks if each.required and not each.safe]
-        service.canaries[name] = "; ".join(f"{each.name}: {each.found}; {each.advice}" for each in failed)
+        service.hardening_results[name] = "; ".join(
+            f"{each.name}: {each.found}; {each.advice}" for each in failed
+        )
         if failed:
-            log.warning("%s: %s", database.name, service.canaries[name])
+            log.warning("%s: %s", database.name, service.hardening_results[name])
         return

@@ -8,21 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from t2c_service.access.audit import AuditLog
-from t2c_service.access.keys import Doorkeeper, KeyStore
-from t2c_service.access.concurrency import Gate
-from t2c_service.access.rate_limits import MemoryTally, RedisTally, SteadyTally
-from t2c_service.databases import Database, Means
+from t2c_service.access.concurrency import ConcurrencyLimiter
+from t2c_service.access.keys import Authenticator, KeyStore
+from t2c_service.access.rate_limits import FallbackRateLimiter, InMemoryRateLimiter, RedisRateLimiter
+from t2c_service.background_tasks import background_tasks
+from t2c_service.databases import Database, DatabaseResources
 from t2c_service.errors import SettingsError
-from t2c_service.neo4j_connections import open_graph
 from t2c_service.models import open_model
+from t2c_service.neo4j_connections import open_graph
 from t2c_service.observability import Metrics
 from t2c_service.service import Service
-from t2c_service.background_tasks import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from t2c_service.access.rate_limits import Tally
+    from t2c_service.access.rate_limits import RateLimiter
     from t2c_service.answering.prompting.examples import Encoder
     from t2c_service.models import CypherModel
     from t2c_service.settings import DatabaseSettings, ModelSettings, Settings
@@ -50,21 +50,23 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             name: await _open_database(name, each, settings, models, encoder, stack)
             for name, each in settings.all_databases.items()
         }
-        gate = Gate(settings.limits.concurrency, settings.limits.waiting)
+        gate = ConcurrencyLimiter(settings.limits.concurrency, settings.limits.waiting)
         metrics = Metrics()
         metrics.active.set_function(lambda: gate.active)
-        metrics.waiting.set_function(lambda: gate.waiting)
-        metrics.watch_snapshots((name, partial(getattr, each, "taken")) for name, each in databases.items())
+        metrics.waiting.set_function(lambda: gate.queued)
+        metrics.track_snapshot_age(
+            (name, partial(getattr, each, "taken")) for name, each in databases.items()
+        )
         service = Service(
             settings=settings,
             databases=databases,
-            doorkeeper=Doorkeeper(keys, access.anonymous),
-            tally=tally,
-            gate=gate,
+            authenticator=Authenticator(keys, access.anonymous),
+            rate_limiter=tally,
+            concurrency_limiter=gate,
             audit=AuditLog(access.audit),
             metrics=metrics,
         )
-        await stack.enter_async_context(upkeep(service))
+        await stack.enter_async_context(background_tasks(service))
         yield service
 
 
@@ -92,7 +94,7 @@ async def _open_database(
     if isinstance(graph, BaseException):
         raise graph
     opened = await Database.open(
-        Means(
+        DatabaseResources(
             name=name,
             settings=database,
             graph=graph,
@@ -101,7 +103,8 @@ async def _open_database(
             prompt=database.prompt or settings.prompt,
             limits=settings.limits,
             encoder=encoder,
-            left_out=frozenset(settings.ablate) | (frozenset() if chosen.is_constrained else {"grammar"}),
+            disabled_components=frozenset(settings.ablate)
+            | (frozenset() if chosen.is_constrained else {"grammar"}),
         )
     )
     stack.callback(opened.close)
@@ -120,9 +123,9 @@ async def _encoder(settings: Settings) -> Encoder | None:
     return await asyncio.to_thread(load_encoder, settings.encoder)
 
 
-def _tally(settings: Settings) -> Tally:
+def _tally(settings: Settings) -> RateLimiter:
     if settings.access.redis is None:
-        return MemoryTally()
+        return InMemoryRateLimiter()
     from redis.asyncio import Redis
 
     try:
@@ -132,4 +135,4 @@ def _tally(settings: Settings) -> Tally:
     except ValueError as error:  # its words may quote a password
         raise SettingsError("`access.redis` is no address such as redis://host:6379/0") from error
     lease_s = settings.limits.request_s + settings.limits.drain_s
-    return SteadyTally(RedisTally(redis, lease_s=lease_s), MemoryTally())
+    return FallbackRateLimiter(RedisRateLimiter(redis, lease_s=lease_s), InMemoryRateLimiter())

@@ -45,9 +45,9 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
     port
         Port to listen on, instead of the settings'; 0 takes a free one.
     """
-    from t2c_service.settings_loader import load_settings
     from t2c_service.errors import SettingsError
     from t2c_service.server import serve as run
+    from t2c_service.settings_loader import load_settings
 
     if port is not None and not 0 <= port <= 65535:
         raise SettingsError(f"--port {port} is no port; choose 1 to 65535, or 0 for a free one")
@@ -141,9 +141,9 @@ def evaluate(
     import asyncio
     import json
 
-    from t2c_service.settings_loader import load_access_settings, load_graph_settings, load_settings
     from t2c_service.evaluation import evaluate as run
     from t2c_service.evaluation.ablations import parts_of
+    from t2c_service.settings_loader import load_access_settings, load_graph_settings, load_settings
 
     parts = parts_of(ablate, url=url)
     settings = load_settings(config) if url is None else None
@@ -206,12 +206,12 @@ def _log(level: int, settings: Settings | None = None) -> None:
 
 
 async def _ask(settings: Settings, question: str) -> Answer:
-    from t2c_service.access.principals import OWNER
+    from t2c_service.access.principals import LOCAL_ADMIN
     from t2c_service.bootstrap import open_service
-    from t2c_service.service import Visit
+    from t2c_service.service import RequestContext
 
     async with open_service(settings) as service:
-        return await service.ask(question, visit=Visit(caller=OWNER, entry="command"))
+        return await service.ask(question, visit=RequestContext(caller=LOCAL_ADMIN, entry="command"))
 
 
 async def _mcp(settings: Settings) -> None:

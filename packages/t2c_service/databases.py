@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 from t2c_core.errors import T2CError
 from t2c_core.guard.policy.policy import Policy
-from t2c_core.prompt import AtomsFormat, ChatFormat
+from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import LinkedQuestion, Linker
-from t2c_service.access.schema_filter import VisibleLinker, visible_examples, visible_schema
-from t2c_service.answering.prompting.examples import Example, SimilarExamples, load_examples
-from t2c_service.answering.loop import Answerer, Parts
+from t2c_service.access.schema_filter import FilteredLinker, filter_examples, filter_schema
+from t2c_service.answering.loop import Answerer, AnswererDependencies
+from t2c_service.answering.prompting.examples import Example, ExampleSelector, load_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
-    from t2c_service.access.schema_filter import AnyLinker
+    from t2c_service.access.schema_filter import MentionLinker
     from t2c_service.answering.prompting.examples import Encoder
     from t2c_service.models import CypherModel
     from t2c_service.settings import DatabaseSettings, LimitSettings, Part
@@ -41,7 +41,7 @@ MAX_ANSWERERS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class DatabaseResources:
     """What a database answers with, besides its snapshot."""
 
     name: str
@@ -52,30 +52,30 @@ class Means:
     prompt: str
     limits: LimitSettings
     encoder: Encoder | None = None
-    left_out: frozenset[Part] = frozenset()
+    disabled_components: frozenset[Part] = frozenset()
     """Parts of answering that are not used."""
 
 
 @dataclass(eq=False)
-class Edition:
+class LoadedSnapshot:
     """What was read of one snapshot."""
 
     schema: GraphSchema
     index: ValueIndex
-    linker: AnyLinker
+    linker: MentionLinker
     policy: Policy
     examples: tuple[Example, ...]
-    similar: SimilarExamples | None
-    stamp: tuple[int, int] | None
-    taken: float
+    similar: ExampleSelector | None
+    file_signature: tuple[int, int] | None
+    created_at: float
     """When the snapshot was taken, in seconds since the epoch."""
     answerers: dict[frozenset[str], Answerer] = field(default_factory=dict)
-    users: int = 0
+    active_users: int = 0
     is_replaced: bool = False
 
     def release(self) -> None:
         """Close the index if nobody needs it any more."""
-        if self.is_replaced and self.users == 0:
+        if self.is_replaced and self.active_users == 0:
             self.index.close()
 
 
@@ -87,13 +87,13 @@ class Database:
         edition: of its snapshot.
     """
 
-    def __init__(self, means: Means, edition: Edition) -> None:
+    def __init__(self, means: DatabaseResources, edition: LoadedSnapshot) -> None:
         self.means = means
         self._edition = edition
         self._changing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, means: Means) -> Database:
+    async def open(cls, means: DatabaseResources) -> Database:
         """Read the snapshot.
 
         Raises:
@@ -132,38 +132,38 @@ class Database:
         return self._edition.examples
 
     @property
-    def taken(self) -> float:
+    def created_at(self) -> float:
         """When its snapshot was taken, in seconds since the epoch."""
-        return self._edition.taken
+        return self._edition.created_at
 
     def schema_for(self, policy: Policy) -> GraphSchema:
         """Give the shape that a policy shows."""
-        return visible_schema(self.schema, policy)
+        return filter_schema(self.schema, policy)
 
     def examples_for(self, policy: Policy) -> tuple[Example, ...]:
         """Give the examples that a policy shows."""
-        return visible_examples(self.examples, policy)
+        return filter_examples(self.examples, policy)
 
     @contextmanager
     def answerer(self, policy: Policy) -> Iterator[Answerer]:
         """Hold the answerer of the present edition under a policy, from entry to exit."""
         edition = self._edition
-        edition.users += 1
+        edition.active_users += 1
         try:
             yield self._answerer(edition, policy)
         finally:
-            edition.users -= 1
+            edition.active_users -= 1
             edition.release()
 
-    async def follow(self) -> bool:
+    async def reload_if_changed(self) -> bool:
         """Read the snapshot again if its folder has been replaced; tell whether it was.
 
         A snapshot that cannot be read leaves the present one in place.
         """
-        if _stamp(self.means.settings) in {self._edition.stamp, None}:
+        if _stamp(self.means.settings) in {self._edition.file_signature, None}:
             return False
         async with self._changing:
-            if _stamp(self.means.settings) in {self._edition.stamp, None}:
+            if _stamp(self.means.settings) in {self._edition.file_signature, None}:
                 return False
             try:
                 edition = await asyncio.to_thread(_read, self.means)
@@ -191,14 +191,14 @@ class Database:
             policy=_policy(settings, self.schema, self.means.limits.max_rows),
             replace=True,
         )
-        await self.follow()
+        await self.reload_if_changed()
 
     def close(self) -> None:
         """Close the index as soon as the last question has been answered."""
         self._edition.is_replaced = True
         self._edition.release()
 
-    def _replace(self, edition: Edition) -> None:
+    def _replace(self, edition: LoadedSnapshot) -> None:
         old, self._edition = self._edition, edition
         old.is_replaced = True
         old.release()
@@ -206,27 +206,27 @@ class Database:
     def _format(self, schema: GraphSchema) -> PromptFormat:
         if self.means.prompt == "chat":
             return ChatFormat(schema)
-        return AtomsFormat(schema, is_mended="repair" not in self.means.left_out)
+        return SchemaTokenFormat(schema, should_repair="repair" not in self.means.disabled_components)
 
-    def _answerer(self, edition: Edition, policy: Policy) -> Answerer:
+    def _answerer(self, edition: LoadedSnapshot, policy: Policy) -> Answerer:
         known = edition.answerers.get(policy.hidden)
         if known is not None:
             return known
         hidden = edition.policy.hidden | policy.hidden
-        schema = visible_schema(edition.schema, policy)
-        left_out = self.means.left_out
-        linker = VisibleLinker(edition.linker, policy) if policy.hidden else edition.linker
-        parts = Parts(
+        schema = filter_schema(edition.schema, policy)
+        disabled_components = self.means.disabled_components
+        linker = FilteredLinker(edition.linker, policy) if policy.hidden else edition.linker
+        parts = AnswererDependencies(
             schema=schema,
-            linker=NoLinker() if "values" in left_out else linker,
+            linker=NoLinker() if "values" in disabled_components else linker,
             prompt=self._format(schema),
             model=self.model,
             graph=self.graph,
             policy=replace(edition.policy, hidden=hidden),
-            similar=None if policy.hidden or "examples" in left_out else edition.similar,
+            similar=None if policy.hidden or "examples" in disabled_components else edition.similar,
             database=self.name,
-            is_constrained="grammar" not in left_out,
-            is_mended="repair" not in left_out,
+            is_constrained="grammar" not in disabled_components,
+            allow_repairs="repair" not in disabled_components,
         )
         answerer = Answerer(parts, self.means.limits, model_timeout_s=self.means.model_timeout_s)
         if len(edition.answerers) >= MAX_ANSWERERS:
@@ -243,31 +243,31 @@ class NoLinker:
         return LinkedQuestion(question, ())
 
 
-def _read(means: Means) -> Edition:
+def _read(means: DatabaseResources) -> LoadedSnapshot:
     settings = means.settings
-    stamp = _stamp(settings)
+    file_signature = _stamp(settings)
     whole = GraphSchema.load(settings.snapshot)
     policy = _policy(settings, whole, means.limits.max_rows)
-    schema = visible_schema(whole, policy)
+    schema = filter_schema(whole, policy)
     examples = load_examples(settings.examples)
     index = ValueIndex(settings.snapshot / VALUES_FILE)
     try:
         linker = Linker(index, schema)
-        seen = VisibleLinker(linker, policy)
+        seen = FilteredLinker(linker, policy)
         chats = means.prompt == "chat"
-        similar = SimilarExamples(examples, seen, encoder=means.encoder) if chats else None
+        similar = ExampleSelector(examples, seen, encoder=means.encoder) if chats else None
     except BaseException:
         index.close()
         raise
-    return Edition(
+    return LoadedSnapshot(
         schema=schema,
         index=index,
         linker=seen if policy.hidden else linker,
         policy=policy,
         examples=examples,
         similar=similar if similar and len(similar) else None,
-        stamp=stamp,
-        taken=stamp[0] / 1e9 if stamp else time.time(),
+        file_signature=file_signature,
+        created_at=file_signature[0] / 1e9 if file_signature else time.time(),
     )
 
 

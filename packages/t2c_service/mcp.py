@@ -20,11 +20,11 @@ from pydantic import BaseModel, Field
 from t2c_core.errors import T2CError
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import ParameterValue
-from t2c_service.access.principals import OWNER, Caller
+from t2c_service.access.principals import LOCAL_ADMIN, Principal
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
 from t2c_service.errors import ServiceError
-from t2c_service.service import Service, Visit
+from t2c_service.service import RequestContext, Service
 
 INSTRUCTIONS = (
     "Answers questions about a Neo4j graph. Use `ask` for a question in plain language; it returns rows and the "
@@ -42,7 +42,7 @@ DatabaseName = Annotated[
 MaxRows = Annotated[int | None, Field(description="Most rows to return.", ge=1)]
 
 
-class Rows(BaseModel):
+class QueryToolResult(BaseModel):
     """What a tool tells of a question or query."""
 
     status: str = Field(description="answered, empty, unanswerable, refused or failed")
@@ -60,7 +60,7 @@ class Rows(BaseModel):
     schema_version: str
 
 
-class Shape(BaseModel):
+class SchemaToolResult(BaseModel):
     """The shape of a graph."""
 
     database: str
@@ -77,7 +77,7 @@ class Tools:
         local: who calls over standard input; over HTTP each request says whose it is.
     """
 
-    def __init__(self, service: Callable[[], Service], local: Caller | None = None) -> None:
+    def __init__(self, service: Callable[[], Service], local: Principal | None = None) -> None:
         self._service = service
         self._local = local
 
@@ -87,7 +87,7 @@ class Tools:
         context: Context[Any, Any],
         database: DatabaseName = None,
         max_rows: MaxRows = None,
-    ) -> Rows:
+    ) -> QueryToolResult:
         """Answer a question about the graph, with the rows and the read-only Cypher behind it."""
         try:
             answer = await self._service().ask(
@@ -110,7 +110,7 @@ class Tools:
         ] = None,
         database: DatabaseName = None,
         max_rows: MaxRows = None,
-    ) -> Rows:
+    ) -> QueryToolResult:
         """Run a reading Cypher query; what would write, call procedures or cost too much is refused with a reason."""
         try:
             answer = await self._service().run(
@@ -124,7 +124,7 @@ class Tools:
             raise ToolError(str(error)) from error
         return _rows(answer)
 
-    async def get_schema(self, context: Context[Any, Any], database: DatabaseName = None) -> Shape:
+    async def get_schema(self, context: Context[Any, Any], database: DatabaseName = None) -> SchemaToolResult:
         """Give labels, properties and relationship patterns of the graph."""
         service, visit = self._service(), self._visit(context)
         caller = visit.caller
@@ -135,24 +135,24 @@ class Tools:
         except ServiceError as error:
             raise ToolError(str(error)) from error
         shown = found.schema_for(caller.policy)
-        return Shape(
+        return SchemaToolResult(
             database=found.name,
             version=shown.version,
             text=describe(shown),
             databases=list(service.databases_of(caller)),
         )
 
-    def _visit(self, context: Context[Any, Any]) -> Visit:
+    def _visit(self, context: Context[Any, Any]) -> RequestContext:
         if self._local is not None:
-            return Visit(caller=self._local, request_id=context.request_id, entry="mcp")
+            return RequestContext(caller=self._local, request_id=context.request_id, entry="mcp")
         request = context.request_context.request
         assert request is not None  # noqa: S101  (over HTTP there is one)
         visit = request.scope["state"]["visit"]
-        assert isinstance(visit, Visit)  # noqa: S101  (the endpoint set it)
+        assert isinstance(visit, RequestContext)  # noqa: S101  (the endpoint set it)
         return visit
 
 
-def make_server(service: Callable[[], Service], local: Caller | None = None) -> MCPServer[Any]:
+def make_server(service: Callable[[], Service], local: Principal | None = None) -> MCPServer[Any]:
     """Make an MCP server of the tools; see `Tools`."""
     server: MCPServer[Any] = MCPServer(
         "graphling", instructions=INSTRUCTIONS, version=version("graphling"), subscriptions=False
@@ -165,12 +165,12 @@ def make_server(service: Callable[[], Service], local: Caller | None = None) -> 
 
 async def serve_stdio(service: Service) -> None:
     """Answer MCP requests on standard input until it ends; whoever started the process may do everything."""
-    await make_server(lambda: service, OWNER).run_stdio_async()
+    await make_server(lambda: service, LOCAL_ADMIN).run_stdio_async()
 
 
-def _rows(answer: Answer) -> Rows:
+def _rows(answer: Answer) -> QueryToolResult:
     content = json.loads(answer.model_dump_json(include={"parameters", "rows"}))
-    return Rows(
+    return QueryToolResult(
         status=answer.status,
         answer=answer.answer,
         cypher=answer.cypher,

@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 URI_FILE = "service.uri"
 """In an embedded store's folder: where the service that started it can be found."""
 START_S = 180.0
-LOOK_S = 0.5
+POLL_INTERVAL_S = 0.5
 """How often to look whether an embedded store still runs."""
-RESTARTS = 5
+MAX_RESTARTS = 5
 """How many times in a row it is started again."""
-FIRST_PAUSE_S = 1.0
+INITIAL_BACKOFF_S = 1.0
 """Before it is started again; twice as long each further time."""
-STEADY_S = 300.0
+BACKOFF_RESET_S = 300.0
 """After so long a run, the next end is the first one again."""
 
 
@@ -61,12 +61,12 @@ async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
         async with _client(known, settings) as client:
             yield client
         return
-    async with kept_running(home, _port(settings.uri)) as uri, _client(uri, settings) as client:
+    async with supervised_store(home, _port(settings.uri)) as uri, _client(uri, settings) as client:
         yield client
 
 
 @asynccontextmanager
-async def kept_running(home: Path, port: int = 0) -> AsyncIterator[str]:
+async def supervised_store(home: Path, port: int = 0) -> AsyncIterator[str]:
     """Run an embedded store from entry to exit: if its process ends, it is started again at the same address.
 
     Args:
@@ -76,7 +76,7 @@ async def kept_running(home: Path, port: int = 0) -> AsyncIterator[str]:
     Raises:
         EmbeddedError: it cannot be started the first time.
     """
-    keeper = _Keeper(home, await asyncio.to_thread(_start, home, port))
+    keeper = _ProcessSupervisor(home, await asyncio.to_thread(_start, home, port))
     note = home / URI_FILE
     watching = asyncio.create_task(keeper.watch())
     try:
@@ -89,7 +89,7 @@ async def kept_running(home: Path, port: int = 0) -> AsyncIterator[str]:
         await asyncio.to_thread(keeper.embedded.stop)
 
 
-class _Keeper:
+class _ProcessSupervisor:
     """Starts an embedded store again at the same address when its process has ended."""
 
     def __init__(self, home: Path, embedded: EmbeddedGraph) -> None:
@@ -102,19 +102,19 @@ class _Keeper:
         ends = 0
         started = time.monotonic()
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
             if self.embedded.is_running:
                 continue
-            ends = 1 if time.monotonic() - started > STEADY_S else ends + 1
-            if ends > RESTARTS:
+            ends = 1 if time.monotonic() - started > BACKOFF_RESET_S else ends + 1
+            if ends > MAX_RESTARTS:
                 log.error(
                     "the embedded graph of %s ended %d times; it is not started again. Why is in its folder logs",
                     self._home,
                     ends,
                 )
                 return
-            log.warning("the embedded graph of %s has ended; start %d of %d", self._home, ends, RESTARTS)
-            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (ends - 1))
+            log.warning("the embedded graph of %s has ended; start %d of %d", self._home, ends, MAX_RESTARTS)
+            await asyncio.sleep(INITIAL_BACKOFF_S * 2 ** (ends - 1))
             await self._restart()
             started = time.monotonic()
 
@@ -169,7 +169,7 @@ def _read_uri(home: Path) -> str | None:
 async def _answers(uri: str, settings: GraphSettings) -> bool:
     try:
         async with _client(uri, settings) as client:
-            await client.check()
+            await client.verify_connectivity()
     except T2CError:
         return False
     return True

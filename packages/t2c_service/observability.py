@@ -72,7 +72,7 @@ class Metrics:
             "t2c_audit_failures", "Records that the audit log could not take.", registry=registry
         )
 
-    def answered(self, answer: Answer, entry: str) -> None:
+    def record_answer(self, answer: Answer, entry: str) -> None:
         """Count an answer with its stages and attempts."""
         self.answers.labels(answer.database, answer.status, entry).inc()
         for stage, elapsed_ms in answer.timings_ms.items():
@@ -83,12 +83,12 @@ class Metrics:
             if attempt.outcome == "refused" and attempt.codes:
                 self.refusals.labels(attempt.codes[0]).inc()
 
-    def watch_snapshots(self, taken: Iterable[tuple[str, Callable[[], float]]]) -> None:
+    def track_snapshot_age(self, taken: Iterable[tuple[str, Callable[[], float]]]) -> None:
         """Give the age of each database's snapshot whenever it is asked for."""
         for name, when in taken:
             self.snapshot_age_s.labels(name).set_function(partial(_age_s, when))
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """Write all figures as Prometheus reads them."""
         return generate_latest(self.registry)
 

@@ -14,7 +14,7 @@ from t2c_service.errors import (
     UnknownDatabaseError,
 )
 
-KINDS: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (
+PROBLEM_TYPES: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (
     ((QuestionError,), 422, "invalid", "The question cannot be asked"),
     ((UnauthenticatedError,), 401, "unauthenticated", "A key is needed"),
     ((ForbiddenError,), 403, "forbidden", "The key is not for this"),
@@ -28,9 +28,9 @@ KINDS: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (
 """The first row that fits counts."""
 
 
-def kind_of(error: Exception) -> tuple[int, str, str]:
+def problem_type_of(error: Exception) -> tuple[int, str, str]:
     """Give status, stable kind and title for an error of ours."""
-    for errors, status, kind, title in KINDS:
+    for errors, status, kind, title in PROBLEM_TYPES:
         if isinstance(error, errors):
             return status, kind, title
     return 500, "fault", "A fault of the service"

@@ -14,41 +14,41 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from t2c_core.errors import T2CError
-from t2c_service.access.audit import Entry, record_answer, record_problem
-from t2c_service.access.principals import Caller, unknown_database
-from t2c_service.access.rate_limits import counted
+from t2c_service.access.audit import Entry, from_answer, from_problem
+from t2c_service.access.principals import Principal, unknown_database
+from t2c_service.access.rate_limits import rate_limited
+from t2c_service.answering.input_validation import check_parameters, normalize_question
 from t2c_service.answering.loop import AskOptions
-from t2c_service.answering.input_validation import check_parameters, tidy
-from t2c_service.answering.progress_events import ignore
+from t2c_service.answering.progress_events import no_op_callback
 from t2c_service.errors import ServiceError, UnknownDatabaseError
-from t2c_service.problem_types import kind_of
+from t2c_service.problem_types import problem_type_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.schema.model import GraphSchema
-    from t2c_service.access.audit import AuditLog, Record
-    from t2c_service.access.keys import Doorkeeper
-    from t2c_service.access.concurrency import Gate
-    from t2c_service.access.rate_limits import Tally
+    from t2c_service.access.audit import AuditLog, AuditRecord
+    from t2c_service.access.concurrency import ConcurrencyLimiter
+    from t2c_service.access.keys import Authenticator
+    from t2c_service.access.rate_limits import RateLimiter
+    from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.examples import Example
     from t2c_service.answering.records import Answer
-    from t2c_service.answering.progress_events import Listener
     from t2c_service.databases import Database
     from t2c_service.models import CypherModel
     from t2c_service.observability import Metrics
     from t2c_service.settings import Scope, Settings
 
 
-GIVEN_UP = "given-up"
+CANCELLED = "given-up"
 """What became of a question whose client left, or that the end of the service cut off."""
-TURNED_AWAY = frozenset({"overloaded", "rate-limited", "unauthenticated", "forbidden"})
+REJECTION_KINDS = frozenset({"overloaded", "rate-limited", "unauthenticated", "forbidden"})
 """Kinds of problems with who asks or how much, not with what is asked."""
 
 
 @dataclass(frozen=True)
-class DependencyCheck:
+class DependencyStatus:
     """What a look at one dependency found; `failure` is empty when it can be used."""
 
     failure: str
@@ -58,22 +58,22 @@ class DependencyCheck:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class RequestContext:
     """From where a question comes, and whose it is."""
 
-    caller: Caller | None = None
+    caller: Principal | None = None
     """None: someone without a key."""
     request_id: str = ""
     entry: Entry = "page"
 
 
-NOBODY = Visit()
+ANONYMOUS_CONTEXT = RequestContext()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    visit: Visit
-    caller: Caller
+    visit: RequestContext
+    caller: Principal
     scope: Scope
     database: str | None
     question: str = ""
@@ -87,12 +87,12 @@ class Service:
     settings: Settings
     databases: Mapping[str, Database]
     """By name; the first one is asked when none is named."""
-    doorkeeper: Doorkeeper
-    tally: Tally
-    gate: Gate
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
+    concurrency_limiter: ConcurrencyLimiter
     audit: AuditLog
     metrics: Metrics
-    canaries: dict[str, str] = field(default_factory=dict)
+    hardening_results: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Database:
@@ -121,11 +121,11 @@ class Service:
 
     def identify(
         self, authorization: str | None = None, api_key: str | None = None, address: str = ""
-    ) -> Caller:
+    ) -> Principal:
         """Say who a request comes from; see `Doorkeeper.identify`."""
-        return self.doorkeeper.identify(authorization, api_key, address)
+        return self.authenticator.authenticate(authorization, api_key, address)
 
-    def databases_of(self, caller: Caller) -> dict[str, Database]:
+    def databases_of(self, caller: Principal) -> dict[str, Database]:
         """Give the databases that a caller may ask, the first one first."""
         return {
             name: database
@@ -133,7 +133,7 @@ class Service:
             if caller.databases is None or name in caller.databases
         }
 
-    def database_for(self, name: str | None, caller: Caller) -> Database:
+    def database_for(self, name: str | None, caller: Principal) -> Database:
         """Find a database.
 
         Args:
@@ -156,8 +156,8 @@ class Service:
         options: AskOptions | None = None,
         *,
         database: str | None = None,
-        visit: Visit = NOBODY,
-        listener: Listener = ignore,
+        visit: RequestContext = ANONYMOUS_CONTEXT,
+        listener: ProgressCallback = no_op_callback,
     ) -> Answer:
         """Answer a question when its turn has come; see `Answerer.answer` for what it raises beyond this.
 
@@ -175,11 +175,11 @@ class Service:
             OverloadedError: too many wait already.
         """
         asked = self._asked(visit, "query", database, question=question)
-        async with self._recorded(asked) as outcome:
-            text = tidy(question, self.settings.limits.question_chars)
-            async with self._turn(asked) as found:
+        async with self._audited(asked) as outcome:
+            text = normalize_question(question, self.settings.limits.question_chars)
+            async with self._admit(asked) as found:
                 with found.answerer(asked.caller.policy) as answerer:
-                    chosen = _bounded(options or AskOptions(), asked.caller)
+                    chosen = _apply_caller_limits(options or AskOptions(), asked.caller)
                     outcome.append(await answerer.answer(text, chosen, listener))
         return outcome[0]
 
@@ -190,85 +190,85 @@ class Service:
         options: AskOptions | None = None,
         *,
         database: str | None = None,
-        visit: Visit = NOBODY,
+        visit: RequestContext = ANONYMOUS_CONTEXT,
     ) -> Answer:
         """Run a caller's own query through the same guard and limits; see `ask`."""
         asked = self._asked(visit, "cypher", database, cypher=cypher)
-        async with self._recorded(asked) as outcome:
+        async with self._audited(asked) as outcome:
             check_parameters(parameters or {})
-            async with self._turn(asked) as found:
+            async with self._admit(asked) as found:
                 with found.answerer(asked.caller.policy) as answerer:
-                    chosen = _bounded(options or AskOptions(), asked.caller)
+                    chosen = _apply_caller_limits(options or AskOptions(), asked.caller)
                     outcome.append(await answerer.run(cypher, parameters or {}, chosen))
         return outcome[0]
 
-    async def check(self) -> dict[str, DependencyCheck]:
+    async def check(self) -> dict[str, DependencyStatus]:
         """Look whether what the service needs can be used now."""
         checks: dict[str, Callable[[], Awaitable[None]]] = {}
         for name, database in self.databases.items():
             suffix = "" if database is self.first else f":{name}"
-            checks[f"graph{suffix}"] = database.graph.check
+            checks[f"graph{suffix}"] = database.graph.verify_connectivity
             if not suffix or database.model is not self.model:
                 checks[f"model{suffix}"] = database.model.check
         found = dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
-        for name, failure in self.canaries.items():
-            found[name] = DependencyCheck(failure, 0.0, required=self.settings.canary == "require")
+        for name, failure in self.hardening_results.items():
+            found[name] = DependencyStatus(failure, 0.0, required=self.settings.canary == "require")
         if self.settings.access.redis is not None:
-            found["redis"] = replace(await _checked(self.tally.check), required=False)
-        if self.audit.is_kept:
-            found["audit"] = DependencyCheck(self.audit.failure, 0.0, required=False)
+            found["redis"] = replace(await _checked(self.rate_limiter.check), required=False)
+        if self.audit.is_enabled:
+            found["audit"] = DependencyStatus(self.audit.failure, 0.0, required=False)
         for name, each in found.items():
             self.metrics.up.labels(name).set(not each.failure)
         return found
 
-    def _asked(self, visit: Visit, scope: Scope, database: str | None, **what: str) -> _Asked:
+    def _asked(self, visit: RequestContext, scope: Scope, database: str | None, **what: str) -> _Asked:
         caller = visit.caller or self.identify()
         return _Asked(visit=visit, caller=caller, scope=scope, database=database, **what)
 
     @asynccontextmanager
-    async def _turn(self, asked: _Asked) -> AsyncIterator[Database]:
+    async def _admit(self, asked: _Asked) -> AsyncIterator[Database]:
         """Let a caller's question in: allowed, not too often, and when there is room."""
         caller = asked.caller
         caller.require(asked.scope)
         database = self.database_for(asked.database, caller)
         access = self.settings.access
         async with (
-            counted(
-                self.tally,
+            rate_limited(
+                self.rate_limiter,
                 caller.subject,
                 per_minute=caller.per_minute or access.per_minute,
                 concurrency=caller.concurrency or access.concurrency,
             ),
-            self.gate.turn(),
+            self.concurrency_limiter.slot(),
         ):
             yield database
 
     @asynccontextmanager
-    async def _recorded(self, asked: _Asked) -> AsyncIterator[list[Answer]]:
+    async def _audited(self, asked: _Asked) -> AsyncIterator[list[Answer]]:
         """Count and write down what became of a question; the answer goes into the list."""
         outcome: list[Answer] = []
         visit = asked.visit
         try:
             yield outcome
         except (T2CError, ServiceError) as error:
-            self._note_problem(asked, kind_of(error)[1])
+            self._note_problem(asked, problem_type_of(error)[1])
             raise
         except asyncio.CancelledError:
-            self._note_problem(asked, GIVEN_UP)
+            self._note_problem(asked, CANCELLED)
             raise
         answer = outcome[0]
-        self.metrics.answered(answer, visit.entry)
-        record = record_answer(answer, asked.caller, request_id=visit.request_id, entry=visit.entry)
-        if self.audit.is_kept:
+        self.metrics.record_answer(answer, visit.entry)
+        record = from_answer(answer, asked.caller, request_id=visit.request_id, entry=visit.entry)
+        if self.audit.is_enabled:
             await asyncio.to_thread(self._write, record)
 
     def _note_problem(self, asked: _Asked, kind: str) -> None:
-        if kind in TURNED_AWAY:
+        if kind in REJECTION_KINDS:
             self.metrics.turned_away.labels(kind).inc()
         known = asked.database if asked.database in self.databases else ""
         self.metrics.answers.labels(known, kind, asked.visit.entry).inc()
         limits = self.settings.limits
-        record = record_problem(
+        record = from_problem(
             kind,
             asked.caller,
             request_id=asked.visit.request_id,
@@ -279,12 +279,12 @@ class Service:
         )
         self._write(record)
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: AuditRecord) -> None:
         if not self.audit.write(record):
             self.metrics.audit_failures.inc()
 
 
-def _bounded(options: AskOptions, caller: Caller) -> AskOptions:
+def _apply_caller_limits(options: AskOptions, caller: Principal) -> AskOptions:
     """Lower what a question may cost to what its caller may ask for."""
 
     def least(one: float | None, other: float | None) -> Any:
@@ -298,11 +298,11 @@ def _bounded(options: AskOptions, caller: Caller) -> AskOptions:
     )
 
 
-async def _checked(check: Callable[[], Awaitable[None]]) -> DependencyCheck:
+async def _checked(check: Callable[[], Awaitable[None]]) -> DependencyStatus:
     started = time.perf_counter()
     failure = ""
     try:
         await check()
     except (T2CError, ServiceError, RedisError, OSError) as error:
         failure = str(error)
-    return DependencyCheck(failure, round((time.perf_counter() - started) * 1000, 3))
+    return DependencyStatus(failure, round((time.perf_counter() - started) * 1000, 3))

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ScriptedModel:
+class FakeModel:
     """A `CypherModel` that says what it is told to say.
 
     Args:
         says: a completion, or an error to raise, for each hypothesis in turn; the last one again when they run out.
     """
 
-    says: Sequence[str | Exception]
+    responses: Sequence[str | Exception]
     name: str = "scripted"
     prompts: list[Prompt] = field(default_factory=list)
     """What it was asked."""
@@ -48,7 +48,7 @@ class ScriptedModel:
     ) -> Completion:
         """Say the completion of this hypothesis."""
         self.prompts.append(prompt)
-        said = self.says[min(hypothesis, len(self.says) - 1)]
+        said = self.responses[min(hypothesis, len(self.responses) - 1)]
         if isinstance(said, Exception):
             raise said
         return Completion(text=said, tokens=len(said.split()), mean_logprob=None, elapsed_ms=0.0)
@@ -202,7 +202,7 @@ def _completion(asked: Mapping[str, Any], answer: Reply, chat: bool) -> dict[str
     }
 
 
-def learn_by_heart(folder: Path, tokenizer: Any, pairs: Mapping[str, str], *, steps: int = 300) -> None:
+def overfit_tiny_model(folder: Path, tokenizer: Any, pairs: Mapping[str, str], *, steps: int = 300) -> None:
     """Train a tiny LLaMA until it knows a few completions by heart, and save it as a stock checkpoint.
 
     Args:

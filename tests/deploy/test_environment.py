@@ -7,8 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-from t2c_service.settings_loader import load_settings
 from t2c_service.settings import PREFIX, Settings
+from t2c_service.settings_loader import load_settings
 
 from .conftest import DEPLOY
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from gqa_compress.conversion.gram_pass import calibrate, read_grams
-from gqa_compress.conversion.gram import head_grams
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.cli import app, main
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
+from gqa_compress.conversion.gram import head_grams
+from gqa_compress.conversion.gram_pass import read_grams, write_grams
 from gqa_compress.errors import CheckpointError
-from graphling_io.outputs import OutputError
 from gqa_compress.heads.grouping import search
-from gqa_compress.heads.similarity import pair_scores
-from gqa_compress.heads.projections import read_heads, write_heads
 from gqa_compress.heads.merging.weighted import merge_weighted
-from gqa_compress.conversion.config import ConversionPlan
-from gqa_compress.heads.rope import planes
+from gqa_compress.heads.projections import read_heads, write_heads
+from gqa_compress.heads.rope import rotary_pairs
+from gqa_compress.heads.similarity import head_similarity
 from gqa_compress.testing import save_tiny, tiny_model
+from graphling_io.outputs import OutputError
 
 
 @pytest.fixture(scope="session")
@@ -150,11 +150,11 @@ def plan_by(model: Path, grams: Path) -> list[list[list[int]]]:
     where, sizes = source.architecture, source.geometry
     heads = [read_heads(source.layer(index), where, sizes) for index in range(sizes.layers)]
     found = [head_grams(own, moments) for own, moments in zip(heads, read_grams(grams, sizes), strict=True)]
-    return [search(pair_scores(layer, planes(where, sizes)), 2) for layer in found]
+    return [search(head_similarity(layer, rotary_pairs(where, sizes)), 2) for layer in found]
 
 
 def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> None:
-    tokens = calibrate(model, text, tmp_path / "one", tokens=None, length=64)
+    tokens = write_grams(model, text, tmp_path / "one", tokens=None, length=64)
     code = (
         "from pathlib import Path; from gqa_compress.conversion.gram_pass import calibrate; "
         f"calibrate(Path({str(model)!r}), Path({str(text)!r}), Path({str(tmp_path / 'two')!r}), tokens=None, length=64)"
@@ -172,22 +172,22 @@ def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> N
 
 
 def test_stored_grams_decide_the_merge(tmp_path: Path, model: Path, text: Path) -> None:
-    calibrate(model, text, tmp_path / "grams", tokens=None, length=64)
-    plan = ConversionPlan(kv_heads=2, refit=False, local_steps=0, length=64)
+    write_grams(model, text, tmp_path / "grams", tokens=None, length=64)
+    plan = ConversionConfig(kv_heads=2, refit=False, local_steps=0, length=64)
     convert(model, text, tmp_path / "out", plan, grams=tmp_path / "grams")
     source = Checkpoint(model)
     where, sizes = source.architecture, source.geometry
     heads = read_heads(source.layer(1), where, sizes)
     grams = head_grams(heads, read_grams(tmp_path / "grams", sizes)[1])
-    merged = merge_weighted(heads, grams, planes(where, sizes), torch.arange(8).view(2, 4))
+    merged = merge_weighted(heads, grams, rotary_pairs(where, sizes), torch.arange(8).view(2, 4))
     found = Checkpoint(tmp_path / "out").layer(1)
     torch.testing.assert_close(found, write_heads(merged, source.layer(1), where))
     with pytest.raises(OutputError, match="there already"):
-        calibrate(model, text, tmp_path / "grams", tokens=None, length=64)
+        write_grams(model, text, tmp_path / "grams", tokens=None, length=64)
 
 
 def test_grams_of_another_model_are_refused(tmp_path: Path, model: Path, text: Path) -> None:
     other = save_tiny(tiny_model("llama", hidden_size=32), tmp_path / "other")
-    calibrate(other, text, tmp_path / "grams", tokens=None, length=64)
+    write_grams(other, text, tmp_path / "grams", tokens=None, length=64)
     with pytest.raises(CheckpointError, match="33×33; the model has 2 of 65×65"):
         read_grams(tmp_path / "grams", Checkpoint(model).geometry)

@@ -9,20 +9,20 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gqa_compress.checkpoint.architectures import SUPPORTED
-from gqa_compress.text.calibration import read_sequences
+from gqa_compress.checkpoint.inspection import inspect
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import RowsError
 from gqa_compress.evaluation.cache import bench
-from gqa_compress.checkpoint.inspection import inspect
-from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import Copies, byte_tokenizer, save_tiny, tiny_model, with_copied_heads
+from gqa_compress.text.calibration import read_sequences
 
 TOKENS = torch.randint(1, 257, (3, 24), generator=torch.Generator().manual_seed(1))
 
 
-def closed_form(kv_heads: int, **fields: object) -> ConversionPlan:
+def closed_form(kv_heads: int, **fields: object) -> ConversionConfig:
     defaults = {"local_steps": 0, "tokens": 1024, "length": 64}
-    return ConversionPlan(kv_heads=kv_heads, **(defaults | fields))
+    return ConversionConfig(kv_heads=kv_heads, **(defaults | fields))
 
 
 def logits(folder: Path) -> torch.Tensor:

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from gqa_compress.heads.alignment import align_keys, align_values, phase, polar
-from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
 from gqa_compress.conversion.gram import InputGram, ResidualGram, grouped_pairs, head_grams
+from gqa_compress.conversion.ridge import ridge, ridge_update
+from gqa_compress.heads.alignment import align_keys, align_values, phase, polar
 from gqa_compress.heads.grouping import adjacent, search
-from gqa_compress.heads.similarity import pair_scores
-from gqa_compress.heads.projections import Heads, read_heads, write_heads
 from gqa_compress.heads.merging.aligned import align
-from gqa_compress.heads.merging.weighted import best_plane, best_subspace
-from gqa_compress.conversion.ridge import refit, ridge
-from gqa_compress.heads.rope import as_complex, as_real, complex_gram, planes
+from gqa_compress.heads.merging.weighted import principal_value_subspace, top_key_component
+from gqa_compress.heads.projections import HeadProjections, read_heads, write_heads
+from gqa_compress.heads.rope import as_complex, as_real, complex_gram, rotary_pairs
+from gqa_compress.heads.similarity import head_similarity
 from gqa_compress.testing import tiny_model
 
 KEYS, RATIO, SIZE, WIDTH, TOKENS = 4, 2, 8, 12, 50
@@ -26,8 +26,8 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture
-def heads() -> Heads:
-    return Heads(
+def heads() -> HeadProjections:
+    return HeadProjections(
         w_q=random(KEYS, RATIO, SIZE, WIDTH + 1, seed=1),
         w_k=random(KEYS, SIZE, WIDTH + 1, seed=2),
         w_v=random(KEYS, SIZE, WIDTH + 1, seed=3),
@@ -48,7 +48,9 @@ def augmented() -> torch.Tensor:
     return torch.cat([random(TOKENS, WIDTH, seed=5), torch.ones(TOKENS, 1, dtype=torch.float64)], dim=1)
 
 
-def test_grams_of_heads_follow_from_the_gram_of_the_input(heads: Heads, moments: torch.Tensor) -> None:
+def test_grams_of_heads_follow_from_the_gram_of_the_input(
+    heads: HeadProjections, moments: torch.Tensor
+) -> None:
     grams = head_grams(heads, moments)
     keys = torch.einsum("kdc,nc->nkd", heads.w_k, augmented())
     values = torch.einsum("kdc,nc->nkd", heads.w_v, augmented())
@@ -63,7 +65,7 @@ def test_complex_grams_are_sums_over_tokens_and_ignore_rotation(model_type: str)
     config = tiny_model(
         model_type, **({"partial_rotary_factor": 0.5} if model_type == "stablelm" else {})
     ).config
-    where = planes(SUPPORTED[model_type], geometry(config))
+    where = rotary_pairs(SUPPORTED[model_type], attention_dims(config))
     keys = random(3, SIZE, TOKENS)
     gram = torch.einsum("idn,jen->idje", keys, keys)
     z = as_complex(keys, where)  # (3, P, N)
@@ -71,7 +73,7 @@ def test_complex_grams_are_sums_over_tokens_and_ignore_rotation(model_type: str)
     torch.testing.assert_close(complex_gram(gram, where), expected)
     turned = z * torch.polar(torch.ones(TOKENS, dtype=torch.float64), random(TOKENS))
     torch.testing.assert_close(torch.einsum("ipn,jpn->pij", turned.conj(), turned), expected)
-    torch.testing.assert_close(as_real(z, keys[:, where.rest], where), keys)
+    torch.testing.assert_close(as_real(z, keys[:, where.unrotated], where), keys)
 
 
 def test_grouped_pairs_takes_the_blocks_of_each_group() -> None:
@@ -114,10 +116,10 @@ def test_key_alignment_recovers_rotations() -> None:
     torch.testing.assert_close(aligned, aligned[:1].expand_as(aligned))
 
 
-def test_alignment_changes_no_score_and_no_output(heads: Heads, moments: torch.Tensor) -> None:
-    where = planes(SUPPORTED["llama"], geometry(tiny_model("llama").config))
+def test_alignment_changes_no_score_and_no_output(heads: HeadProjections, moments: torch.Tensor) -> None:
+    where = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
     groups = torch.tensor([[0, 2], [1, 3]])
-    before, after = heads.grouped(groups), align(heads, head_grams(heads, moments), where, groups)
+    before, after = heads.group_by(groups), align(heads, head_grams(heads, moments), where, groups)
     scores = [
         torch.einsum("gmrpc,gmpe->gmrpce", as_complex(h.w_q, where).conj(), as_complex(h.w_k, where))
         for h in (before, after)
@@ -130,7 +132,9 @@ def test_alignment_changes_no_score_and_no_output(heads: Heads, moments: torch.T
 def test_best_plane_is_the_best_weighted_approximation() -> None:
     z = torch.complex(random(3, TOKENS, seed=1), random(3, TOKENS, seed=2))
     energy = random(3, seed=3).square()
-    encode, decode = best_plane(torch.einsum("in,jn->ij", z.conj(), z)[None, None], energy[None, :, None])
+    encode, decode = top_key_component(
+        torch.einsum("in,jn->ij", z.conj(), z)[None, None], energy[None, :, None]
+    )
     kappa = (encode[0, :, 0, None] * z).sum(0)
     error = (energy[:, None] * (z - decode[0, :, 0, None] * kappa).abs().square()).sum()
     singular = torch.linalg.svdvals(energy.sqrt()[:, None] * z)
@@ -142,7 +146,7 @@ def test_best_subspace_is_the_best_weighted_approximation() -> None:
     values, outward = random(TOKENS, 3, SIZE, seed=1), random(3, SIZE, WIDTH, seed=2)
     metric = outward @ outward.mT
     blocks = torch.einsum("nid,nje->idje", values, values)
-    encode, decode = best_subspace(blocks[None], metric[None])
+    encode, decode = principal_value_subspace(blocks[None], metric[None])
     shared = torch.einsum("nid,ide->ne", values, encode[0])
     missed = torch.einsum("nid,idc->nic", torch.einsum("ne,ied->nid", shared, decode[0]) - values, outward)
     root = torch.linalg.cholesky(metric)
@@ -152,7 +156,7 @@ def test_best_subspace_is_the_best_weighted_approximation() -> None:
 
 def test_heads_survive_the_way_to_the_checkpoint_and_back() -> None:
     model = tiny_model("qwen2", kv_heads=4)
-    where, sizes = SUPPORTED["qwen2"], geometry(model.config)
+    where, sizes = SUPPORTED["qwen2"], attention_dims(model.config)
     prefix = "model.layers.0."
     layer = {n.removeprefix(prefix): t for n, t in model.state_dict().items() if n.startswith(prefix)}
     written = write_heads(read_heads(layer, where, sizes), layer, where)
@@ -188,10 +192,10 @@ def test_adjacent_groups_keep_the_order() -> None:
     assert adjacent(6, 2) == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_pair_scores_are_highest_for_copies(heads: Heads, moments: torch.Tensor) -> None:
-    twins = Heads(heads.w_q, heads.w_k[[0, 1, 0, 1]], heads.w_v[[0, 1, 0, 1]], heads.w_o)
-    where = planes(SUPPORTED["llama"], geometry(tiny_model("llama").config))
-    scores = pair_scores(head_grams(twins, moments), where)
+def test_pair_scores_are_highest_for_copies(heads: HeadProjections, moments: torch.Tensor) -> None:
+    twins = HeadProjections(heads.w_q, heads.w_k[[0, 1, 0, 1]], heads.w_v[[0, 1, 0, 1]], heads.w_o)
+    where = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
+    scores = head_similarity(head_grams(twins, moments), where)
     assert scores[0, 2] == pytest.approx(2)
     assert scores[1, 3] == pytest.approx(2)
     assert scores.max() <= 2 + 1e-9
@@ -215,15 +219,15 @@ def test_a_refit_that_does_not_help_held_out_tokens_is_not_made() -> None:
     seen, held_out = ResidualGram(6, 3, bias=False), ResidualGram(6, 3, bias=False)
     seen.add(random(5, 6, seed=1), random(5, 3, seed=2))
     held_out.add(random(5, 6, seed=3), torch.zeros(5, 3, dtype=torch.float64))
-    change, strength = refit(seen, held_out)
+    change, strength = ridge_update(seen, held_out)
     assert strength is None
     assert not change.any()
 
 
 def test_dead_heads_merge_without_infinities() -> None:
     blocks = torch.zeros(1, 2, 4, 2, 4, dtype=torch.float64)
-    encode, decode = best_subspace(blocks, torch.zeros(1, 2, 4, 4, dtype=torch.float64))
-    keys = best_plane(
+    encode, decode = principal_value_subspace(blocks, torch.zeros(1, 2, 4, 4, dtype=torch.float64))
+    keys = top_key_component(
         torch.zeros(1, 2, 2, 2, dtype=torch.complex128), torch.zeros(1, 2, 2, dtype=torch.float64)
     )
     assert all(

@@ -6,16 +6,24 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from gqa_compress.conversion.layer_runner import States
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.conversion.layer_distillation import Batches, LocalSteps, distil_, divergence_of, squared_error
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.conversion.layer_distillation import (
+    Batches,
+    LayerDistillationConfig,
+    distill_layer_,
+    divergence_of,
+    squared_error,
+)
+from gqa_compress.conversion.layer_runner import HiddenStates
 from gqa_compress.testing import save_tiny, tiny_model, with_copied_heads
 
 
 def batches(target: torch.nn.Module, seed: int) -> Batches:
     generator = torch.Generator().manual_seed(seed)
-    states = [States(torch.randn(2, 5, 4, generator=generator), torch.ones(2, 5).bool()) for _ in range(3)]
+    states = [
+        HiddenStates(torch.randn(2, 5, 4, generator=generator), torch.ones(2, 5).bool()) for _ in range(3)
+    ]
     states[0].mask[:, 3:] = False
     with torch.no_grad():
         return [(state, target(state.hidden)) for state in states]
@@ -52,7 +60,9 @@ def test_distillation_comes_closer_and_freezes_what_it_moved(wanted: torch.nn.Li
     layer = torch.nn.Linear(4, 4).requires_grad_(requires_grad=False)
     seen, held_out = batches(wanted, 0), batches(wanted, 1)
     loss = squared_error(lambda states: layer(states.hidden), seen)
-    report = distil_(list(layer.parameters()), loss, seen, held_out, LocalSteps(steps=200, lr=0.1))
+    report = distill_layer_(
+        list(layer.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=200, lr=0.1)
+    )
     assert report.after < 0.01 * report.before
     assert not any(parameter.requires_grad for parameter in layer.parameters())
 
@@ -61,13 +71,15 @@ def test_weights_that_do_worse_on_held_out_sequences_are_not_kept(wanted: torch.
     seen, held_out = batches(torch.nn.Linear(4, 4), 0), batches(wanted, 1)
     before = wanted.weight.detach().clone()
     loss = squared_error(lambda states: wanted(states.hidden), seen)
-    report = distil_(list(wanted.parameters()), loss, seen, held_out, LocalSteps(steps=10, lr=2e-3))
+    report = distill_layer_(
+        list(wanted.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=10, lr=2e-3)
+    )
     assert report.steps == 0
     assert torch.equal(wanted.weight, before)
 
 
-def plan(**fields: object) -> ConversionPlan:
-    return ConversionPlan(**({"kv_heads": 2, "tokens": 1024, "length": 64} | fields))
+def plan(**fields: object) -> ConversionConfig:
+    return ConversionConfig(**({"kv_heads": 2, "tokens": 1024, "length": 64} | fields))
 
 
 @pytest.mark.parametrize("model_type", ["gemma", "phi"])

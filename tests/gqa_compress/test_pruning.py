@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.conversion.config import ConversionPlan
+from gqa_compress.pruning.initialization import initialize_pruning
 from gqa_compress.pruning.masks import SHARPNESS, TEMPERATURE, HeadMasks
-from gqa_compress.pruning.schedule import fading, target_sparsity
-from gqa_compress.pruning.initialization import pruning_starts
-from gqa_compress.pruning.mixed_model import PrunedStudent
+from gqa_compress.pruning.mixed_model import MixedHeadModel
+from gqa_compress.pruning.schedule import linear_mask, target_sparsity
 from gqa_compress.testing import save_tiny, tiny_model
+from gqa_compress.training.config import Lora, Optimizer, Pruning, Teacher, TrainingConfig
 from gqa_compress.training.loop import train
 from gqa_compress.training.losses import bild
-from gqa_compress.training.config import Lora, Optimizer, Pruning, Recipe, Teacher
 
 TOKENS = torch.randint(1, 257, (2, 20), generator=torch.Generator().manual_seed(1))
 
@@ -30,8 +30,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def recipe(source: Path, sorting_rows: Path, tmp_path: Path) -> Recipe:
-    return Recipe(
+def recipe(source: Path, sorting_rows: Path, tmp_path: Path) -> TrainingConfig:
+    return TrainingConfig(
         out=tmp_path / "out",
         train=sorting_rows,
         dev=sorting_rows,
@@ -66,14 +66,14 @@ def changed(before: Path, after: Path) -> set[str]:
 
 def test_targets_rise_and_the_mask_falls_to_the_end_of_the_ramp() -> None:
     assert [target_sparsity(share, 0.3) for share in (0, 0.15, 0.3, 0.9)] == [0, 0.5, 1, 1]
-    assert [fading(share, 0.3) for share in (0, 0.15, 0.3, 0.9)] == [1, 0.5, 0, 0]
+    assert [linear_mask(share, 0.3) for share in (0, 0.15, 0.3, 0.9)] == [1, 0.5, 0, 0]
 
 
 def test_masks_begin_at_one_whatever_is_drawn() -> None:
     masks = HeadMasks(2, 4, "learned", 0.3)
     drawn = masks.sample(0.0, torch.Generator().manual_seed(0))
     assert torch.equal(drawn, torch.ones(2, 4))
-    assert torch.equal(masks.settled(0.0), drawn)
+    assert torch.equal(masks.deterministic(0.0), drawn)
     drawn.sum().backward()
     assert (masks.log_alpha.grad > 0).all()
 
@@ -83,9 +83,9 @@ def test_the_expected_score_is_the_chance_of_not_being_zero() -> None:
     with torch.no_grad():
         masks.log_alpha.copy_(torch.tensor([[-2.0, 0.0, 2.0]]) * SHARPNESS * TEMPERATURE)
     wanted = [1 / (1 + math.exp(-(math.log(199) / 3 + logit))) for logit in (-2, 0, 2)]
-    torch.testing.assert_close(masks.expected(), torch.tensor([wanted]))
+    torch.testing.assert_close(masks.prob_nonzero(), torch.tensor([wanted]))
     missed = abs(1 - sum(wanted) / 3 - 0.5)
-    assert masks.penalty(0.15).item() == pytest.approx(missed + (missed + 1e-6) ** 2)
+    assert masks.sparsity_penalty(0.15).item() == pytest.approx(missed + (missed + 1e-6) ** 2)
     drawn = torch.stack([masks.sample(0, torch.Generator().manual_seed(seed)) for seed in range(64)])
     assert drawn.min() >= 0
     assert drawn.max() <= 1
@@ -97,15 +97,15 @@ def test_forced_masks_push_the_lowest_down_by_rule() -> None:
     masks = HeadMasks(2, 2, "forced", 0.5)
     with torch.no_grad():
         masks.log_alpha[1, 0] -= 1e-6
-    masks.push_down(0.125)
-    assert masks.settled(0.125).tolist() == [[1, 1], [0, 1]]
-    masks.push_down(0.5)
-    assert not masks.settled(0.5).any()
-    assert masks.gone(0.5)
+    masks.force_lowest_to_zero_(0.125)
+    assert masks.deterministic(0.125).tolist() == [[1, 1], [0, 1]]
+    masks.force_lowest_to_zero_(0.5)
+    assert not masks.deterministic(0.5).any()
+    assert masks.all_pruned(0.5)
     free = HeadMasks(2, 2, "learned", 0.5)
-    free.push_down(0.5)
-    assert free.settled(0.5).all()
-    assert not free.gone(1.0)
+    free.force_lowest_to_zero_(0.5)
+    assert free.deterministic(0.5).all()
+    assert not free.all_pruned(1.0)
 
 
 @pytest.mark.parametrize("model_type", ["llama", "qwen2", "gemma", "phi", "cohere"])
@@ -113,20 +113,20 @@ def test_a_student_goes_from_the_original_to_the_converted_model(
     tmp_path: Path, sorting_rows: Path, model_type: str
 ) -> None:
     source = save_tiny(tiny_model(model_type), tmp_path / "source")
-    plan = ConversionPlan(
+    plan = ConversionConfig(
         kv_heads=2, method="aligned", grouping="search", refit=False, local_steps=0, tokens=4096
     )
     original, model = (AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32) for _ in range(2))
     masks = HeadMasks(2, 8, "linear", 0.3)
-    student = PrunedStudent(model, pruning_starts(source, plan, sorting_rows), masks, 2)
+    student = MixedHeadModel(model, initialize_pruning(source, plan, sorting_rows), masks, 2)
     with torch.no_grad():
-        student.put(masks.settled(0.0))
+        student.set_masks(masks.deterministic(0.0))
         torch.testing.assert_close(model(TOKENS).logits, original(TOKENS).logits, atol=1e-4, rtol=1e-4)
-        student.put(masks.settled(0.1))
+        student.set_masks(masks.deterministic(0.1))
         assert not torch.allclose(model(TOKENS).logits, original(TOKENS).logits, atol=1e-3)
-        student.put(masks.settled(1.0))
+        student.set_masks(masks.deterministic(1.0))
         faded = model(TOKENS).logits
-        student.finish()
+        student.remove_original_heads()
         torch.testing.assert_close(model(TOKENS).logits, faded, atol=1e-5, rtol=1e-5)
     model.save_pretrained(tmp_path / "out")
     stock = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
@@ -137,29 +137,29 @@ def test_a_student_goes_from_the_original_to_the_converted_model(
 def test_faded_heads_start_where_the_conversion_does(
     tmp_path: Path, source: Path, sorting_rows: Path
 ) -> None:
-    plan = ConversionPlan(kv_heads=2, method="mean", refit=False, local_steps=0)
+    plan = ConversionConfig(kv_heads=2, method="mean", refit=False, local_steps=0)
     convert(source, sorting_rows, tmp_path / "converted", plan)
     model = AutoModelForCausalLM.from_pretrained(source)
-    student = PrunedStudent(model, pruning_starts(source, plan, None), HeadMasks(2, 8, "linear", 0.3), 2)
-    student.put(torch.zeros(2, 8))
+    student = MixedHeadModel(model, initialize_pruning(source, plan, None), HeadMasks(2, 8, "linear", 0.3), 2)
+    student.set_masks(torch.zeros(2, 8))
     expected = AutoModelForCausalLM.from_pretrained(tmp_path / "converted")(TOKENS).logits
     torch.testing.assert_close(model(TOKENS).logits, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_original_projections_are_not_computed_once_their_masks_are_zero(source: Path) -> None:
-    plan = ConversionPlan(kv_heads=2, method="mean")
+    plan = ConversionConfig(kv_heads=2, method="mean")
     model = AutoModelForCausalLM.from_pretrained(source)
-    student = PrunedStudent(model, pruning_starts(source, plan, None), HeadMasks(2, 8, "linear", 0.3), 2)
+    student = MixedHeadModel(model, initialize_pruning(source, plan, None), HeadMasks(2, 8, "linear", 0.3), 2)
     calls = []
-    student.mixed[1][0].own.register_forward_hook(lambda *_: calls.append(1))
+    student.mixed[1][0].original.register_forward_hook(lambda *_: calls.append(1))
     for z in (torch.ones(2, 8), torch.zeros(2, 8)):
-        student.put(z)
+        student.set_masks(z)
         model(TOKENS)
     assert len(calls) == 1
 
 
 @pytest.mark.parametrize("masks", ["learned", "forced", "linear"])
-def test_pruning_ends_in_a_stock_model(recipe: Recipe, masks: str) -> None:
+def test_pruning_ends_in_a_stock_model(recipe: TrainingConfig, masks: str) -> None:
     report = train(replace(recipe, pruning=Pruning(kv_heads=2, masks=masks, tokens=1024, mask_lr=1e-2)))
     found = lines(recipe.out)
     assert found[0]["heads_left"] == 1
@@ -175,7 +175,7 @@ def test_pruning_ends_in_a_stock_model(recipe: Recipe, masks: str) -> None:
 @pytest.mark.parametrize("stop", [1, 2], ids=["while heads fade", "when they are gone"])
 @pytest.mark.parametrize("masks", ["learned", "forced"])
 def test_a_stopped_pruning_resumes_to_the_same_losses(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masks: str, stop: int
+    recipe: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masks: str, stop: int
 ) -> None:
     pruning = Pruning(kv_heads=2, masks=masks, tokens=1024, ramp_share=0.4, zero_share=0.7, mask_lr=1e-2)
     whole = replace(recipe, out=tmp_path / "whole", pruning=pruning, dev_every=4)
@@ -202,7 +202,7 @@ def test_a_stopped_pruning_resumes_to_the_same_losses(
     [("kv", "kv"), ("attention", "qkvo"), ("lora", "qkvo")],
     ids=["kv", "qkvo", "lora"],
 )
-def test_only_what_is_to_move_moves(recipe: Recipe, source: Path, trainable: str, parts: str) -> None:
+def test_only_what_is_to_move_moves(recipe: TrainingConfig, source: Path, trainable: str, parts: str) -> None:
     chosen = replace(recipe, trainable=trainable, lora=Lora(rank=2), teacher=None, steps=3)
     report = train(chosen)
     moved = {f"model.layers.{layer}.self_attn.{part}_proj.weight" for layer in (0, 1) for part in parts}
@@ -211,7 +211,7 @@ def test_only_what_is_to_move_moves(recipe: Recipe, source: Path, trainable: str
 
 
 def test_low_rank_training_resumes_to_the_same_bytes(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = replace(recipe, out=tmp_path / "whole", trainable="lora", steps=5)
     train(whole)
@@ -229,7 +229,7 @@ def test_low_rank_training_resumes_to_the_same_bytes(
     assert not changed(whole.out, torn.out)
 
 
-def test_training_ends_when_it_stops_getting_better(recipe: Recipe, source: Path) -> None:
+def test_training_ends_when_it_stops_getting_better(recipe: TrainingConfig, source: Path) -> None:
     still = replace(
         recipe, steps=50, dev_every=1, patience=3, optimizer=Optimizer(lr=1e-30, weight_decay=0.0)
     )
@@ -239,7 +239,7 @@ def test_training_ends_when_it_stops_getting_better(recipe: Recipe, source: Path
     assert not changed(source, recipe.out)
 
 
-def test_recomputed_activations_give_the_same_losses(recipe: Recipe, tmp_path: Path) -> None:
+def test_recomputed_activations_give_the_same_losses(recipe: TrainingConfig, tmp_path: Path) -> None:
     train(replace(recipe, steps=2))
     train(replace(recipe, steps=2, recompute=True, out=tmp_path / "again"))
     assert losses(tmp_path / "again") == pytest.approx(losses(recipe.out), abs=1e-6)
@@ -262,7 +262,7 @@ def test_bild_compares_all_ranked_differences_both_ways() -> None:
     torch.testing.assert_close(bild(teacher + 2, teacher, top=4, temperature=3.0), torch.zeros(3))
 
 
-def test_answers_by_bild_and_prompts_by_divergence(recipe: Recipe) -> None:
+def test_answers_by_bild_and_prompts_by_divergence(recipe: TrainingConfig) -> None:
     teacher = replace(recipe.teacher, answers="bild")
     train(replace(recipe, teacher=teacher, steps=2))
     found = losses(recipe.out)
@@ -277,6 +277,8 @@ def test_answers_by_bild_and_prompts_by_divergence(recipe: Recipe) -> None:
         ({"patience": 2, "dev": None}, "needs `dev`"),
     ],
 )
-def test_fields_that_do_not_go_together_are_refused(recipe: Recipe, fields: dict, message: str) -> None:
+def test_fields_that_do_not_go_together_are_refused(
+    recipe: TrainingConfig, fields: dict, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         replace(recipe, **fields)

@@ -12,13 +12,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import CheckpointError, PlanError, RowsError, UnsupportedError
-from graphling_io.outputs import OutputError
-from gqa_compress.conversion.config import ConversionPlan
 from gqa_compress.testing import save_tiny, tiny_model
+from graphling_io.outputs import OutputError
 
-PLAN = ConversionPlan(kv_heads=2, local_steps=0, tokens=1024, length=64)
+PLAN = ConversionConfig(kv_heads=2, local_steps=0, tokens=1024, length=64)
 
 
 def test_heads_that_do_not_divide_are_refused(tmp_path: Path, text: Path) -> None:

@@ -16,14 +16,14 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from gqa_compress.errors import CheckpointError, RecipeError, RowsError
-from graphling_io.outputs import OutputError
-from gqa_compress.training import attention
 from gqa_compress.text.training_rows import make_batch, plan_epoch, read_rows
+from gqa_compress.training import attention
+from gqa_compress.training.config import ModelConfig, Optimizer, Teacher, TrainingConfig, as_json, read_recipe
 from gqa_compress.training.loop import train
-from gqa_compress.training.config import ModelShape, Optimizer, Recipe, Teacher, as_json, read_recipe
+from graphling_io.outputs import OutputError
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-SHAPE = ModelShape(
+SHAPE = ModelConfig(
     hidden_size=32,
     intermediate_size=48,
     num_hidden_layers=2,
@@ -33,8 +33,8 @@ SHAPE = ModelShape(
 
 
 @pytest.fixture
-def recipe(byte_tokenizer: Path, sorting_rows: Path, tmp_path: Path) -> Recipe:
-    return Recipe(
+def recipe(byte_tokenizer: Path, sorting_rows: Path, tmp_path: Path) -> TrainingConfig:
+    return TrainingConfig(
         out=tmp_path / "out",
         train=sorting_rows,
         dev=sorting_rows,
@@ -54,7 +54,7 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_training_lowers_the_loss_and_writes_a_stock_checkpoint(recipe: Recipe) -> None:
+def test_training_lowers_the_loss_and_writes_a_stock_checkpoint(recipe: TrainingConfig) -> None:
     report = train(recipe)
     first = losses(recipe.out)[0]
     assert report.dev_loss is not None
@@ -68,7 +68,9 @@ def test_training_lowers_the_loss_and_writes_a_stock_checkpoint(recipe: Recipe) 
     assert not (recipe.out / "checkpoints").exists()
 
 
-def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(
+    recipe: TrainingConfig, tmp_path: Path
+) -> None:
     whole = replace(recipe, out=tmp_path / "whole", steps=40)
     train(whole)
     torn = replace(whole, out=tmp_path / "torn")
@@ -86,12 +88,12 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(recipe: Recipe, t
     assert losses(torn.out) == losses(whole.out)
 
 
-def test_resume_of_a_finished_run_returns_its_report(recipe: Recipe) -> None:
+def test_resume_of_a_finished_run_returns_its_report(recipe: TrainingConfig) -> None:
     report = train(recipe)
     assert train(recipe, resume=True) == report
 
 
-def test_resume_refuses_another_recipe(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_refuses_another_recipe(recipe: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -102,21 +104,21 @@ def test_resume_refuses_another_recipe(recipe: Recipe, monkeypatch: pytest.Monke
         train(replace(recipe, seed=1), resume=True)
 
 
-def test_a_filled_folder_is_refused_without_force(recipe: Recipe) -> None:
+def test_a_filled_folder_is_refused_without_force(recipe: TrainingConfig) -> None:
     train(recipe)
     with pytest.raises(OutputError, match="not empty"):
         train(recipe)
     assert train(recipe, force=True).steps == 12
 
 
-def test_minutes_end_a_run_and_bring_the_rate_to_zero(recipe: Recipe) -> None:
+def test_minutes_end_a_run_and_bring_the_rate_to_zero(recipe: TrainingConfig) -> None:
     report = train(replace(recipe, steps=None, minutes=0.02))
     rates = [json.loads(line)["lr"] for line in (recipe.out / "metrics.jsonl").read_text().splitlines()]
     assert report.elapsed_s >= 1.2
     assert rates[-1] < max(rates)
 
 
-def test_distillation_starts_at_zero_from_the_teacher_itself(recipe: Recipe, tmp_path: Path) -> None:
+def test_distillation_starts_at_zero_from_the_teacher_itself(recipe: TrainingConfig, tmp_path: Path) -> None:
     train(recipe)
     student = replace(
         recipe,
@@ -149,12 +151,12 @@ def test_the_loss_sits_on_the_completion(byte_tokenizer: Path, tmp_path: Path, p
     tokenizer = AutoTokenizer.from_pretrained(byte_tokenizer)
     rows = read_rows(path, tokenizer, max_tokens=64)
     batch = make_batch(rows, np.array([1, 0]), prompt_weight=prompt_weight)
-    full = batch.weights == 1
+    full = batch.loss_weights == 1
     assert tokenizer.decode(batch.targets[full]) == "z</s>xy</s>"
     assert batch.rows[full].tolist() == [0, 0, 1, 1, 1]
     rest = batch.targets[~full]
     assert tokenizer.decode(rest) == ("=b=" if prompt_weight else "")
-    assert torch.all(batch.weights[~full] == prompt_weight)
+    assert torch.all(batch.loss_weights[~full] == prompt_weight)
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
@@ -218,7 +220,7 @@ def test_a_recipe_extends_another_field_by_field(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"extends": "shared.yaml", "steps": 3, "optimizer": {"lr": 0.25}}))
     recipe = read_recipe(path)
     assert (recipe.steps, recipe.optimizer.lr, recipe.optimizer.clip) == (3, 0.25, 2.0)
-    assert recipe.model == ModelShape(hidden_size=64)
+    assert recipe.model == ModelConfig(hidden_size=64)
     path.write_text(yaml.safe_dump({"extends": "own.yaml"}))
     with pytest.raises(RecipeError, match="name another recipe"):
         read_recipe(path)

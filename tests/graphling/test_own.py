@@ -1,12 +1,12 @@
 import json
 import os
 
-from graphling import own
 import pytest
 import yaml
-from graphling.model_report import card, written
 
 from gqa_compress.training.config import read_recipe
+from graphling import own
+from graphling.model_report import card, render_report
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def run_in(home):
 
 
 def test_the_report_puts_teacher_and_model_side_by_side():
-    text = written(figures())
+    text = render_report(figures())
     assert "| key-value heads | 8 | 2 |" in text
     assert "| 80.0% (70.0% to 90.0%) | 80.0% (70.0% to 90.0%) |" in text
     assert "questions by others:" not in text
@@ -66,9 +66,9 @@ def test_the_report_puts_teacher_and_model_side_by_side():
 
 def test_the_report_says_when_training_was_too_short():
     short = {"step": 75, "tokens": 168_147, "elapsed_s": 240.0}
-    text = written(figures() | {"training": short})
+    text = render_report(figures() | {"training": short})
     assert "by others: 75 steps, 168,147 tokens, 4 minutes.\n\n**Too short" in text
-    assert "Too short" not in written(figures() | {"training": short | {"tokens": 3_600_000}})
+    assert "Too short" not in render_report(figures() | {"training": short | {"tokens": 3_600_000}})
 
 
 def test_the_card_says_how_the_model_was_made():
@@ -97,15 +97,15 @@ def test_examples_are_held_out_questions_of_different_templates(tmp_path):
 
 def test_doubtful_answers_are_refused_as_long_as_few_right_ones_are_lost(tmp_path):
     (tmp_path / "evaluation").mkdir()
-    for part, config in own.PARTS.items():
+    for part, config in own.VARIANTS.items():
         kept = [0.9, 0.89, 0.88, 0.85] if part == "model" else [0.9, 0.8, 0.8, 0.8]
         rows = [
             {"min_confidence": least, "ex": ex} for least, ex in zip([0, 0.1, 0.2, 0.3], kept, strict=True)
         ]
         (tmp_path / "evaluation" / f"{part}_held_out.json").write_text(json.dumps({"by_confidence": rows}))
         (tmp_path / config).write_text("title: kept\n")
-    own.calibrate(run_in(tmp_path))
-    found = {part: yaml.safe_load((tmp_path / config).read_text()) for part, config in own.PARTS.items()}
+    own.tune_min_confidence(run_in(tmp_path))
+    found = {part: yaml.safe_load((tmp_path / config).read_text()) for part, config in own.VARIANTS.items()}
     assert found["model"] == {"title": "kept", "limits": {"min_confidence": 0.2}}
     assert found["teacher"] == {"title": "kept", "limits": {"min_confidence": 0}}
 

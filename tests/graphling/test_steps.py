@@ -2,7 +2,16 @@ import os
 import time
 
 import pytest
-from graphling.step_runner import StepError, free_port, jsonl, read_rows, save, script, step
+
+from graphling.step_runner import (
+    StepError,
+    free_port,
+    jsonl,
+    read_rows,
+    run_console_script,
+    run_if_outdated,
+    write_if_changed,
+)
 
 
 def folder(path, made_at):
@@ -14,14 +23,14 @@ def folder(path, made_at):
 
 def test_a_missing_result_is_made(tmp_path):
     result = tmp_path / "result.json"
-    step("result", result, [], lambda: result.write_text("{}"))
+    run_if_outdated("result", result, [], lambda: result.write_text("{}"))
     assert result.read_text() == "{}"
 
 
 def test_a_result_newer_than_what_it_reads_is_kept(tmp_path):
     now = time.time()
     source, result = folder(tmp_path / "source", now - 10), folder(tmp_path / "result", now)
-    step("result", result, [source], lambda: pytest.fail("made again"))
+    run_if_outdated("result", result, [source], lambda: pytest.fail("made again"))
 
 
 def test_a_result_older_than_what_it_reads_is_made_anew(tmp_path):
@@ -32,7 +41,7 @@ def test_a_result_older_than_what_it_reads_is_made_anew(tmp_path):
         assert not result.exists()
         folder(result, now + 1)
 
-    step("result", result, [source], make)
+    run_if_outdated("result", result, [source], make)
     assert (result / "manifest.json").exists()
 
 
@@ -40,30 +49,30 @@ def test_a_half_made_folder_is_removed_unless_the_command_resumes(tmp_path):
     result = tmp_path / "result"
     result.mkdir()
     (result / "half").write_text("")
-    step("result", result, [], lambda: (result / "manifest.json").write_text("{}"), resumes=True)
+    run_if_outdated("result", result, [], lambda: (result / "manifest.json").write_text("{}"), resumes=True)
     assert (result / "half").exists()
     (result / "manifest.json").unlink()
-    step("result", result, [], lambda: folder(result, time.time()))
+    run_if_outdated("result", result, [], lambda: folder(result, time.time()))
     assert not (result / "half").exists()
 
 
 def test_a_command_that_leaves_no_result_is_an_error(tmp_path):
     with pytest.raises(StepError, match="not whole"):
-        step("result", tmp_path / "result", [], lambda: None)
+        run_if_outdated("result", tmp_path / "result", [], lambda: None)
 
 
 def test_a_failing_script_names_its_command_and_status():
     with pytest.raises(StepError, match=r"t2c-graph snapshot.*status 2"):
-        script("t2c-graph", "snapshot")
+        run_console_script("t2c-graph", "snapshot")
 
 
 def test_saving_the_same_text_keeps_the_date(tmp_path):
     path = tmp_path / "file.json"
-    save(path, "a")
+    write_if_changed(path, "a")
     os.utime(path, (1, 1))
-    save(path, "a")
+    write_if_changed(path, "a")
     assert path.stat().st_mtime == 1
-    save(path, "b")
+    write_if_changed(path, "b")
     assert path.stat().st_mtime > 1
     assert list(tmp_path.iterdir()) == [path]
 

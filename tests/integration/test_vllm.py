@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from t2c_core.prompt import AtomsFormat
+from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, ModelSettings, Settings
-from t2c_service.testing import learn_by_heart
+from t2c_service.testing import overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,11 +75,12 @@ def checkpoint(graph: TestGraph, tmp_path_factory: pytest.TempPathFactory) -> Ch
     from t2c_core.prompt.tokenizer import train_tokenizer
 
     schema = GraphSchema.load(graph.snapshot)
-    form = AtomsFormat(schema)
+    form = SchemaTokenFormat(schema)
     with ValueIndex(graph.snapshot / "values.sqlite") as index:
         linker = Linker(index, schema)
         learned = {
-            form.render(linker.link(question)): form.complete(cypher) for question, cypher in LEARNED.items()
+            form.render(linker.link(question)): form.encode_completion(cypher)
+            for question, cypher in LEARNED.items()
         }
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=train_tokenizer(schema, list(learned), list(learned.values())),
@@ -87,7 +88,7 @@ def checkpoint(graph: TestGraph, tmp_path_factory: pytest.TempPathFactory) -> Ch
         pad_token="<pad>",
     )
     folder = tmp_path_factory.mktemp("models") / "learned"
-    learn_by_heart(folder, tokenizer, learned)
+    overfit_tiny_model(folder, tokenizer, learned)
     return Checkpoint(folder, tuple(LEARNED))
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
-from t2c_data.lexicon.model import Lexicon
 from t2c_data.generation.pipeline import READING
+from t2c_data.graph.context import GraphContext
 from t2c_data.graph.sample import read_sample
-from t2c_data.graph.context import World
+from t2c_data.lexicon.model import Lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,23 +41,25 @@ def run_all(graph: Any) -> Callable[[list[tuple[str, dict[str, Any]]]], list[lis
 
     async def run(queries: list[tuple[str, dict[str, Any]]]) -> list[list[list[Any]]]:
         async with GraphClient(graph.uri) as client:
-            results = [await client.read(cypher, parameters, READING) for cypher, parameters in queries]
+            results = [
+                await client.execute_read(cypher, parameters, READING) for cypher, parameters in queries
+            ]
         return [[list(row) for row in result.rows] for result in results]
 
     return lambda queries: asyncio.run(run(queries))
 
 
 @pytest.fixture(scope="session")
-def world(graph: Any, schema: GraphSchema, lexicon: Lexicon) -> World:
+def world(graph: Any, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
     """The demo graph in memory with its words."""
 
-    async def load() -> World:
+    async def load() -> GraphContext:
         async with GraphClient(graph.uri) as client:
 
             async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-                return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
+                return [list(row) for row in (await client.execute_read(cypher, parameters, READING)).rows]
 
-            return World(schema, lexicon, await read_sample(read, schema))
+            return GraphContext(schema, lexicon, await read_sample(read, schema))
 
     return asyncio.run(load())
 

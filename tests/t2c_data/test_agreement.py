@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from t2c_data.validators.evaluation import read_judged
 from t2c_data.errors import PairsError
+from t2c_data.validators.evaluation import read_judged
 
 JUDGED = [
     ("How many drugs are there?", "MATCH (d:Drug) RETURN count(d)", True),

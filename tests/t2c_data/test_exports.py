@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from t2c_core.prompt.schema_tokens import UNANSWERABLE, AtomsFormat
+from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
-from t2c_data.export.formats import export_atoms, export_chat, export_parquet
-from t2c_data.export.augmentation import disturb, slip
-from t2c_data.pairs import Pair, read_pairs
-from t2c_data.export.query_relinking import rewrite
-from t2c_data.dataset.split import assign_splits, leak_report, near
+from t2c_data.dataset.split import assign_splits, leak_report, near_duplicate_key
 from t2c_data.dataset.stats import describe
+from t2c_data.export.augmentation import perturb, typo
+from t2c_data.export.formats import export_atoms, export_chat, export_parquet
+from t2c_data.export.query_relinking import relink_query
+from t2c_data.pairs import Pair, read_pairs
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def test_prompts_hold_no_value_and_completions_mean_what_the_pair_says(
     graph: Any, schema: GraphSchema, atoms: Path, pairs: list[Pair], run_all
 ) -> None:
     by_id = {pair.id: pair for pair in pairs}
-    prompts = AtomsFormat(schema)
+    prompts = SchemaTokenFormat(schema)
     with ValueIndex(graph.snapshot / "values.sqlite") as index:
         linker = Linker(index, schema)
         checked = []
@@ -102,7 +102,9 @@ def test_a_value_that_is_not_linked_leaves_no_pair(
         if pair.cypher and any(isinstance(value, str) for value in pair.parameters.values())
     )
     with ValueIndex(graph.snapshot / "values.sqlite") as index:
-        assert rewrite(pair, Linker(index, schema).link("what is there"), AtomsFormat(schema)) is None
+        assert (
+            relink_query(pair, Linker(index, schema).link("what is there"), SchemaTokenFormat(schema)) is None
+        )
 
 
 def test_calibration_text_is_prompts_with_completions(atoms: Path) -> None:
@@ -140,11 +142,11 @@ def test_noise_keeps_values_readable_and_words_recognisable() -> None:
         cypher="MATCH",
         parameters={"v1": "Gout", "v2": 5},
     )
-    seen = {disturb(pair, Random(seed)) for seed in range(200)}
+    seen = {perturb(pair, Random(seed)) for seed in range(200)}
     assert {kind for _, kind in seen} == {"unquoted", "lower", "both", "typo", "both typo"}
     assert all("gout" in text.lower() and "5" in text for text, _ in seen)
     assert "which drugs treat gout and cost over 5?" in {text for text, _ in seen}
-    assert all(slip("therapy", Random(seed))[0] == "t" for seed in range(50))
+    assert all(typo("therapy", Random(seed))[0] == "t" for seed in range(50))
 
 
 def test_pairs_that_share_a_shape_or_a_wording_stay_together() -> None:
@@ -159,7 +161,7 @@ def test_pairs_that_share_a_shape_or_a_wording_stay_together() -> None:
     assert report["skeleton"] == report["near"] == report["question"] == 0
     assert len({each.split for each in split}) == 3
     assert leak_report([*split, made[0], Pair(**{**vars_of(made[0]), "split": "dev"})])["skeleton"] == 1
-    assert near(made[0]) == near(pair(1, "please show me A J of 'z'", "", "z"))
+    assert near_duplicate_key(made[0]) == near_duplicate_key(pair(1, "please show me A J of 'z'", "", "z"))
 
 
 def vars_of(pair: Pair) -> dict[str, Any]:

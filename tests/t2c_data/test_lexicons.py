@@ -2,10 +2,10 @@ import pytest
 import yaml
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_data.lexicon.draft import draft, draft_text, plural_of, words_of
 from t2c_data.errors import LexiconError
+from t2c_data.lexicon.draft import draft_lexicon, draft_text, plural_of, split_identifier
 from t2c_data.lexicon.model import Lexicon, from_content
-from t2c_data.lexicon.relationship_names import relation
+from t2c_data.lexicon.relationship_names import lexicalise_type
 
 ODD = GraphSchema(
     labels=(
@@ -25,7 +25,7 @@ ODD = GraphSchema(
     [("reportDate", "report date"), ("REPORT_DATE", "report date"), ("HTTPServer", "http server"), ("case_id", "case ID"), ("dob", "date of birth")],
 )  # fmt: skip
 def test_names_are_split_into_words(name: str, words: str) -> None:
-    assert words_of(name) == words
+    assert split_identifier(name) == words
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_head_of_a_noun_is_inflected(noun: str, plural: str) -> None:
 
 
 def test_a_draft_names_every_label_property_and_type_even_odd_ones() -> None:
-    lexicon = from_content(draft(ODD), ODD)
+    lexicon = from_content(draft_lexicon(ODD), ODD)
     assert set(lexicon.labels) == {"CaseReport", "Pérsôn dé"}
     assert set(lexicon.properties) == {
         (label.name, each.name) for label in ODD.labels for each in label.properties
@@ -51,7 +51,7 @@ def test_a_draft_names_every_label_property_and_type_even_odd_ones() -> None:
 def test_the_drafted_file_is_read_back(tmp_path) -> None:
     file = tmp_path / "lexicon.yaml"
     file.write_text(draft_text(ODD), encoding="utf-8")
-    assert Lexicon.load(file, ODD) == from_content(draft(ODD), ODD)
+    assert Lexicon.load(file, ODD) == from_content(draft_lexicon(ODD), ODD)
 
 
 def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_path) -> None:
@@ -64,12 +64,12 @@ def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_pa
             Triple(source="Case", type="TREATED_WITH", target="Drug", count=5),
         ),
     )
-    (group,) = from_content(draft(schema), schema).groups
+    (group,) = from_content(draft_lexicon(schema), schema).groups
     assert group.types == ("IS_SUSPECT", "TREATED_WITH")
     assert "associated with {}" in group.words.forward
     assert all(
         "associated with {}" not in words.forward
-        for words in from_content(draft(schema), schema).links.values()
+        for words in from_content(draft_lexicon(schema), schema).links.values()
     )
     edited = tmp_path / "lexicon.yaml"
     edited.write_text(yaml.safe_dump({"types": {"IS_SUSPECT": {"forward": ["associated with {}"]}}}))
@@ -77,22 +77,25 @@ def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_pa
 
 
 def test_the_only_way_to_a_label_is_said_by_its_name_too() -> None:
-    lexicon = from_content(draft(ODD), ODD)
+    lexicon = from_content(draft_lexicon(ODD), ODD)
     assert "where the pérsôn dé is {value}" in lexicon.link(ODD.triples[0]).forward
 
 
 def test_a_type_that_ends_in_its_target_says_it_once() -> None:
-    words = relation("belongs to movement", "artist", "movement", alone=True)
+    words = lexicalise_type("belongs to movement", "artist", "movement", alone=True)
     assert "belonging to {}" in words["forward"]
     assert not any("movements in" in phrase for phrase in words["forward"] + words["backward"])
 
 
 def test_one_of_its_own_kind_is_not_said_by_name_alone() -> None:
-    assert "whose artist is {value}" not in relation("influenced", "artist", "artist", alone=True)["forward"]
+    assert (
+        "whose artist is {value}"
+        not in lexicalise_type("influenced", "artist", "artist", alone=True)["forward"]
+    )
 
 
 def test_an_identifier_is_called_after_what_it_identifies() -> None:
-    nouns = from_content(draft(ODD), ODD).properties["CaseReport", "case_id"].nouns
+    nouns = from_content(draft_lexicon(ODD), ODD).properties["CaseReport", "case_id"].nouns
     assert {("case report ID", "case report IDs"), ("ID", "IDs")} <= set(nouns)
 
 

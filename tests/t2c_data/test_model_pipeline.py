@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from t2c_data.jobs.build import BuildOrder, run_build
 from t2c_data.errors import BudgetError, DataInputError, ModelError
-from t2c_data.lexicon.model import Lexicon
-from t2c_data.llm.pipeline import Source, WritingConfig, build_written
-from t2c_data.llm.client import Endpoint, LLMClient
-from t2c_data.llm.parameterize import parametrise
-from t2c_data.llm.messages import VERDICT, messages, sample_text, schema_text
-from t2c_data.llm.paraphrase import RewriteConfig, reword
-from t2c_data.pairs import Pair, normal, read_pairs
 from t2c_data.generation.rng import generator
+from t2c_data.graph.context import GraphContext
+from t2c_data.jobs.build import BuildConfig, run_build
+from t2c_data.lexicon.model import Lexicon
+from t2c_data.llm.client import Endpoint, LLMClient
+from t2c_data.llm.messages import VERDICT, messages, sample_text, schema_text
+from t2c_data.llm.parameterize import parameterize
+from t2c_data.llm.paraphrase import RewriteConfig, paraphrase
+from t2c_data.llm.pipeline import GraphSource, LLMPipelineConfig, build_llm_pairs
+from t2c_data.pairs import Pair, normalize_question, read_pairs
 from t2c_data.testing import ScriptedWriter
-from t2c_data.validators.stage import Ground
-from t2c_data.graph.context import World
+from t2c_data.validators.stage import ValidationContext
 from t2c_service.testing import Reply, ScriptedServer
 
 LEXICON = Path(__file__).parents[2] / "demo" / "lexicon.yaml"
@@ -57,15 +57,17 @@ def serve(writer: ScriptedWriter) -> ScriptedServer:
     return ScriptedServer(lambda request: Reply(writer(request)))
 
 
-def source(graph: Any, lexicon: Lexicon) -> Source:
-    return Source(graph.uri, graph.snapshot, lexicon)
+def source(graph: Any, lexicon: Lexicon) -> GraphSource:
+    return GraphSource(graph.uri, graph.snapshot, lexicon)
 
 
 def write(
     out: Path, graph: Any, lexicon: Lexicon, url: str, *, judged: bool = True, **more: Any
 ) -> dict[str, Any]:
-    config = WritingConfig(pairs=3, categories=2, rounds=2, judged=judged)
-    return asyncio.run(build_written(out, source(graph, lexicon), endpoint=fast(url, **more), config=config))
+    config = LLMPipelineConfig(pairs=3, categories=2, rounds=2, judged=judged)
+    return asyncio.run(
+        build_llm_pairs(out, source(graph, lexicon), endpoint=fast(url, **more), config=config)
+    )
 
 
 def lists(server: ScriptedServer) -> list[tuple[int, int]]:
@@ -109,13 +111,17 @@ def test_a_build_that_came_to_its_end_asks_no_more_when_it_is_run_again(
     graph: Any, lexicon: Lexicon, tmp_path: Path, pairs: int
 ) -> None:
     """Both when it has all pairs and when the model wrote nothing new; not even kept replies are needed."""
-    config = WritingConfig(pairs=pairs, categories=2, rounds=2, judged=False)
+    config = LLMPipelineConfig(pairs=pairs, categories=2, rounds=2, judged=False)
     with serve(model()) as server:
-        asyncio.run(build_written(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config))
+        asyncio.run(
+            build_llm_pairs(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config)
+        )
         before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
         calls = len(server.requests)
         shutil.rmtree(tmp_path / "replies")
-        asyncio.run(build_written(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config))
+        asyncio.run(
+            build_llm_pairs(tmp_path, source(graph, lexicon), endpoint=fast(server.url), config=config)
+        )
         assert len(server.requests) == calls
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
@@ -129,7 +135,7 @@ def test_what_the_model_itself_doubts_is_dropped(graph: Any, lexicon: Lexicon, t
 
 def test_both_pipelines_give_one_set(graph: Any, tmp_path: Path) -> None:
     with serve(model()) as server:
-        order = BuildOrder(
+        order = BuildConfig(
             uri=graph.uri, snapshot=graph.snapshot, pairs=3, lexicon=LEXICON, pipelines=("template", "llm"),
             endpoint=fast(server.url), judged=False,
         )  # fmt: skip
@@ -137,7 +143,7 @@ def test_both_pipelines_give_one_set(graph: Any, tmp_path: Path) -> None:
     pairs = read_pairs(tmp_path / "both" / "pairs.jsonl")
     assert manifest["pairs"] == len(pairs) == 6
     assert sum(pair.template == "llm" for pair in pairs) == 3
-    assert len({normal(pair.question) for pair in pairs}) == 6
+    assert len({normalize_question(pair.question) for pair in pairs}) == 6
 
 
 def test_a_spent_budget_ends_a_build_with_what_there_is(graph: Any, lexicon: Lexicon, tmp_path: Path) -> None:
@@ -221,12 +227,12 @@ def test_failures_say_what_to_do(tmp_path: Path) -> None:
     ):
         ask(server, tmp_path / "c")
     with pytest.raises(DataInputError, match="--llm-url"):
-        BuildOrder(uri="bolt://x", snapshot=tmp_path, pairs=3, pipelines=("llm",))
+        BuildConfig(uri="bolt://x", snapshot=tmp_path, pairs=3, pipelines=("llm",))
     with pytest.raises(DataInputError, match="know template and llm"):
-        BuildOrder(uri="bolt://x", snapshot=tmp_path, pairs=3, pipelines=("magic",))
+        BuildConfig(uri="bolt://x", snapshot=tmp_path, pairs=3, pipelines=("magic",))
 
 
-def test_prompts_show_the_graph_as_data_and_cut_long_values(world: World) -> None:
+def test_prompts_show_the_graph_as_data_and_cut_long_values(world: GraphContext) -> None:
     shown = sample_text(world, generator("x"))
     rows = [json.loads(line) for line in shown.splitlines()[:-1]]
     assert {row["label"] for row in rows if "label" in row} == set(world.labels)
@@ -257,7 +263,7 @@ def test_prompts_show_the_graph_as_data_and_cut_long_values(world: World) -> Non
 def test_literals_that_a_question_names_become_parameters(
     question: str, cypher: str, expected: str, values: dict[str, Any]
 ) -> None:
-    assert parametrise(question, cypher) == (expected, values)
+    assert parameterize(question, cypher) == (expected, values)
 
 
 def test_rewordings_are_verified(graph: Any, lexicon: Lexicon, tmp_path: Path) -> None:
@@ -267,7 +273,9 @@ def test_rewordings_are_verified(graph: Any, lexicon: Lexicon, tmp_path: Path) -
 
     async def go(url: str) -> tuple[list[Pair], Any]:
         async with LLMClient(fast(url), tmp_path / "replies") as client:
-            return await reword([pair], client, Ground.load(graph.snapshot, lexicon), config=RewriteConfig())
+            return await paraphrase(
+                [pair], client, ValidationContext.load(graph.snapshot, lexicon), config=RewriteConfig()
+            )
 
     with serve(model()) as server:
         found, drops = asyncio.run(go(server.url))

@@ -13,14 +13,14 @@ import pytest
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.jobs.build import open_lexicon
-from t2c_data.errors import DataInputError
-from t2c_data.lexicon.model import Lexicon
-from t2c_data.generation.pipeline import BuildConfig, build, prepare, read_world
-from t2c_data.pairs import normal, read_pairs
-from t2c_data.dataset.split import leak_report
 from t2c_data.dataset.chunk_store import ChunkStore
-from t2c_data.graph.context import World
+from t2c_data.dataset.split import leak_report
+from t2c_data.errors import DataInputError
+from t2c_data.generation.pipeline import TemplatePipelineConfig, build, prepare, read_world
+from t2c_data.graph.context import GraphContext
+from t2c_data.jobs.build import open_lexicon
+from t2c_data.lexicon.model import Lexicon
+from t2c_data.pairs import normalize_question, read_pairs
 
 PAIRS = 480
 
@@ -42,7 +42,7 @@ def test_every_row_has_what_the_contract_says(built: Path) -> None:
     }
     assert all(set(row) == fields for row in rows)
     assert len({row["id"] for row in rows}) == PAIRS
-    assert len({normal(row["question"]) for row in rows}) == PAIRS
+    assert len({normalize_question(row["question"]) for row in rows}) == PAIRS
     answered = [row for row in rows if row["category"] != "unanswerable"]
     assert all(row["result_rows"] > 0 and row["cypher"] for row in answered)
     assert 0 < len(rows) - len(answered) < PAIRS * 0.1
@@ -93,7 +93,7 @@ def test_a_build_that_ran_dry_is_the_same_when_it_is_run_again(
     write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
     schema = GraphSchema.load(empty_graph.snapshot)
     out = tmp_path / "pairs"
-    config = BuildConfig(pairs=100_000, unanswerable=0.0)
+    config = TemplatePipelineConfig(pairs=100_000, unanswerable=0.0)
     made = []
     for _ in range(2):
         asyncio.run(
@@ -112,7 +112,7 @@ def test_a_node_with_several_labels_is_sampled_under_each(empty_graph: Any) -> N
     write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
     schema = GraphSchema.load(empty_graph.snapshot)
 
-    async def sampled() -> World:
+    async def sampled() -> GraphContext:
         async with GraphClient(empty_graph.uri) as client:
             return await read_world(client, schema, open_lexicon(None, schema))
 
@@ -132,7 +132,7 @@ def test_a_node_with_several_labels_is_sampled_under_each(empty_graph: Any) -> N
 def test_another_seed_gives_other_pairs(
     graph: Any, schema: GraphSchema, lexicon: Lexicon, tmp_path: Path, built: Path
 ) -> None:
-    config = BuildConfig(pairs=50, seed=8)
+    config = TemplatePipelineConfig(pairs=50, seed=8)
     asyncio.run(build(tmp_path, uri=graph.uri, schema=schema, lexicon=lexicon, config=config))
     first = {pair.id for pair in read_pairs(tmp_path / "pairs.jsonl")}
     assert len(first & {pair.id for pair in read_pairs(built / "pairs.jsonl")}) < 10
@@ -143,11 +143,11 @@ def test_a_folder_of_something_else_is_not_touched(
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DataInputError, match="--force"):
-        prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig())
-    prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(), force=True)
-    prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(workers=2))
+        prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig())
+    prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig(), force=True)
+    prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig(workers=2))
     with pytest.raises(DataInputError, match="this very build"):
-        prepare(tmp_path, schema=schema, lexicon=lexicon, config=BuildConfig(seed=1))
+        prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig(seed=1))
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 

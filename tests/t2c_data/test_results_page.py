@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.errors import PairsError
 from t2c_data.dataset.plots import draw_bars, write_results
-from t2c_data.pairs import Pair, read_pairs
 from t2c_data.dataset.stats import coverage, describe, read_drops, variety
+from t2c_data.errors import PairsError
+from t2c_data.pairs import Pair, read_pairs
 
 
 def test_variety_tells_copies_from_different_wordings() -> None:

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from random import Random
 
-from t2c_data.dataset.string_ids import Numbering
+from t2c_data.dataset.split import Splitter, assign_splits, leak_report, near_duplicate_key
+from t2c_data.dataset.string_ids import StringInterner
 from t2c_data.pairs import Pair, skeleton
-from t2c_data.dataset.split import Splitter, assign_splits, leak_report, near
 
 
 def pairs(count: int, seed: int = 0) -> list[Pair]:
@@ -30,7 +30,7 @@ def components(made: list[Pair]) -> dict[int, set[int]]:
     while changed:
         changed = False
         for place, pair in enumerate(made):
-            for key in (f"c{skeleton(pair.cypher)}", f"q{near(pair)}"):
+            for key in (f"c{skeleton(pair.cypher)}", f"q{near_duplicate_key(pair)}"):
                 low = min(lowest.get(key, group[place]), group[place])
                 changed |= lowest.get(key, low) != low or group[place] != low
                 lowest[key] = group[place] = low
@@ -78,7 +78,7 @@ def test_a_leak_is_counted() -> None:
 
 def test_texts_are_numbered_as_they_come_and_sorted_as_python_sorts() -> None:
     texts = ["b", "a", "é", "Z", "b", "\U0001f600", "\uffff", ""]
-    numbering = Numbering()
+    numbering = StringInterner()
     assert [numbering.number(text) for text in texts] == [0, 1, 2, 3, 0, 4, 5, 6]
     assert len(numbering) == 7
     assert [text for text, _ in numbering.sorted()] == sorted(set(texts))

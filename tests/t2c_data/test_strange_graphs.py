@@ -13,13 +13,13 @@ from t2c_core.graph.importer import import_graph
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.jobs.build import BuildOrder, open_lexicon, run_build
-from t2c_data.jobs.validate import CheckOrder, run_check
-from t2c_data.llm.messages import sample_text, schema_text
-from t2c_data.generation.pipeline import read_world
-from t2c_data.pairs import read_pairs
-from t2c_data.generation.rng import generator
 from t2c_data.dataset.stats import describe
+from t2c_data.generation.pipeline import read_world
+from t2c_data.generation.rng import generator
+from t2c_data.jobs.build import BuildConfig, open_lexicon, run_build
+from t2c_data.jobs.validate import ValidateConfig, run_validation
+from t2c_data.llm.messages import sample_text, schema_text
+from t2c_data.pairs import read_pairs
 from t2c_data.testing import HOSTILE, write_hostile_graph, write_odd_graph
 
 PAIRS = 120
@@ -32,7 +32,7 @@ def build(graph: Any, source: Path, policy: Policy | None = None) -> Path:
     assert summary.rejected == 0
     write_snapshot(graph.snapshot, uri=graph.uri, policy=policy)
     out = graph.snapshot.parent / "pairs"
-    run_build(BuildOrder(uri=graph.uri, snapshot=graph.snapshot, pairs=PAIRS), out)
+    run_build(BuildConfig(uri=graph.uri, snapshot=graph.snapshot, pairs=PAIRS), out)
     return out
 
 
@@ -45,8 +45,8 @@ def test_a_graph_with_odd_names_goes_from_csv_to_validated_pairs(empty_graph: An
     touched = describe(pairs, schema=schema)["coverage"]
     assert touched["untouched"]["labels"] == []
     assert len(touched["untouched"]["types"]) <= 1
-    order = CheckOrder(uri=empty_graph.uri, snapshot=empty_graph.snapshot)
-    report = run_check(order, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
+    order = ValidateConfig(uri=empty_graph.uri, snapshot=empty_graph.snapshot)
+    report = run_validation(order, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
     assert report["failed"]["grammar"] == report["failed"]["schema"] == 0
     assert report["kept"] >= 0.95 * PAIRS, report
     rows = [
@@ -102,8 +102,8 @@ def test_a_query_on_what_is_hidden_never_passes(empty_graph: Any, tmp_path: Path
     ]
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    report = run_check(
-        CheckOrder(uri=empty_graph.uri, snapshot=empty_graph.snapshot, unproven=True),
+    report = run_validation(
+        ValidateConfig(uri=empty_graph.uri, snapshot=empty_graph.snapshot, unproven=True),
         pairs=pairs,
         out=tmp_path / "checked.jsonl",
     )

@@ -7,32 +7,32 @@ import pytest
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.prompt.compact_cypher import decode, encode
-from t2c_core.prompt.variable_names import Names
+from t2c_core.prompt.variable_names import VariableNames
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_data.generation.instantiate import Composer, Draft
-from t2c_data.lexicon.draft import draft
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.lexicon.model import from_content
-from t2c_data.templates.model import choose, load_patterns, variants
-from t2c_data.generation.pipeline import READING, BuildConfig, build
-from t2c_data.pairs import read_pairs
+from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator
+from t2c_data.generation.pipeline import READING, TemplatePipelineConfig, build
+from t2c_data.graph.context import GraphContext
 from t2c_data.graph.sample import read_sample
-from t2c_data.realisation.surface import write
-from t2c_data.graph.context import World
+from t2c_data.lexicon.draft import draft_lexicon
+from t2c_data.lexicon.model import from_content
+from t2c_data.pairs import read_pairs
+from t2c_data.realisation.surface import realise
+from t2c_data.templates.model import count_variants, expand_alternatives, load_templates
 
-PATTERNS = load_patterns()
+PATTERNS = load_templates()
 TRIES = 400
 NEEDS_TWO_DATES = ("compare.dates", "compare.dates.count")
 
 
-def fill(world: World, pattern_id: str, count: int) -> list[Draft]:
+def fill(world: GraphContext, pattern_id: str, count: int) -> list[InstantiatedTemplate]:
     pattern = next(each for each in PATTERNS if each.id == pattern_id)
-    composer = Composer(world, Names(world.schema))
-    found: list[Draft] = []
+    composer = TemplateInstantiator(world, VariableNames(world.schema))
+    found: list[InstantiatedTemplate] = []
     for number in range(TRIES):
         try:
-            found.append(composer.compose(pattern, Random(number)))
+            found.append(composer.instantiate(pattern, Random(number)))
         except UnfitError:
             continue
         if len(found) == count:
@@ -43,10 +43,10 @@ def fill(world: World, pattern_id: str, count: int) -> list[Draft]:
 def test_there_are_a_hundred_patterns_in_many_categories() -> None:
     assert len(PATTERNS) >= 100
     assert len({pattern.category for pattern in PATTERNS}) >= 12
-    assert sum(variants(say) for pattern in PATTERNS for say in pattern.say) > 10_000
+    assert sum(count_variants(say) for pattern in PATTERNS for say in pattern.say) > 10_000
 
 
-def test_every_pattern_is_filled_from_the_demo_graph_and_runs(world: World, run_all) -> None:
+def test_every_pattern_is_filled_from_the_demo_graph_and_runs(world: GraphContext, run_all) -> None:
     queries, owners = [], []
     for pattern in PATTERNS:
         if pattern.id in NEEDS_TWO_DATES:
@@ -55,7 +55,7 @@ def test_every_pattern_is_filled_from_the_demo_graph_and_runs(world: World, run_
         assert drafts, f"{pattern.id} cannot be filled"
         for filled in drafts:
             for text in filled.texts:
-                written = write(text, filled.cypher, filled.mentions, Random(1))
+                written = realise(text, filled.cypher, filled.mentions, Random(1))
                 assert not re.search("[\ue000-\ue0ff{}$]", written.question), written.question
                 assert set(written.parameters) == set(re.findall(r"\$(v\d+)", written.cypher))
                 assert decode(encode(written.cypher)) == written.cypher
@@ -66,10 +66,10 @@ def test_every_pattern_is_filled_from_the_demo_graph_and_runs(world: World, run_
     assert len(empty) <= len(answers) * 0.05, empty
 
 
-def test_parameters_are_numbered_in_the_order_of_their_mentions(world: World) -> None:
+def test_parameters_are_numbered_in_the_order_of_their_mentions(world: GraphContext) -> None:
     for filled in fill(world, "lookup.key", 30):
         for text in filled.texts:
-            written = write(text, filled.cypher, filled.mentions, Random(1))
+            written = realise(text, filled.cypher, filled.mentions, Random(1))
             places = [
                 written.question.find(str(value))
                 for value in written.parameters.values()
@@ -81,23 +81,28 @@ def test_parameters_are_numbered_in_the_order_of_their_mentions(world: World) ->
             ]
 
 
-def test_wordings_of_one_query_differ(world: World) -> None:
+def test_wordings_of_one_query_differ(world: GraphContext) -> None:
     drafts = fill(world, "agg.avg", 20)
     assert all(len(set(draft.texts)) == len(draft.texts) for draft in drafts)
     assert sum(len(draft.texts) for draft in drafts) > 40
 
 
 def test_choices_nest_and_an_empty_choice_is_one() -> None:
-    assert {choose("a(b|c(d|e)|)", Random(seed)) for seed in range(60)} == {"ab", "acd", "ace", "a"}
+    assert {expand_alternatives("a(b|c(d|e)|)", Random(seed)) for seed in range(60)} == {
+        "ab",
+        "acd",
+        "ace",
+        "a",
+    }
 
 
 def test_a_broken_file_of_patterns_is_named(tmp_path) -> None:
     (tmp_path / "bad.yaml").write_text("patterns:\n- {id: x, category: y}\n")
     with pytest.raises(TemplateError, match=r"bad\.yaml"):
-        load_patterns(tmp_path)
+        load_templates(tmp_path)
     (tmp_path / "bad.yaml").unlink()
     with pytest.raises(TemplateError, match="no patterns"):
-        load_patterns(tmp_path)
+        load_templates(tmp_path)
 
 
 def test_patterns_that_compare_two_dates_run_on_a_graph_that_has_them(empty_graph, tmp_path) -> None:
@@ -108,12 +113,12 @@ def test_patterns_that_compare_two_dates_run_on_a_graph_that_has_them(empty_grap
         )
     write_snapshot(tmp_path / "snapshot", uri=empty_graph.uri)
     schema = GraphSchema.load(tmp_path / "snapshot")
-    lexicon = from_content(draft(schema), schema)
-    config = BuildConfig(pairs=400, seed=1)
+    lexicon = from_content(draft_lexicon(schema), schema)
+    config = TemplatePipelineConfig(pairs=400, seed=1)
     asyncio.run(build(tmp_path / "pairs", uri=empty_graph.uri, schema=schema, lexicon=lexicon, config=config))
     found = {pair.template for pair in read_pairs(tmp_path / "pairs" / "pairs.jsonl")}
     assert len(found) > 30
-    world = World(schema, lexicon, asyncio.run(_sample(empty_graph.uri, schema)))
+    world = GraphContext(schema, lexicon, asyncio.run(_sample(empty_graph.uri, schema)))
     for pattern_id in NEEDS_TWO_DATES:
         draft_ = fill(world, pattern_id, 1)[0]
         assert (
@@ -126,12 +131,12 @@ async def _sample(uri: str, schema: GraphSchema):
     async with GraphClient(uri) as client:
 
         async def read(cypher, parameters):
-            return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
+            return [list(row) for row in (await client.execute_read(cypher, parameters, READING)).rows]
 
         return await read_sample(read, schema)
 
 
-def test_what_two_have_in_common_is_joined_to_both(world: World) -> None:
+def test_what_two_have_in_common_is_joined_to_both(world: GraphContext) -> None:
     for filled in fill(world, "lookup.common", 20):
         assert filled.cypher.count("-[") >= 2
         assert (
@@ -140,7 +145,7 @@ def test_what_two_have_in_common_is_joined_to_both(world: World) -> None:
         )
 
 
-def test_a_condition_of_a_relationship_is_said_as_an_adjective_of_its_own_end(world: World) -> None:
+def test_a_condition_of_a_relationship_is_said_as_an_adjective_of_its_own_end(world: GraphContext) -> None:
     said = [(text, each) for each in fill(world, "lookup.key", 250) for text in each.texts]
     flags = [text for text, each in said if re.search(r"treats\.firstLine = true", each.cypher)]
     assert any(re.search(r"(first-line|first-choice|preferred) \w+", text) for text in flags)

@@ -10,14 +10,14 @@ from t2c_core.graph.client import GraphClient
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.index import IndexedValue, ValueIndex
-from t2c_data.lexicon.draft import draft
+from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.model import from_content, merge
-from t2c_data.validators.stage import Ground, examine
-from t2c_data.validators.execution import Evidence, Witness
-from t2c_data.validators.findings import Finding, Verdict
+from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
+from t2c_data.validators.findings import Finding, ValidationResult
 from t2c_data.validators.pattern_extraction import Access
-from t2c_data.validators.question_analysis import ElementWords, QuestionReading
-from t2c_data.validators.query_analysis import QueryReading
+from t2c_data.validators.query_analysis import QueryAnalysis
+from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
+from t2c_data.validators.stage import ValidationContext, run_validators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,16 +76,16 @@ VALUES = [
     IndexedValue("Oral", "IS_SUSPECT", "route", "relationship", 9),
     IndexedValue("F", "Case", "gender", "node", 9),
 ]
-ROWS = Evidence(planned=True, query_type="r", columns=("x",), rows=((1,), (2,)), ran=True)
+ROWS = ExecutionEvidence(planned=True, query_type="r", columns=("x",), rows=((1,), (2,)), ran=True)
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValidationContext]:
     path = tmp_path_factory.mktemp("values") / "values.sqlite"
     ValueIndex.build(path, VALUES)
-    lexicon = from_content(merge(draft(SCHEMA), WORDS), SCHEMA)
+    lexicon = from_content(merge(draft_lexicon(SCHEMA), WORDS), SCHEMA)
     with ValueIndex(path) as index:
-        yield Ground(SCHEMA, ElementWords(SCHEMA, lexicon), index, Guard(SCHEMA))
+        yield ValidationContext(SCHEMA, SchemaPhrases(SCHEMA, lexicon), index, Guard(SCHEMA))
 
 
 RIGHT = [
@@ -135,58 +135,64 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("question", "cypher"), RIGHT, ids=[question for question, _ in RIGHT])
-def test_right_pairs_raise_no_alarm(ground: Ground, question: str, cypher: str) -> None:
-    assert examine(question, cypher, {}, ROWS, ground) == []
+def test_right_pairs_raise_no_alarm(ground: ValidationContext, question: str, cypher: str) -> None:
+    assert run_validators(question, cypher, {}, ROWS, ground) == []
 
 
 @pytest.mark.parametrize(
     ("code", "question", "cypher"), WRONG, ids=[f"{code} {cypher}" for code, _, cypher in WRONG]
 )
-def test_each_fault_has_its_code(ground: Ground, code: str, question: str, cypher: str) -> None:
+def test_each_fault_has_its_code(ground: ValidationContext, code: str, question: str, cypher: str) -> None:
     evidence = (
         ROWS
         if code != "grammar.syntax"
-        else Evidence(code="Neo.ClientError.Statement.SyntaxError", error="no")
+        else ExecutionEvidence(code="Neo.ClientError.Statement.SyntaxError", error="no")
     )
-    assert code in {each.code for each in examine(question, cypher, {}, evidence, ground)}
+    assert code in {each.code for each in run_validators(question, cypher, {}, evidence, ground)}
 
 
 @pytest.mark.parametrize(
     ("evidence", "code"),
     [
-        (Evidence(planned=True, query_type="rw"), "grammar.writes"),
-        (Evidence(planned=True, query_type="r", code="timeout", error="too long"), "grammar.timeout"),
-        (Evidence(planned=True, query_type="r", code="Neo.ClientError.Statement.TypeError", error="no"), "grammar.runtime"),
-        (Evidence(planned=True, query_type="r", ran=True), "coherence.empty"),
-        (Evidence(planned=True, query_type="r", ran=True, rows=((None,), (None,))), "coherence.null"),
-        (Evidence(planned=True, query_type="r", ran=True, rows=((0,),)), "coherence.zero"),
+        (ExecutionEvidence(planned=True, query_type="rw"), "grammar.writes"),
+        (ExecutionEvidence(planned=True, query_type="r", code="timeout", error="too long"), "grammar.timeout"),
+        (ExecutionEvidence(planned=True, query_type="r", code="Neo.ClientError.Statement.TypeError", error="no"), "grammar.runtime"),
+        (ExecutionEvidence(planned=True, query_type="r", ran=True), "coherence.empty"),
+        (ExecutionEvidence(planned=True, query_type="r", ran=True, rows=((None,), (None,))), "coherence.null"),
+        (ExecutionEvidence(planned=True, query_type="r", ran=True, rows=((0,),)), "coherence.zero"),
     ],
 )  # fmt: skip
-def test_what_the_server_says_is_judged(ground: Ground, evidence: Evidence, code: str) -> None:
-    found = examine("What are the ages of the cases?", "MATCH (c:Case) RETURN c.age", {}, evidence, ground)
+def test_what_the_server_says_is_judged(
+    ground: ValidationContext, evidence: ExecutionEvidence, code: str
+) -> None:
+    found = run_validators(
+        "What are the ages of the cases?", "MATCH (c:Case) RETURN c.age", {}, evidence, ground
+    )
     assert [each.code for each in found] == [code]
 
 
-def test_repeated_rows_are_no_different_things(ground: Ground) -> None:
-    evidence = Evidence(planned=True, query_type="r", ran=True, rows=(("F",), ("F",)))
-    found = examine("What are the distinct genders?", "MATCH (c:Case) RETURN c.gender", {}, evidence, ground)
+def test_repeated_rows_are_no_different_things(ground: ValidationContext) -> None:
+    evidence = ExecutionEvidence(planned=True, query_type="r", ran=True, rows=(("F",), ("F",)))
+    found = run_validators(
+        "What are the distinct genders?", "MATCH (c:Case) RETURN c.gender", {}, evidence, ground
+    )
     assert [each.code for each in found] == ["coherence.duplicates"]
 
 
-def test_parameters_count_as_literals(ground: Ground) -> None:
+def test_parameters_count_as_literals(ground: ValidationContext) -> None:
     cypher = "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name = $v1 RETURN c.caseId"
-    assert examine("Cases with 'ASPIRIN' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground) == []
-    found = examine("Cases with 'SALICYLATE' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground)
+    assert run_validators("Cases with 'ASPIRIN' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground) == []
+    found = run_validators("Cases with 'SALICYLATE' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground)
     assert {each.code for each in found} == {"entity.unasked", "entity.unused"}
 
 
-def test_a_pair_without_query_passes(ground: Ground) -> None:
-    assert examine("What is the weather?", "", {}, Evidence(), ground) == []
+def test_a_pair_without_query_passes(ground: ValidationContext) -> None:
+    assert run_validators("What is the weather?", "", {}, ExecutionEvidence(), ground) == []
 
 
 def test_an_empty_answer_proves_nothing_and_is_not_wrong() -> None:
-    verdict = Verdict((Finding("coherence.empty", "no row"),))
-    assert not verdict.wrong
+    verdict = ValidationResult((Finding("coherence.empty", "no row"),))
+    assert not verdict.is_error
     assert verdict.to_row(unproven=True)["keep"]
     row = verdict.to_row(unproven=False)
     assert (row["keep"], row["reasons"]) == (False, ["coherence.empty"])
@@ -200,7 +206,7 @@ def test_an_empty_answer_proves_nothing_and_is_not_wrong() -> None:
 
 
 def test_reading_finds_patterns_conditions_and_columns() -> None:
-    query = QueryReading(
+    query = QueryAnalysis(
         "MATCH (a:`Odd Label`)<-[r:X|Y {since: 2001}]-(:B) WHERE toLower(a.`full name`) CONTAINS 'o\\'x' AND "
         "a.n IN [1, 2] // c.d\nWITH a, count(r) AS n WHERE n > $v1 RETURN a.n AS x, n ORDER BY n LIMIT 7",
         {"v1": 3},
@@ -217,10 +223,10 @@ def test_reading_finds_patterns_conditions_and_columns() -> None:
 
 
 def test_a_question_names_elements_in_any_number_and_with_a_slip() -> None:
-    question = QuestionReading("Which reporters' occupations are there for 'Reporter Occupation'?")
+    question = QuestionAnalysis("Which reporters' occupations are there for 'Reporter Occupation'?")
     assert question.names(("report", "occup")) == question.names(("report", "occup"), quoted=False)
-    assert QuestionReading("the primary substence").names(QuestionReading("primary substance").stems)
-    assert not QuestionReading("the age").names(QuestionReading("the ages of").stems)
+    assert QuestionAnalysis("the primary substence").names(QuestionAnalysis("primary substance").stems)
+    assert not QuestionAnalysis("the age").names(QuestionAnalysis("the ages of").stems)
 
 
 @pytest.mark.graph
@@ -237,19 +243,19 @@ async def test_a_text_is_planned_once_and_run_with_each_value(
     monkeypatch.setattr(GraphClient, "explain", counted)
     monkeypatch.setattr("t2c_data.validators.execution.REMEMBERED", 2)
     async with GraphClient(graph.uri) as client:
-        witness = Witness(client, Guard())
+        witness = QueryExecutor(client, Guard())
         for name in ("Warfarin", "Aspirin", "Nothing"):
-            evidence = await witness.gather("MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name", {"v1": name})
+            evidence = await witness.execute("MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name", {"v1": name})
             assert (evidence.planned, evidence.query_type, evidence.ran) == (True, "r", True)
             assert evidence.rows == (() if name == "Nothing" else ((name,),))
         assert len(planned) == 1
         for number in (1, 2, 3, 1):  # two are remembered: the first is planned again
-            await witness.gather(f"RETURN {number}", {})
+            await witness.execute(f"RETURN {number}", {})
         assert len(planned) == 5
-        wrong = [await witness.gather("MATCH (d:Drug) RETURN count(count(d))", {}) for _ in range(2)]
+        wrong = [await witness.execute("MATCH (d:Drug) RETURN count(count(d))", {}) for _ in range(2)]
         assert {(each.planned, each.code) for each in wrong} == {
             (False, "Neo.ClientError.Statement.SyntaxError")
         }
         assert len(planned) == 7
-        assert await witness.gather("MATCH (n) DELETE n", {}) == Evidence()
+        assert await witness.execute("MATCH (n) DELETE n", {}) == ExecutionEvidence()
         assert len(planned) == 7

@@ -5,42 +5,42 @@ from random import Random
 
 import pytest
 
-from t2c_core.prompt.variable_names import Names
-from t2c_data.generation.instantiate import Composer, Draft, smooth
+from t2c_core.prompt.variable_names import VariableNames
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import agreed, negated, numbered
-from t2c_data.templates.model import load_patterns
-from t2c_data.lexicon.relationship_names import relation
-from t2c_data.realisation.surface import write
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, Mention
-from t2c_data.graph.context import World
+from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator, remove_repetitions
+from t2c_data.graph.context import GraphContext
+from t2c_data.lexicon.relationship_names import lexicalise_type
+from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, ValueMention
+from t2c_data.realisation.morphology import inflect_number, negate, subject_verb_agreement
+from t2c_data.realisation.surface import realise
+from t2c_data.templates.model import load_templates
 
-PATTERNS = {pattern.id: pattern for pattern in load_patterns()}
+PATTERNS = {pattern.id: pattern for pattern in load_templates()}
 DRAFTS = 30
 
 
-def drafts(world: World, *pattern_ids: str, count: int = DRAFTS) -> list[Draft]:
-    composer = Composer(world, Names(world.schema))
+def drafts(world: GraphContext, *pattern_ids: str, count: int = DRAFTS) -> list[InstantiatedTemplate]:
+    composer = TemplateInstantiator(world, VariableNames(world.schema))
     found = []
     for pattern_id in pattern_ids:
         for number in range(count):
             try:
-                found.append(composer.compose(PATTERNS[pattern_id], Random(f"{pattern_id} {number}")))
+                found.append(composer.instantiate(PATTERNS[pattern_id], Random(f"{pattern_id} {number}")))
             except UnfitError:
                 continue
     assert found
     return found
 
 
-def questions(made: list[Draft]) -> list[tuple[str, str]]:
+def questions(made: list[InstantiatedTemplate]) -> list[tuple[str, str]]:
     return [
-        (write(text, each.cypher, each.mentions, Random(0)).question, each.cypher)
+        (realise(text, each.cypher, each.mentions, Random(0)).question, each.cypher)
         for each in made
         for text in each.texts
     ]
 
 
-def test_a_condition_without_a_value_is_said_too(world: World) -> None:
+def test_a_condition_without_a_value_is_said_too(world: GraphContext) -> None:
     """`smoker = true` leaves no mark in the query that a missing value would betray."""
     made = questions(
         drafts(world, "yesno.degree", "top.entity", "group.entity", "lookup.common", "count.root")
@@ -50,7 +50,7 @@ def test_a_condition_without_a_value_is_said_too(world: World) -> None:
     assert [text for text, _ in flagged if not re.search(r"smok", text, re.IGNORECASE)] == []
 
 
-def test_dates_are_late_or_early_not_high_or_low(world: World) -> None:
+def test_dates_are_late_or_early_not_high_or_low(world: GraphContext) -> None:
     ids = [each for each in PATTERNS if each.startswith("top.value")]
     made = [(text, cypher) for text, cypher in questions(drafts(world, *ids)) if ".date" in cypher.lower()]
     dated = [text for text, cypher in made if re.search(r"ORDER BY \w+\.(date|birthDate|hireDate)\b", cypher)]
@@ -61,7 +61,7 @@ def test_dates_are_late_or_early_not_high_or_low(world: World) -> None:
     assert [text for text in dated if re.search(wrong, text)] == []
 
 
-def test_figures_are_asked_over_several_things(world: World) -> None:
+def test_figures_are_asked_over_several_things(world: GraphContext) -> None:
     ids = [each.id for each in PATTERNS.values() if each.category in {"aggregate", "group", "top"}]
     for made in drafts(world, *ids, count=12):
         own = {"avg(patient.", "sum(patient.", "max(patient.", "min(patient."}
@@ -69,7 +69,7 @@ def test_figures_are_asked_over_several_things(world: World) -> None:
             assert "patient.patientNumber = " not in made.cypher
 
 
-def test_a_sum_is_not_over_rows_that_repeat(world: World) -> None:
+def test_a_sum_is_not_over_rows_that_repeat(world: GraphContext) -> None:
     for made in drafts(world, "agg.avg", "agg.sum", "group.avg", count=60):
         joined = re.findall(r"-\[(\w+):(\w+)\]->", made.cypher)
         assert not (
@@ -95,7 +95,7 @@ def test_a_sum_is_not_over_rows_that_repeat(world: World) -> None:
     ],
 )
 def test_a_verb_agrees_with_the_things_in_front_of_it(phrase: str, plural: str) -> None:
-    assert agreed(phrase) == plural
+    assert subject_verb_agreement(phrase) == plural
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_a_verb_agrees_with_the_things_in_front_of_it(phrase: str, plural: str) 
     ],
 )
 def test_what_is_denied_already_is_not_denied_again(phrase: str, denied: str) -> None:
-    assert negated(phrase) == denied
+    assert negate(phrase) == denied
 
 
 def test_a_phrase_agrees_with_the_noun_in_front_of_it() -> None:
-    assert numbered("that were reported {}", plural=False) == "that was reported {}"
-    assert numbered("who have {}", plural=False) == "who has {}"
-    assert numbered("that were reported {}", plural=True) == "that were reported {}"
+    assert inflect_number("that were reported {}", plural=False) == "that was reported {}"
+    assert inflect_number("who have {}", plural=False) == "who has {}"
+    assert inflect_number("that were reported {}", plural=True) == "that were reported {}"
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_a_phrase_agrees_with_the_noun_in_front_of_it() -> None:
     ],
 )
 def test_what_holes_give_side_by_side_is_mended(text: str, better: str) -> None:
-    assert smooth(text) == better
+    assert remove_repetitions(text) == better
 
 
 @pytest.mark.parametrize(("value", "said"), [(1, "1 day"), (2, "2 days")])
 def test_one_is_followed_by_a_singular(value: int, said: str) -> None:
     text = f"visits shorter than {MARK_OPEN}0{MARK_CLOSE} days"
-    question = write(text, "", {0: Mention(0, value, "number")}, Random(0)).question
+    question = realise(text, "", {0: ValueMention(0, value, "number")}, Random(0)).question
     assert question.rstrip(".").endswith(said)
 
 
@@ -160,6 +160,6 @@ def test_one_is_followed_by_a_singular(value: int, said: str) -> None:
     ],
 )
 def test_the_name_of_a_type_suggests_phrases_and_roles(name: str, phrase: str, role: str) -> None:
-    words = relation(name, "case", "drug", alone=False)
+    words = lexicalise_type(name, "case", "drug", alone=False)
     assert phrase in words["forward"]
     assert words["target"] == ([role] if role else [])

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, LimitSettings, ModelSettings, Settings
-from t2c_service.testing import Reply, ScriptedServer, learn_by_heart
+from t2c_service.testing import Reply, ScriptedServer, overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -46,7 +46,7 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 def heart(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: PreTrainedTokenizerFast) -> Path:
     """A checkpoint that completes `alpha`, `beta` and `gamma`."""
     folder = tmp_path_factory.mktemp("models") / "heart"
-    learn_by_heart(folder, word_tokenizer, BY_HEART)
+    overfit_tiny_model(folder, word_tokenizer, BY_HEART)
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from t2c_service.access.audit import AuditLog, mask_literals
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.settings import AccessSettings, DatabaseSettings
 from t2c_service.testing import Reply
 
@@ -32,7 +32,7 @@ PROBLEM = "urn:graphling:problem:"
 def locked(settings: Settings, folder: Path, **grant: Any) -> tuple[Settings, dict[str, str]]:
     """Settings that ask for keys, and the header of one."""
     file = folder / "keys.json"
-    key, _ = KeyStore(file).create(Grant(name="ward", **grant))
+    key, _ = KeyStore(file).create(KeyPermissions(name="ward", **grant))
     access = AccessSettings(keys=file, audit=folder / "audit.jsonl")
     return settings.model_copy(update={"access": access}), {"Authorization": f"Bearer {key}"}
 
@@ -183,7 +183,7 @@ async def test_a_full_disk_is_said_and_questions_go_on(
 
 
 def test_nothing_is_written_without_a_file() -> None:
-    assert AuditLog(None).is_kept is False
+    assert AuditLog(None).is_enabled is False
 
 
 async def test_several_databases_are_asked_by_name(

@@ -3,9 +3,14 @@
 import pytest
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
-from t2c_service.answering.explaining.verbalise_rows import phrase, show, tell
 from t2c_service.answering.explaining.column_labels import heading
-from t2c_service.answering.explaining.provenance_query import SHOWN, Behind, behind, plain_properties
+from t2c_service.answering.explaining.provenance_query import (
+    ROW_VALUES,
+    ProvenanceQuery,
+    build_provenance_query,
+    plain_properties,
+)
+from t2c_service.answering.explaining.verbalise_rows import format_value, render_segments, render_text
 
 
 @pytest.mark.parametrize(
@@ -45,16 +50,16 @@ def test_columns_are_named_for_people(column: str, told: str) -> None:
     ],
 )
 def test_rows_are_told(columns: list[str], rows: list[list[object]], told: str) -> None:
-    assert phrase(columns, rows) == told
+    assert render_text(columns, rows) == told
 
 
 def test_only_some_rows_are_told_and_the_others_mentioned() -> None:
-    text = phrase(["x"], [[number] for number in range(9)], truncated=True)
+    text = render_text(["x"], [[number] for number in range(9)], truncated=True)
     assert text == "More than 9 results: 0 [1]; 1 [2]; 2 [3]; 3 [4]; 4 [5]; and more in the table."
 
 
 def test_citations_come_from_rows_and_never_from_values() -> None:
-    pieces = tell(["x"], [["[9]"], ["b"]])
+    pieces = render_segments(["x"], [["[9]"], ["b"]])
     assert [piece.row for piece in pieces if piece.row] == [1, 2]
 
 
@@ -78,14 +83,14 @@ def test_citations_come_from_rows_and_never_from_values() -> None:
     ],
 )
 def test_values_are_one_line_of_plain_text(value: object, told: str) -> None:
-    assert show(value) == told
+    assert format_value(value) == told
 
 
 PLAIN = frozenset({"name", "n"})
 
 
-def rewritten(cypher: str, rows: list[list[object]], **parameters: str) -> Behind:
-    found = behind(cypher, parameters, rows, plain=PLAIN)
+def rewritten(cypher: str, rows: list[list[object]], **parameters: str) -> ProvenanceQuery:
+    found = build_provenance_query(cypher, parameters, rows, plain=PLAIN)
     assert found is not None
     return found
 
@@ -102,7 +107,7 @@ def test_each_row_gets_its_own_matches_of_the_pattern() -> None:
         "WHERE (a.n = $v1 OR b.n STARTS WITH $v2) AND a.name = shown RETURN a, r, b, c LIMIT 20 } "
         "RETURN shown, a, r, b, c"
     )
-    assert query.parameters == {"v1": "1", "v2": "2", SHOWN: ["x", "y"]}
+    assert query.parameters == {"v1": "1", "v2": "2", ROW_VALUES: ["x", "y"]}
 
 
 def test_without_a_plain_column_some_matches_are_taken() -> None:
@@ -126,7 +131,7 @@ def test_conditions_comments_and_odd_names_are_no_hindrance(cypher: str, part: s
 
 
 def test_a_sample_is_known_by_rows_with_as_many_matches_as_were_looked_for() -> None:
-    query = Behind("", {}, most=2)
+    query = ProvenanceQuery("", {}, max_matches=2)
     assert query.is_sample([["x", 1], ["x", 2], ["y", 1]])
     assert not query.is_sample([["x", 1], ["y", 2], ["z", 1]])
 
@@ -148,7 +153,7 @@ def test_a_sample_is_known_by_rows_with_as_many_matches_as_were_looked_for() -> 
     ],
 )
 def test_other_shapes_have_no_view(cypher: str) -> None:
-    assert behind(cypher, {}, [["x"]], plain=PLAIN) is None
+    assert build_provenance_query(cypher, {}, [["x"]], plain=PLAIN) is None
 
 
 def test_a_property_is_plain_only_if_it_is_for_every_owner() -> None:

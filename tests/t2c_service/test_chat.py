@@ -10,7 +10,7 @@ import openai
 import pytest
 from markdown_it import MarkdownIt
 
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.answering.explaining.markdown import escaped
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
@@ -81,7 +81,7 @@ async def test_a_streamed_answer_is_the_same(settings: Settings, script: Script)
 @pytest.mark.graph
 async def test_problems_are_problems(settings: Settings, tmp_path: Path) -> None:
     keys = KeyStore(tmp_path / "keys.json")
-    key = keys.create(Grant(name="reader", scopes=("query", "schema")))[0]
+    key = keys.create(KeyPermissions(name="reader", scopes=("query", "schema")))[0]
     closed = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
     async with chatting(closed, "wrong") as client:
         with pytest.raises(openai.AuthenticationError):

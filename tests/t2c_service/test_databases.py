@@ -12,9 +12,9 @@ import pytest
 
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.snapshot import write_snapshot
-from t2c_service.databases import Database, Means
+from t2c_service.databases import Database, DatabaseResources
 from t2c_service.settings import DatabaseSettings, GraphSettings, LimitSettings
-from t2c_service.testing import Reply, ScriptedModel
+from t2c_service.testing import FakeModel, Reply
 
 from .conftest import Script, running
 
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.graph
 
 async def opened(graph: TestGraph, client: GraphClient, snapshot: Path) -> Database:
     return await Database.open(
-        Means(
+        DatabaseResources(
             name="test",
             settings=DatabaseSettings(graph=GraphSettings(uri=graph.uri), snapshot=snapshot),
             graph=client,
-            model=ScriptedModel(["MATCH (n:City) RETURN n.name"]),
+            model=FakeModel(["MATCH (n:City) RETURN n.name"]),
             model_timeout_s=5,
             prompt="chat",
             limits=LimitSettings(),
@@ -80,10 +80,10 @@ async def test_a_torn_snapshot_leaves_the_old_one_in_use(
     shutil.copytree(graph.snapshot, snapshot)
     async with GraphClient(graph.uri) as client:
         database = await opened(graph, client, snapshot)
-        assert await database.follow() is False
+        assert await database.reload_if_changed() is False
         (snapshot / "schema.json").write_text("{")
         (snapshot / "manifest.json").write_text((snapshot / "manifest.json").read_text() + "\n")
-        assert await database.follow() is False
+        assert await database.reload_if_changed() is False
         assert "the new snapshot is not used" in caplog.text
         assert "Drug" in database.schema.label_by_name
         database.close()

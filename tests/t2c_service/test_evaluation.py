@@ -11,15 +11,15 @@ import neo4j
 import pytest
 
 from t2c_core.errors import GraphUnavailableError
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.app import create_app
-from t2c_service.settings_loader import load_access_settings
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
-from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.ablations import parts_of
-from t2c_service.evaluation.report import Outcome, figures
+from t2c_service.evaluation.pairs import read_pairs
+from t2c_service.evaluation.report import Outcome, compute_metrics
 from t2c_service.settings import AccessSettings, GraphSettings
+from t2c_service.settings_loader import load_access_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +145,7 @@ async def test_a_service_that_wants_a_key_is_shown_it(
     settings: Settings, script: Script, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script.by_words = ANSWERS
-    key, _ = KeyStore(tmp_path / "keys.json").create(Grant(name="judge", scopes=("query",)))
+    key, _ = KeyStore(tmp_path / "keys.json").create(KeyPermissions(name="judge", scopes=("query",)))
     locked = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
     app = create_app(locked)
     to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
@@ -202,7 +202,7 @@ def test_files_that_are_no_pairs_are_named(tmp_path: Path, text: str, told: str)
 def test_nothing_to_count_is_an_error() -> None:
     outcome = Outcome(id="1", category="a", question="q", gold="g", answerable=True, excluded="empty")
     with pytest.raises(PairsError, match="none of the 1 pairs can be counted: 1 empty"):
-        figures([outcome], model="m")
+        compute_metrics([outcome], model="m")
 
 
 async def test_parts_of_answering_are_left_out_one_at_a_time(
@@ -257,7 +257,7 @@ def test_the_report_says_what_a_least_confidence_would_refuse() -> None:
         outcome("strange, seen", status="unanswerable", answerable=False, confidence=0.9),
         outcome("strange, doubtful", answerable=False, confidence=0.12),
     ]
-    found = {row["min_confidence"]: row for row in figures(made, model="m")["by_confidence"]}
+    found = {row["min_confidence"]: row for row in compute_metrics(made, model="m")["by_confidence"]}
     assert found[0.0] == {
         "min_confidence": 0.0, "unanswerable": 0.0, "ex": 0.5, "right_of_answered": 0.5, "recognised": 0.5,
     }  # fmt: skip
@@ -268,7 +268,7 @@ def test_the_report_says_what_a_least_confidence_would_refuse() -> None:
 
 
 def test_without_confidence_there_is_nothing_to_say_of_it() -> None:
-    assert figures([outcome("a", equal=True)], model="m")["by_confidence"] == []
+    assert compute_metrics([outcome("a", equal=True)], model="m")["by_confidence"] == []
 
 
 def outcome(name: str, *, answerable: bool = True, status: str = "answered", **more: Any) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from t2c_core.errors import EmbeddedError, SnapshotError
-from t2c_service.access.concurrency import Gate
+from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
 from t2c_service.settings import GraphSettings, ModelSettings
 from t2c_service.testing import Reply
@@ -113,15 +113,15 @@ async def test_more_questions_than_places_are_turned_away(settings: Settings, sc
 
 
 async def test_a_gate_counts_those_who_leave() -> None:
-    gate = Gate(1, 1)
-    async with gate.turn():
-        waiting = asyncio.create_task(gate.turn().__aenter__())
+    gate = ConcurrencyLimiter(1, 1)
+    async with gate.slot():
+        waiting = asyncio.create_task(gate.slot().__aenter__())
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
-            await gate.turn().__aenter__()
+            await gate.slot().__aenter__()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        second = asyncio.create_task(gate.turn().__aenter__())
+        second = asyncio.create_task(gate.slot().__aenter__())
         await asyncio.sleep(0)
     await asyncio.wait_for(second, 5)
 

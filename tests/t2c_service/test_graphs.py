@@ -39,17 +39,17 @@ async def test_a_store_whose_process_is_killed_answers_again_at_the_same_address
 ) -> None:
     monkeypatch.setattr(graphs, "FIRST_PAUSE_S", 0.1)
     home = tmp_path / "store"
-    async with graphs.kept_running(home) as uri, GraphClient(uri) as client:
-        await client.check()
+    async with graphs.supervised_store(home) as uri, GraphClient(uri) as client:
+        await client.verify_connectivity()
         process = started[0]._process
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         await asyncio.to_thread(process.wait)
         with pytest.raises(GraphUnavailableError):
-            await client.check()
+            await client.verify_connectivity()
         while len(started) < 2 or not started[1].is_running:  # noqa: ASYNC110  (another thread starts it)
             await asyncio.sleep(0.05)
-        await client.check()
+        await client.verify_connectivity()
         assert (home / graphs.URI_FILE).read_text() == uri == started[1].uri
     assert not (home / graphs.URI_FILE).exists()
     assert not any(each.is_running for each in started)
@@ -87,11 +87,11 @@ async def test_a_store_that_keeps_dying_is_given_up(
 
     monkeypatch.setattr(graphs, "_start", start)
     monkeypatch.setattr(graphs.asyncio, "sleep", noted)
-    async with graphs.kept_running(tmp_path):
+    async with graphs.supervised_store(tmp_path):
         while "not started again. Why" not in caplog.text:
             await sleep(0)
-    assert starts == [0, *[1] * graphs.RESTARTS]
-    assert [each for each in pauses if each != graphs.LOOK_S] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert starts == [0, *[1] * graphs.MAX_RESTARTS]
+    assert [each for each in pauses if each != graphs.POLL_INTERVAL_S] == [1.0, 2.0, 4.0, 8.0, 16.0]
     assert "the store is torn" in caplog.text
 
 
@@ -114,7 +114,7 @@ async def test_a_store_that_is_starting_again_when_the_service_ends_is_stopped(
     monkeypatch.setattr(graphs, "FIRST_PAUSE_S", 0.0)
 
     async def serve() -> None:
-        async with graphs.kept_running(tmp_path):
+        async with graphs.supervised_store(tmp_path):
             await begun.wait()
             loop.call_later(0.05, go_on.set)
 

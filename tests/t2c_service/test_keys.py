@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from t2c_service.access.keys import Authenticator, KeyPermissions, KeyStore
 from t2c_service.access.principals import ALL_SCOPES
-from t2c_service.access.keys import Doorkeeper, Grant, KeyStore
 from t2c_service.errors import (
     ForbiddenError,
     KeysError,
@@ -27,9 +27,11 @@ def store(tmp_path: Path) -> KeyStore:
 
 
 def test_a_key_stands_for_its_grant(store: KeyStore) -> None:
-    grant = Grant(name="ward", scopes=("query",), databases=("two",), hidden=("Patient.name",), per_minute=5)
+    grant = KeyPermissions(
+        name="ward", scopes=("query",), databases=("two",), hidden=("Patient.name",), per_minute=5
+    )
     key, record = store.create(grant)
-    caller = store.identify(key)
+    caller = store.authenticate(key)
     assert (caller.name, caller.key_id, caller.scopes) == ("ward", record.id, frozenset({"query"}))
     assert caller.policy.hidden == {"Patient.name"}
     assert (caller.per_minute, caller.databases) == (5, frozenset({"two"}))
@@ -39,7 +41,7 @@ def test_a_key_stands_for_its_grant(store: KeyStore) -> None:
 
 
 def test_only_a_hash_is_kept_and_the_file_is_the_owners(store: KeyStore, tmp_path: Path) -> None:
-    key, _ = store.create(Grant(name="ward"))
+    key, _ = store.create(KeyPermissions(name="ward"))
     file = tmp_path / "keys.json"
     secret = key.split("_", 2)[2]
     assert secret not in file.read_text()
@@ -59,18 +61,18 @@ def test_only_a_hash_is_kept_and_the_file_is_the_owners(store: KeyStore, tmp_pat
     ],
 )
 def test_what_is_nearly_a_key_is_none(store: KeyStore, change: object) -> None:
-    key, _ = store.create(Grant(name="ward"))
+    key, _ = store.create(KeyPermissions(name="ward"))
     with pytest.raises(UnauthenticatedError):
-        store.identify(change(key))  # type: ignore[operator]
+        store.authenticate(change(key))  # type: ignore[operator]
 
 
 def test_revoked_and_expired_keys_are_not_good(store: KeyStore, tmp_path: Path) -> None:
-    key, record = store.create(Grant(name="ward"))
-    old, _ = store.create(Grant(name="old", expires=datetime.now(UTC) - timedelta(seconds=1)))
+    key, record = store.create(KeyPermissions(name="ward"))
+    old, _ = store.create(KeyPermissions(name="old", expires=datetime.now(UTC) - timedelta(seconds=1)))
     KeyStore(tmp_path / "keys.json").revoke(record.id)  # another process
     for each in (key, old):
         with pytest.raises(UnauthenticatedError):
-            store.identify(each)
+            store.authenticate(each)
     assert [each.grant.name for each in store.records()] == ["ward", "old"]
 
 
@@ -88,28 +90,28 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
 
 
 def test_without_keys_everybody_may_do_everything() -> None:
-    caller = Doorkeeper(None).identify("Bearer whatever", address="10.0.0.1")
+    caller = Authenticator(None).authenticate("Bearer whatever", address="10.0.0.1")
     assert (caller.scopes, caller.subject) == (ALL_SCOPES, "address:10.0.0.1")
 
 
 def test_with_keys_nobody_may_do_anything_without_one(store: KeyStore) -> None:
-    door = Doorkeeper(store)
+    door = Authenticator(store)
     with pytest.raises(UnauthenticatedError, match="scope 'query' is needed"):
-        door.identify(address="10.0.0.1").require("query")
-    Doorkeeper(store, ("query",)).identify().require("query")
+        door.authenticate(address="10.0.0.1").require("query")
+    Authenticator(store, ("query",)).authenticate().require("query")
 
 
 def test_a_key_is_taken_from_either_header(store: KeyStore) -> None:
-    key, _ = store.create(Grant(name="ward"))
-    door = Doorkeeper(store)
-    assert door.identify(f"Bearer {key}").name == "ward"
-    assert door.identify(f"bearer  {key}").name == "ward"
-    assert door.identify(api_key=key).name == "ward"
-    assert door.identify(f"Basic {key}").name == "anonymous"
+    key, _ = store.create(KeyPermissions(name="ward"))
+    door = Authenticator(store)
+    assert door.authenticate(f"Bearer {key}").name == "ward"
+    assert door.authenticate(f"bearer  {key}").name == "ward"
+    assert door.authenticate(api_key=key).name == "ward"
+    assert door.authenticate(f"Basic {key}").name == "anonymous"
 
 
 def test_the_file_can_be_read_by_other_programs(store: KeyStore, tmp_path: Path) -> None:
-    store.create(Grant(name="ward"))
+    store.create(KeyPermissions(name="ward"))
     content = json.loads((tmp_path / "keys.json").read_text())
     assert content["format"] == 1
     assert content["keys"][0]["grant"]["scopes"] == ["query", "schema"]

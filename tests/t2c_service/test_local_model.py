@@ -14,13 +14,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from t2c_core.grammar import Grammar
 from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
-from t2c_service.models.local import decoding
-from t2c_service.models.local import engine
+from t2c_service.models.local import decoding, engine
 from t2c_service.models.local import model as local
-from t2c_service.models.local.decoding import Row
+from t2c_service.models.local.decoding import DecodingSequence
 from t2c_service.models.local.llama import FastLlama
 from t2c_service.models.local.model import LocalModel
-from t2c_service.models.local.packed_linear import Weight
+from t2c_service.models.local.packed_linear import PackedLinear
 
 from .conftest import BY_HEART
 
@@ -88,10 +87,10 @@ async def test_a_prompt_that_fills_the_context_is_an_error(model: LocalModel) ->
 async def test_the_deadline_stops_the_worker(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     given_up = threading.Event()
 
-    def forever(_engine: object, rows: list[Row], _ends: object) -> None:
+    def forever(_engine: object, rows: list[DecodingSequence], _ends: object) -> None:
         if rows:
             given_up.clear()
-            assert rows[0].given_up[0].wait(20)
+            assert rows[0].cancelled[0].wait(20)
             given_up.set()
 
     with monkeypatch.context() as patch:
@@ -158,7 +157,7 @@ async def test_what_waits_is_decoded_together_and_comes_out_the_same(
     sizes = []
     decode = decoding.decode
 
-    def counted(engine: Any, rows: list[Row], ends: frozenset[int]) -> None:
+    def counted(engine: Any, rows: list[DecodingSequence], ends: frozenset[int]) -> None:
         sizes.append(len(rows))
         decode(engine, rows, ends)
 
@@ -214,13 +213,13 @@ def test_our_pass_is_that_of_transformers(kv_heads: int) -> None:
     assert ours is not None
     rows = [[3, 1, 4, 1, 5], [9, 2], [6, 5, 3, 5]]
     with torch.inference_mode():
-        (mine, first), (other, expected) = ours.start(rows, 4), theirs.start(rows, 4)
+        (mine, first), (other, expected) = ours.start(rows, 4), theirs.prefill(rows, 4)
         torch.testing.assert_close(first, expected, rtol=1e-3, atol=1e-3)
         for kept, tokens in (([0, 1, 2], [7, 8, 9]), ([2, 0], [1, 2]), ([1], [3])):
             mine.keep(kept)
-            other.keep(kept)
+            other.select_rows(kept)
             step = ours.step(mine, tokens)
-            torch.testing.assert_close(step, theirs.step(other, tokens), rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(step, theirs.decode_step(other, tokens), rtol=1e-3, atol=1e-3)
 
 
 def test_rounded_weights_give_the_same_alone_and_in_company() -> None:
@@ -248,12 +247,12 @@ def test_a_rounded_weight_is_near_the_exact_one(inputs: int) -> None:
     generator = torch.Generator().manual_seed(0)
     weight, row = torch.randn(37, inputs, generator=generator), torch.randn(1, inputs, generator=generator)
     weight[3] = 0
-    rounded = Weight(weight, is_quantised=True)
+    rounded = PackedLinear(weight, is_quantised=True)
     expected = row @ weight.T
     near = 0.02 * float(expected.abs().max())
-    torch.testing.assert_close(rounded.one(row).float(), expected, rtol=0, atol=near)
-    torch.testing.assert_close(rounded.many(row), expected, rtol=0, atol=near)
-    assert float(rounded.one(row)[0, 3]) == 0
+    torch.testing.assert_close(rounded.matmul_single(row).float(), expected, rtol=0, atol=near)
+    torch.testing.assert_close(rounded.matmul_batch(row), expected, rtol=0, atol=near)
+    assert float(rounded.matmul_single(row)[0, 3]) == 0
 
 
 def test_other_architectures_run_by_transformers() -> None:

@@ -15,7 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
 
@@ -124,7 +124,9 @@ async def test_keys_and_policies_hold_for_tools_too(
     settings: Settings, script: Script, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
-    key, _ = KeyStore(keys).create(Grant(name="ward", scopes=("query",), hidden=("Drug.halfLifeHours",)))
+    key, _ = KeyStore(keys).create(
+        KeyPermissions(name="ward", scopes=("query",), hidden=("Drug.halfLifeHours",))
+    )
     script.says = [HALF_LIFE]
     changed = settings.model_copy(update={"access": AccessSettings(keys=keys)})
     async with tools(changed, {"Authorization": f"Bearer {key}"}) as client:

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
 
@@ -67,7 +67,7 @@ def served(
     script.says = ["MATCH (drug:Drug) RETURN drug.name LIMIT 2"]
     keys = tmp_path / "keys.json"
     every = ("query", "cypher", "schema", "metrics")
-    key, _ = KeyStore(keys).create(Grant(name="tester", scopes=every))
+    key, _ = KeyStore(keys).create(KeyPermissions(name="tester", scopes=every))
     app = create_app(settings.model_copy(update={"access": AccessSettings(keys=keys)}))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
 
-from t2c_service.access.keys import Grant, KeyStore
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.testing import Reply, ScriptedServer
 
 from .conftest import Script
@@ -282,9 +282,9 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
     script.says = [TREATS]
     (tmp_path / "ward.jsonl").write_text('{"question": "Which wards are there?", "featured": true}\n')
     store = KeyStore(tmp_path / "keys.json")
-    reader, _ = store.create(Grant(name="reader", scopes=("schema",)))
-    one, _ = store.create(Grant(name="one", scopes=("query",), databases=("hospital",)))
-    both, _ = store.create(Grant(name="both", scopes=("query", "cypher", "schema")))
+    reader, _ = store.create(KeyPermissions(name="reader", scopes=("schema",)))
+    one, _ = store.create(KeyPermissions(name="one", scopes=("query",), databases=("hospital",)))
+    both, _ = store.create(KeyPermissions(name="both", scopes=("query", "cypher", "schema")))
     hospital = {
         "graph": {"uri": graph.uri},
         "snapshot": str(graph.snapshot),

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from t2c_core.graph.client import Elements, QueryResult
+from t2c_core.graph.client import QueryResult, ResultGraph
 from t2c_core.guard.policy.policy import Policy
-from t2c_core.prompt import AtomsFormat
+from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.linker import Link, LinkedQuestion, Place
-from t2c_service.access.schema_filter import VisibleLinker, visible_examples, visible_schema
-from t2c_service.answering.attempts.confidence import Tried, choose, rate
-from t2c_service.answering.prompting.examples import Example, SimilarExamples, mask
-from t2c_service.answering.prompting.builder import Prepared
+from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
+from t2c_service.access.schema_filter import FilteredLinker, filter_examples, filter_schema
+from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
+from t2c_service.answering.prompting.builder import PromptContext
+from t2c_service.answering.prompting.examples import Example, ExampleSelector, mask
+from t2c_service.answering.prompting.schema_pruning import prune_schema
 from t2c_service.answering.records import Attempt
-from t2c_service.answering.prompting.schema_pruning import choose_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +49,13 @@ def linked(question: str, **places: tuple[str, str]) -> LinkedQuestion:
     links = []
     for number, (text, (owner, name)) in enumerate(places.items(), start=1):
         start = question.index(text)
-        place = Place(owner, name, "node", text)
-        links.append(Link(f"v{number}", start, start + len(text), text, "value", (place,), text))
+        place = Occurrence(owner, name, "node", text)
+        links.append(LinkedMention(f"v{number}", start, start + len(text), text, "value", (place,), text))
     return LinkedQuestion(question, tuple(links))
 
 
 def test_the_part_holds_what_the_question_names_and_the_way_between() -> None:
-    part = choose_part(
+    part = prune_schema(
         chain(4), linked("from Ulm at stop1 to stop4", Ulm=("Stop1", "stop1Key3")), max_chars=1500
     )
     names = {label.name for label in part.labels}
@@ -68,7 +68,7 @@ def test_the_part_holds_what_the_question_names_and_the_way_between() -> None:
 def test_the_part_is_the_same_each_time_and_never_empty() -> None:
     schema = chain(6)
     for question in ("nothing that is known", "stop3 and other17"):
-        parts = [choose_part(schema, linked(question), max_chars=800) for _ in range(2)]
+        parts = [prune_schema(schema, linked(question), max_chars=800) for _ in range(2)]
         assert parts[0] == parts[1]
         assert parts[0].labels
         assert all(label.name in schema.label_by_name for label in parts[0].labels)
@@ -96,18 +96,18 @@ def encoder(sentences: Sequence[str]) -> list[list[float]]:
 
 @pytest.mark.parametrize("with_encoder", [False, True])
 def test_examples_match_by_what_is_asked_not_of_whom(with_encoder: bool) -> None:
-    similar = SimilarExamples(PAIRS, WordLinker(), encoder=encoder if with_encoder else None)
+    similar = ExampleSelector(PAIRS, WordLinker(), encoder=encoder if with_encoder else None)
     assert len(similar) == 2  # one has no query, one a value that is not linked
-    found = similar.find(WordLinker().link("how many people live in Passau?"))
+    found = similar.select(WordLinker().link("how many people live in Passau?"))
     assert found[-1][1] == "MATCH (c:City {name: $v1}) RETURN c.people"
-    assert [cypher for _, cypher in similar.find(WordLinker().link("which rivers flow through Ulm?"))][
+    assert [cypher for _, cypher in similar.select(WordLinker().link("which rivers flow through Ulm?"))][
         -1
     ] == ("MATCH … $v1")
 
 
 def test_a_question_is_no_example_of_itself() -> None:
-    similar = SimilarExamples(PAIRS, WordLinker())
-    found = similar.find(WordLinker().link("how many people live in Ulm?"))
+    similar = ExampleSelector(PAIRS, WordLinker())
+    found = similar.select(WordLinker().link("how many people live in Ulm?"))
     assert all(question.question != "how many people live in Ulm?" for question, _ in found)
 
 
@@ -117,15 +117,15 @@ def test_values_do_not_count_as_words() -> None:
 
 def test_what_is_hidden_is_in_no_schema_link_or_example() -> None:
     policy = Policy(hidden=frozenset({"Stop1", "Stop3.stop3Key0", "LEADS_TO4"}))
-    shown = visible_schema(chain(4), policy)
+    shown = filter_schema(chain(4), policy)
     assert "Stop1" not in shown.label_by_name
     assert shown.property_of("Stop3", "stop3Key0") is None
     assert {triple.type for triple in shown.triples} == {"LEADS_TO3"}
     assert set(policy.hidden) <= set(shown.hidden)
     hidden_city = Policy(hidden=frozenset({"City.name"}))
-    assert VisibleLinker(WordLinker(), hidden_city).link("people in Ulm?").links == ()
-    assert visible_examples(tuple(PAIRS), hidden_city) == (PAIRS[1], PAIRS[2])
-    assert visible_examples(tuple(PAIRS), Policy()) == tuple(PAIRS)
+    assert FilteredLinker(WordLinker(), hidden_city).link("people in Ulm?").links == ()
+    assert filter_examples(tuple(PAIRS), hidden_city) == (PAIRS[1], PAIRS[2])
+    assert filter_examples(tuple(PAIRS), Policy()) == tuple(PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,11 @@ def test_what_is_hidden_is_in_no_schema_link_or_example() -> None:
 )
 def test_names_are_told_from_words(question: str, said: str, is_name: bool) -> None:
     start = question.index(said)
-    place = Place("Ward", "name", "node", said)
-    assert Link("v1", start, start + len(said), said, "value", (place,), said.strip("'")).is_name is is_name
+    place = Occurrence("Ward", "name", "node", said)
+    assert (
+        LinkedMention("v1", start, start + len(said), said, "value", (place,), said.strip("'")).is_proper_name
+        is is_name
+    )
 
 
 def test_a_name_counts_as_used_where_its_value_is() -> None:
@@ -149,42 +152,45 @@ def test_a_name_counts_as_used_where_its_value_is() -> None:
     twice = linked("'female' ('F')", **{"'female'": ("Stop1", "sex"), "'F'": ("Stop1", "sex")})
     twice = LinkedQuestion(
         twice.question,
-        tuple(replace(each, value="F", places=(Place("Stop1", "sex", "node", "F"),)) for each in twice.links),
+        tuple(
+            replace(each, value="F", places=(Occurrence("Stop1", "sex", "node", "F"),))
+            for each in twice.links
+        ),
     )
-    prepared = Prepared(twice, AtomsFormat(schema), schema)
+    prepared = PromptContext(twice, SchemaTokenFormat(schema), schema)
     attempt = Attempt(hypothesis=0, outcome="ran", cypher="MATCH …")
-    assert prepared.ignored(attempt) == ("'female'", "'F'")
-    assert prepared.ignored(attempt.model_copy(update={"parameters": {"v2": "F"}})) == ()
-    assert prepared.ignored(Attempt(hypothesis=0, outcome="unanswerable")) == ()
+    assert prepared.unused_mentions(attempt) == ("'female'", "'F'")
+    assert prepared.unused_mentions(attempt.model_copy(update={"parameters": {"v2": "F"}})) == ()
+    assert prepared.unused_mentions(Attempt(hypothesis=0, outcome="unanswerable")) == ()
 
 
-def tried(rows: Sequence[Sequence[Any]] | None, number: int, logprob: float | None = None) -> Tried:
+def tried(rows: Sequence[Sequence[Any]] | None, number: int, logprob: float | None = None) -> AttemptResult:
     attempt = Attempt(
         hypothesis=number, outcome="failed" if rows is None else "ran", tokens=2, mean_logprob=logprob
     )
     if rows is None:
-        return Tried(attempt)
+        return AttemptResult(attempt)
     kept = tuple(tuple(row) for row in rows)
-    return Tried(
-        attempt, QueryResult(columns=("x",), rows=kept, truncated=False, elapsed_ms=0.0, graph=Elements())
+    return AttemptResult(
+        attempt, QueryResult(columns=("x",), rows=kept, truncated=False, elapsed_ms=0.0, graph=ResultGraph())
     )
 
 
 def test_the_sample_that_most_agree_with_is_chosen_whatever_the_order_of_its_rows() -> None:
     samples = [tried([[9]], 0, -0.1), tried([[1], [2]], 1), tried(None, 2), tried([[2], [1]], 3)]
-    chosen = choose(samples)
+    chosen = select_by_majority(samples)
     assert chosen is samples[1]
-    confidence = rate(chosen, samples)
+    confidence = compute_confidence(chosen, samples)
     assert confidence is not None
     assert (confidence.agreement, confidence.samples, confidence.probability) == (0.5, 4, None)
 
 
 def test_among_equals_the_likelier_then_the_earlier_sample_is_chosen() -> None:
-    assert choose([tried([[1]], 0, -2.0), tried([[2]], 1, -1.0)]).attempt.hypothesis == 1
-    assert choose([tried([[1]], 0), tried([[2]], 1)]).attempt.hypothesis == 0
+    assert select_by_majority([tried([[1]], 0, -2.0), tried([[2]], 1, -1.0)]).attempt.hypothesis == 1
+    assert select_by_majority([tried([[1]], 0), tried([[2]], 1)]).attempt.hypothesis == 0
 
 
 def test_rows_go_before_no_rows_and_no_rows_before_failures() -> None:
-    assert choose([tried([], 0), tried([], 1), tried([[1]], 2)]).attempt.hypothesis == 2
-    assert choose([tried(None, 0), tried([], 1)]).attempt.hypothesis == 1
-    assert rate(tried(None, 0), [tried(None, 0)]) is None
+    assert select_by_majority([tried([], 0), tried([], 1), tried([[1]], 2)]).attempt.hypothesis == 2
+    assert select_by_majority([tried(None, 0), tried([], 1)]).attempt.hypothesis == 1
+    assert compute_confidence(tried(None, 0), [tried(None, 0)]) is None

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from t2c_service.settings_loader import load_graph_settings, load_settings
 from t2c_service.errors import SettingsError
+from t2c_service.settings_loader import load_graph_settings, load_settings
 
 GOOD = {"graph": {"uri": "bolt://127.0.0.1:7687"}, "snapshot": "snap", "model": {"path": "m"}}
 

@@ -33,7 +33,7 @@ class Architecture:
     """Projection from the MLP back to the residual stream."""
     rope: Literal["half", "interleaved"] = "half"
     """Whether a rotary plane is (p, p + n/2) or (2p, 2p + 1)."""
-    refused_options: tuple[tuple[str, str], ...] = ()
+    unsupported_options: tuple[tuple[str, str], ...] = ()
     """Configuration fields that must be unset, each with the reason."""
 
 
@@ -49,13 +49,15 @@ SUPPORTED: Mapping[str, Architecture] = {
     "mistral": Architecture(),
     "qwen2": Architecture(),
     "gemma": Architecture(),
-    "stablelm": Architecture(refused_options=(("qk_layernorm", QK_NORM),)),
-    "phi": Architecture(o="self_attn.dense", down="mlp.fc2", refused_options=(("qk_layernorm", QK_NORM),)),
+    "stablelm": Architecture(unsupported_options=(("qk_layernorm", QK_NORM),)),
+    "phi": Architecture(
+        o="self_attn.dense", down="mlp.fc2", unsupported_options=(("qk_layernorm", QK_NORM),)
+    ),
     "starcoder2": Architecture(down="mlp.c_proj"),
-    "cohere": Architecture(rope="interleaved", refused_options=(("use_qk_norm", QK_NORM),)),
+    "cohere": Architecture(rope="interleaved", unsupported_options=(("use_qk_norm", QK_NORM),)),
 }
 
-REFUSED: Mapping[str, str] = {
+UNSUPPORTED: Mapping[str, str] = {
     **dict.fromkeys(
         ("qwen3", "qwen3_moe", "olmo2", "olmo3", "gemma3", "gemma3_text", "exaone4", "cohere2"), QK_NORM
     ),
@@ -73,26 +75,26 @@ REFUSED: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Geometry:
+class AttentionDims:
     """The sizes of one model's attention."""
 
     model_type: str
     layers: int
     hidden_size: int
-    heads: int
-    kv_heads: int
-    head_size: int
-    rotary_size: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    rotary_dim: int
     dtype: str
     max_length: int
 
     @property
-    def cache_bytes(self) -> int:
+    def kv_cache_bytes_per_token(self) -> int:
         """Bytes of key-value cache a token in the checkpoint's own precision."""
-        return 2 * self.layers * self.kv_heads * self.head_size * DTYPE_BYTES.get(self.dtype, 4)
+        return 2 * self.layers * self.num_kv_heads * self.head_dim * DTYPE_BYTES.get(self.dtype, 4)
 
 
-def geometry(config: Any) -> Geometry:
+def attention_dims(config: Any) -> AttentionDims:
     """Read the sizes from a configuration.
 
     Args:
@@ -104,30 +106,30 @@ def geometry(config: Any) -> Geometry:
     Raises:
         UnsupportedError: it names no heads or layers at all.
     """
-    heads = getattr(config, "num_attention_heads", None)
+    num_heads = getattr(config, "num_attention_heads", None)
     hidden = getattr(config, "hidden_size", None)
-    if not (isinstance(heads, int) and isinstance(hidden, int)):
+    if not (isinstance(num_heads, int) and isinstance(hidden, int)):
         raise UnsupportedError(
             f"{config.model_type} names no attention heads; only decoder models can be converted"
         )
-    head_size = getattr(config, "head_dim", None) or hidden // heads
+    head_dim = getattr(config, "head_dim", None) or hidden // num_heads
     rope = getattr(config, "rope_parameters", None) or {}
     share = rope.get("partial_rotary_factor", 1.0) if isinstance(rope, dict) else 1.0
     lengths = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
-    return Geometry(
+    return AttentionDims(
         model_type=config.model_type,
         layers=config.num_hidden_layers,
         hidden_size=hidden,
-        heads=heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_size=head_size,
-        rotary_size=int(head_size * share),
+        num_heads=num_heads,
+        num_kv_heads=getattr(config, "num_key_value_heads", None) or num_heads,
+        head_dim=head_dim,
+        rotary_dim=int(head_dim * share),
         dtype=str(getattr(config, "dtype", None) or "float32").removeprefix("torch."),
         max_length=min([length for length in lengths if isinstance(length, int) and length > 0] or [2048]),
     )
 
 
-def reason_against(config: Any) -> str | None:
+def unsupported_reason(config: Any) -> str | None:
     """Say why a model cannot be converted.
 
     Args:
@@ -142,9 +144,9 @@ def reason_against(config: Any) -> str | None:
     if getattr(config, "auto_map", None):
         return "needs its own code to load, so the result would not be a stock checkpoint"
     if kind in SUPPORTED:
-        reasons = (why for name, why in SUPPORTED[kind].refused_options if getattr(config, name, None))
+        reasons = (why for name, why in SUPPORTED[kind].unsupported_options if getattr(config, name, None))
         return next(reasons, None)
-    return REFUSED.get(kind, f"is not among the supported types: {', '.join(sorted(SUPPORTED))}")
+    return UNSUPPORTED.get(kind, f"is not among the supported types: {', '.join(sorted(SUPPORTED))}")
 
 
 def architecture(config: Any) -> Architecture:
@@ -159,7 +161,7 @@ def architecture(config: Any) -> Architecture:
     Raises:
         UnsupportedError: it cannot be converted; the message says why.
     """
-    reason = reason_against(config)
+    reason = unsupported_reason(config)
     if reason is not None:
         raise UnsupportedError(f"{config.model_type} cannot be converted: it {reason}")
     return SUPPORTED[config.model_type]

@@ -46,7 +46,7 @@ def peak_memory_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def keep_memory() -> None:
+def disable_malloc_trim() -> None:
     """Tell glibc to keep freed memory rather than give it back after every operation.
 
     A training step allocates the same tensors over and over; without this each is paged in anew, which costs

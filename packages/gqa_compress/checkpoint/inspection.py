@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gqa_compress.checkpoint.architectures import geometry, reason_against
+from gqa_compress.checkpoint.architectures import attention_dims, unsupported_reason
 from gqa_compress.checkpoint.reader import read_config
 
 
@@ -52,17 +52,19 @@ def inspect(model: Path) -> Inspection:
         UnsupportedError: it is no decoder with attention heads.
     """
     config = read_config(model)
-    sizes, reason = geometry(config), reason_against(config)
+    sizes, reason = attention_dims(config), unsupported_reason(config)
     return Inspection(
         architecture=sizes.model_type,
         layers=sizes.layers,
         hidden_size=sizes.hidden_size,
-        heads=sizes.heads,
-        kv_heads=sizes.kv_heads,
-        head_size=sizes.head_size,
+        heads=sizes.num_heads,
+        kv_heads=sizes.num_kv_heads,
+        head_size=sizes.head_dim,
         dtype=sizes.dtype,
-        cache_bytes_a_token=sizes.cache_bytes,
+        cache_bytes_a_token=sizes.kv_cache_bytes_per_token,
         supported=reason is None,
         reason=None if reason is None else f"{sizes.model_type} {reason}",
-        choices=[] if reason else [n for n in range(1, sizes.kv_heads + 1) if sizes.kv_heads % n == 0],
+        choices=[]
+        if reason
+        else [n for n in range(1, sizes.num_kv_heads + 1) if sizes.num_kv_heads % n == 0],
     )

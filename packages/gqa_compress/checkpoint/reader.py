@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from gqa_compress.checkpoint.architectures import Architecture, Geometry, architecture, geometry
+from gqa_compress.checkpoint.architectures import Architecture, AttentionDims, architecture, attention_dims
 from gqa_compress.errors import CheckpointError
 
 
@@ -95,7 +95,7 @@ class Checkpoint:
         self.folder = folder
         self.config = read_config(folder)
         self.architecture: Architecture = architecture(self.config)
-        self.geometry: Geometry = geometry(self.config)
+        self.geometry: AttentionDims = attention_dims(self.config)
         self.files = _files_by_tensor(folder)
         self._check_shapes()
 
@@ -150,7 +150,7 @@ class Checkpoint:
 
     def _check_shapes(self) -> None:
         sizes, where = self.geometry, self.architecture
-        inner, kept = sizes.heads * sizes.head_size, sizes.kv_heads * sizes.head_size
+        inner, kept = sizes.num_heads * sizes.head_dim, sizes.num_kv_heads * sizes.head_dim
         expected = {
             where.q: (inner, sizes.hidden_size),
             where.k: (kept, sizes.hidden_size),

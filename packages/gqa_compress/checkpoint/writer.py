@@ -12,8 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from graphling_io.outputs import ordinary_mode
-from graphling_io.outputs import OutputError
+from graphling_io.outputs import OutputError, apply_umask
 
 SHARD_BYTES = 4 * 2**30
 COPIED = (
@@ -44,7 +43,7 @@ def write_tensors(
     """
     try:
         save_file(dict(tensors), path, metadata=metadata)
-        ordinary_mode(path)
+        apply_umask(path)
     except (SafetensorError, OSError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from error
 

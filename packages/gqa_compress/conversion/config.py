@@ -6,7 +6,7 @@ Holds the frozen request and the report that is written as conversion.json. Comp
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gqa_compress.checkpoint.architectures import Geometry
+from gqa_compress.checkpoint.architectures import AttentionDims
 from gqa_compress.errors import PlanError
 
 Method = Literal["mean", "aligned", "weighted"]
@@ -14,7 +14,7 @@ Grouping = Literal["adjacent", "search"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConversionPlan:
+class ConversionConfig:
     """How a checkpoint is converted."""
 
     kv_heads: int
@@ -39,7 +39,7 @@ class ConversionPlan:
             if getattr(self, name) < least:
                 raise PlanError(f"{name}={getattr(self, name)} is too few; use at least {least}")
 
-    def check(self, sizes: Geometry) -> None:
+    def check(self, sizes: AttentionDims) -> None:
         """Refuse a number of heads that the model cannot take.
 
         Args:
@@ -48,10 +48,10 @@ class ConversionPlan:
         Raises:
             PlanError: it does not divide the key-value heads.
         """
-        if sizes.kv_heads % self.kv_heads:
-            choices = [str(n) for n in range(1, sizes.kv_heads + 1) if sizes.kv_heads % n == 0]
+        if sizes.num_kv_heads % self.kv_heads:
+            choices = [str(n) for n in range(1, sizes.num_kv_heads + 1) if sizes.num_kv_heads % n == 0]
             raise PlanError(
-                f"kv_heads={self.kv_heads} does not divide num_key_value_heads={sizes.kv_heads}; "
+                f"kv_heads={self.kv_heads} does not divide num_key_value_heads={sizes.num_kv_heads}; "
                 f"choose one of {', '.join(choices)}"
             )
 

@@ -11,24 +11,29 @@ from pathlib import Path
 
 from rich.progress import track
 
-from graphling_io.outputs import new_folder, refuse_full, write_json
-from gqa_compress.conversion.gram_pass import read_grams
-from gqa_compress.conversion.embedding_and_head import Ends
-from gqa_compress.text.calibration import read_text
-from gqa_compress.conversion.model_card import write_card
+from gqa_compress.checkpoint.environment import (
+    default_device,
+    disable_malloc_trim,
+    peak_memory_bytes,
+    versions,
+)
 from gqa_compress.checkpoint.reader import Checkpoint, layer_prefix, load_tokenizer
-from graphling_io.console import CONSOLE
-from gqa_compress.conversion.layerwise import Conversion
-from gqa_compress.checkpoint.environment import default_device, keep_memory, peak_memory_bytes, versions
-from gqa_compress.conversion.config import ConversionPlan, ConversionReport, HeldOut, LayerReport
 from gqa_compress.checkpoint.writer import ShardWriter, copy_companions, write_config
+from gqa_compress.conversion.config import ConversionConfig, ConversionReport, HeldOut, LayerReport
+from gqa_compress.conversion.embedding_and_head import EmbeddingAndHead
+from gqa_compress.conversion.gram_pass import read_grams
+from gqa_compress.conversion.layerwise import LayerwiseConverter
+from gqa_compress.conversion.model_card import write_card
+from gqa_compress.text.calibration import read_text
+from graphling_io.console import CONSOLE
+from graphling_io.outputs import atomic_directory, check_free_space, write_json
 
 
 def convert(
     source: Path,
     text: Path,
     out: Path,
-    plan: ConversionPlan,
+    plan: ConversionConfig,
     *,
     grams: Path | None = None,
     force: bool = False,
@@ -54,15 +59,15 @@ def convert(
     """
     begun = time.monotonic()
     device = default_device()
-    keep_memory()
-    with new_folder(out, force=force) as partial:
+    disable_malloc_trim()
+    with atomic_directory(out, force=force) as partial:
         checkpoint = Checkpoint(source)
         plan.check(checkpoint.geometry)
-        refuse_full(out, checkpoint.size_bytes)
+        check_free_space(out, checkpoint.size_bytes)
         length = min(plan.length, checkpoint.geometry.max_length)
         sequences = read_text(text, load_tokenizer(source), tokens=plan.tokens, length=length)
         moments = read_grams(grams, checkpoint.geometry) if grams else None
-        conversion = Conversion(checkpoint, plan, sequences, device, moments)
+        conversion = LayerwiseConverter(checkpoint, plan, sequences, device, moments)
         layers = _write_weights(conversion, partial)
         copy_companions(source, partial)
         write_config(source, partial, plan.kv_heads)
@@ -72,7 +77,7 @@ def convert(
     return report
 
 
-def _write_weights(conversion: Conversion, folder: Path) -> list[LayerReport]:
+def _write_weights(conversion: LayerwiseConverter, folder: Path) -> list[LayerReport]:
     checkpoint = conversion.checkpoint
     writer = ShardWriter(folder)
     writer.add(checkpoint.read(checkpoint.outside()))
@@ -85,16 +90,16 @@ def _write_weights(conversion: Conversion, folder: Path) -> list[LayerReport]:
     return reports
 
 
-def _report(conversion: Conversion, layers: list[LayerReport], seconds: float) -> ConversionReport:
+def _report(conversion: LayerwiseConverter, layers: list[LayerReport], seconds: float) -> ConversionReport:
     sizes, plan = conversion.sizes, conversion.plan
     return ConversionReport(
         source=conversion.checkpoint.folder.absolute().name,
         model_type=sizes.model_type,
         plan=asdict(plan),
-        kv_heads_before=sizes.kv_heads,
+        kv_heads_before=sizes.num_kv_heads,
         kv_heads_after=plan.kv_heads,
-        cache_bytes_a_token_before=sizes.cache_bytes,
-        cache_bytes_a_token_after=sizes.cache_bytes * plan.kv_heads // sizes.kv_heads,
+        cache_bytes_a_token_before=sizes.kv_cache_bytes_per_token,
+        cache_bytes_a_token_after=sizes.kv_cache_bytes_per_token * plan.kv_heads // sizes.num_kv_heads,
         calibration_tokens=sum(batch.tokens for batch in conversion.seen.batches),
         held_out=_held_out(conversion),
         layers=layers,
@@ -105,9 +110,9 @@ def _report(conversion: Conversion, layers: list[LayerReport], seconds: float) -
     )
 
 
-def _held_out(conversion: Conversion) -> HeldOut:
+def _held_out(conversion: LayerwiseConverter) -> HeldOut:
     """Measure the held-out sequences, whose last states are known, in both models."""
-    ends = Ends(conversion.checkpoint, conversion.maker.config, conversion.device)
+    ends = EmbeddingAndHead(conversion.checkpoint, conversion.maker.config, conversion.device)
     before = after = distance = 0.0
     tokens = 0
     part = conversion.held_out

@@ -11,31 +11,31 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.initialization import no_init_weights
 
-from gqa_compress.conversion.layer_runner import States
-from gqa_compress.text.calibration import TokenBatch
 from gqa_compress.checkpoint.reader import Checkpoint
+from gqa_compress.conversion.layer_runner import HiddenStates
+from gqa_compress.text.calibration import TokenBatch
 
 
 class _StopForward(Exception):  # noqa: N818  control flow, never seen outside
     pass
 
 
-class _Stand(torch.nn.Module):
+class _LayerStub(torch.nn.Module):
     """Stands where the layers were: catches what they are called with, or returns states it was given."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.caught: States | None = None
+        self.caught: HiddenStates | None = None
         self.replayed: torch.Tensor | None = None
 
     def forward(self, hidden_states: torch.Tensor, **call: Any) -> torch.Tensor:
         if self.replayed is not None:
             return self.replayed
-        self.caught = States(hidden_states, torch.empty(0), call)
+        self.caught = HiddenStates(hidden_states, torch.empty(0), call)
         raise _StopForward
 
 
-class Ends:
+class EmbeddingAndHead:
     """Embedding, last norm and output matrix of a checkpoint.
 
     Args:
@@ -55,12 +55,12 @@ class Ends:
         weights = {name: tensor.to(device, torch.float32) for name, tensor in tensors.items()}
         self.model.load_state_dict(weights, strict=False, assign=True)
         self.model.tie_weights()
-        self.stand = _Stand()
+        self.stand = _LayerStub()
         self.model.model.layers = torch.nn.ModuleList([self.stand])
         self.model.to(device).eval().requires_grad_(requires_grad=False)
         self.device = device
 
-    def first_states(self, batch: TokenBatch) -> States:
+    def embed(self, batch: TokenBatch) -> HiddenStates:
         """Embed a batch.
 
         Args:

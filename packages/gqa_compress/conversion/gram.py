@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gqa_compress.heads.projections import Heads
+from gqa_compress.heads.projections import HeadProjections
 
 
 class InputGram:
@@ -101,7 +101,7 @@ class HeadGrams:
     queries: torch.Tensor
 
 
-def head_grams(heads: Heads, moments: torch.Tensor) -> HeadGrams:
+def head_grams(heads: HeadProjections, moments: torch.Tensor) -> HeadGrams:
     """Derive the Grams of keys, values and queries from the Gram of the input; exact, biases included.
 
     Args:

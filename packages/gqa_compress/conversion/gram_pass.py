@@ -11,24 +11,23 @@ import torch.distributed as dist
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 
-from gqa_compress.checkpoint.architectures import Geometry
-from graphling_io.outputs import replacing
-from gqa_compress.conversion.embedding_and_head import Ends
-from gqa_compress.conversion.gram import InputGram
-from gqa_compress.conversion.layer_runner import LayerMaker, States, run
-from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
-from gqa_compress.checkpoint.reader import Checkpoint, load_tokenizer
-from graphling_io.console import CONSOLE
-from gqa_compress.errors import CheckpointError, RowsError
-from graphling_io.outputs import OutputError
+from gqa_compress.checkpoint.architectures import AttentionDims
 from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.reader import Checkpoint, load_tokenizer
 from gqa_compress.checkpoint.writer import write_tensors
+from gqa_compress.conversion.embedding_and_head import EmbeddingAndHead
+from gqa_compress.conversion.gram import InputGram
+from gqa_compress.conversion.layer_runner import HiddenStates, LayerFactory, run_and_capture
+from gqa_compress.errors import CheckpointError, RowsError
+from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
+from graphling_io.console import CONSOLE
+from graphling_io.outputs import OutputError, atomic_file
 
 # Tokens whose states are kept while layers are read one after the other: memory does not grow with the text.
 CHUNK_TOKENS = 65_536
 
 
-def calibrate(
+def write_grams(
     model: Path, text: Path, out: Path, *, tokens: int | None, length: int, force: bool = False
 ) -> int:
     """Accumulate the Gram of every layer's input over a text.
@@ -59,7 +58,7 @@ def calibrate(
     sequences = read_sequences(
         text, load_tokenizer(model), tokens=tokens, length=min(length, sizes.max_length)
     )
-    worker, workers, device = _join()
+    worker, workers, device = _init_distributed()
     batches = list(batched(sequences, 4096))[worker::workers]
     grams = _grams(checkpoint, batches, device)
     if workers > 1:
@@ -70,12 +69,14 @@ def calibrate(
         raise RowsError(f"{text} has no tokens to calibrate on")
     if worker == 0:
         metadata = {"model_type": sizes.model_type, "tokens": str(grams[0].tokens)}
-        with replacing(out) as partial:
+        with atomic_file(out) as partial:
             write_tensors(partial, {f"layer.{i}": g.moments.cpu() for i, g in enumerate(grams)}, metadata)
     return grams[0].tokens
 
 
-def gather(checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: int) -> list[torch.Tensor]:
+def compute_grams(
+    checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: int
+) -> list[torch.Tensor]:
     """Accumulate the Gram of every layer's input over a text, in this process and in memory.
 
     Args:
@@ -98,7 +99,7 @@ def gather(checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: in
     return [gram.moments.cpu() for gram in grams]
 
 
-def read_grams(path: Path, sizes: Geometry) -> list[torch.Tensor]:
+def read_grams(path: Path, sizes: AttentionDims) -> list[torch.Tensor]:
     """Read what `calibrate` wrote.
 
     Args:
@@ -136,16 +137,16 @@ def _grams(checkpoint: Checkpoint, batches: list[TokenBatch], device: torch.devi
 def _accumulate(
     checkpoint: Checkpoint, batches: list[TokenBatch], grams: list[InputGram], device: torch.device
 ) -> None:
-    maker = LayerMaker(checkpoint, device)
-    ends = Ends(checkpoint, maker.config, device)
-    streams: list[States] = [ends.first_states(batch) for batch in batches]
+    maker = LayerFactory(checkpoint, device)
+    ends = EmbeddingAndHead(checkpoint, maker.config, device)
+    streams: list[HiddenStates] = [ends.embed(batch) for batch in batches]
     del ends
-    kv_heads = checkpoint.geometry.kv_heads
+    kv_heads = checkpoint.geometry.num_kv_heads
     for index in track(range(len(grams)), "calibrating", console=CONSOLE, transient=True):
         layer = maker.layer(checkpoint.layer(index), kv_heads=kv_heads)
         for number, states in enumerate(streams):
-            after, seen = run(layer, checkpoint.architecture, states)
-            grams[index].add(seen.x[states.mask])
+            after, seen = run_and_capture(layer, checkpoint.architecture, states)
+            grams[index].add(seen.attention_input[states.mask])
             streams[number] = states.with_hidden(after)
 
 
@@ -161,7 +162,7 @@ def _chunks(batches: list[TokenBatch]) -> list[list[TokenBatch]]:
     return [chunk for chunk in chunks if chunk]
 
 
-def _join() -> tuple[int, int, torch.device]:
+def _init_distributed() -> tuple[int, int, torch.device]:
     """Return this worker's number, how many there are, and where it computes."""
     device = default_device()
     if not dist.is_torchelastic_launched():

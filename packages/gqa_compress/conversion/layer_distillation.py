@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 import torch
 
-from gqa_compress.conversion.layer_runner import States
-from gqa_compress.training.losses import divergence
+from gqa_compress.conversion.layer_runner import HiddenStates
+from gqa_compress.training.losses import kl_divergence
 
 LOOKS = 10
 
-Batches = list[tuple[States, torch.Tensor]]
+Batches = list[tuple[HiddenStates, torch.Tensor]]
 """Streams before a layer, each with its target."""
-Forward = Callable[[States], torch.Tensor]
+Forward = Callable[[HiddenStates], torch.Tensor]
 """From the stream before a layer to what is compared with a target, (B, T, C)."""
-Loss = Callable[[States, torch.Tensor], torch.Tensor]
+Loss = Callable[[HiddenStates, torch.Tensor], torch.Tensor]
 """From the stream before a layer and its target to one error a token, (n,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalSteps:
+class LayerDistillationConfig:
     """How one layer is distilled."""
 
     steps: int
@@ -38,7 +38,7 @@ class LocalSteps:
 
 
 @dataclass(frozen=True)
-class LocalReport:
+class LayerDistillationResult:
     """What the distillation of one layer came to.
 
     Attributes:
@@ -79,17 +79,21 @@ def divergence_of(forward: Forward, logits: Callable[[torch.Tensor], torch.Tenso
         KL(target ‖ distilled) in nats.
     """
 
-    def loss(states: States, target: torch.Tensor) -> torch.Tensor:
+    def loss(states: HiddenStates, target: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             taught = logits(target)[states.mask]
-        return divergence(logits(forward(states))[states.mask], taught, temperature=1.0)
+        return kl_divergence(logits(forward(states))[states.mask], taught, temperature=1.0)
 
     return loss
 
 
-def distil_(
-    parameters: list[torch.nn.Parameter], loss: Loss, seen: Batches, held_out: Batches, plan: LocalSteps
-) -> LocalReport:
+def distill_layer_(
+    parameters: list[torch.nn.Parameter],
+    loss: Loss,
+    seen: Batches,
+    held_out: Batches,
+    plan: LayerDistillationConfig,
+) -> LayerDistillationResult:
     """Move a layer's weights so that its loss falls, in place.
 
     Args:
@@ -127,7 +131,7 @@ def distil_(
         for parameter, weights in zip(parameters, kept, strict=True):
             parameter.copy_(weights)
             parameter.requires_grad_(False)
-    return LocalReport(before, best, kept_step)
+    return LayerDistillationResult(before, best, kept_step)
 
 
 @torch.no_grad()

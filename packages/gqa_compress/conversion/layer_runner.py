@@ -22,7 +22,7 @@ OLD_BUFFER = "rotary_emb.inv_freq"
 
 
 @dataclass
-class States:
+class HiddenStates:
     """The residual stream of one batch between two layers.
 
     Attributes:
@@ -35,13 +35,13 @@ class States:
     mask: torch.Tensor
     call: dict[str, Any] = field(default_factory=dict)
 
-    def with_hidden(self, hidden: torch.Tensor) -> "States":
+    def with_hidden(self, hidden: torch.Tensor) -> "HiddenStates":
         """Return the same batch with another stream."""
-        return States(hidden, self.mask, self.call)
+        return HiddenStates(hidden, self.mask, self.call)
 
 
 @dataclass
-class Seen:
+class LayerActivations:
     """What passed through a layer.
 
     Attributes:
@@ -52,14 +52,14 @@ class Seen:
         added: (B, T, C) what the MLP adds to the stream.
     """
 
-    x: torch.Tensor
-    z: torch.Tensor
-    attended: torch.Tensor
-    u: torch.Tensor
-    added: torch.Tensor
+    attention_input: torch.Tensor
+    o_proj_input: torch.Tensor
+    attention_output: torch.Tensor
+    down_proj_input: torch.Tensor
+    mlp_output: torch.Tensor
 
 
-class LayerMaker:
+class LayerFactory:
     """Makes decoder layers of one model without loading the whole of it.
 
     Args:
@@ -110,7 +110,7 @@ class LayerMaker:
 
 
 @contextmanager
-def watching(layer: torch.nn.Module, where: Architecture) -> Iterator[dict[str, torch.Tensor]]:
+def capture_activations(layer: torch.nn.Module, where: Architecture) -> Iterator[dict[str, torch.Tensor]]:
     """Watch what passes through a layer.
 
     Args:
@@ -143,7 +143,7 @@ def watching(layer: torch.nn.Module, where: Architecture) -> Iterator[dict[str, 
             handle.remove()
 
 
-def through(layer: torch.nn.Module, states: States) -> torch.Tensor:
+def forward_layer(layer: torch.nn.Module, states: HiddenStates) -> torch.Tensor:
     """Return the stream after a layer, with gradients.
 
     Args:
@@ -159,7 +159,9 @@ def through(layer: torch.nn.Module, states: States) -> torch.Tensor:
 
 
 @torch.no_grad()
-def run(layer: torch.nn.Module, where: Architecture, states: States) -> tuple[torch.Tensor, Seen]:
+def run_and_capture(
+    layer: torch.nn.Module, where: Architecture, states: HiddenStates
+) -> tuple[torch.Tensor, LayerActivations]:
     """Run one batch through a layer.
 
     Args:
@@ -170,6 +172,6 @@ def run(layer: torch.nn.Module, where: Architecture, states: States) -> tuple[to
     Returns:
         The stream after it, (B, T, C), and what was seen on the way.
     """
-    with watching(layer, where) as seen:
-        after = through(layer, states)
-        return after, Seen(**seen)
+    with capture_activations(layer, where) as seen:
+        after = forward_layer(layer, states)
+        return after, LayerActivations(**seen)

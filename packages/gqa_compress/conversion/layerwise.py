@@ -8,25 +8,32 @@ import time
 
 import torch
 
-from gqa_compress.conversion.embedding_and_head import Ends
-from gqa_compress.conversion.gram import HeadGrams, InputGram, ResidualGram, head_grams
-from gqa_compress.conversion.layer_runner import LayerMaker, States, run, through
-from gqa_compress.text.calibration import CalibrationText, TokenBatch
 from gqa_compress.checkpoint.reader import Checkpoint
+from gqa_compress.conversion.config import ConversionConfig, LayerReport
+from gqa_compress.conversion.embedding_and_head import EmbeddingAndHead
+from gqa_compress.conversion.gram import HeadGrams, InputGram, ResidualGram, head_grams
+from gqa_compress.conversion.layer_distillation import (
+    Batches,
+    LayerDistillationConfig,
+    Loss,
+    distill_layer_,
+    divergence_of,
+    squared_error,
+)
+from gqa_compress.conversion.layer_runner import HiddenStates, LayerFactory, forward_layer, run_and_capture
+from gqa_compress.conversion.ridge import ridge_update
 from gqa_compress.heads.grouping import adjacent, search
-from gqa_compress.heads.similarity import pair_scores
-from gqa_compress.heads.projections import read_heads, write_heads
-from gqa_compress.conversion.layer_distillation import Batches, LocalSteps, Loss, distil_, divergence_of, squared_error
 from gqa_compress.heads.merging import METHODS
-from gqa_compress.conversion.config import ConversionPlan, LayerReport
-from gqa_compress.conversion.ridge import refit
-from gqa_compress.heads.rope import planes
+from gqa_compress.heads.projections import read_heads, write_heads
+from gqa_compress.heads.rope import rotary_pairs
+from gqa_compress.heads.similarity import head_similarity
+from gqa_compress.text.calibration import CalibrationText, TokenBatch
 
 # First learning rates of local steps, of attention and of the whole last layer (LOG.md).
 LR, LAST_LR = 2e-3, 5e-4
 
 
-class Sequences:
+class CalibrationStreams:
     """One set of calibration sequences: their streams in the original and in the converted model.
 
     Args:
@@ -34,7 +41,7 @@ class Sequences:
         states: streams at the input of the first layer.
     """
 
-    def __init__(self, batches: list[TokenBatch], states: list[States]) -> None:
+    def __init__(self, batches: list[TokenBatch], states: list[HiddenStates]) -> None:
         self.batches = batches
         self.original = states
         self.converted = list(states)
@@ -52,7 +59,7 @@ class Sequences:
         self.after_attention, self.after_layer = [], []
 
 
-class Conversion:
+class LayerwiseConverter:
     """One conversion while it goes on.
 
     Args:
@@ -66,7 +73,7 @@ class Conversion:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        plan: ConversionPlan,
+        plan: ConversionConfig,
         text: CalibrationText,
         device: torch.device,
         grams: list[torch.Tensor] | None = None,
@@ -77,11 +84,11 @@ class Conversion:
         self.grams = grams
         self.where = checkpoint.architecture
         self.sizes = checkpoint.geometry
-        self.planes = planes(self.where, self.sizes)
-        self.maker = LayerMaker(checkpoint, device)
-        ends = Ends(checkpoint, self.maker.config, device)
-        self.seen = Sequences(text.seen, [ends.first_states(batch) for batch in text.seen])
-        self.held_out = Sequences(text.held_out, [ends.first_states(batch) for batch in text.held_out])
+        self.planes = rotary_pairs(self.where, self.sizes)
+        self.maker = LayerFactory(checkpoint, device)
+        ends = EmbeddingAndHead(checkpoint, self.maker.config, device)
+        self.seen = CalibrationStreams(text.fit, [ends.embed(batch) for batch in text.fit])
+        self.held_out = CalibrationStreams(text.held_out, [ends.embed(batch) for batch in text.held_out])
 
     def convert_layer(self, index: int) -> tuple[dict[str, torch.Tensor], LayerReport]:
         """Convert the next layer.
@@ -94,11 +101,11 @@ class Conversion:
         """
         begun = time.monotonic()
         tensors = {name: tensor.to(self.device) for name, tensor in self.checkpoint.layer(index).items()}
-        moments = self._run_original(self.maker.layer(tensors, kv_heads=self.sizes.kv_heads))
+        moments = self._run_original(self.maker.layer(tensors, kv_heads=self.sizes.num_kv_heads))
         if self.grams is not None:
             moments = self.grams[index].to(self.device)
         layer, groups = self._merged(tensors, moments)
-        distils = self.plan.local_steps > 0 and self.plan.kv_heads < self.sizes.kv_heads
+        distils = self.plan.local_steps > 0 and self.plan.kv_heads < self.sizes.num_kv_heads
         steps_kept = {"attention": self._distil_attention(layer)} if distils else {}
         strengths = self._refit(layer)
         if distils and index == self.sizes.layers - 1:
@@ -121,11 +128,11 @@ class Conversion:
         gram = InputGram(self.sizes.hidden_size, self.device)
         for part in (self.seen, self.held_out):
             for states in part.original:
-                after, seen = run(layer, self.where, states)
-                part.after_attention.append(states.hidden + seen.attended)
+                after, seen = run_and_capture(layer, self.where, states)
+                part.after_attention.append(states.hidden + seen.attention_output)
                 part.after_layer.append(after)
                 if part is self.seen:
-                    gram.add(seen.x[states.mask])
+                    gram.add(seen.attention_input[states.mask])
         return gram.moments
 
     def _merged(
@@ -135,27 +142,27 @@ class Conversion:
         heads = read_heads(tensors, self.where, self.sizes)
         grams = head_grams(heads, moments)
         groups = self._groups(grams)
-        if self.plan.kv_heads < self.sizes.kv_heads:
+        if self.plan.kv_heads < self.sizes.num_kv_heads:
             chosen = torch.tensor(groups, device=self.device)
             heads = METHODS[self.plan.method](heads, grams, self.planes, chosen)
         changed = write_heads(heads, tensors, self.where)
         return self.maker.layer(changed, kv_heads=self.plan.kv_heads), groups
 
     def _groups(self, grams: HeadGrams) -> list[list[int]]:
-        heads, groups = self.sizes.kv_heads, self.plan.kv_heads
+        heads, groups = self.sizes.num_kv_heads, self.plan.kv_heads
         if self.plan.grouping == "adjacent" or groups in {1, heads}:
             return adjacent(heads, groups)
-        return search(pair_scores(grams, self.planes), groups, seed=self.plan.seed)
+        return search(head_similarity(grams, self.planes), groups, seed=self.plan.seed)
 
     def _distil_attention(self, layer: torch.nn.Module) -> int:
         """Distil attention towards the original stream after attention."""
         norm, attention = layer.get_submodule(self.where.norm), layer.get_submodule(self.where.attention)
 
-        def attended(states: States) -> torch.Tensor:
+        def attended(states: HiddenStates) -> torch.Tensor:
             output: torch.Tensor = attention(hidden_states=norm(states.hidden), **states.call)[0]
             return output
 
-        def aims(part: Sequences) -> Batches:
+        def aims(part: CalibrationStreams) -> Batches:
             return [(s, a - s.hidden) for s, a in zip(part.converted, part.after_attention, strict=True)]
 
         seen, held_out = aims(self.seen), aims(self.held_out)
@@ -163,12 +170,12 @@ class Conversion:
 
     def _distil_last(self, layer: torch.nn.Module) -> int:
         """Distil the whole last layer towards what the original predicts."""
-        ends = Ends(self.checkpoint, self.maker.config, self.device)
+        ends = EmbeddingAndHead(self.checkpoint, self.maker.config, self.device)
 
-        def after(states: States) -> torch.Tensor:
-            return through(layer, states)
+        def after(states: HiddenStates) -> torch.Tensor:
+            return forward_layer(layer, states)
 
-        def aims(part: Sequences) -> Batches:
+        def aims(part: CalibrationStreams) -> Batches:
             return list(zip(part.converted, part.after_layer, strict=True))
 
         loss = divergence_of(after, ends.logits)
@@ -178,12 +185,12 @@ class Conversion:
         self, part: torch.nn.Module, loss: Loss, seen: Batches, held_out: Batches, *, lr: float = LR
     ) -> int:
         """Distil a part of a layer; return after which step its weights were best."""
-        steps = LocalSteps(steps=self.plan.local_steps, lr=lr, seed=self.plan.seed)
-        return distil_(list(part.parameters()), loss, seen, held_out, steps).steps
+        steps = LayerDistillationConfig(steps=self.plan.local_steps, lr=lr, seed=self.plan.seed)
+        return distill_layer_(list(part.parameters()), loss, seen, held_out, steps).steps
 
     def _refit(self, layer: torch.nn.Module) -> dict[str, float | None]:
         """Refit the output projection, then the down projection with what it leaves."""
-        if not self.plan.refit or self.plan.kv_heads == self.sizes.kv_heads:
+        if not self.plan.refit or self.plan.kv_heads == self.sizes.num_kv_heads:
             return {}
         return {name: self._refit_one(layer, name) for name in (self.where.o, self.where.down)}
 
@@ -195,14 +202,17 @@ class Conversion:
         for part in (self.seen, self.held_out):
             gram = ResidualGram(inputs, outputs, bias=bias is not None, device=self.device)
             for index, states in enumerate(part.converted):
-                after, seen = run(layer, self.where, states)
+                after, seen = run_and_capture(layer, self.where, states)
                 if name == self.where.o:
-                    z, missing = seen.z, part.after_attention[index] - states.hidden - seen.attended
+                    z, missing = (
+                        seen.o_proj_input,
+                        part.after_attention[index] - states.hidden - seen.attention_output,
+                    )
                 else:
-                    z, missing = seen.u, part.after_layer[index] - after
+                    z, missing = seen.down_proj_input, part.after_layer[index] - after
                 gram.add(z[states.mask], missing[states.mask])
             grams.append(gram)
-        change, strength = refit(*grams)
+        change, strength = ridge_update(*grams)
         weight.add_(change[:inputs].t())
         if bias is not None:
             bias.add_(change[-1])
@@ -214,9 +224,9 @@ class Conversion:
         for part in (self.seen, self.held_out):
             after, attended = [], []
             for states in part.converted:
-                output, seen = run(layer, self.where, states)
+                output, seen = run_and_capture(layer, self.where, states)
                 after.append(output)
-                attended.append(states.hidden + seen.attended)
+                attended.append(states.hidden + seen.attention_output)
             masks = [states.mask for states in part.converted]
             errors = (
                 _relative_error(attended, part.after_attention, masks),

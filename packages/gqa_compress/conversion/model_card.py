@@ -6,8 +6,8 @@ Holds the text of README.md. Measures nothing.
 from dataclasses import asdict
 from pathlib import Path
 
-from graphling_io.outputs import write_text
 from gqa_compress.conversion.config import ConversionReport
+from graphling_io.outputs import write_text
 
 TEMPLATE = """---
 library_name: transformers

@@ -7,10 +7,10 @@ import torch
 
 from gqa_compress.conversion.gram import ResidualGram
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1)
 
 
-def ridge(seen: ResidualGram, strength: float) -> torch.Tensor:
+def ridge(seen: ResidualGram, ridge_lambda: float) -> torch.Tensor:
     """Solve argmin ‖z·Δ − r‖² + λ·s·‖Δ‖², s the mean of diag zᵀz.
 
     Args:
@@ -20,12 +20,12 @@ def ridge(seen: ResidualGram, strength: float) -> torch.Tensor:
     Returns:
         Δ, (inputs [+ 1], outputs) in float64.
     """
-    penalty = strength * seen.zz.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    penalty = ridge_lambda * seen.zz.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
     left = seen.zz + penalty * torch.eye(len(seen.zz), dtype=seen.zz.dtype, device=seen.zz.device)
     return torch.cholesky_solve(seen.zr, torch.linalg.cholesky(left))
 
 
-def refit(seen: ResidualGram, held_out: ResidualGram) -> tuple[torch.Tensor, float | None]:
+def ridge_update(seen: ResidualGram, held_out: ResidualGram) -> tuple[torch.Tensor, float | None]:
     """Refit with the strength that does best on held-out tokens.
 
     Args:
@@ -36,9 +36,9 @@ def refit(seen: ResidualGram, held_out: ResidualGram) -> tuple[torch.Tensor, flo
         What to add to the weight, and the strength; zeros and None when no strength does better than no change.
     """
     best, chosen, least = torch.zeros_like(seen.zr), None, held_out.rr
-    for strength in STRENGTHS:
-        change = ridge(seen, strength)
+    for ridge_lambda in LAMBDAS:
+        change = ridge(seen, ridge_lambda)
         error = held_out.error(change)
         if error < least:
-            best, chosen, least = change, strength, error
+            best, chosen, least = change, ridge_lambda, error
     return best, chosen

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from gqa_compress.checkpoint.architectures import geometry
-from gqa_compress.checkpoint.reader import load_model, read_config
+from gqa_compress.checkpoint.architectures import attention_dims
 from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.reader import load_model, read_config
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class BenchmarkResult:
     """What was measured of one model.
 
     Attributes:
@@ -42,7 +42,9 @@ class Bench:
 
 
 @torch.no_grad()
-def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 64, repeats: int = 3) -> Bench:
+def bench(
+    model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 64, repeats: int = 3
+) -> BenchmarkResult:
     """Fill a model's cache, weigh it and time decoding, all greedy and on random tokens.
 
     Args:
@@ -59,7 +61,7 @@ def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 6
         CheckpointError: the folder is no loadable checkpoint.
     """
     device = default_device()
-    dtype = getattr(torch, geometry(read_config(model)).dtype)
+    dtype = getattr(torch, attention_dims(read_config(model)).dtype)
     loaded = load_model(model).to(device, dtype)
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(loaded.config.vocab_size, (batch, prompt), generator=generator).to(device)
@@ -77,7 +79,7 @@ def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 6
         if repeat:
             prefills.append(batch * prompt / (filled - begun))
             decodes.append(batch * new_tokens / (ended - filled))
-    return Bench(
+    return BenchmarkResult(
         cache_bytes_a_token=weight,
         decode_tokens_per_s=round(_median(decodes), 1),
         prefill_tokens_per_s=round(_median(prefills), 1),

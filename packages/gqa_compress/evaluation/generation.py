@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from gqa_compress.text.calibration import read_sequences
+from gqa_compress.checkpoint.environment import default_device
 from gqa_compress.checkpoint.reader import load_model, load_tokenizer
 from gqa_compress.errors import RowsError
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.text.calibration import read_sequences
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class GenerationAgreement:
     """Greedy continuations of two models, side by side.
 
     Attributes:
@@ -28,11 +28,11 @@ class Agreement:
 
     prompts: int
     new_tokens: int
-    whole: float
-    until: float
+    exact_match: float
+    common_prefix_ratio: float
 
 
-def agree(
+def compare_generations(
     model: Path,
     teacher: Path,
     text: Path,
@@ -40,7 +40,7 @@ def agree(
     prompts: int = 32,
     prompt_tokens: int = 64,
     new_tokens: int = 32,
-) -> Agreement:
+) -> GenerationAgreement:
     """Continue the same prompts by a model and by its teacher.
 
     Args:
@@ -60,19 +60,19 @@ def agree(
     """
     device = default_device()
     pieces = read_sequences(text, load_tokenizer(model), tokens=None, length=prompt_tokens)
-    whole = [piece for piece in pieces if len(piece) == prompt_tokens]
-    if not whole:
+    exact_match = [piece for piece in pieces if len(piece) == prompt_tokens]
+    if not exact_match:
         raise RowsError(f"{text} has no {prompt_tokens} tokens in a row to prompt with")
-    chosen = torch.tensor(whole[:: max(1, len(whole) // prompts)][:prompts], device=device)
+    chosen = torch.tensor(exact_match[:: max(1, len(exact_match) // prompts)][:prompts], device=device)
     first, second = (
         _continue(load_model(folder).to(device), chosen, new_tokens) for folder in (model, teacher)
     )
     same = (first == second).cummin(dim=1).values  # (B, new tokens)
-    return Agreement(
+    return GenerationAgreement(
         prompts=len(chosen),
         new_tokens=new_tokens,
-        whole=float(same[:, -1].double().mean()),
-        until=float(same.double().mean()),
+        exact_match=float(same[:, -1].double().mean()),
+        common_prefix_ratio=float(same.double().mean()),
     )
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gqa_compress.conversion.gram_pass import gather
-from gqa_compress.conversion.gram import HeadGrams, head_grams
 from gqa_compress.checkpoint.reader import Checkpoint
+from gqa_compress.conversion.gram import HeadGrams, head_grams
+from gqa_compress.conversion.gram_pass import compute_grams
 from gqa_compress.heads.grouping import adjacent
-from gqa_compress.heads.similarity import pair_scores
-from gqa_compress.heads.projections import read_heads
 from gqa_compress.heads.merging.weighted import key_spectrum, value_spectrum
-from gqa_compress.heads.rope import planes
+from gqa_compress.heads.projections import read_heads
+from gqa_compress.heads.rope import rotary_pairs
+from gqa_compress.heads.similarity import head_similarity
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,13 +35,13 @@ class LayerHeads:
         value_energy: (M·D,) the same of values; the first D are what one head keeps.
     """
 
-    likeness_before: FloatArray
-    likeness_after: FloatArray
-    key_energy: FloatArray
-    value_energy: FloatArray
+    similarity_before_alignment: FloatArray
+    similarity_after_alignment: FloatArray
+    key_explained_variance: FloatArray
+    value_explained_variance: FloatArray
 
 
-def look_at_heads(
+def measure_head_similarity(
     model: Path, text: Path, *, kv_heads: int, tokens: int | None, length: int
 ) -> list[LayerHeads]:
     """Measure the heads of every layer on a text.
@@ -61,22 +61,22 @@ def look_at_heads(
     """
     checkpoint = Checkpoint(model)
     where, sizes = checkpoint.architecture, checkpoint.geometry
-    turning = planes(where, sizes)
-    groups = torch.tensor(adjacent(sizes.kv_heads, kv_heads))
+    turning = rotary_pairs(where, sizes)
+    groups = torch.tensor(adjacent(sizes.num_kv_heads, kv_heads))
     found = []
     for index, moments in enumerate(
-        gather(checkpoint, text, tokens=tokens, length=min(length, sizes.max_length))
+        compute_grams(checkpoint, text, tokens=tokens, length=min(length, sizes.max_length))
     ):
         heads = read_heads(checkpoint.layer(index), where, sizes)
         grams = head_grams(heads, moments)
-        after = pair_scores(grams, turning) / 2
+        after = head_similarity(grams, turning) / 2
         np.fill_diagonal(after, 1)
         found.append(
             LayerHeads(
-                likeness_before=_cosines(grams),
-                likeness_after=after,
-                key_energy=key_spectrum(grams, turning, groups).mean((0, 1)).numpy(),
-                value_energy=value_spectrum(heads, grams, groups).mean(0).numpy(),
+                similarity_before_alignment=_cosines(grams),
+                similarity_after_alignment=after,
+                key_explained_variance=key_spectrum(grams, turning, groups).mean((0, 1)).numpy(),
+                value_explained_variance=value_spectrum(heads, grams, groups).mean(0).numpy(),
             )
         )
     return found

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
-from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
-from gqa_compress.checkpoint.reader import load_model, load_tokenizer
-from graphling_io.console import CONSOLE
-from gqa_compress.errors import CheckpointError, RowsError
 from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.reader import load_model, load_tokenizer
+from gqa_compress.errors import CheckpointError, RowsError
+from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
+from graphling_io.console import CONSOLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison(Evaluation):
+class TeacherComparison(Evaluation):
     """What one model does on one text, beside a teacher.
 
     Attributes:
@@ -74,9 +74,9 @@ def evaluate(model: Path, text: Path, *, tokens: int | None = None, length: int 
     return Evaluation(perplexity=_exp(loss / count), tokens=count, loss=loss / count)
 
 
-def compare(
+def evaluate_against_teacher(
     model: Path, teacher: Path, text: Path, *, tokens: int | None = None, length: int = 512
-) -> Comparison:
+) -> TeacherComparison:
     """Measure a model's loss on a text and its distance from a teacher.
 
     Args:
@@ -110,7 +110,7 @@ def compare(
         distance += float((log_q.exp() * (log_q - log_p)).sum(-1).double().sum())
         same += int((log_p.argmax(-1) == log_q.argmax(-1)).sum())
         count += len(losses)
-    return Comparison(
+    return TeacherComparison(
         perplexity=_exp(loss / count),
         tokens=count,
         loss=loss / count,

@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from graphling_io.outputs import replacing
 from gqa_compress.evaluation.head_similarity import LayerHeads
+from graphling_io.outputs import atomic_file
 
 
 def draw_errors(models: list[Path], path: Path) -> bool:
@@ -63,9 +63,16 @@ def draw_spectra(layers: list[LayerHeads], kept: int, path: Path) -> None:
     for number, layer in enumerate(layers):
         colour = colormaps["viridis"](number / max(1, len(layers) - 1))
         axes[0].plot(
-            range(1, len(layer.key_energy) + 1), layer.key_energy.cumsum(), color=colour, label=f"{number}"
+            range(1, len(layer.key_explained_variance) + 1),
+            layer.key_explained_variance.cumsum(),
+            color=colour,
+            label=f"{number}",
         )
-        axes[1].plot(range(1, len(layer.value_energy) + 1), layer.value_energy.cumsum(), color=colour)
+        axes[1].plot(
+            range(1, len(layer.value_explained_variance) + 1),
+            layer.value_explained_variance.cumsum(),
+            color=colour,
+        )
     axes[0].axvline(1, linestyle=":")
     axes[1].axvline(kept, linestyle=":")
     axes[0].set(title="keys, a rotary plane", xlabel="components", ylabel="share of weighted energy")
@@ -85,7 +92,7 @@ def draw_likeness(layers: list[LayerHeads], path: Path) -> None:
     figure, axes = _canvas(2, len(shown), figsize=(2 * len(shown) + 1, 4.4), squeeze=False)
     step = max(1, len(layers) // 8)
     for number, layer in enumerate(shown):
-        for row, values in enumerate((layer.likeness_before, layer.likeness_after)):
+        for row, values in enumerate((layer.similarity_before_alignment, layer.similarity_after_alignment)):
             picture = axes[row][number].imshow(values, vmin=0, vmax=1, cmap="viridis")
             axes[row][number].set(xticks=[], yticks=[])
         axes[0][number].set_title(f"layer {number * step}", fontsize=8)
@@ -104,5 +111,5 @@ def _canvas(rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
 def _save(figure: Any, path: Path, *, tight: bool = True) -> None:
     if tight:
         figure.tight_layout()
-    with replacing(path) as partial:
+    with atomic_file(path) as partial:
         figure.savefig(partial, dpi=110, format="png")

@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gqa_compress.evaluation.cache import bench
-from gqa_compress.evaluation.generation import agree
-from gqa_compress.evaluation.perplexity import compare
 from gqa_compress.checkpoint.inspection import inspect
+from gqa_compress.evaluation.cache import bench
+from gqa_compress.evaluation.generation import compare_generations
+from gqa_compress.evaluation.perplexity import evaluate_against_teacher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def compare_all(
 
 
 def _row(model: Path, teacher: Path, text: Path, tokens: int | None, length: int) -> ReportRow:
-    measured = compare(model, teacher, text, tokens=tokens, length=length)
+    measured = evaluate_against_teacher(model, teacher, text, tokens=tokens, length=length)
     weighed = bench(model)
     conversion = model / "conversion.json"
     return ReportRow(
@@ -74,7 +74,7 @@ def _row(model: Path, teacher: Path, text: Path, tokens: int | None, length: int
         ratio=measured.perplexity / measured.teacher_perplexity,
         kl=measured.kl,
         agreement=measured.agreement,
-        written=agree(model, teacher, text, prompt_tokens=min(64, length)).until,
+        written=compare_generations(model, teacher, text, prompt_tokens=min(64, length)).common_prefix_ratio,
         cache_bytes_a_token=weighed.cache_bytes_a_token,
         decode_tokens_per_s=weighed.decode_tokens_per_s,
         conversion_s=json.loads(conversion.read_text(encoding="utf-8"))["seconds"]
@@ -141,10 +141,10 @@ def draw(
         FOLDER/errors.png (if a model holds its conversion.json), spectra.png and likeness.png.
     """
     from gqa_compress.evaluation import plots
-    from gqa_compress.evaluation.head_similarity import look_at_heads
+    from gqa_compress.evaluation.head_similarity import measure_head_similarity
 
     fewest = min((inspect(model).kv_heads for model in models), default=1)
-    layers = look_at_heads(teacher, text, kv_heads=fewest, tokens=tokens, length=length)
+    layers = measure_head_similarity(teacher, text, kv_heads=fewest, tokens=tokens, length=length)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = [folder / "errors.png"] if plots.draw_errors(models, folder / "errors.png") else []
     plots.draw_spectra(layers, inspect(teacher).head_size, folder / "spectra.png")

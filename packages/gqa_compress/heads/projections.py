@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
-from gqa_compress.checkpoint.architectures import Architecture, Geometry
+from gqa_compress.checkpoint.architectures import Architecture, AttentionDims
 
 
 @dataclass(frozen=True)
-class Heads:
+class HeadProjections:
     """Query, key, value and output projections by key-value head; biases are the last column.
 
     Attributes:
@@ -28,7 +28,7 @@ class Heads:
     w_v: torch.Tensor
     w_o: torch.Tensor
 
-    def grouped(self, groups: torch.Tensor) -> "Heads":
+    def group_by(self, groups: torch.Tensor) -> "HeadProjections":
         """Sort the heads into groups.
 
         Args:
@@ -37,10 +37,10 @@ class Heads:
         Returns:
             The same projections as (G, M, ...).
         """
-        return Heads(self.w_q[groups], self.w_k[groups], self.w_v[groups], self.w_o[groups])
+        return HeadProjections(self.w_q[groups], self.w_k[groups], self.w_v[groups], self.w_o[groups])
 
 
-def read_heads(layer: dict[str, torch.Tensor], where: Architecture, sizes: Geometry) -> Heads:
+def read_heads(layer: dict[str, torch.Tensor], where: Architecture, sizes: AttentionDims) -> HeadProjections:
     """View a layer's projections by head.
 
     Args:
@@ -58,8 +58,8 @@ def read_heads(layer: dict[str, torch.Tensor], where: Architecture, sizes: Geome
         column = weight.new_zeros(len(weight)) if bias is None else bias.double()
         return torch.cat([weight, column[:, None]], dim=1)
 
-    kv_heads, ratio, size = sizes.kv_heads, sizes.heads // sizes.kv_heads, sizes.head_size
-    return Heads(
+    kv_heads, ratio, size = sizes.num_kv_heads, sizes.num_heads // sizes.num_kv_heads, sizes.head_dim
+    return HeadProjections(
         w_q=augmented(where.q).view(kv_heads, ratio, size, -1),
         w_k=augmented(where.k).view(kv_heads, size, -1),
         w_v=augmented(where.v).view(kv_heads, size, -1),
@@ -67,7 +67,9 @@ def read_heads(layer: dict[str, torch.Tensor], where: Architecture, sizes: Geome
     )
 
 
-def write_heads(heads: Heads, layer: dict[str, torch.Tensor], where: Architecture) -> dict[str, torch.Tensor]:
+def write_heads(
+    heads: HeadProjections, layer: dict[str, torch.Tensor], where: Architecture
+) -> dict[str, torch.Tensor]:
     """Put projections back into a layer.
 
     Args:

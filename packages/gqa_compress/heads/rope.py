@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
-from gqa_compress.checkpoint.architectures import Architecture, Geometry
+from gqa_compress.checkpoint.architectures import Architecture, AttentionDims
 
 
 @dataclass(frozen=True)
-class Planes:
+class RotaryPairs:
     """Coordinates of a head.
 
     Attributes:
@@ -23,10 +23,10 @@ class Planes:
 
     real: torch.Tensor
     imaginary: torch.Tensor
-    rest: torch.Tensor
+    unrotated: torch.Tensor
 
 
-def planes(architecture: Architecture, geometry: Geometry) -> Planes:
+def rotary_pairs(architecture: Architecture, geometry: AttentionDims) -> RotaryPairs:
     """Return the rotary planes of a model's heads.
 
     Args:
@@ -36,15 +36,15 @@ def planes(architecture: Architecture, geometry: Geometry) -> Planes:
     Returns:
         The planes.
     """
-    size = geometry.rotary_size - geometry.rotary_size % 2
+    size = geometry.rotary_dim - geometry.rotary_dim % 2
     if architecture.rope == "half":
         real, imaginary = torch.arange(size // 2), torch.arange(size // 2, size)
     else:
         real, imaginary = torch.arange(0, size, 2), torch.arange(1, size, 2)
-    return Planes(real, imaginary, torch.arange(size, geometry.head_size))
+    return RotaryPairs(real, imaginary, torch.arange(size, geometry.head_dim))
 
 
-def as_complex(rows: torch.Tensor, where: Planes) -> torch.Tensor:
+def as_complex(rows: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
     """View the rotary rows of a projection as complex rows.
 
     Args:
@@ -57,7 +57,7 @@ def as_complex(rows: torch.Tensor, where: Planes) -> torch.Tensor:
     return torch.complex(rows[..., where.real, :], rows[..., where.imaginary, :])
 
 
-def as_real(turned: torch.Tensor, rest: torch.Tensor, where: Planes) -> torch.Tensor:
+def as_real(turned: torch.Tensor, unrotated: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
     """Put complex rotary rows and the other rows back together.
 
     Args:
@@ -68,15 +68,15 @@ def as_real(turned: torch.Tensor, rest: torch.Tensor, where: Planes) -> torch.Te
     Returns:
         (..., D, C) real.
     """
-    size = 2 * turned.shape[-2] + rest.shape[-2]
+    size = 2 * turned.shape[-2] + unrotated.shape[-2]
     rows = turned.real.new_zeros((*turned.shape[:-2], size, turned.shape[-1]))
     rows[..., where.real, :] = turned.real
     rows[..., where.imaginary, :] = turned.imag
-    rows[..., where.rest, :] = rest
+    rows[..., where.unrotated, :] = unrotated
     return rows
 
 
-def complex_gram(gram: torch.Tensor, where: Planes) -> torch.Tensor:
+def complex_gram(gram: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
     """Turn a Gram of keys into one complex Gram a plane.
 
     Args:

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import torch
 
 from gqa_compress.conversion.gram import HeadGrams
-from gqa_compress.heads.rope import Planes, complex_gram
+from gqa_compress.heads.rope import RotaryPairs, complex_gram
 
 
-def pair_scores(grams: HeadGrams, where: Planes) -> npt.NDArray[np.float64]:
+def head_similarity(grams: HeadGrams, where: RotaryPairs) -> npt.NDArray[np.float64]:
     """Score every pair of heads, keys and values counting alike.
 
     Args:
@@ -22,7 +22,7 @@ def pair_scores(grams: HeadGrams, where: Planes) -> npt.NDArray[np.float64]:
         (K, K) symmetric, from 0 to 2; the diagonal is 0.
     """
     keys = complex_gram(grams.keys, where).abs().sum(0)  # (K, K)
-    still = grams.keys[:, where.rest][:, :, :, where.rest].movedim(2, 1)  # (K, K, E, E)
+    still = grams.keys[:, where.unrotated][:, :, :, where.unrotated].movedim(2, 1)  # (K, K, E, E)
     score = _normalised(keys + torch.linalg.matrix_norm(still, ord="nuc"))
     score = score + _normalised(torch.linalg.matrix_norm(grams.values.movedim(2, 1), ord="nuc"))
     score.fill_diagonal_(0)

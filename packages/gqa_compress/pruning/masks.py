@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from gqa_compress.pruning.schedule import fading, target_sparsity
+from gqa_compress.pruning.schedule import linear_mask, target_sparsity
 
 Kind = Literal["learned", "forced", "linear"]
 
@@ -56,12 +56,12 @@ class HeadMasks(torch.nn.Module):
             (L, K) in [0, 1]; gradients pass the clipping straight through.
         """
         if self.kind == "linear":
-            return torch.full(self.shape, fading(share, self.ramp_share))
+            return torch.full(self.shape, linear_mask(share, self.ramp_share))
         low, high = NOISE
         noise = low + (high - low) * torch.rand(self.shape, generator=generator)
         return self._hard(torch.logit(noise).to(self.log_alpha.device))
 
-    def settled(self, share: float) -> torch.Tensor:
+    def deterministic(self, share: float) -> torch.Tensor:
         """Return the masks without noise.
 
         Args:
@@ -71,15 +71,15 @@ class HeadMasks(torch.nn.Module):
             (L, K) in [0, 1], without gradient.
         """
         if self.kind == "linear":
-            return torch.full(self.shape, fading(share, self.ramp_share))
+            return torch.full(self.shape, linear_mask(share, self.ramp_share))
         with torch.no_grad():
             return self._hard(torch.zeros_like(self.log_alpha))
 
-    def expected(self) -> torch.Tensor:
+    def prob_nonzero(self) -> torch.Tensor:
         """Return how likely each mask is not zero, (L, K)."""
         return torch.sigmoid(EDGE * TEMPERATURE + self.log_alpha / (SHARPNESS * TEMPERATURE))
 
-    def penalty(self, share: float) -> torch.Tensor:
+    def sparsity_penalty(self, share: float) -> torch.Tensor:
         """Return what being off the target sparsity costs.
 
         Args:
@@ -90,11 +90,11 @@ class HeadMasks(torch.nn.Module):
         """
         if self.kind == "linear":
             return torch.zeros(())
-        missed = (1 - self.expected().mean() - target_sparsity(share, self.ramp_share)).abs()
+        missed = (1 - self.prob_nonzero().mean() - target_sparsity(share, self.ramp_share)).abs()
         return missed + (missed + 1e-6) ** 2
 
     @torch.no_grad()
-    def push_down(self, share: float) -> None:
+    def force_lowest_to_zero_(self, share: float) -> None:
         """Push the lowest masks to zero, as many as the target asks for; only for `forced`.
 
         Args:
@@ -107,7 +107,7 @@ class HeadMasks(torch.nn.Module):
         lowest = torch.argsort(flat, stable=True)[:count]
         flat[lowest] = flat[lowest].clamp_max(-SATURATED * SHARPNESS * TEMPERATURE)
 
-    def gone(self, share: float) -> bool:
+    def all_pruned(self, share: float) -> bool:
         """Tell whether every mask is zero and will stay so.
 
         Args:

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from gqa_compress.checkpoint.architectures import SUPPORTED, geometry
+from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
+from gqa_compress.pruning.initialization import LayerInit
 from gqa_compress.pruning.masks import HeadMasks
-from gqa_compress.pruning.initialization import LayerStart
 
 MASKS = "head_masks"
 
@@ -24,10 +24,10 @@ class MixedProjection(torch.nn.Module):
         heads: K.
     """
 
-    def __init__(self, own: torch.nn.Linear, shared: torch.nn.Linear, heads: int) -> None:
+    def __init__(self, original: torch.nn.Linear, merged: torch.nn.Linear, heads: int) -> None:
         super().__init__()
-        self.own = own
-        self.shared = shared
+        self.original = original
+        self.merged = merged
         self.heads = heads
         self.z = torch.ones(heads)
 
@@ -40,19 +40,19 @@ class MixedProjection(torch.nn.Module):
         Returns:
             (..., K·D).
         """
-        size = self.own.out_features // self.heads
-        merged = self.shared(x).unflatten(-1, (-1, 1, size))  # (..., G, 1, D)
-        members = self.heads * size // self.shared.out_features
+        size = self.original.out_features // self.heads
+        merged = self.merged(x).unflatten(-1, (-1, 1, size))  # (..., G, 1, D)
+        members = self.heads * size // self.merged.out_features
         merged = merged.expand(*merged.shape[:-2], members, size).flatten(-3, -2)  # (..., K, D)
         if not self.z.requires_grad and not self.z.any():
             faded: torch.Tensor = merged.flatten(-2)
             return faded
         z = self.z[:, None].to(x.device, merged.dtype)
-        mixed: torch.Tensor = z * self.own(x).unflatten(-1, (self.heads, size)) + (1 - z) * merged
+        mixed: torch.Tensor = z * self.original(x).unflatten(-1, (self.heads, size)) + (1 - z) * merged
         return mixed.flatten(-2)
 
 
-class PrunedStudent:
+class MixedHeadModel:
     """A model whose original heads fade.
 
     Args:
@@ -62,13 +62,13 @@ class PrunedStudent:
         kv_heads: G.
     """
 
-    def __init__(self, model: Any, starts: list[LayerStart], masks: HeadMasks, kv_heads: int) -> None:
+    def __init__(self, model: Any, starts: list[LayerInit], masks: HeadMasks, kv_heads: int) -> None:
         self.model = model
         self.masks = masks
         self.kv_heads = kv_heads
         self.where = SUPPORTED[model.config.model_type]
         self.mixed: list[tuple[MixedProjection, MixedProjection]] = []
-        heads = geometry(model.config).kv_heads
+        heads = attention_dims(model.config).num_kv_heads
         for layer, start in zip(model.model.layers, starts, strict=True):
             layer.load_state_dict(start.aligned, strict=False)
             pair = [_mixed(layer, name, start.merged[name], heads) for name in (self.where.k, self.where.v)]
@@ -78,10 +78,10 @@ class PrunedStudent:
             id(parameter)
             for pair in self.mixed
             for projection in pair
-            for parameter in projection.shared.parameters()
+            for parameter in projection.merged.parameters()
         }
 
-    def put(self, z: torch.Tensor) -> None:
+    def set_masks(self, z: torch.Tensor) -> None:
         """Use these masks from now on.
 
         Args:
@@ -91,23 +91,23 @@ class PrunedStudent:
             for projection in pair:
                 projection.z = row
 
-    def finish(self) -> None:
+    def remove_original_heads(self) -> None:
         """Drop the original heads: what is left is a stock model with G key-value heads."""
-        heads = geometry(self.model.config).heads
+        heads = attention_dims(self.model.config).num_heads
         for layer, pair in zip(self.model.model.layers, self.mixed, strict=True):
             for name, projection in zip((self.where.k, self.where.v), pair, strict=True):
-                layer.set_submodule(name, projection.shared)
+                layer.set_submodule(name, projection.merged)
             layer.get_submodule(self.where.attention).num_key_value_groups = heads // self.kv_heads
         self.model.config.num_key_value_heads = self.kv_heads
         delattr(self.model, MASKS)
 
 
-def _mixed(layer: torch.nn.Module, name: str, merged: dict[str, torch.Tensor], heads: int) -> MixedProjection:
-    own = layer.get_submodule(name)
-    assert isinstance(own, torch.nn.Linear)  # noqa: S101  supported types have no other projections
-    rows, width = merged["weight"].shape
-    shared = torch.nn.Linear(width, rows, bias="bias" in merged, device=own.weight.device)
-    shared.load_state_dict(merged)
-    mixed = MixedProjection(own, shared, heads)
+def _mixed(layer: torch.nn.Module, name: str, weights: dict[str, torch.Tensor], heads: int) -> MixedProjection:
+    original = layer.get_submodule(name)
+    assert isinstance(original, torch.nn.Linear)  # noqa: S101  supported types have no other projections
+    rows, width = weights["weight"].shape
+    merged = torch.nn.Linear(width, rows, bias="bias" in weights, device=original.weight.device)
+    merged.load_state_dict(weights)
+    mixed = MixedProjection(original, merged, heads)
     layer.set_submodule(name, mixed)
     return mixed

@@ -4,7 +4,7 @@ Holds arithmetic on shares alone. Source: docs/algorithm.md, section "Pruning".
 """
 
 
-def target_sparsity(share: float, ramp_share: float) -> float:
+def target_sparsity(progress_fraction: float, sparsity_warmup_ratio: float) -> float:
     """Return the share of original heads that should be gone.
 
     Args:
@@ -14,10 +14,10 @@ def target_sparsity(share: float, ramp_share: float) -> float:
     Returns:
         Rises linearly from 0 to 1.
     """
-    return min(1.0, share / ramp_share)
+    return min(1.0, progress_fraction / sparsity_warmup_ratio)
 
 
-def fading(share: float, ramp_share: float) -> float:
+def linear_mask(progress_fraction: float, sparsity_warmup_ratio: float) -> float:
     """Return the deterministic mask z(t) that all heads share.
 
     Args:
@@ -27,4 +27,4 @@ def fading(share: float, ramp_share: float) -> float:
     Returns:
         Falls linearly from 1 to 0.
     """
-    return 1.0 - target_sparsity(share, ramp_share)
+    return 1.0 - target_sparsity(progress_fraction, sparsity_warmup_ratio)

@@ -14,10 +14,10 @@ import torch
 
 from gqa_compress.errors import RowsError
 
-FEWEST_TOKENS = 256
+MIN_TOKENS = 256
 HELD_OUT_EVERY = 8
 # Of a longer text this many characters are read, in evenly spaced slices.
-MOST_CHARACTERS = 16 * 2**20
+MAX_CHARACTERS = 16 * 2**20
 SLICES = 64
 # A text that begins so is the name of a data set of the `datasets` library: datasets:NAME[:CONFIG[:SPLIT]].
 DATASET = "datasets:"
@@ -56,13 +56,13 @@ class TokenBatch:
 class CalibrationText:
     """Token batches to fit on and others to judge by."""
 
-    seen: list[TokenBatch]
+    fit: list[TokenBatch]
     held_out: list[TokenBatch]
 
     @property
     def tokens(self) -> int:
         """Tokens to fit on."""
-        return sum(batch.tokens for batch in self.seen)
+        return sum(batch.tokens for batch in self.fit)
 
 
 def read_text(
@@ -85,15 +85,15 @@ def read_text(
     """
     sequences = read_sequences(path, tokenizer, tokens=tokens, length=length)
     total = sum(map(len, sequences))
-    if total < FEWEST_TOKENS or len(sequences) < 2:
+    if total < MIN_TOKENS or len(sequences) < 2:
         raise RowsError(
-            f"{path} has {total} tokens in {len(sequences)} sequences; calibration needs at least {FEWEST_TOKENS} "
+            f"{path} has {total} tokens in {len(sequences)} sequences; calibration needs at least {MIN_TOKENS} "
             "in two, and does better with some ten thousand"
         )
     every = min(HELD_OUT_EVERY, len(sequences))
-    seen = [sequence for index, sequence in enumerate(sequences) if (index + 1) % every]
+    fit = [sequence for index, sequence in enumerate(sequences) if (index + 1) % every]
     return CalibrationText(
-        seen=list(batched(seen, batch_tokens)),
+        fit=list(batched(fit, batch_tokens)),
         held_out=list(batched(sequences[every - 1 :: every], batch_tokens)),
     )
 
@@ -120,7 +120,7 @@ def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, length: in
     except (OSError, UnicodeDecodeError) as error:
         raise RowsError(f"the text {path} cannot be read: {error}") from error
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(texts))
-    opening = _opening(tokenizer)
+    opening = _bos_tokens(tokenizer)
     room = length - len(opening)
     pieces: list[list[int]] = []
     taken = 0
@@ -134,7 +134,7 @@ def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, length: in
             break
     if tokens is None or taken <= tokens:
         return pieces
-    return _thinned(pieces, tokens)
+    return _subsample(pieces, tokens)
 
 
 def batched(sequences: list[list[int]], batch_tokens: int) -> Iterable[TokenBatch]:
@@ -165,7 +165,7 @@ def _pad(sequences: list[list[int]]) -> TokenBatch:
     return TokenBatch(input_ids, mask)
 
 
-def _opening(tokenizer: Any) -> list[int]:
+def _bos_tokens(tokenizer: Any) -> list[int]:
     """Return the special tokens that the tokenizer begins every text with."""
     around = tokenizer("", add_special_tokens=True)["input_ids"]
     return [token for token in around if token != tokenizer.eos_token_id or token == tokenizer.bos_token_id][
@@ -173,7 +173,7 @@ def _opening(tokenizer: Any) -> list[int]:
     ]
 
 
-def _thinned(pieces: list[list[int]], tokens: int) -> list[list[int]]:
+def _subsample(pieces: list[list[int]], tokens: int) -> list[list[int]]:
     """Take evenly spaced pieces of about `tokens` tokens in all."""
     share = tokens / sum(map(len, pieces))
     count = max(2, round(share * len(pieces)))
@@ -197,7 +197,7 @@ def _dataset(name: str) -> list[str]:
         for row in load_dataset(place, config or None, split=split or "train", streaming=True):
             texts.append(row["text"])
             taken += len(row["text"])
-            if taken >= MOST_CHARACTERS:
+            if taken >= MAX_CHARACTERS:
                 break
     except (OSError, ValueError, KeyError) as error:
         raise RowsError(f"the data set {name} cannot be read: {error}") from error
@@ -225,11 +225,11 @@ def _rows(path: Path) -> list[str]:
 
 def _evenly(path: Path) -> str:
     size = path.stat().st_size
-    if size <= MOST_CHARACTERS:
+    if size <= MAX_CHARACTERS:
         return path.read_text(encoding="utf-8")
     with path.open("rb") as file:
         parts = []
-        for start in np.linspace(0, size - MOST_CHARACTERS // SLICES, SLICES).astype(int):
+        for start in np.linspace(0, size - MAX_CHARACTERS // SLICES, SLICES).astype(int):
             file.seek(int(start))
-            parts.append(file.read(MOST_CHARACTERS // SLICES).decode("utf-8", errors="ignore"))
+            parts.append(file.read(MAX_CHARACTERS // SLICES).decode("utf-8", errors="ignore"))
     return "".join(parts)

@@ -25,7 +25,7 @@ WINDOW_BATCHES = 64
 
 
 @dataclass(frozen=True)
-class Rows:
+class TokenizedDataset:
     """Tokenised rows, end to end.
 
     Attributes:
@@ -37,18 +37,18 @@ class Rows:
     """
 
     tokens: npt.NDArray[np.int32]
-    starts: IntArray
-    prompts: IntArray
+    offsets: IntArray
+    prompt_lengths: IntArray
     dropped: int
-    digest: str
+    sha256: str
 
     def __len__(self) -> int:
-        return len(self.prompts)
+        return len(self.prompt_lengths)
 
     @property
     def lengths(self) -> IntArray:
         """Tokens of each row, (rows,)."""
-        return np.diff(self.starts)
+        return np.diff(self.offsets)
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Batch:
     """
 
     input_ids: torch.Tensor
-    positions: torch.Tensor
+    loss_positions: torch.Tensor
     targets: torch.Tensor
-    weights: torch.Tensor
-    answers: torch.Tensor
+    loss_weights: torch.Tensor
+    is_completion: torch.Tensor
     rows: torch.Tensor
     tokens: int
 
@@ -84,16 +84,16 @@ class Batch:
         """
         return Batch(
             input_ids=self.input_ids.to(device),
-            positions=self.positions.to(device),
+            loss_positions=self.loss_positions.to(device),
             targets=self.targets.to(device),
-            weights=self.weights.to(device),
-            answers=self.answers.to(device),
+            loss_weights=self.loss_weights.to(device),
+            is_completion=self.is_completion.to(device),
             rows=self.rows.to(device),
             tokens=self.tokens,
         )
 
 
-def read_rows(path: Path, tokenizer: Any, *, max_tokens: int) -> Rows:
+def read_rows(path: Path, tokenizer: Any, *, max_tokens: int) -> TokenizedDataset:
     """Read and tokenise training rows.
 
     Prompt and completion are tokenised apart, as they are when the model is asked, and the end-of-text token
@@ -110,10 +110,10 @@ def read_rows(path: Path, tokenizer: Any, *, max_tokens: int) -> Rows:
     Raises:
         RowsError: the file is missing or empty, or a line is no such row.
     """
-    prompts, completions, digest = _read_pairs(path)
+    prompt_lengths, completions, sha256 = _read_pairs(path)
     if tokenizer.eos_token_id is None:
         raise RowsError("the tokenizer has no end-of-text token (eos_token); training needs one")
-    heads = tokenizer(prompts, add_special_tokens=True)["input_ids"]
+    heads = tokenizer(prompt_lengths, add_special_tokens=True)["input_ids"]
     tails = tokenizer(completions, add_special_tokens=False)["input_ids"]
     if heads[0][-1:] == [tokenizer.eos_token_id]:
         raise RowsError("the tokenizer ends every text with its end-of-text token; prompts must stay open")
@@ -124,32 +124,32 @@ def read_rows(path: Path, tokenizer: Any, *, max_tokens: int) -> Rows:
     if not kept:
         raise RowsError(f"{path} has no row of at most max_tokens={max_tokens} tokens")
     lengths = np.array([len(row) for _, row in kept], dtype=np.int64)
-    return Rows(
+    return TokenizedDataset(
         tokens=np.concatenate([np.array(row, dtype=np.int32) for _, row in kept]),
-        starts=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
-        prompts=np.array([prompt for prompt, _ in kept], dtype=np.int64),
+        offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
+        prompt_lengths=np.array([prompt for prompt, _ in kept], dtype=np.int64),
         dropped=len(rows) - len(kept),
-        digest=digest,
+        sha256=sha256,
     )
 
 
 def _read_pairs(path: Path) -> tuple[list[str], list[str], str]:
-    prompts, completions = [], []
-    digest = hashlib.sha256()
+    prompt_lengths, completions = [], []
+    sha256 = hashlib.sha256()
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                digest.update(line)
+                sha256.update(line)
                 if not line.strip():
                     continue
                 prompt, completion = _read_pair(line, f"{path}:{number}")
-                prompts.append(prompt)
+                prompt_lengths.append(prompt)
                 completions.append(completion)
     except OSError as error:
         raise RowsError(f"the rows {path} cannot be read: {error.strerror}") from error
-    if not prompts:
+    if not prompt_lengths:
         raise RowsError(f"the rows {path} are empty")
-    return prompts, completions, digest.hexdigest()
+    return prompt_lengths, completions, sha256.hexdigest()
 
 
 def _read_pair(line: bytes, where: str) -> tuple[str, str]:
@@ -164,7 +164,7 @@ def _read_pair(line: bytes, where: str) -> tuple[str, str]:
     return row["prompt"], row["completion"]
 
 
-def plan_epoch(rows: Rows, *, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:
+def plan_epoch(rows: TokenizedDataset, *, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:
     """Decide which rows form which batch, in which order.
 
     Args:
@@ -197,7 +197,7 @@ def _cut(part: IntArray, lengths: IntArray, batch_tokens: int) -> Iterator[IntAr
             begin = end
 
 
-def make_batch(rows: Rows, chosen: IntArray, *, prompt_weight: float) -> Batch:
+def make_batch(rows: TokenizedDataset, chosen: IntArray, *, prompt_weight: float) -> Batch:
     """Put chosen rows into one batch.
 
     Args:
@@ -211,18 +211,18 @@ def make_batch(rows: Rows, chosen: IntArray, *, prompt_weight: float) -> Batch:
     lengths = rows.lengths[chosen]
     column = np.arange(lengths.max())  # (T,)
     inside = column < lengths[:, None]  # (B, T)
-    where = np.minimum(rows.starts[chosen][:, None] + column, len(rows.tokens) - 1)
+    where = np.minimum(rows.offsets[chosen][:, None] + column, len(rows.tokens) - 1)
     input_ids = np.where(inside, rows.tokens[where], 0).astype(np.int64)
     predicts = column < lengths[:, None] - 1
-    completion = column >= rows.prompts[chosen][:, None] - 1
-    weights = np.where(completion, 1.0, prompt_weight) * predicts
-    positions = np.flatnonzero(weights)
+    completion = column >= rows.prompt_lengths[chosen][:, None] - 1
+    loss_weights = np.where(completion, 1.0, prompt_weight) * predicts
+    loss_positions = np.flatnonzero(loss_weights)
     return Batch(
         input_ids=torch.from_numpy(input_ids),
-        positions=torch.from_numpy(positions),
-        targets=torch.from_numpy(np.roll(input_ids, -1, axis=1).ravel()[positions]),
-        weights=torch.from_numpy(weights.ravel()[positions].astype(np.float32)),
-        answers=torch.from_numpy(completion.ravel()[positions]),
-        rows=torch.from_numpy(positions // len(column)),
+        loss_positions=torch.from_numpy(loss_positions),
+        targets=torch.from_numpy(np.roll(input_ids, -1, axis=1).ravel()[loss_positions]),
+        loss_weights=torch.from_numpy(loss_weights.ravel()[loss_positions].astype(np.float32)),
+        is_completion=torch.from_numpy(completion.ravel()[loss_positions]),
+        rows=torch.from_numpy(loss_positions // len(column)),
         tokens=int(lengths.sum()),
     )

@@ -10,10 +10,10 @@ import torch
 
 from gqa_compress.checkpoint.architectures import SUPPORTED, Architecture
 from gqa_compress.errors import RecipeError
-from gqa_compress.training.config import Recipe
+from gqa_compress.training.config import TrainingConfig
 
 
-def choose_trainable(model: Any, recipe: Recipe) -> Any:
+def choose_trainable(model: Any, recipe: TrainingConfig) -> Any:
     """Freeze what the recipe does not train, and add low-rank updates if it asks for them.
 
     Args:
@@ -55,7 +55,7 @@ def merged(model: Any, adapter: Any) -> Any:
     return model if adapter is None else adapter.merge_and_unload()
 
 
-def _with_updates(model: Any, where: Architecture, recipe: Recipe) -> Any:
+def _with_updates(model: Any, where: Architecture, recipe: TrainingConfig) -> Any:
     from peft import LoraConfig, get_peft_model
 
     leaves = [name.rsplit(".", 1)[-1] for name in (where.q, where.k, where.v, where.o)]

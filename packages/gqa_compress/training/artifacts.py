@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from graphling_io.outputs import ordinary_mode, write_json
-from gqa_compress.errors import InputError
 from gqa_compress.checkpoint.environment import versions
+from gqa_compress.errors import InputError
 from gqa_compress.training.adapters import merged
-from gqa_compress.training.config import Recipe, as_json, same_run
-from gqa_compress.training.session import Run
-from gqa_compress.training.checkpoints import Progress
+from gqa_compress.training.checkpoints import TrainerState
+from gqa_compress.training.config import TrainingConfig, as_json, same_run
+from gqa_compress.training.session import TrainingSession
+from graphling_io.outputs import apply_umask, write_json
 
 REPORT = "training.json"
 
@@ -48,7 +48,7 @@ class TrainingReport:
     recipe: dict[str, object]
 
 
-def finished(recipe: Recipe) -> TrainingReport | None:
+def load_finished_report(recipe: TrainingConfig) -> TrainingReport | None:
     """Return the report of a run that has ended.
 
     Args:
@@ -71,7 +71,7 @@ def finished(recipe: Recipe) -> TrainingReport | None:
     return TrainingReport(**content)
 
 
-def pace(progress: Progress) -> dict[str, float]:
+def throughput(progress: TrainerState) -> dict[str, float]:
     """Return how far and how fast a run is.
 
     Args:
@@ -87,7 +87,7 @@ def pace(progress: Progress) -> dict[str, float]:
     }
 
 
-def cut_metrics(path: Path, step: int) -> None:
+def truncate_metrics(path: Path, step: int) -> None:
     """Drop lines written after the checkpoint that the run goes on from.
 
     Args:
@@ -104,7 +104,7 @@ def cut_metrics(path: Path, step: int) -> None:
     path.write_text("".join(kept), encoding="utf-8")
 
 
-def report_of(run: Run, last: dict[str, float]) -> TrainingReport:
+def build_report(run: TrainingSession, last: dict[str, float]) -> TrainingReport:
     """Say what a run came to.
 
     Args:
@@ -121,7 +121,7 @@ def report_of(run: Run, last: dict[str, float]) -> TrainingReport:
         tokens=progress.tokens,
         epochs=progress.epoch,
         elapsed_s=round(progress.elapsed_s, 2),
-        tokens_per_s=pace(progress)["tokens_per_s"],
+        tokens_per_s=throughput(progress)["tokens_per_s"],
         parameters=sum(p.numel() for p in parameters),
         trained_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         train_loss=_recent_loss(run.recipe.out / "metrics.jsonl"),
@@ -138,7 +138,7 @@ def report_of(run: Run, last: dict[str, float]) -> TrainingReport:
     )
 
 
-def write_checkpoint(run: Run, tokenizer: Any, report: TrainingReport) -> None:
+def write_checkpoint(run: TrainingSession, tokenizer: Any, report: TrainingReport) -> None:
     """Write the stock checkpoint; config.json comes last of its files, so a torn one cannot be loaded.
 
     Args:
@@ -155,7 +155,7 @@ def write_checkpoint(run: Run, tokenizer: Any, report: TrainingReport) -> None:
     merged(run.model, run.adapter).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     for weights in partial.glob("*.safetensors"):
-        ordinary_mode(weights)
+        apply_umask(weights)
     for path in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
         path.replace(out / path.name)
     partial.rmdir()

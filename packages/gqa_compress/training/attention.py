@@ -13,7 +13,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 NAME = "causal_products"
 
 
-def causal_products(
+def batched_matmul_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -55,5 +55,5 @@ def _no_mask(*_: Any, **__: Any) -> None:
 
 def register() -> None:
     """Make the function known to transformers under `NAME`."""
-    AttentionInterface.register(NAME, causal_products)
+    AttentionInterface.register(NAME, batched_matmul_attention)
     AttentionMaskInterface.register(NAME, _no_mask)

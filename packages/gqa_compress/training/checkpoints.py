@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from graphling_io.outputs import new_folder
-from gqa_compress.errors import CheckpointError
 from gqa_compress.checkpoint.writer import write_tensors
+from gqa_compress.errors import CheckpointError
+from graphling_io.outputs import atomic_directory
 
-KEPT = 2
+SAVE_TOTAL_LIMIT = 2
 
 
 @dataclass
-class Progress:
+class TrainerState:
     """Where a run is.
 
     Attributes:
@@ -41,13 +41,13 @@ class Progress:
     tokens: int = 0
     elapsed_s: float = 0.0
     pruned: bool = False
-    best: float | None = None
+    best_eval_loss: float | None = None
     best_step: int | None = None
-    stale: int = 0
+    evals_without_improvement: int = 0
 
 
 @dataclass(frozen=True)
-class Saved:
+class LoadedCheckpoint:
     """A checkpoint that was read.
 
     Attributes:
@@ -56,7 +56,7 @@ class Saved:
         optimizer: its state and those of the generators.
     """
 
-    progress: Progress
+    progress: TrainerState
     weights: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
 
@@ -67,7 +67,7 @@ class Saved:
             model: receives the weights.
             optimizer: receives its state.
         """
-        put_back(model, self.weights)
+        load_trainable_(model, self.weights)
         optimizer.load_state_dict(self.optimizer["optimizer"])
         torch.set_rng_state(self.optimizer["generators"]["cpu"])
         if torch.cuda.is_available():
@@ -76,7 +76,7 @@ class Saved:
 
 def save(
     folder: Path,
-    progress: Progress,
+    progress: TrainerState,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     run: dict[str, Any],
@@ -93,16 +93,16 @@ def save(
     Writes:
         FOLDER/step-00000200/{model.safetensors, optimizer.pt, progress.json}.
     """
-    with new_folder(folder / f"step-{progress.step:08d}", force=True) as partial:
-        write_tensors(partial / "model.safetensors", trained(model))
+    with atomic_directory(folder / f"step-{progress.step:08d}", force=True) as partial:
+        write_tensors(partial / "model.safetensors", trainable_state_dict(model))
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
         torch.save({"optimizer": optimizer.state_dict(), "generators": generators}, partial / "optimizer.pt")
         (partial / "progress.json").write_text(json.dumps({"progress": asdict(progress), "run": run}))
-    for old in found(folder)[:-KEPT]:
+    for old in list_checkpoints(folder)[:-SAVE_TOTAL_LIMIT]:
         shutil.rmtree(old)
 
 
-def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+def trainable_state_dict(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return the weights that training moves.
 
     Args:
@@ -115,7 +115,7 @@ def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def put_back(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def load_trainable_(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
     """Set the weights that training moves.
 
     Args:
@@ -127,7 +127,7 @@ def put_back(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
             parameter.copy_(weights[name])
 
 
-def found(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """List whole checkpoints, oldest first.
 
     Args:
@@ -139,7 +139,7 @@ def found(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("step-*/progress.json"))
 
 
-def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> Saved | None:
+def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> LoadedCheckpoint | None:
     """Read the newest checkpoint.
 
     Args:
@@ -153,7 +153,7 @@ def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> Saved |
     Raises:
         CheckpointError: the checkpoint belongs to another recipe or other data, or is torn.
     """
-    checkpoints = found(folder)
+    checkpoints = list_checkpoints(folder)
     if not checkpoints:
         return None
     newest = checkpoints[-1]
@@ -171,4 +171,4 @@ def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> Saved |
         raise CheckpointError(
             f"cannot resume from {newest}: {', '.join(differing)} changed since; restore that or use --force"
         )
-    return Saved(Progress(**content["progress"]), weights, optimizer)
+    return LoadedCheckpoint(TrainerState(**content["progress"]), weights, optimizer)

@@ -19,7 +19,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelShape:
+class ModelConfig:
     """A LLaMA to be made from scratch; names are those of `transformers.LlamaConfig`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -142,7 +142,7 @@ class Pruning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class TrainingConfig:
     """One training run. Paths are relative to the folder the command runs in."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -155,7 +155,7 @@ class Recipe:
     """Held-out rows of the same form."""
     tokenizer: Path | None = None
     """Tokenizer folder; that of `checkpoint` when absent."""
-    model: ModelShape | None = None
+    model: ModelConfig | None = None
     """Shape of a model made from scratch."""
     checkpoint: Path | None = None
     """Checkpoint folder to start from instead."""
@@ -222,7 +222,7 @@ class Recipe:
             )
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> TrainingConfig:
     """Read a recipe from YAML.
 
     Args:
@@ -235,12 +235,12 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: the file is missing, is no YAML mapping, or a field is unknown or out of range.
     """
     try:
-        return TypeAdapter(Recipe).validate_python(_read_fields(path))
+        return TypeAdapter(TrainingConfig).validate_python(_read_fields(path))
     except ValidationError as error:
         raise RecipeError(f"the recipe {path} is wrong:\n{_explain(error)}") from error
 
 
-def as_json(recipe: Recipe) -> dict[str, object]:
+def as_json(recipe: TrainingConfig) -> dict[str, object]:
     """Return a recipe as plain JSON values, for manifests and comparison.
 
     Args:
@@ -249,7 +249,7 @@ def as_json(recipe: Recipe) -> dict[str, object]:
     Returns:
         A mapping with paths as text.
     """
-    plain = TypeAdapter(Recipe).dump_python(recipe, mode="json")
+    plain = TypeAdapter(TrainingConfig).dump_python(recipe, mode="json")
     return {name.name: plain[name.name] for name in dataclasses.fields(recipe)}
 
 
@@ -275,7 +275,7 @@ def _read_fields(path: Path, above: tuple[Path, ...] = ()) -> dict[str, object]:
     return inherited
 
 
-def same_run(recipe: Recipe, stored: object) -> bool:
+def same_run(recipe: TrainingConfig, stored: object) -> bool:
     """Tell whether a stored recipe asks for the same run; fields that it lacks count as their defaults.
 
     Args:
@@ -286,7 +286,7 @@ def same_run(recipe: Recipe, stored: object) -> bool:
         Whether both are equal.
     """
     try:
-        return bool(TypeAdapter(Recipe).validate_python(stored) == recipe)
+        return bool(TypeAdapter(TrainingConfig).validate_python(stored) == recipe)
     except ValidationError:
         return False
 

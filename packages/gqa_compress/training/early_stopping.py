@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from graphling_io.outputs import replacing
 from gqa_compress.checkpoint.writer import write_tensors
-from gqa_compress.training import checkpoints as state
 from gqa_compress.text.training_rows import make_batch
+from gqa_compress.training import checkpoints as state
 from gqa_compress.training.losses import cross_entropy
-from gqa_compress.training.session import Run
+from gqa_compress.training.session import TrainingSession
+from graphling_io.outputs import atomic_file
 
 BEST = "best.safetensors"
 
 
 @torch.no_grad()
-def look(run: Run) -> dict[str, float]:
+def evaluate(run: TrainingSession) -> dict[str, float]:
     """Measure held-out completions: loss a token, share of rows that greedy decoding gets right.
 
     Args:
@@ -31,7 +31,7 @@ def look(run: Run) -> dict[str, float]:
     if rows is None:
         return {}
     run.model.eval()
-    run.settle_masks()
+    run.freeze_masks_for_eval()
     count = min(run.recipe.dev_rows, len(rows))
     chosen = np.linspace(0, len(rows) - 1, count).astype(np.int64)
     chosen = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
@@ -48,7 +48,7 @@ def look(run: Run) -> dict[str, float]:
     return {"dev_loss": loss / max(1, places), "dev_exact": right / count}
 
 
-def judge(run: Run, loss: float) -> None:
+def update_best(run: TrainingSession, loss: float) -> None:
     """Remember the best weights; only if the recipe has `patience` and no original heads are left to fade.
 
     Args:
@@ -61,15 +61,19 @@ def judge(run: Run, loss: float) -> None:
     progress = run.progress
     if run.recipe.patience is None or run.student is not None:
         return
-    if progress.best is None or loss < progress.best:
-        progress.best, progress.best_step, progress.stale = loss, progress.step, 0
-        with replacing(run.recipe.out / "checkpoints" / BEST) as partial:
-            write_tensors(partial, state.trained(run.model))
+    if progress.best_eval_loss is None or loss < progress.best_eval_loss:
+        progress.best_eval_loss, progress.best_step, progress.evals_without_improvement = (
+            loss,
+            progress.step,
+            0,
+        )
+        with atomic_file(run.recipe.out / "checkpoints" / BEST) as partial:
+            write_tensors(partial, state.trainable_state_dict(run.model))
     else:
-        progress.stale += 1
+        progress.evals_without_improvement += 1
 
 
-def patience_is_over(run: Run) -> bool:
+def should_stop_early(run: TrainingSession) -> bool:
     """Tell whether the run has not got better for as many looks as the recipe allows.
 
     Args:
@@ -78,14 +82,14 @@ def patience_is_over(run: Run) -> bool:
     Returns:
         Never True without `patience`.
     """
-    return run.recipe.patience is not None and run.progress.stale >= run.recipe.patience
+    return run.recipe.patience is not None and run.progress.evals_without_improvement >= run.recipe.patience
 
 
-def take_best(run: Run) -> None:
+def load_best_weights(run: TrainingSession) -> None:
     """Put the best weights back, where they were kept.
 
     Args:
         run: at its end.
     """
-    if run.recipe.patience is not None and run.progress.best is not None:
-        state.put_back(run.model, load_file(run.recipe.out / "checkpoints" / BEST))
+    if run.recipe.patience is not None and run.progress.best_eval_loss is not None:
+        state.load_trainable_(run.model, load_file(run.recipe.out / "checkpoints" / BEST))

@@ -5,11 +5,11 @@ Holds the share of the budget used up and the rate. Knows nothing of models.
 
 import math
 
-from gqa_compress.training.config import Recipe
-from gqa_compress.training.checkpoints import Progress
+from gqa_compress.training.checkpoints import TrainerState
+from gqa_compress.training.config import TrainingConfig
 
 
-def share_done(recipe: Recipe, progress: Progress) -> float:
+def progress_fraction(recipe: TrainingConfig, progress: TrainerState) -> float:
     """Return the share of the steps or of the minutes that is used up, whichever is more.
 
     Args:
@@ -24,7 +24,7 @@ def share_done(recipe: Recipe, progress: Progress) -> float:
     return max(by_steps, by_time)
 
 
-def learning_rate(recipe: Recipe, progress: Progress) -> float:
+def learning_rate(recipe: TrainingConfig, progress: TrainerState) -> float:
     """Return the rate of the next step: linear warm-up times a cosine over the share done.
 
     Args:
@@ -36,5 +36,5 @@ def learning_rate(recipe: Recipe, progress: Progress) -> float:
     """
     optimizer = recipe.optimizer
     warm = min(1.0, (progress.step + 1) / (optimizer.warmup_steps + 1))
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(recipe, progress))))
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress_fraction(recipe, progress))))
     return optimizer.lr * warm * (optimizer.final_share + (1 - optimizer.final_share) * cosine)

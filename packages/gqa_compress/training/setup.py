@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from gqa_compress.checkpoint.environment import default_device
 from gqa_compress.checkpoint.reader import load_model
 from gqa_compress.errors import RecipeError
-from gqa_compress.checkpoint.environment import default_device
 from gqa_compress.training import attention
-from gqa_compress.training.config import ModelShape, Recipe
+from gqa_compress.training.config import ModelConfig, TrainingConfig
 
 # Model types whose only attention mask is the causal one.
 PLAIN_CAUSAL = {"llama", "qwen2", "gemma"}
 
 
-def pick_device(recipe: Recipe) -> torch.device:
+def pick_device(recipe: TrainingConfig) -> torch.device:
     """Choose where to train.
 
     Args:
@@ -36,7 +36,7 @@ def pick_device(recipe: Recipe) -> torch.device:
     return default_device() if recipe.device == "auto" else torch.device(recipe.device)
 
 
-def uses_bf16(recipe: Recipe, device: torch.device) -> bool:
+def uses_bf16(recipe: TrainingConfig, device: torch.device) -> bool:
     """Tell whether matrix products run in bf16.
 
     Args:
@@ -70,7 +70,7 @@ def start_model(folder: Path) -> Any:
     return _with_attention(load_model(folder))
 
 
-def make_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
+def make_model(shape: ModelConfig, tokenizer: Any, seed: int) -> Any:
     """Make a LLaMA with random weights.
 
     Args:
@@ -106,7 +106,7 @@ def make_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
 
 
 def make_optimizer(
-    recipe: Recipe, model: torch.nn.Module, ratios: dict[int, float] | None = None
+    recipe: TrainingConfig, model: torch.nn.Module, ratios: dict[int, float] | None = None
 ) -> torch.optim.AdamW:
     """Make AdamW with weight decay on matrices only.
 

@@ -121,7 +121,7 @@ class Property(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Index(Node):
+class ContainerIndex(Node):
     """`subject[index]`: an item of a list, or a key of a map, node or relationship that is worked out."""
 
     subject: Expression
@@ -129,7 +129,7 @@ class Index(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice(Node):
+class ListSlice(Node):
     """`subject[start..end]`."""
 
     subject: Expression
@@ -138,7 +138,7 @@ class Slice(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Sign(Node):
+class UnaryOp(Node):
     """`-operand` or `+operand`; a number has its own sign."""
 
     operator: Literal["+", "-"]
@@ -162,7 +162,7 @@ class Logical(Node):
 
 ComparisonOperator: TypeAlias = Literal["=", "<>", "<", ">", "<=", ">="]
 ArithmeticOperator: TypeAlias = Literal["+", "-", "||", "*", "/", "%", "^"]
-TestOperator: TypeAlias = Literal["=~", "STARTS WITH", "ENDS WITH", "CONTAINS", "IN"]
+BinaryPredicateOperator: TypeAlias = Literal["=~", "STARTS WITH", "ENDS WITH", "CONTAINS", "IN"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +182,18 @@ class Arithmetic(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Test(Node):
+class BinaryPredicate(Node):
     """`left IN right`, `left STARTS WITH right` and their like."""
 
     __test__ = False
 
-    operator: TestOperator
+    operator: BinaryPredicateOperator
     left: Expression
     right: Expression
 
 
 @dataclass(frozen=True, slots=True)
-class NullTest(Node):
+class IsNull(Node):
     """`operand IS [NOT] NULL`."""
 
     operand: Expression
@@ -201,7 +201,7 @@ class NullTest(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class TypeTest(Node):
+class IsTyped(Node):
     """`operand IS [NOT] :: TYPE`."""
 
     operand: Expression
@@ -211,7 +211,7 @@ class TypeTest(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class NormalizedTest(Node):
+class IsNormalized(Node):
     """`operand IS [NOT] [NFC] NORMALIZED`."""
 
     operand: Expression
@@ -220,7 +220,7 @@ class NormalizedTest(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelTest(Node):
+class LabelPredicate(Node):
     """`operand:Label`: whether a node has labels, or a relationship a type."""
 
     operand: Expression
@@ -231,12 +231,12 @@ class LabelTest(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class CaseSubject(Node):
+class CaseOperand(Node):
     """The value after CASE as the left side of a condition: `WHEN < 5` is a Comparison of this with 5."""
 
 
 @dataclass(frozen=True, slots=True)
-class CaseBranch(Node):
+class CaseAlternative(Node):
     """`WHEN condition[, condition …] THEN result`.
 
     With a subject, a condition is a value that it may equal, or a test whose innermost left side is `CaseSubject`.
@@ -247,16 +247,16 @@ class CaseBranch(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Case(Node):
+class CaseExpression(Node):
     """`CASE [subject] branches [ELSE default] END`."""
 
     subject: Expression | None
-    branches: tuple[CaseBranch, ...]
+    branches: tuple[CaseAlternative, ...]
     default: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Function(Node):
+class FunctionInvocation(Node):
     """`name([DISTINCT] arguments)`; a name has several parts when it has a namespace."""
 
     name: tuple[str, ...]
@@ -287,12 +287,12 @@ class Normalize(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class AllProperties(Node):
+class AllPropertiesSelector(Node):
     """`.*` in a map projection."""
 
 
 @dataclass(frozen=True, slots=True)
-class PropertyItem(Node):
+class PropertySelector(Node):
     """`.key` in a map projection."""
 
     key: str
@@ -303,7 +303,7 @@ class MapProjection(Node):
     """`variable {.key, .*, other, key: value}`; a Variable among the items stands for itself under its own name."""
 
     variable: Variable
-    items: tuple[AllProperties | PropertyItem | Variable | MapEntry, ...]
+    items: tuple[AllPropertiesSelector | PropertySelector | Variable | MapEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,7 @@ class PatternExpression(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Reduce(Node):
+class ReduceExpression(Node):
     """`reduce(accumulator = initial, variable IN source | step)`."""
 
     accumulator: Variable
@@ -344,7 +344,7 @@ class Reduce(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class ListPredicate(Node):
+class IterablePredicate(Node):
     """`any(variable IN source [WHERE where])`."""
 
     kind: Literal["ALL", "ANY", "NONE", "SINGLE"]
@@ -354,7 +354,7 @@ class ListPredicate(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Subquery(Node):
+class SubqueryExpression(Node):
     """`EXISTS { query }`, `COUNT { query }` or `COLLECT { query }`; a bare pattern inside is a query of one MATCH."""
 
     kind: Literal["EXISTS", "COUNT", "COLLECT"]
@@ -416,7 +416,7 @@ class NodePattern(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Length(Node):
+class PathLength(Node):
     """`*least..most` of a variable-length relationship; None where it says nothing (1, and without end)."""
 
     least: int | None = None
@@ -438,14 +438,14 @@ class RelationshipPattern(Node):
     variable: Variable | None = None
     types: LabelExpression | None = None
     direction: Literal["->", "<-", "-"] = "->"
-    length: Length | None = None
+    length: PathLength | None = None
     properties: MapLiteral | Parameter | None = None
     where: Expression | None = None
     quantifier: Quantifier | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class GroupedPath(Node):
+class ParenthesizedPath(Node):
     """`(pattern WHERE where){quantifier}`: a path in brackets, repeated if it has a quantifier."""
 
     pattern: PathPattern
@@ -454,7 +454,7 @@ class GroupedPath(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Selector(Node):
+class PathSelector(Node):
     """Which of the matching paths are kept: `ALL SHORTEST`, `ANY 3`, `SHORTEST 2 GROUPS`."""
 
     kind: Literal["ANY", "ALL", "ANY SHORTEST", "ALL SHORTEST", "SHORTEST", "SHORTEST GROUPS"]
@@ -469,7 +469,7 @@ class PathPattern(Node):
     parts: tuple[PathPart, ...]
     """Relationships stand between nodes; groups and nodes may stand side by side."""
     variable: Variable | None = None
-    selector: Selector | None = None
+    selector: PathSelector | None = None
     shortest: Literal["shortestPath", "allShortestPaths"] | None = None
 
 
@@ -495,7 +495,7 @@ class Unwind(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Node):
+class ProjectionItem(Node):
     """`expression [AS alias]` of RETURN or WITH."""
 
     expression: Expression
@@ -514,7 +514,7 @@ class SortItem(Node):
 class Projection(Node):
     """What WITH and RETURN have in common."""
 
-    items: tuple[Item, ...] = ()
+    items: tuple[ProjectionItem, ...] = ()
     star: bool = False
     """Whether the items begin with `*`."""
     distinct: bool = False
@@ -536,7 +536,7 @@ class Return(Projection):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Node):
+class OrderBySkipLimit(Node):
     """`ORDER BY`, `SKIP` or `LIMIT` as a clause of its own, after others than WITH and RETURN."""
 
     order: tuple[SortItem, ...] = ()
@@ -604,21 +604,21 @@ Expression: TypeAlias = (
     | ListLiteral
     | MapLiteral
     | Property
-    | Index
-    | Slice
-    | Sign
+    | ContainerIndex
+    | ListSlice
+    | UnaryOp
     | Not
     | Logical
     | Comparison
     | Arithmetic
-    | Test
-    | NullTest
-    | TypeTest
-    | NormalizedTest
-    | LabelTest
-    | Case
-    | CaseSubject
-    | Function
+    | BinaryPredicate
+    | IsNull
+    | IsTyped
+    | IsNormalized
+    | LabelPredicate
+    | CaseExpression
+    | CaseOperand
+    | FunctionInvocation
     | CountStar
     | Trim
     | Normalize
@@ -626,10 +626,10 @@ Expression: TypeAlias = (
     | ListComprehension
     | PatternComprehension
     | PatternExpression
-    | Reduce
-    | ListPredicate
-    | Subquery
+    | ReduceExpression
+    | IterablePredicate
+    | SubqueryExpression
 )
 LabelExpression: TypeAlias = Label | DynamicLabel | AnyLabel | LabelNot | LabelAnd | LabelOr
-PathPart: TypeAlias = NodePattern | RelationshipPattern | GroupedPath
-Clause: TypeAlias = Match | Unwind | With | Return | Page | Finish | CallSubquery | CallProcedure
+PathPart: TypeAlias = NodePattern | RelationshipPattern | ParenthesizedPath
+Clause: TypeAlias = Match | Unwind | With | Return | OrderBySkipLimit | Finish | CallSubquery | CallProcedure

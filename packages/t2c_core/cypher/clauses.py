@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.lexer import END
-from t2c_core.cypher.patterns import PatternParser
 from t2c_core.cypher.ast_nodes import (
     CallProcedure,
     CallSubquery,
     Finish,
-    Item,
     Match,
-    Page,
+    OrderBySkipLimit,
+    ProjectionItem,
     Query,
     Return,
     SingleQuery,
@@ -24,14 +22,16 @@ from t2c_core.cypher.ast_nodes import (
     With,
     YieldItem,
 )
+from t2c_core.cypher.lexer import END
+from t2c_core.cypher.patterns import PatternParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from t2c_core.cypher.ast_nodes import Clause, Expression, PathPattern, Variable
-    from t2c_core.errors import CypherSyntaxError, RefusalReason
+    from t2c_core.errors import CypherSyntaxError, SyntaxErrorReason
 
-_REFUSED_WORDS: dict[RefusalReason, str] = {
+_REFUSED_WORDS: dict[SyntaxErrorReason, str] = {
     "write": "CREATE MERGE SET DELETE DETACH NODETACH REMOVE FOREACH INSERT",
     "load": "LOAD",
     "command": "SHOW TERMINATE ALTER DROP GRANT DENY REVOKE RENAME START STOP ENABLE DRYRUN DEALLOCATE REALLOCATE "
@@ -71,9 +71,9 @@ class ClauseParser(PatternParser):
         position = self.starts[self.at]
         parts = [self._single(must_end=must_end)]
         kinds = set()
-        while self.take("UNION"):
-            kinds.add(self.take("ALL"))
-            self.take("DISTINCT")
+        while self.accept("UNION"):
+            kinds.add(self.accept("ALL"))
+            self.accept("DISTINCT")
             if len(kinds) > 1:
                 raise self.error("UNION and UNION ALL cannot be mixed", at=self.at - 1)
             parts.append(self._single(must_end=must_end))
@@ -107,7 +107,7 @@ class ClauseParser(PatternParser):
 
     def _match(self) -> Match:
         position = self.starts[self.at]
-        optional = self.take("OPTIONAL")
+        optional = self.accept("OPTIONAL")
         self.expect("MATCH")
         patterns, where, mode = self._matched()
         return Match(patterns, where, optional, mode, position=position)
@@ -145,33 +145,35 @@ class ClauseParser(PatternParser):
 
     def _projection_body(
         self,
-    ) -> tuple[tuple[Item, ...], bool, bool, tuple[SortItem, ...], Expression | None, Expression | None]:
-        distinct = self.take("DISTINCT")
-        star = self.take("*")
+    ) -> tuple[
+        tuple[ProjectionItem, ...], bool, bool, tuple[SortItem, ...], Expression | None, Expression | None
+    ]:
+        distinct = self.accept("DISTINCT")
+        star = self.accept("*")
         items = []
-        if not star or self.take(","):
+        if not star or self.accept(","):
             items.append(self._projected_item())
-            while self.take(","):
+            while self.accept(","):
                 items.append(self._projected_item())
         return tuple(items), star, distinct, *self._paging()
 
-    def _projected_item(self) -> Item:
+    def _projected_item(self) -> ProjectionItem:
         position = self.starts[self.at]
         expression = self.expression()
-        return Item(expression, self._alias(), position=position)
+        return ProjectionItem(expression, self._alias(), position=position)
 
     def _alias(self) -> Variable | None:
-        return self.variable() if self.take("AS") else None
+        return self.variable() if self.accept("AS") else None
 
     def _paging(self) -> tuple[tuple[SortItem, ...], Expression | None, Expression | None]:
         order = []
-        if self.take("ORDER"):
+        if self.accept("ORDER"):
             self.expect("BY")
             order.append(self._sort_item())
-            while self.take(","):
+            while self.accept(","):
                 order.append(self._sort_item())
-        skip = self.expression() if self.take("SKIP") or self.take("OFFSET") else None
-        limit = self.expression() if self.take("LIMIT") else None
+        skip = self.expression() if self.accept("SKIP") or self.accept("OFFSET") else None
+        limit = self.expression() if self.accept("LIMIT") else None
         return tuple(order), skip, limit
 
     def _sort_item(self) -> SortItem:
@@ -182,9 +184,9 @@ class ClauseParser(PatternParser):
             self.advance()
         return SortItem(expression, descending, position=position)
 
-    def _page(self) -> Page:
+    def _page(self) -> OrderBySkipLimit:
         position = self.starts[self.at]
-        return Page(*self._paging(), position=position)
+        return OrderBySkipLimit(*self._paging(), position=position)
 
     def _finish(self) -> Finish:
         position = self.starts[self.at]
@@ -195,7 +197,7 @@ class ClauseParser(PatternParser):
 
     def _call_clause(self) -> CallSubquery | CallProcedure:
         position = self.starts[self.at]
-        optional = self.take("OPTIONAL")
+        optional = self.accept("OPTIONAL")
         self.expect("CALL")
         if self.key in ("(", "{"):
             return self._call_subquery(position, optional=optional)
@@ -204,12 +206,12 @@ class ClauseParser(PatternParser):
     def _call_subquery(self, position: int, *, optional: bool) -> CallSubquery:
         imports: tuple[Variable, ...] | None = None
         star = False
-        if self.take("("):
-            star = self.take("*")
+        if self.accept("("):
+            star = self.accept("*")
             found: list[Variable] = []
             if not star and self.key != ")":
                 found.append(self.variable())
-                while self.take(","):
+                while self.accept(","):
                     found.append(self.variable())
             self.expect(")")
             imports = tuple(found)
@@ -222,19 +224,19 @@ class ClauseParser(PatternParser):
 
     def _call_procedure(self, position: int, *, optional: bool) -> CallProcedure:
         name = self.dotted_name()
-        arguments = self.arguments() if self.take("(") else None
+        arguments = self.parse_arguments() if self.accept("(") else None
         yields: tuple[YieldItem, ...] | None = None
         star = False
         where = None
-        if self.take("YIELD"):
-            star = self.take("*")
+        if self.accept("YIELD"):
+            star = self.accept("*")
             yields = () if star else self._yields()
             where = None if star else self.where()
         return CallProcedure(name, arguments, yields, star, where, optional, position=position)
 
     def _yields(self) -> tuple[YieldItem, ...]:
         found: list[YieldItem] = []
-        while not found or self.take(","):
+        while not found or self.accept(","):
             position = self.starts[self.at]
             name = self.name("a column")
             found.append(YieldItem(name, self._alias(), position=position))

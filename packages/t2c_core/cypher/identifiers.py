@@ -20,7 +20,7 @@ _OPERATORS = frozenset("IS IN NOT NULL TYPED NORMALIZED NFC NFD NFKC NFKD".split
 """Words that are read as something else where a label, type or property may stand."""
 
 
-def quote_name(name: str) -> str:
+def quote_identifier(name: str) -> str:
     r"""Write any label, type, property or variable name so that the server reads exactly that name.
 
     Back-ticks are doubled. A backslash is written as its Unicode escape, since the server decodes `\uXXXX` before
@@ -29,16 +29,16 @@ def quote_name(name: str) -> str:
     return "`" + name.replace("\\", "\\u005c").replace("`", "``") + "`"
 
 
-def write_name(name: str) -> str:
+def format_identifier(name: str) -> str:
     """Write the name of a label, type, property or parameter, in back-ticks only if it needs them."""
-    return name if _PLAIN.fullmatch(name) and name.upper() not in _OPERATORS else quote_name(name)
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _OPERATORS else quote_identifier(name)
 
 
-def read_name(text: str) -> str:
+def unquote_identifier(text: str) -> str:
     """Undo `write_name` or `quote_name`."""
     return text[1:-1].replace("``", "`").replace("\\u005c", "\\") if text.startswith("`") else text
 
 
 def write_variable(name: str) -> str:
     """Write the name of a variable, in back-ticks if it needs them or is a word of the language."""
-    return name if _PLAIN.fullmatch(name) and name.upper() not in _WORDS else quote_name(name)
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _WORDS else quote_identifier(name)

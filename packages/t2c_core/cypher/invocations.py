@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from t2c_core.cypher.lexer import INTEGER, NAME_STARTS, STRING
-from t2c_core.cypher.operators import LEVELS, OperatorParser
 from t2c_core.cypher.ast_nodes import (
-    AllProperties,
+    AllPropertiesSelector,
     CountStar,
-    Function,
-    ListPredicate,
+    FunctionInvocation,
+    IterablePredicate,
     MapEntry,
     MapProjection,
     Normalize,
     PatternExpression,
-    PropertyItem,
-    Reduce,
-    Subquery,
+    PropertySelector,
+    ReduceExpression,
+    SubqueryExpression,
     Trim,
     Variable,
 )
+from t2c_core.cypher.lexer import INTEGER, NAME_STARTS, STRING
+from t2c_core.cypher.operators import PRECEDENCE, OperatorParser
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression
@@ -32,7 +32,7 @@ _WORD_OPERATORS = frozenset({"AND", "OR", "XOR", "IN", "IS", "STARTS", "ENDS", "
 class CallParser(OperatorParser):
     """Reads what begins with a name."""
 
-    def named(self) -> Expression:
+    def parse_named(self) -> Expression:
         """Read a variable, a map projection of one, or a call."""
         following = self.keys[self.at + 1]
         if following == "(":
@@ -46,14 +46,14 @@ class CallParser(OperatorParser):
         variable = self.variable()
         return self._projection(variable) if self.key == "{" else variable
 
-    def _call(self) -> Function:
+    def _call(self) -> FunctionInvocation:
         position = self.starts[self.at]
         name = self.dotted_name()
         self.expect("(")
         distinct = self.key == "DISTINCT" and self._begins_operand(self.at + 1)
         if distinct or (self.key == "ALL" and self._begins_operand(self.at + 1)):
             self.advance()
-        return Function(name, self.arguments(), distinct, position=position)
+        return FunctionInvocation(name, self.parse_arguments(), distinct, position=position)
 
     def _begins_operand(self, at: int) -> bool:
         key = self.keys[at]
@@ -64,23 +64,23 @@ class CallParser(OperatorParser):
     def dotted_name(self) -> tuple[str, ...]:
         """Read the name of a function or procedure."""
         parts = [self.name()]
-        while self.take("."):
+        while self.accept("."):
             parts.append(self.name())
         return tuple(parts)
 
-    def arguments(self) -> tuple[Expression, ...]:
+    def parse_arguments(self) -> tuple[Expression, ...]:
         """Read what stands between brackets, after the opening one, and the closing one."""
         found = []
         if self.key != ")":
             found.append(self.expression())
-            while self.take(","):
+            while self.accept(","):
                 found.append(self.expression())
         self.expect(")")
         return tuple(found)
 
     def _projection(self, variable: Variable) -> MapProjection:
         self.expect("{")
-        items: list[AllProperties | PropertyItem | Variable | MapEntry] = []
+        items: list[AllPropertiesSelector | PropertySelector | Variable | MapEntry] = []
         while self.key != "}":
             items.append(self._projected())
             if self.key != "}":
@@ -90,13 +90,13 @@ class CallParser(OperatorParser):
         self.advance()
         return MapProjection(variable, tuple(items), position=variable.position)
 
-    def _projected(self) -> AllProperties | PropertyItem | Variable | MapEntry:
-        if self.take("."):
+    def _projected(self) -> AllPropertiesSelector | PropertySelector | Variable | MapEntry:
+        if self.accept("."):
             position = self.starts[self.at]
-            if self.take("*"):
-                return AllProperties(position=position)
-            return PropertyItem(self.name("a property"), position=position)
-        return self.entry() if self.keys[self.at + 1] == ":" else self.variable()
+            if self.accept("*"):
+                return AllPropertiesSelector(position=position)
+            return PropertySelector(self.name("a property"), position=position)
+        return self.parse_map_entry() if self.keys[self.at + 1] == ":" else self.variable()
 
     def _count(self) -> Expression | None:
         if self.keys[self.at + 1 : self.at + 4] != ["(", "*", ")"]:
@@ -106,7 +106,7 @@ class CallParser(OperatorParser):
             self.advance()
         return CountStar(position=position)
 
-    def _subquery(self) -> Subquery | None:
+    def _subquery(self) -> SubqueryExpression | None:
         following = self.keys[self.at + 2]
         is_projection = following in (".", "}") or (
             self.is_name(self.at + 2) and self.keys[self.at + 3] in (":", ",", "}")
@@ -118,9 +118,9 @@ class CallParser(OperatorParser):
         self.advance()
         query = self.query() if kind == "COLLECT" else self.query_or_pattern()
         self.expect("}")
-        return Subquery(cast("Any", kind), query, position=position)
+        return SubqueryExpression(cast("Any", kind), query, position=position)
 
-    def _trim(self) -> Trim | Function | None:
+    def _trim(self) -> Trim | FunctionInvocation | None:
         if self.keys[self.at + 1] != "(":
             return None
         begin = self.at
@@ -129,15 +129,15 @@ class CallParser(OperatorParser):
         self.advance()
         mode = self.key if self.key in ("BOTH", "LEADING", "TRAILING") else None
         following = self.keys[self.at + 1]
-        if mode and (following in (")", ",", ".") or following in LEVELS.keys() - {"-", "+"}):
+        if mode and (following in (")", ",", ".") or following in PRECEDENCE.keys() - {"-", "+"}):
             mode = None
         if mode:
             self.advance()
         characters = None if self.key == "FROM" else self.expression()
         if mode is None and self.key != "FROM":
-            self.take(",")
-            return Function(
-                (self.texts[begin],), (cast("Any", characters), *self.arguments()), position=position
+            self.accept(",")
+            return FunctionInvocation(
+                (self.texts[begin],), (cast("Any", characters), *self.parse_arguments()), position=position
             )
         self.expect("FROM")
         source = self.expression()
@@ -158,7 +158,7 @@ class CallParser(OperatorParser):
         self.expect(")")
         return Normalize(source, form, position=position)
 
-    def _list_predicate(self) -> ListPredicate | None:
+    def _list_predicate(self) -> IterablePredicate | None:
         at = self.at
         if self.keys[at + 1] != "(" or not self.is_name(at + 2) or self.keys[at + 3] != "IN":
             return None
@@ -170,9 +170,9 @@ class CallParser(OperatorParser):
         source = self.expression()
         where = self.where()
         self.expect(")")
-        return ListPredicate(cast("Any", kind), variable, source, where, position=position)
+        return IterablePredicate(cast("Any", kind), variable, source, where, position=position)
 
-    def _reduce(self) -> Reduce | None:
+    def _reduce(self) -> ReduceExpression | None:
         at = self.at
         if self.keys[at + 1] != "(" or not self.is_name(at + 2) or self.keys[at + 3] != "=":
             return None
@@ -181,7 +181,7 @@ class CallParser(OperatorParser):
         self.advance()
         accumulator = self.variable()
         self.expect("=")
-        bar = self.reserve(at + 1)
+        bar = self.reserve_last_bar(at + 1)
         initial = self.expression()
         self.expect(",")
         variable = self.variable()
@@ -191,7 +191,7 @@ class CallParser(OperatorParser):
         self.expect("|")
         step = self.expression()
         self.expect(")")
-        return Reduce(accumulator, initial, variable, source, step, position=position)
+        return ReduceExpression(accumulator, initial, variable, source, step, position=position)
 
     def _shortest(self) -> PatternExpression | None:
         if self.keys[self.at + 1] != "(":
@@ -199,15 +199,15 @@ class CallParser(OperatorParser):
         position = self.starts[self.at]
         return PatternExpression(self.pattern_in_expression(), position=position)
 
-    def entry(self) -> MapEntry:
+    def parse_map_entry(self) -> MapEntry:
         """Read `key: value`."""
         position = self.starts[self.at]
         key = self.name("a key")
         self.expect(":")
         return MapEntry(key, self.expression(), position=position)
 
-    def reserve(self, opening: int) -> int:
+    def reserve_last_bar(self, opening: int) -> int:
         """Keep the last `|` directly inside a bracket from being read as part of a label expression."""
-        bar = self.tokens.last_bars.get(opening, -1)
+        bar = self.tokens.last_pipe_in_bracket.get(opening, -1)
         self.reserved.add(bar)
         return bar

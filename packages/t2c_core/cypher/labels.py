@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.token_stream import Cursor
-from t2c_core.cypher.lexer import MAX_DEPTH
 from t2c_core.cypher.ast_nodes import AnyLabel, DynamicLabel, Label, LabelAnd, LabelNot, LabelOr
+from t2c_core.cypher.lexer import MAX_DEPTH
+from t2c_core.cypher.token_stream import TokenStream
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import LabelExpression
 
 
-class LabelParser(Cursor):
+class LabelParser(TokenStream):
     """Reads label expressions, after their colon or IS."""
 
     def labels(self) -> LabelExpression:
@@ -21,7 +21,7 @@ class LabelParser(Cursor):
         found = [self._conjunction()]
         while self.key == "|" and self.at not in self.reserved:
             self.advance()
-            self.take(":")
+            self.accept(":")
             found.append(self._conjunction())
         return found[0] if len(found) == 1 else LabelOr(tuple(found), position=position)
 
@@ -47,13 +47,13 @@ class LabelParser(Cursor):
 
     def _label(self) -> LabelExpression:
         position = self.starts[self.at]
-        if self.take("("):
+        if self.accept("("):
             found = self.labels()
             self.expect(")")
             return found
-        if self.take("%"):
+        if self.accept("%"):
             return AnyLabel(position=position)
-        if self.take("$"):
+        if self.accept("$"):
             quantity: Literal["ALL", "ANY"] = "ANY" if self.key == "ANY" else "ALL"
             if self.key in ("ALL", "ANY"):
                 self.advance()

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.unicode import ASCII_PARTS, BLANKS, Version, decode, name_classes
+from t2c_core.cypher.unicode import ASCII_PARTS, WHITESPACE, Version, decode_unicode_escapes, name_classes
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from t2c_core.errors import RefusalReason
+    from t2c_core.errors import SyntaxErrorReason
 
 MAX_CHARS = 10_000
 MAX_DEPTH = 64
@@ -51,9 +51,9 @@ class Tokens:
     """As written, Unicode escapes decoded."""
     starts: Sequence[int]
     """Positions in the text that was given."""
-    closings: Mapping[int, int]
+    matching_brackets: Mapping[int, int]
     """For each opening bracket, by its number, the number of the closing one."""
-    last_bars: Mapping[int, int]
+    last_pipe_in_bracket: Mapping[int, int]
     """For each opening bracket with a `|` directly inside, the number of the last."""
 
 
@@ -65,7 +65,7 @@ def _pattern(version: Version, ascii_only: bool) -> re.Pattern[str]:
     exponent = r"[eE][+-]?(?:_?[0-9])++"
     return re.compile(
         rf"""
-        (?: [{BLANKS[version]}]++ | //[^\n\r]*+ | /\*.*?\*/ )*+
+        (?: [{WHITESPACE[version]}]++ | //[^\n\r]*+ | /\*.*?\*/ )*+
         (?: ([{starts}][{parts}]*+)
           | ( {digits}\.{digits}(?:{exponent})?[{parts}]*+ | \.{digits}(?:{exponent})?[{parts}]*+
             | {digits}{exponent}[{parts}]*+ )
@@ -94,7 +94,7 @@ def tokenize(text: str, *, version: Version = 5) -> Tokens:
             position=MAX_CHARS,
             reason="length",
         )
-    decoded, origins = decode(text)
+    decoded, origins = decode_unicode_escapes(text)
     tokens = _Found(origins)
     for match in _pattern(version, decoded.isascii()).finditer(decoded):
         group = match.lastindex or 0
@@ -120,10 +120,10 @@ class _Found:
     """The tokens so far, which bracket closes which, and what stands directly inside."""
 
     __slots__ = (
-        "closings",
         "expected",
         "keys",
-        "last_bars",
+        "last_pipe_in_bracket",
+        "matching_brackets",
         "opened",
         "origins",
         "starts",
@@ -135,8 +135,8 @@ class _Found:
         self.keys: list[str] = []
         self.texts: list[str] = []
         self.starts: list[int] = []
-        self.closings: dict[int, int] = {}
-        self.last_bars: dict[int, int] = {}
+        self.matching_brackets: dict[int, int] = {}
+        self.last_pipe_in_bracket: dict[int, int] = {}
         self.opened: list[int] = []
         self.expected: list[str] = []
 
@@ -154,12 +154,12 @@ class _Found:
             if self.expected[-1] != sign:
                 raise self._error(f"{sign} stands where {self.expected[-1]} must come first", start, "syntax")
             self.expected.pop()
-            self.closings[self.opened.pop()] = number
+            self.matching_brackets[self.opened.pop()] = number
         elif sign == "/":
             if text.startswith("/*", start):
                 raise self._error("/* is never closed", start, "token")
         elif self.opened:
-            self.last_bars[self.opened[-1]] = number
+            self.last_pipe_in_bracket[self.opened[-1]] = number
 
     def odd(self, character: str, start: int) -> str:
         """Give the key of another dash or arrow head, which the server takes in patterns, or refuse."""
@@ -181,10 +181,10 @@ class _Found:
             self.keys + [END] * 3,
             self.texts + [""] * 3,
             self.starts + [length] * 3,
-            self.closings,
-            self.last_bars,
+            self.matching_brackets,
+            self.last_pipe_in_bracket,
         )
 
-    def _error(self, message: str, start: int, reason: RefusalReason) -> CypherSyntaxError:
+    def _error(self, message: str, start: int, reason: SyntaxErrorReason) -> CypherSyntaxError:
         position = start if self.origins is None else self.origins[start]
         return CypherSyntaxError(message, position=position, reason=reason)

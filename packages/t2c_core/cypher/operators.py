@@ -8,31 +8,31 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from t2c_core.cypher.labels import LabelParser
-from t2c_core.cypher.lexer import FLOAT, INTEGER, MAX_DEPTH
 from t2c_core.cypher.ast_nodes import (
     Arithmetic,
+    BinaryPredicate,
     Comparison,
-    Index,
-    LabelTest,
+    ContainerIndex,
+    IsNormalized,
+    IsNull,
+    IsTyped,
+    LabelPredicate,
+    ListSlice,
     Logical,
-    NormalizedTest,
     Not,
-    NullTest,
     Property,
-    Sign,
-    Slice,
-    Test,
-    TypeTest,
+    UnaryOp,
 )
+from t2c_core.cypher.labels import LabelParser
+from t2c_core.cypher.lexer import FLOAT, INTEGER, MAX_DEPTH
 from t2c_core.cypher.value_types import TypeParser
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression
 
-LOGICAL, NEGATION, COMPARISON, TEST, ADDITION, POWER = 3, 4, 5, 6, 7, 9
+min_precedence, NEGATION, COMPARISON, TEST, ADDITION, POWER = 3, 4, 5, 6, 7, 9
 """How strongly operators bind: OR 1, XOR 2, AND 3, NOT 4, comparisons 5, tests 6, + 7, * 8, ^ 9."""
-LEVELS = (
+PRECEDENCE = (
     {"OR": 1, "XOR": 2, "AND": 3}
     | dict.fromkeys(("=", "<>", "<", ">", "<=", ">="), COMPARISON)
     | dict.fromkeys(("=~", "STARTS", "ENDS", "CONTAINS", "IN", "IS", "::"), TEST)
@@ -55,7 +55,7 @@ class OperatorParser(TypeParser, LabelParser):
         left = self._not() if self.key == "NOT" and level <= NEGATION else self._signed()
         ceiling = POWER + 1
         while True:
-            found = LEVELS.get(self.key, 0)
+            found = PRECEDENCE.get(self.key, 0)
             if not level <= found < ceiling:
                 return left
             left = self.test(left, position) if found == TEST else self._chain(left, found, position)
@@ -63,16 +63,16 @@ class OperatorParser(TypeParser, LabelParser):
 
     def where(self) -> Expression | None:
         """Read WHERE and its condition, if there is one."""
-        return self.expression() if self.take("WHERE") else None
+        return self.expression() if self.accept("WHERE") else None
 
     def _chain(self, left: Expression, level: int, position: int) -> Expression:
         operands, operators = [left], []
         first = self.key
-        while LEVELS.get(self.key) == level:
+        while PRECEDENCE.get(self.key) == level:
             operators.append(self.key)
             self.advance()
             operands.append(self.expression(level + 1))
-        if level <= LOGICAL:
+        if level <= min_precedence:
             return Logical(cast("Any", first), tuple(operands), position=position)
         kind = Comparison if level == COMPARISON else Arithmetic
         return kind(tuple(operands), cast("Any", tuple(operators)), position=position)
@@ -96,7 +96,7 @@ class OperatorParser(TypeParser, LabelParser):
             return self._accessed()
         position = self.starts[self.at]
         self.advance()
-        return Sign(cast("Any", sign), self._accessed(), position=position)
+        return UnaryOp(cast("Any", sign), self._accessed(), position=position)
 
     def _accessed(self) -> Expression:
         """Read a value and the accesses after it."""
@@ -111,7 +111,7 @@ class OperatorParser(TypeParser, LabelParser):
             elif self.key == ":":
                 position = self.starts[self.at]
                 self.advance()
-                found = LabelTest(found, self.labels(), position=position)
+                found = LabelPredicate(found, self.labels(), position=position)
             else:
                 return found
 
@@ -119,14 +119,14 @@ class OperatorParser(TypeParser, LabelParser):
         position = self.starts[self.at]
         self.expect("[")
         start = None if self.key == ".." else self.expression()
-        if start is not None and self.take("]"):
-            return Index(subject, start, position=position)
+        if start is not None and self.accept("]"):
+            return ContainerIndex(subject, start, position=position)
         self.expect("..")
         end = None if self.key == "]" else self.expression()
         if start is None and end is None:
             raise self.unexpected("the start or end of a slice")
         self.expect("]")
-        return Slice(subject, start, end, position=position)
+        return ListSlice(subject, start, end, position=position)
 
     def test(self, left: Expression, position: int) -> Expression:
         """Read a test of a value that was read already: `IN …`, `STARTS WITH …`, `IS …`, `:: TYPE`."""
@@ -135,28 +135,28 @@ class OperatorParser(TypeParser, LabelParser):
         if operator == "IS":
             return self._is(left, position)
         if operator == "::":
-            return TypeTest(left, self.type_name(), position=position)
+            return IsTyped(left, self.type_name(), position=position)
         if operator in ("STARTS", "ENDS"):
             self.expect("WITH")
             operator += " WITH"
-        return Test(cast("Any", operator), left, self.expression(ADDITION), position=position)
+        return BinaryPredicate(cast("Any", operator), left, self.expression(ADDITION), position=position)
 
     def _is(self, left: Expression, position: int) -> Expression:
         following = self.keys[self.at + 1]
         negated = self.key == "NOT" and (following in ("NULL", "TYPED", "::", "NORMALIZED", *FORMS))
         if negated:
             self.advance()
-        if self.take("NULL"):
-            return NullTest(left, negated, position=position)
+        if self.accept("NULL"):
+            return IsNull(left, negated, position=position)
         if self.key in ("TYPED", "::"):
             self.advance()
-            return TypeTest(left, self.type_name(), negated, position=position)
+            return IsTyped(left, self.type_name(), negated, position=position)
         form = self.normal_form() if self.key in FORMS and self.keys[self.at + 1] == "NORMALIZED" else "NFC"
-        if self.take("NORMALIZED"):
-            return NormalizedTest(left, form, negated, position=position)
+        if self.accept("NORMALIZED"):
+            return IsNormalized(left, form, negated, position=position)
         if negated:
             raise self.unexpected("NULL or a type")
-        return LabelTest(left, self.labels(), position=position)
+        return LabelPredicate(left, self.labels(), position=position)
 
     def normal_form(self) -> NormalForm:
         """Read the name of a Unicode normal form."""

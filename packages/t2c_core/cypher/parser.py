@@ -14,8 +14,8 @@ from t2c_core.cypher.traversal import children
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.unicode import Version
     from t2c_core.cypher.ast_nodes import Node, Query
+    from t2c_core.cypher.unicode import Version
 
 MAX_HEIGHT = 120
 """Nodes below each other."""
@@ -37,7 +37,7 @@ def parse(text: str, *, version: Version = 5) -> Query:
     if parser.key == ";" and parser.keys[parser.at + 1] != END:
         parser.advance()
         raise parser.error("only one query may be sent at once", "statements")
-    if not parser.take(";") and parser.key != END:
+    if not parser.accept(";") and parser.key != END:
         raise parser.unexpected("the end of the query")
     if len(tokens.keys) > MAX_HEIGHT:
         _check_height(query)

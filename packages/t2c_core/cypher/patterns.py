@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from t2c_core.cypher.primary_expressions import AtomParser
-from t2c_core.cypher.lexer import DASH, INTEGER, LEFT, RIGHT
 from t2c_core.cypher.ast_nodes import (
-    GroupedPath,
-    Length,
     NodePattern,
+    ParenthesizedPath,
+    PathLength,
     PathPattern,
+    PathSelector,
     Quantifier,
     RelationshipPattern,
-    Selector,
 )
+from t2c_core.cypher.lexer import DASH, INTEGER, LEFT, RIGHT
+from t2c_core.cypher.primary_expressions import AtomParser
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import LabelExpression, MapLiteral, Parameter, PathPart, Variable
@@ -39,7 +39,7 @@ class PatternParser(AtomParser):
     def patterns(self) -> tuple[PathPattern, ...]:
         """Read patterns parted by commas."""
         found = [self.path_pattern()]
-        while self.take(","):
+        while self.accept(","):
             found.append(self.path_pattern())
         return tuple(found)
 
@@ -108,10 +108,10 @@ class PatternParser(AtomParser):
         self.expect(")")
         return parts, function
 
-    def _selector(self) -> Selector:
+    def _selector(self) -> PathSelector:
         position, kind = self.starts[self.at], self.key
         self.advance()
-        if kind != "SHORTEST" and self.take("SHORTEST"):
+        if kind != "SHORTEST" and self.accept("SHORTEST"):
             kind += " SHORTEST"
         count = self.count() if kind in ("ANY", "SHORTEST") and self.key == INTEGER else None
         if self.key in ("PATH", "PATHS"):
@@ -121,7 +121,7 @@ class PatternParser(AtomParser):
             kind = "SHORTEST GROUPS"
         elif kind == "SHORTEST" and count is None:
             raise self.unexpected("how many, or GROUP,")
-        return Selector(cast("Any", kind), count, position=position)
+        return PathSelector(cast("Any", kind), count, position=position)
 
     def _parts(self) -> tuple[PathPart, ...]:
         found: list[PathPart] = [self._node_or_group()]
@@ -136,7 +136,7 @@ class PatternParser(AtomParser):
             else:
                 return tuple(found)
 
-    def _node_or_group(self) -> NodePattern | GroupedPath:
+    def _node_or_group(self) -> NodePattern | ParenthesizedPath:
         if self.key != "(":
             raise self.unexpected("a pattern")
         first, second = self.keys[self.at + 1], self.keys[self.at + 2]
@@ -145,13 +145,13 @@ class PatternParser(AtomParser):
             return self._group()
         return self._node()
 
-    def _group(self) -> GroupedPath:
+    def _group(self) -> ParenthesizedPath:
         position = self.starts[self.at]
         self.expect("(")
         pattern = self.path_pattern()
         where = self.where()
         self.expect(")")
-        return GroupedPath(pattern, where, self._quantifier(), position=position)
+        return ParenthesizedPath(pattern, where, self._quantifier(), position=position)
 
     def _node(self) -> NodePattern:
         position = self.starts[self.at]
@@ -168,7 +168,7 @@ class PatternParser(AtomParser):
         to_left = self._take_one(_LEFTS)
         self._expect_dash()
         variable = types = length = properties = where = None
-        if self.take("["):
+        if self.accept("["):
             variable = self._pattern_variable(_AFTER_TYPE_NAME)
             types = self._pattern_labels()
             length = self._length() if self.key == "*" else None
@@ -184,7 +184,7 @@ class PatternParser(AtomParser):
         )
 
     def _take_one(self, keys: tuple[str, ...]) -> bool:
-        return self.key in keys and self.take(self.key)
+        return self.key in keys and self.accept(self.key)
 
     def _expect_dash(self) -> None:
         if not self._take_one(_DASHES):
@@ -209,24 +209,24 @@ class PatternParser(AtomParser):
             return self.map_literal()
         return self.parameter() if self.key == "$" else None
 
-    def _length(self) -> Length:
+    def _length(self) -> PathLength:
         position = self.starts[self.at]
         self.expect("*")
         least = self.count() if self.key == INTEGER else None
-        if not self.take(".."):
-            return Length(least, least, position=position)
-        return Length(least, self.count() if self.key == INTEGER else None, position=position)
+        if not self.accept(".."):
+            return PathLength(least, least, position=position)
+        return PathLength(least, self.count() if self.key == INTEGER else None, position=position)
 
     def _quantifier(self) -> Quantifier | None:
         position = self.starts[self.at]
-        if self.take("+"):
+        if self.accept("+"):
             return Quantifier(1, None, position=position)
-        if self.take("*"):
+        if self.accept("*"):
             return Quantifier(0, None, position=position)
-        if not self.take("{"):
+        if not self.accept("{"):
             return None
         least = self.count() if self.key == INTEGER else None
-        if least is not None and self.take("}"):
+        if least is not None and self.accept("}"):
             return Quantifier(least, least, position=position)
         self.expect(",")
         most = self.count() if self.key == INTEGER else None

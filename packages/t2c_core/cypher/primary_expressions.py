@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from t2c_core.cypher.invocations import CallParser
-from t2c_core.cypher.lexer import END, FLOAT, INTEGER, NAME_STARTS, STRING
-from t2c_core.cypher.literals import read_float, read_integer, read_string
-from t2c_core.cypher.operators import LEVELS, TEST
 from t2c_core.cypher.ast_nodes import (
     Boolean,
-    Case,
-    CaseBranch,
-    CaseSubject,
+    CaseAlternative,
+    CaseExpression,
+    CaseOperand,
     Comparison,
     FloatConstant,
     ListComprehension,
@@ -27,6 +23,10 @@ from t2c_core.cypher.ast_nodes import (
     PatternExpression,
     String,
 )
+from t2c_core.cypher.invocations import CallParser
+from t2c_core.cypher.lexer import END, FLOAT, INTEGER, NAME_STARTS, STRING
+from t2c_core.cypher.literals import read_float, read_integer, read_string
+from t2c_core.cypher.operators import PRECEDENCE, TEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class AtomParser(CallParser):
             if found is not None:
                 return found
         if key[0] in NAME_STARTS:
-            return self.named()
+            return self.parse_named()
         raise self.unexpected("a value")
 
     def _constant(self) -> Expression:
@@ -97,7 +97,7 @@ class AtomParser(CallParser):
         self.expect("{")
         entries = []
         while self.key != "}":
-            entries.append(self.entry())
+            entries.append(self.parse_map_entry())
             if self.key != "}":
                 self.expect(",")
                 if self.key == "}":
@@ -108,10 +108,10 @@ class AtomParser(CallParser):
     def _begins_case(self, at: int) -> bool:
         """Tell whether the word is no name."""
         following = self.keys[at + 1]
-        is_name = following in _AFTER_NAME or following in LEVELS.keys() - {"-", "+"}
+        is_name = following in _AFTER_NAME or following in PRECEDENCE.keys() - {"-", "+"}
         return not is_name and self.keys[at - 1] != "."
 
-    def _case(self) -> Case | None:
+    def _case(self) -> CaseExpression | None:
         if not self._begins_case(self.at):
             return None
         position = self.starts[self.at]
@@ -125,26 +125,26 @@ class AtomParser(CallParser):
             branches.append(self._branch(subject))
         if not branches:
             raise self.unexpected("WHEN")
-        default = self.expression() if self.take("ELSE") else None
+        default = self.expression() if self.accept("ELSE") else None
         self.expect("END")
         self.cases -= 1
-        return Case(subject, tuple(branches), default, position=position)
+        return CaseExpression(subject, tuple(branches), default, position=position)
 
-    def _branch(self, subject: Expression | None) -> CaseBranch:
+    def _branch(self, subject: Expression | None) -> CaseAlternative:
         position = self.starts[self.at]
         self.expect("WHEN")
         read = self.expression if subject is None else self._condition
         conditions = [read()]
-        while subject is not None and self.take(","):
+        while subject is not None and self.accept(","):
             conditions.append(read())
         self.expect("THEN")
-        return CaseBranch(tuple(conditions), self.expression(), position=position)
+        return CaseAlternative(tuple(conditions), self.expression(), position=position)
 
     def _condition(self) -> Expression:
         """Read what the subject may equal, or an operator and its right side."""
         position, key = self.starts[self.at], self.key
-        level = LEVELS.get(key, 0)
-        subject = CaseSubject(position=position)
+        level = PRECEDENCE.get(key, 0)
+        subject = CaseOperand(position=position)
         is_value = self.version == 5 and key in ("CONTAINS", "IN")
         if level == TEST and not is_value:
             return self.test(subject, position)
@@ -169,13 +169,15 @@ class AtomParser(CallParser):
         if self.is_name(at + 1) and self.keys[at + 2] == "IN" and not self._has_comma(at):
             return self._list_comprehension(at)
         path = at + 3 if self.is_name(at + 1) and self.keys[at + 2] == "=" else at + 1
-        may_be_pattern = at in self.tokens.last_bars and self.keys[path] == "(" and self.is_pattern(path)
+        may_be_pattern = (
+            at in self.tokens.last_pipe_in_bracket and self.keys[path] == "(" and self.is_pattern(path)
+        )
         if may_be_pattern and not self._has_comma(at):
             return self._pattern_comprehension(at)
         items = []
         if self.key != "]":
             items.append(self.expression())
-            while self.take(","):
+            while self.accept(","):
                 items.append(self.expression())
         self.expect("]")
         return ListLiteral(tuple(items), position=position)
@@ -195,11 +197,11 @@ class AtomParser(CallParser):
     def _list_comprehension(self, at: int) -> ListComprehension:
         variable = self.variable()
         self.expect("IN")
-        bar = self.reserve(at)
+        bar = self.reserve_last_bar(at)
         source = self.expression()
         where = self.where()
         self.reserved.discard(bar)
-        result = self.expression() if self.take("|") else None
+        result = self.expression() if self.accept("|") else None
         self.expect("]")
         return ListComprehension(variable, source, where, result, position=self.starts[at])
 
@@ -208,7 +210,7 @@ class AtomParser(CallParser):
         if self.keys[self.at + 1] == "=":
             variable = self.variable()
             self.expect("=")
-        bar = self.reserve(at)
+        bar = self.reserve_last_bar(at)
         pattern = self.pattern_in_expression(variable)
         where = self.where()
         self.reserved.discard(bar)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher import render_expressions, render_patterns
-from t2c_core.cypher.identifiers import write_name
 from t2c_core.cypher.ast_nodes import (
     CallProcedure,
     CallSubquery,
     Finish,
-    Item,
     Match,
-    Page,
+    OrderBySkipLimit,
     Projection,
+    ProjectionItem,
     Query,
     Return,
     SingleQuery,
@@ -22,7 +21,8 @@ from t2c_core.cypher.ast_nodes import (
     With,
     YieldItem,
 )
-from t2c_core.cypher.render_registry import write, write_all, writes
+from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.cypher.render_registry import render_list, render_node, renders
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression, Node
@@ -32,99 +32,99 @@ __all__ = ["render", "render_expressions", "render_patterns"]
 
 def render(node: Node) -> str:
     """Write a query or any part of one, in one line."""
-    return write(node)
+    return render_node(node)
 
 
-@writes(Query)
+@renders(Query)
 def _query(node: Query) -> str:
-    return (" UNION ALL " if node.all else " UNION ").join([write(part) for part in node.parts])
+    return (" UNION ALL " if node.all else " UNION ").join([render_node(part) for part in node.parts])
 
 
-@writes(SingleQuery)
+@renders(SingleQuery)
 def _single(node: SingleQuery) -> str:
-    return " ".join([write(clause) for clause in node.clauses])
+    return " ".join([render_node(clause) for clause in node.clauses])
 
 
 def _where(condition: Expression | None) -> str:
-    return f" WHERE {write(condition)}" if condition else ""
+    return f" WHERE {render_node(condition)}" if condition else ""
 
 
 def _optional(*, optional: bool) -> str:
     return "OPTIONAL " if optional else ""
 
 
-@writes(Match)
+@renders(Match)
 def _match(node: Match) -> str:
     mode = f" {node.mode}" if node.mode else ""
-    return f"{_optional(optional=node.optional)}MATCH{mode} {write_all(node.patterns)}{_where(node.where)}"
+    return f"{_optional(optional=node.optional)}MATCH{mode} {render_list(node.patterns)}{_where(node.where)}"
 
 
-@writes(Unwind)
+@renders(Unwind)
 def _unwind(node: Unwind) -> str:
-    return f"UNWIND {write(node.expression)} AS {write(node.variable)}"
+    return f"UNWIND {render_node(node.expression)} AS {render_node(node.variable)}"
 
 
-@writes(Item)
-def _item(node: Item) -> str:
-    return write(node.expression) + (f" AS {write(node.alias)}" if node.alias else "")
+@renders(ProjectionItem)
+def _item(node: ProjectionItem) -> str:
+    return render_node(node.expression) + (f" AS {render_node(node.alias)}" if node.alias else "")
 
 
-@writes(SortItem)
+@renders(SortItem)
 def _sort_item(node: SortItem) -> str:
-    return write(node.expression) + (" DESC" if node.descending else "")
+    return render_node(node.expression) + (" DESC" if node.descending else "")
 
 
-@writes(Return)
+@renders(Return)
 def _return(node: Return) -> str:
     return f"RETURN {_body(node)}"
 
 
-@writes(With)
+@renders(With)
 def _with(node: With) -> str:
     return f"WITH {_body(node)}{_where(node.where)}"
 
 
-@writes(Page)
-def _page(node: Page) -> str:
+@renders(OrderBySkipLimit)
+def _page(node: OrderBySkipLimit) -> str:
     return _paging(node)
 
 
 def _body(node: Projection) -> str:
-    items = ", ".join([*(["*"] if node.star else []), *map(write, node.items)])
+    items = ", ".join([*(["*"] if node.star else []), *map(render_node, node.items)])
     paging = _paging(node)
     return ("DISTINCT " if node.distinct else "") + items + (f" {paging}" if paging else "")
 
 
-def _paging(node: Projection | Page) -> str:
+def _paging(node: Projection | OrderBySkipLimit) -> str:
     parts = []
     if node.order:
-        parts.append(f"ORDER BY {write_all(node.order)}")
+        parts.append(f"ORDER BY {render_list(node.order)}")
     if node.skip:
-        parts.append(f"SKIP {write(node.skip)}")
+        parts.append(f"SKIP {render_node(node.skip)}")
     if node.limit:
-        parts.append(f"LIMIT {write(node.limit)}")
+        parts.append(f"LIMIT {render_node(node.limit)}")
     return " ".join(parts)
 
 
-@writes(Finish)
+@renders(Finish)
 def _finish(_node: Finish) -> str:
     return "FINISH"
 
 
-@writes(CallSubquery)
+@renders(CallSubquery)
 def _call_subquery(node: CallSubquery) -> str:
-    scope = "(*) " if node.star else "" if node.imports is None else f"({write_all(node.imports)}) "
-    return f"{_optional(optional=node.optional)}CALL {scope}{{ {write(node.query)} }}"
+    scope = "(*) " if node.star else "" if node.imports is None else f"({render_list(node.imports)}) "
+    return f"{_optional(optional=node.optional)}CALL {scope}{{ {render_node(node.query)} }}"
 
 
-@writes(YieldItem)
+@renders(YieldItem)
 def _yield_item(node: YieldItem) -> str:
-    return write_name(node.name) + (f" AS {write(node.alias)}" if node.alias else "")
+    return format_identifier(node.name) + (f" AS {render_node(node.alias)}" if node.alias else "")
 
 
-@writes(CallProcedure)
+@renders(CallProcedure)
 def _call_procedure(node: CallProcedure) -> str:
-    name = ".".join([write_name(part) for part in node.name])
-    arguments = "" if node.arguments is None else f"({write_all(node.arguments)})"
-    yields = "" if node.yields is None else f" YIELD {'*' if node.star else write_all(node.yields)}"
+    name = ".".join([format_identifier(part) for part in node.name])
+    arguments = "" if node.arguments is None else f"({render_list(node.arguments)})"
+    yields = "" if node.yields is None else f" YIELD {'*' if node.star else render_list(node.yields)}"
     return f"{_optional(optional=node.optional)}CALL {name}{arguments}{yields}{_where(node.where)}"

@@ -9,53 +9,53 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.literals import write_string
-from t2c_core.cypher.identifiers import write_name, write_variable
-from t2c_core.cypher.operators import LEVELS
 from t2c_core.cypher.ast_nodes import (
-    AllProperties,
+    AllPropertiesSelector,
     Arithmetic,
+    BinaryPredicate,
     Boolean,
-    Case,
-    CaseBranch,
-    CaseSubject,
+    CaseAlternative,
+    CaseExpression,
+    CaseOperand,
     Comparison,
+    ContainerIndex,
     CountStar,
     Float,
     FloatConstant,
-    Function,
-    Index,
+    FunctionInvocation,
     Integer,
+    IsNormalized,
+    IsNull,
+    IsTyped,
+    IterablePredicate,
     LabelOr,
-    LabelTest,
+    LabelPredicate,
     ListComprehension,
     ListLiteral,
-    ListPredicate,
+    ListSlice,
     Logical,
     MapEntry,
     MapLiteral,
     MapProjection,
     Normalize,
-    NormalizedTest,
     Not,
     Null,
-    NullTest,
     Parameter,
     PatternComprehension,
     PatternExpression,
     Property,
-    PropertyItem,
-    Reduce,
-    Sign,
-    Slice,
+    PropertySelector,
+    ReduceExpression,
     String,
-    Subquery,
-    Test,
+    SubqueryExpression,
     Trim,
-    TypeTest,
+    UnaryOp,
     Variable,
 )
-from t2c_core.cypher.render_registry import write, write_all, writes
+from t2c_core.cypher.identifiers import format_identifier, write_variable
+from t2c_core.cypher.literals import write_string
+from t2c_core.cypher.operators import PRECEDENCE
+from t2c_core.cypher.render_registry import render_list, render_node, renders
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression, Node
@@ -65,12 +65,12 @@ _LEVEL_OF: dict[type[Node], int] = {
     Not: _NOT,
     Comparison: _COMPARISON,
     PatternExpression: _COMPARISON,
-    Test: _TEST,
-    NullTest: _TEST,
-    TypeTest: _TEST,
-    NormalizedTest: _TEST,
-    LabelTest: _TEST,
-    Sign: _SIGN,
+    BinaryPredicate: _TEST,
+    IsNull: _TEST,
+    IsTyped: _TEST,
+    IsNormalized: _TEST,
+    LabelPredicate: _TEST,
+    UnaryOp: _SIGN,
     Integer: _SIGN,
     Float: _SIGN,
 }
@@ -84,10 +84,10 @@ _PARAMETER = re.compile("[0-9][A-Za-z0-9_]*", re.ASCII)
 
 def operand(node: Expression, level: int) -> str:
     """Write an expression, in brackets if its operators bind less strongly than `level`."""
-    text = write(node)
+    text = render_node(node)
     kind = type(node)
     if kind is Logical or kind is Arithmetic:
-        found = LEVELS[node.operator if isinstance(node, Logical) else node.operators[0]]  # type: ignore[union-attr]
+        found = PRECEDENCE[node.operator if isinstance(node, Logical) else node.operators[0]]  # type: ignore[union-attr]
     else:
         found = _LEVEL_OF.get(kind, _ATOM)
     return text if found >= level or not text else f"({text})"
@@ -96,107 +96,107 @@ def operand(node: Expression, level: int) -> str:
 # Values
 
 
-@writes(Null, AllProperties, CaseSubject, CountStar)
+@renders(Null, AllPropertiesSelector, CaseOperand, CountStar)
 def _fixed(node: Node) -> str:
-    return {Null: "null", AllProperties: ".*", CaseSubject: "", CountStar: "count(*)"}[type(node)]
+    return {Null: "null", AllPropertiesSelector: ".*", CaseOperand: "", CountStar: "count(*)"}[type(node)]
 
 
-@writes(Boolean)
+@renders(Boolean)
 def _boolean(node: Boolean) -> str:
     return "true" if node.value else "false"
 
 
-@writes(Integer, Float)
+@renders(Integer, Float)
 def _number(node: Integer | Float) -> str:
     return repr(node.value)
 
 
-@writes(FloatConstant)
+@renders(FloatConstant)
 def _constant(node: FloatConstant) -> str:
     return node.name
 
 
-@writes(String)
+@renders(String)
 def _string(node: String) -> str:
     return write_string(node.value)
 
 
-@writes(Parameter)
+@renders(Parameter)
 def _parameter(node: Parameter) -> str:
-    return "$" + (node.name if _PARAMETER.fullmatch(node.name) else write_name(node.name))
+    return "$" + (node.name if _PARAMETER.fullmatch(node.name) else format_identifier(node.name))
 
 
-@writes(Variable)
+@renders(Variable)
 def _variable(node: Variable) -> str:
     return write_variable(node.name)
 
 
-@writes(ListLiteral)
+@renders(ListLiteral)
 def _list(node: ListLiteral) -> str:
-    text = write_all(node.items)
+    text = render_list(node.items)
     is_misread = len(node.items) == 1 and _LIKE_COMPREHENSION.match(text)
     return f"[({text})]" if is_misread else f"[{text}]"
 
 
-@writes(MapEntry)
+@renders(MapEntry)
 def _entry(node: MapEntry) -> str:
-    return f"{write_name(node.key)}: {write(node.value)}"
+    return f"{format_identifier(node.key)}: {render_node(node.value)}"
 
 
-@writes(MapLiteral)
+@renders(MapLiteral)
 def _map(node: MapLiteral) -> str:
-    return f"{{{write_all(node.entries)}}}"
+    return f"{{{render_list(node.entries)}}}"
 
 
-@writes(PropertyItem)
-def _property_item(node: PropertyItem) -> str:
-    return f".{write_name(node.key)}"
+@renders(PropertySelector)
+def _property_item(node: PropertySelector) -> str:
+    return f".{format_identifier(node.key)}"
 
 
-@writes(MapProjection)
+@renders(MapProjection)
 def _map_projection(node: MapProjection) -> str:
-    return f"{write(node.variable)} {{{write_all(node.items)}}}"
+    return f"{render_node(node.variable)} {{{render_list(node.items)}}}"
 
 
 # Operators
 
 
-@writes(Property)
+@renders(Property)
 def _property(node: Property) -> str:
-    return f"{operand(node.subject, _ACCESS)}.{write_name(node.key)}"
+    return f"{operand(node.subject, _ACCESS)}.{format_identifier(node.key)}"
 
 
-@writes(Index)
-def _index(node: Index) -> str:
-    return f"{operand(node.subject, _ACCESS)}[{write(node.index)}]"
+@renders(ContainerIndex)
+def _index(node: ContainerIndex) -> str:
+    return f"{operand(node.subject, _ACCESS)}[{render_node(node.index)}]"
 
 
-@writes(Slice)
-def _slice(node: Slice) -> str:
-    start, end = (write(each) if each else "" for each in (node.start, node.end))
+@renders(ListSlice)
+def _slice(node: ListSlice) -> str:
+    start, end = (render_node(each) if each else "" for each in (node.start, node.end))
     return f"{operand(node.subject, _ACCESS)}[{start}..{end}]"
 
 
-@writes(Sign)
-def _sign(node: Sign) -> str:
+@renders(UnaryOp)
+def _sign(node: UnaryOp) -> str:
     text = operand(node.operand, _ACCESS)
     return f"{node.operator}({text})" if text[0] == "[" else f"{node.operator}{text}"
 
 
-@writes(Not)
+@renders(Not)
 def _not(node: Not) -> str:
     return f"NOT {operand(node.operand, _NOT)}"
 
 
-@writes(Logical)
+@renders(Logical)
 def _logical(node: Logical) -> str:
-    level = LEVELS[node.operator] + 1
+    level = PRECEDENCE[node.operator] + 1
     return f" {node.operator} ".join([operand(each, level) for each in node.operands])
 
 
-@writes(Comparison, Arithmetic)
+@renders(Comparison, Arithmetic)
 def _chain(node: Comparison | Arithmetic) -> str:
-    level = LEVELS[node.operators[0]] + 1
+    level = PRECEDENCE[node.operators[0]] + 1
     parts = [operand(node.operands[0], level)]
     for operator, each in zip(node.operators, node.operands[1:], strict=True):
         text = operand(each, level)
@@ -205,24 +205,24 @@ def _chain(node: Comparison | Arithmetic) -> str:
     return " ".join(parts).lstrip()
 
 
-@writes(Test)
-def _test(node: Test) -> str:
+@renders(BinaryPredicate)
+def _test(node: BinaryPredicate) -> str:
     return f"{operand(node.left, _SUM)} {node.operator} {operand(node.right, _SUM)}".lstrip()
 
 
-@writes(NullTest)
-def _null_test(node: NullTest) -> str:
+@renders(IsNull)
+def _null_test(node: IsNull) -> str:
     return f"{operand(node.operand, _SUM)} IS{_negation(negated=node.negated)} NULL".lstrip()
 
 
-@writes(TypeTest)
-def _type_test(node: TypeTest) -> str:
+@renders(IsTyped)
+def _type_test(node: IsTyped) -> str:
     text = f"{operand(node.operand, _SUM)} IS{_negation(negated=node.negated)} :: {node.type}".lstrip()
-    return f"({text})" if "|" in node.type and not isinstance(node.operand, CaseSubject) else text
+    return f"({text})" if "|" in node.type and not isinstance(node.operand, CaseOperand) else text
 
 
-@writes(NormalizedTest)
-def _normalized_test(node: NormalizedTest) -> str:
+@renders(IsNormalized)
+def _normalized_test(node: IsNormalized) -> str:
     tested = operand(node.operand, _SUM)
     return f"{tested} IS{_negation(negated=node.negated)} {node.form} NORMALIZED".lstrip()
 
@@ -231,10 +231,10 @@ def _negation(*, negated: bool) -> str:
     return " NOT" if negated else ""
 
 
-@writes(LabelTest)
-def _label_test(node: LabelTest) -> str:
-    labels = f"({write(node.labels)})" if isinstance(node.labels, LabelOr) else write(node.labels)
-    if isinstance(node.operand, CaseSubject):
+@renders(LabelPredicate)
+def _label_test(node: LabelPredicate) -> str:
+    labels = f"({render_node(node.labels)})" if isinstance(node.labels, LabelOr) else render_node(node.labels)
+    if isinstance(node.operand, CaseOperand):
         return f"IS {labels}"
     return f"{operand(node.operand, _ACCESS)}:{labels}"
 
@@ -242,74 +242,74 @@ def _label_test(node: LabelTest) -> str:
 # Larger expressions
 
 
-@writes(CaseBranch)
-def _branch(node: CaseBranch) -> str:
-    return f"WHEN {write_all(node.conditions)} THEN {write(node.result)}"
+@renders(CaseAlternative)
+def _branch(node: CaseAlternative) -> str:
+    return f"WHEN {render_list(node.conditions)} THEN {render_node(node.result)}"
 
 
-@writes(Case)
-def _case(node: Case) -> str:
-    parts = ["CASE", *([write(node.subject)] if node.subject else []), *map(write, node.branches)]
+@renders(CaseExpression)
+def _case(node: CaseExpression) -> str:
+    parts = ["CASE", *([render_node(node.subject)] if node.subject else []), *map(render_node, node.branches)]
     if node.default is not None:
-        parts.append(f"ELSE {write(node.default)}")
+        parts.append(f"ELSE {render_node(node.default)}")
     return " ".join([*parts, "END"])
 
 
-@writes(Function)
-def _function(node: Function) -> str:
-    name = ".".join([write_name(part) for part in node.name])
+@renders(FunctionInvocation)
+def _function(node: FunctionInvocation) -> str:
+    name = ".".join([format_identifier(part) for part in node.name])
     if len(node.name) == 1 and name.upper() in _CALLED_OTHERWISE:
         name = f"`{name}`"
-    return f"{name}({'DISTINCT ' if node.distinct else ''}{write_all(node.arguments)})"
+    return f"{name}({'DISTINCT ' if node.distinct else ''}{render_list(node.arguments)})"
 
 
-@writes(Trim)
+@renders(Trim)
 def _trim(node: Trim) -> str:
-    characters = f" {write(node.characters)}" if node.characters else ""
-    return f"trim({node.mode}{characters} FROM {write(node.source)})"
+    characters = f" {render_node(node.characters)}" if node.characters else ""
+    return f"trim({node.mode}{characters} FROM {render_node(node.source)})"
 
 
-@writes(Normalize)
+@renders(Normalize)
 def _normalize(node: Normalize) -> str:
-    return f"normalize({write(node.source)}, {node.form})"
+    return f"normalize({render_node(node.source)}, {node.form})"
 
 
-@writes(ListPredicate)
-def _list_predicate(node: ListPredicate) -> str:
-    where = f" WHERE {write(node.where)}" if node.where else ""
-    return f"{node.kind.lower()}({write(node.variable)} IN {write(node.source)}{where})"
+@renders(IterablePredicate)
+def _list_predicate(node: IterablePredicate) -> str:
+    where = f" WHERE {render_node(node.where)}" if node.where else ""
+    return f"{node.kind.lower()}({render_node(node.variable)} IN {render_node(node.source)}{where})"
 
 
-@writes(ListComprehension)
+@renders(ListComprehension)
 def _list_comprehension(node: ListComprehension) -> str:
     where = f" WHERE {_without_bar(node.where)}" if node.where else ""
-    result = f" | {write(node.result)}" if node.result else ""
-    return f"[{write(node.variable)} IN {_without_bar(node.source)}{where}{result}]"
+    result = f" | {render_node(node.result)}" if node.result else ""
+    return f"[{render_node(node.variable)} IN {_without_bar(node.source)}{where}{result}]"
 
 
-@writes(PatternComprehension)
+@renders(PatternComprehension)
 def _pattern_comprehension(node: PatternComprehension) -> str:
     where = f" WHERE {_without_bar(node.where)}" if node.where else ""
-    return f"[{write(node.pattern)}{where} | {write(node.result)}]"
+    return f"[{render_node(node.pattern)}{where} | {render_node(node.result)}]"
 
 
-@writes(Reduce)
-def _reduce(node: Reduce) -> str:
-    start = f"{write(node.accumulator)} = {_without_bar(node.initial)}"
-    return f"reduce({start}, {write(node.variable)} IN {_without_bar(node.source)} | {write(node.step)})"
+@renders(ReduceExpression)
+def _reduce(node: ReduceExpression) -> str:
+    start = f"{render_node(node.accumulator)} = {_without_bar(node.initial)}"
+    return f"reduce({start}, {render_node(node.variable)} IN {_without_bar(node.source)} | {render_node(node.step)})"
 
 
 def _without_bar(node: Expression) -> str:
     """Write an expression so that a `|` after it cannot be taken for one inside."""
-    text = write(node)
+    text = render_node(node)
     return f"({text})" if "|" in text else text
 
 
-@writes(PatternExpression)
+@renders(PatternExpression)
 def _pattern_expression(node: PatternExpression) -> str:
-    return write(node.pattern)
+    return render_node(node.pattern)
 
 
-@writes(Subquery)
-def _subquery(node: Subquery) -> str:
-    return f"{node.kind} {{ {write(node.query)} }}"
+@renders(SubqueryExpression)
+def _subquery(node: SubqueryExpression) -> str:
+    return f"{node.kind} {{ {render_node(node.query)} }}"

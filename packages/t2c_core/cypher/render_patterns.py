@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.identifiers import write_name
 from t2c_core.cypher.ast_nodes import (
     AnyLabel,
     DynamicLabel,
-    GroupedPath,
     Label,
     LabelAnd,
     LabelNot,
     LabelOr,
-    Length,
     NodePattern,
+    ParenthesizedPath,
+    PathLength,
     PathPattern,
+    PathSelector,
     Quantifier,
     RelationshipPattern,
-    Selector,
 )
-from t2c_core.cypher.render_registry import write, writes
+from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.cypher.render_registry import render_node, renders
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression, LabelExpression
@@ -28,58 +28,58 @@ if TYPE_CHECKING:
 _ARROWS = {"->": ("-", "->"), "<-": ("<-", "-"), "-": ("-", "-")}
 
 
-@writes(Label)
+@renders(Label)
 def _label(node: Label) -> str:
-    return write_name(node.name)
+    return format_identifier(node.name)
 
 
-@writes(AnyLabel)
+@renders(AnyLabel)
 def _any_label(_node: AnyLabel) -> str:
     return "%"
 
 
-@writes(DynamicLabel)
+@renders(DynamicLabel)
 def _dynamic_label(node: DynamicLabel) -> str:
-    return f"${'any' if node.quantity == 'ANY' else ''}({write(node.expression)})"
+    return f"${'any' if node.quantity == 'ANY' else ''}({render_node(node.expression)})"
 
 
-@writes(LabelNot)
+@renders(LabelNot)
 def _label_not(node: LabelNot) -> str:
     return "!" + _bracketed(node.operand, LabelAnd, LabelOr)
 
 
-@writes(LabelAnd)
+@renders(LabelAnd)
 def _label_and(node: LabelAnd) -> str:
     return "&".join([_bracketed(each, LabelAnd, LabelOr) for each in node.operands])
 
 
-@writes(LabelOr)
+@renders(LabelOr)
 def _label_or(node: LabelOr) -> str:
     return "|".join([_bracketed(each, LabelOr) for each in node.operands])
 
 
 def _bracketed(node: LabelExpression, *kinds: type[LabelAnd | LabelOr]) -> str:
-    return f"({write(node)})" if isinstance(node, kinds) else write(node)
+    return f"({render_node(node)})" if isinstance(node, kinds) else render_node(node)
 
 
-@writes(NodePattern)
+@renders(NodePattern)
 def _node(node: NodePattern) -> str:
     return f"({_inside(node, node.labels, '')})"
 
 
-@writes(RelationshipPattern)
+@renders(RelationshipPattern)
 def _relationship(node: RelationshipPattern) -> str:
     before, after = _ARROWS[node.direction]
-    inside = _inside(node, node.types, write(node.length) if node.length else "")
-    quantifier = write(node.quantifier) if node.quantifier else ""
+    inside = _inside(node, node.types, render_node(node.length) if node.length else "")
+    quantifier = render_node(node.quantifier) if node.quantifier else ""
     return f"{before}[{inside}]{after}{quantifier}" if inside else f"{before}{after}{quantifier}"
 
 
 def _inside(node: NodePattern | RelationshipPattern, labels: LabelExpression | None, length: str) -> str:
-    name = write(node.variable) if node.variable else ""
-    parts = [name + (f":{write(labels)}" if labels else "") + length]
+    name = render_node(node.variable) if node.variable else ""
+    parts = [name + (f":{render_node(labels)}" if labels else "") + length]
     if node.properties:
-        parts.append(write(node.properties))
+        parts.append(render_node(node.properties))
     if node.where:
         parts.append(_where(node.where))
     return " ".join([part for part in parts if part])
@@ -87,17 +87,17 @@ def _inside(node: NodePattern | RelationshipPattern, labels: LabelExpression | N
 
 def _where(condition: Expression) -> str:
     """Write WHERE so that the word cannot be taken for a variable with properties."""
-    text = write(condition)
+    text = render_node(condition)
     return f"WHERE ({text})" if text[0] in "{$" else f"WHERE {text}"
 
 
-@writes(Length)
-def _length(node: Length) -> str:
+@renders(PathLength)
+def _length(node: PathLength) -> str:
     least, most = ("" if each is None else str(each) for each in (node.least, node.most))
     return f"*{least}" if least == most else f"*{least}..{most}"
 
 
-@writes(Quantifier)
+@renders(Quantifier)
 def _quantifier(node: Quantifier) -> str:
     if node.most is None and node.least < 2:
         return "*+"[node.least]
@@ -106,14 +106,14 @@ def _quantifier(node: Quantifier) -> str:
     return f"{{{node.least},{'' if node.most is None else node.most}}}"
 
 
-@writes(GroupedPath)
-def _group(node: GroupedPath) -> str:
+@renders(ParenthesizedPath)
+def _group(node: ParenthesizedPath) -> str:
     where = f" {_where(node.where)}" if node.where else ""
-    return f"({write(node.pattern)}{where}){write(node.quantifier) if node.quantifier else ''}"
+    return f"({render_node(node.pattern)}{where}){render_node(node.quantifier) if node.quantifier else ''}"
 
 
-@writes(Selector)
-def _selector(node: Selector) -> str:
+@renders(PathSelector)
+def _selector(node: PathSelector) -> str:
     if node.count is None:
         return node.kind
     if node.kind == "SHORTEST GROUPS":
@@ -121,11 +121,11 @@ def _selector(node: Selector) -> str:
     return f"{node.kind} {node.count}"
 
 
-@writes(PathPattern)
+@renders(PathPattern)
 def _path(node: PathPattern) -> str:
-    text = "".join([write(part) for part in node.parts])
+    text = "".join([render_node(part) for part in node.parts])
     if node.shortest:
         text = f"{node.shortest}({text})"
     if node.selector:
-        text = f"{write(node.selector)} {text}"
-    return f"{write(node.variable)} = {text}" if node.variable else text
+        text = f"{render_node(node.selector)} {text}"
+    return f"{render_node(node.variable)} = {text}" if node.variable else text

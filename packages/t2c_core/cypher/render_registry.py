@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WRITERS: dict[type[Node], Callable[[Any], str]] = {}
 
 
-def writes(*kinds: type[Node]) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
+def renders(*kinds: type[Node]) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
     """Make a function the one that writes these nodes."""
 
     def register(function: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -25,11 +25,11 @@ def writes(*kinds: type[Node]) -> Callable[[Callable[[Any], str]], Callable[[Any
     return register
 
 
-def write(node: Node) -> str:
+def render_node(node: Node) -> str:
     """Write a node and all below it."""
     return _WRITERS[type(node)](node)
 
 
-def write_all(nodes: Iterable[Node]) -> str:
+def render_list(nodes: Iterable[Node]) -> str:
     """Write nodes, commas between them."""
-    return ", ".join([write(node) for node in nodes])
+    return ", ".join([render_node(node) for node in nodes])

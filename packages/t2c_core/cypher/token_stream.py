@@ -9,19 +9,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.lexer import END, INTEGER, NAME, NAME_STARTS, Tokens
 from t2c_core.cypher.ast_nodes import Variable
+from t2c_core.cypher.lexer import END, INTEGER, NAME, NAME_STARTS, Tokens
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
-    from t2c_core.cypher.unicode import Version
     from t2c_core.cypher.ast_nodes import Expression, PathPattern, Query
-    from t2c_core.errors import RefusalReason
+    from t2c_core.cypher.unicode import Version
+    from t2c_core.errors import SyntaxErrorReason
 
 MAX_NUMBER_DIGITS = 18
 
 
-class Cursor(ABC):
+class TokenStream(ABC):
     """Where a parser stands in the tokens."""
 
     def __init__(self, tokens: Tokens, version: Version) -> None:
@@ -30,7 +30,7 @@ class Cursor(ABC):
         self.keys = tokens.keys
         self.texts = tokens.texts
         self.starts = tokens.starts
-        self.closings = tokens.closings
+        self.closings = tokens.matching_brackets
         self.at = 0
         self.key = self.keys[0]
         self.reserved: set[int] = set()
@@ -63,7 +63,7 @@ class Cursor(ABC):
         self.at += 1
         self.key = self.keys[self.at]
 
-    def take(self, key: str) -> bool:
+    def accept(self, key: str) -> bool:
         """Go on if the token is this one, and tell so."""
         if self.key == key:
             self.at += 1
@@ -111,7 +111,7 @@ class Cursor(ABC):
         return int(text)
 
     def error(
-        self, message: str, reason: RefusalReason = "syntax", at: int | None = None
+        self, message: str, reason: SyntaxErrorReason = "syntax", at: int | None = None
     ) -> CypherSyntaxError:
         """Make an error that points at a token, else at the one where the parser stands."""
         return CypherSyntaxError(message, position=self.starts[self.at if at is None else at], reason=reason)

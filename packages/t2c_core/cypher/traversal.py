@@ -57,7 +57,7 @@ def walk(node: Node) -> Iterator[Node]:
         waiting.extend(reversed(tuple(children(found))))
 
 
-def rewrite(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
+def transform(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
     """Make a tree in which each node is what `change` made of it, from the leaves up.
 
     Args:
@@ -75,7 +75,7 @@ def rewrite(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
 
 def _rewritten(value: Any, change: Callable[[Node], Node]) -> Any:
     if isinstance(value, Node):
-        return rewrite(value, change)
+        return transform(value, change)
     if isinstance(value, tuple):
         new = tuple(_rewritten(each, change) for each in value)
         return value if all(a is b for a, b in zip(new, value, strict=True)) else new

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Version = Literal[5, 25]
 
 _BLANKS_5 = "\\x09-\\x0d\\x1c-\\x20\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
-BLANKS: dict[Version, str] = {5: _BLANKS_5, 25: _BLANKS_5 + "\\x85"}
+WHITESPACE: dict[Version, str] = {5: _BLANKS_5, 25: _BLANKS_5 + "\\x85"}
 """What parts tokens, as the inside of a character class."""
 ASCII_PARTS: dict[Version, str] = {5: "A-Za-z0-9_$\\x00-\\x08\\x0e-\\x1b\\x7f", 25: "A-Za-z0-9_"}
 """ASCII characters inside a name; control characters and `$` are legal in Cypher 5."""
@@ -38,7 +38,7 @@ def name_classes(version: Version) -> tuple[str, str]:
     Only the first 65,536 code points can stand in a name without back-ticks.
     """
     letters, parts = [], []
-    blanks = re.compile(f"[{BLANKS[version]}]")
+    blanks = re.compile(f"[{WHITESPACE[version]}]")
     for code in range(128, 0x10000):
         category = unicodedata.category(chr(code))
         is_letter = category in _LETTERS
@@ -60,7 +60,7 @@ def _ranges(codes: Iterable[int]) -> str:
     return "".join(f"\\u{first:04x}-\\u{last:04x}" for first, last in found)
 
 
-def decode(text: str) -> tuple[str, list[int] | None]:
+def decode_unicode_escapes(text: str) -> tuple[str, list[int] | None]:
     r"""Decode Unicode escapes wherever they stand, comments and names included; a pair of backslashes is left alone.
 
     Returns:
@@ -71,7 +71,7 @@ def decode(text: str) -> tuple[str, list[int] | None]:
     """
     surrogate = None if text.isascii() else _SURROGATE.search(text)
     if surrogate:
-        raise _half(surrogate.start())
+        raise unpaired_surrogate_error(surrogate.start())
     if "\\u" not in text:
         return text, None
     characters: list[str] = []
@@ -97,11 +97,11 @@ def decode(text: str) -> tuple[str, list[int] | None]:
     decoded = "".join(characters)
     surrogate = _SURROGATE.search(decoded)
     if surrogate:
-        raise _half(origins[surrogate.start()])
+        raise unpaired_surrogate_error(origins[surrogate.start()])
     return decoded, origins
 
 
-def _half(position: int) -> CypherSyntaxError:
+def unpaired_surrogate_error(position: int) -> CypherSyntaxError:
     return CypherSyntaxError(
         "half a character (a lone surrogate) cannot be sent", position=position, reason="token"
     )

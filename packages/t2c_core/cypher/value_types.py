@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from t2c_core.cypher.token_stream import Cursor
+from t2c_core.cypher.token_stream import TokenStream
 
 _SAME = {
     "BOOL": "BOOLEAN",
@@ -21,7 +21,7 @@ _TIMES = ("TIME", "DATETIME")
 _AFTER_ANY = frozenset({"NODE", "RELATIONSHIP", "MAP"})
 
 
-class TypeParser(Cursor):
+class TypeParser(TokenStream):
     """Reads the names of types."""
 
     def type_name(self) -> str:
@@ -40,7 +40,7 @@ class TypeParser(Cursor):
         return found
 
     def _type_nullability(self) -> str:
-        if self.take("!"):
+        if self.accept("!"):
             return " NOT NULL"
         if self.key == "NOT":
             self.advance()
@@ -76,7 +76,7 @@ class TypeParser(Cursor):
             return "PROPERTY VALUE"
         if _SAME.get(self.key, self.key) in _AFTER_ANY:
             return self._word()
-        self.take("VALUE")
+        self.accept("VALUE")
         return f"ANY<{self._inner_type()}>" if self.key == "<" else "ANY"
 
     def _inner_type(self) -> str:

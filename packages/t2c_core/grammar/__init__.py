@@ -2,6 +2,6 @@
 
 from t2c_core.grammar.compact import atoms_grammar
 from t2c_core.grammar.cypher import cypher_grammar
-from t2c_core.grammar.per_question import Grammar, QuestionGrammars
+from t2c_core.grammar.per_question import Grammar, GrammarCache
 
-__all__ = ["Grammar", "QuestionGrammars", "atoms_grammar", "cypher_grammar"]
+__all__ = ["Grammar", "GrammarCache", "atoms_grammar", "cypher_grammar"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.grammar.ebnf import (
     CALENDAR_PARTS,
     MAX_ITEMS,
@@ -22,9 +22,9 @@ from t2c_core.grammar.ebnf import (
     sequence,
     visible,
 )
-from t2c_core.prompt.schema_tokens import UNANSWERABLE
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
-from t2c_core.prompt.variable_names import ANY, SUFFIXES, Names
+from t2c_core.prompt.schema_tokens import UNANSWERABLE
+from t2c_core.prompt.variable_names import ANY, SUFFIXES, VariableNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,11 +53,11 @@ def atoms_grammar(
     Returns:
         EBNF whose rule `root` also takes the mark of an unanswerable question.
     """
-    return _AtomsGrammar(visible(schema, policy), Names(schema), parameters).text()
+    return _AtomsGrammar(visible(schema, policy), VariableNames(schema), parameters).text()
 
 
 class _AtomsGrammar:
-    def __init__(self, schema: GraphSchema, names: Names, parameters: int) -> None:
+    def __init__(self, schema: GraphSchema, names: VariableNames, parameters: int) -> None:
         self._schema = schema
         self._names = names
         self._rules = Rules()
@@ -88,10 +88,10 @@ class _AtomsGrammar:
         link = {kind.name: f"link_{number}" for number, kind in enumerate(schema.types)}
         for label, name in node.items():
             opening = literal(f"({names.label_variables[label]}")
-            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{write_name(label)})')}"])
+            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{format_identifier(label)})')}"])
         for kind, name in link.items():
             opening = literal(f"-[{names.type_variables[kind]}")
-            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{write_name(kind)}]->')}"])
+            rules.add(name, [f"{opening} {_SUFFIX} {literal(f':{format_identifier(kind)}]->')}"])
         after = self._steps(node, link)
         starts = [
             f"{name} ({one_of(after[label])})?" if after[label] else name for label, name in node.items()
@@ -111,7 +111,7 @@ class _AtomsGrammar:
         for number, ((source, target), types) in enumerate(ends.items()):
             between = [link[each] for each in types]
             if len(types) > 1:
-                kind = self._rules.add(f"type_{number}", [literal(write_name(each)) for each in types])
+                kind = self._rules.add(f"type_{number}", [literal(format_identifier(each)) for each in types])
                 more = f"({literal('|')} {kind}){{1,{len(types) - 1}}}"
                 opening = f"{literal(f'-[{ANY}')} {_SUFFIX} {literal(':')}"
                 between.append(f"{opening} {kind} {more} {literal(']->')}")
@@ -130,10 +130,12 @@ class _AtomsGrammar:
     def _accesses(self, fits: Callable[[Property], bool], before: str = " ") -> Iterator[str]:
         """Give the accesses of all properties of a kind, by owner."""
         for variable, holder in self._holders:
-            if chosen := [literal(f".{write_name(each.name)}") for each in holder.properties if fits(each)]:
+            if chosen := [
+                literal(f".{format_identifier(each.name)}") for each in holder.properties if fits(each)
+            ]:
                 yield f"{literal(before + variable)} {_SUFFIX} {one_of(chosen)}"
         shared = [
-            literal(f".{write_name(each.name)}")
+            literal(f".{format_identifier(each.name)}")
             for kind in self._schema.types
             for each in kind.properties
             if fits(each)
@@ -174,7 +176,9 @@ class _AtomsGrammar:
             for each in holder.properties:
                 if values := few_values(each):
                     held = one_of(literal(" " + quoted(value)) for value in values)
-                    access = f"{literal(' ' + variable)} {_SUFFIX} {literal('.' + write_name(each.name))}"
+                    access = (
+                        f"{literal(' ' + variable)} {_SUFFIX} {literal('.' + format_identifier(each.name))}"
+                    )
                     yield f"{access} {_EQUALITY} {held}"
 
     def _conditions(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.grammar.ebnf import MAX_ITEMS, Rules, literal, one_of, properties_of, stored_texts, visible
 from t2c_core.prompt.chat import REFUSAL
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
@@ -55,8 +55,8 @@ def cypher_grammar(
     rules.add("name", ["[a-z_] [A-Za-z0-9_]{0,30}"])
     rules.add("digits", [literal("0"), "[1-9] [0-9]{0,5}"])
     rules.add("parameter", [literal(f"$v{number}") for number in range(1, parameters + 1)])
-    rules.add("property", [literal(write_name(each.name)) for each in properties_of(seen)])
-    rules.add("label", [literal(write_name(each.name)) for each in seen.labels])
+    rules.add("property", [literal(format_identifier(each.name)) for each in properties_of(seen)])
+    rules.add("label", [literal(format_identifier(each.name)) for each in seen.labels])
     rules.add("text", [literal(each) for each in stored_texts(seen)])
     _patterns(seen, rules)
     _expressions(rules)
@@ -75,7 +75,7 @@ def _patterns(schema: GraphSchema, rules: Rules) -> None:
     node = {label.name: f"node_{number}" for number, label in enumerate(schema.labels)}
     after = {label: f"after_{number}" for number, label in enumerate(node)}
     for label, name in node.items():
-        rules.add(name, [f'"(" name? {literal(":" + write_name(label))} map ")" {after[label]}?'])
+        rules.add(name, [f'"(" name? {literal(":" + format_identifier(label))} map ")" {after[label]}?'])
     rules.add("bare", ['"(" name? map ")" after_any?'])
     rules.add("hops", ['"*" ([1-5] (".." [1-9])? | ".." [1-9])?'])
     ways: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -100,12 +100,12 @@ def _steps(ways: dict[str, set[str]], node: dict[str, str]) -> list[str]:
         all_ends = _ends(set().union(*kinds.values()), node)
         for single, ends in sorted(kinds.items()):
             found.append(
-                f"{opening} name? {literal(':' + write_name(single))} hops? map {closing} {_ends(ends, node)}"
+                f"{opening} name? {literal(':' + format_identifier(single))} hops? map {closing} {_ends(ends, node)}"
             )
-        kind = one_of(literal(write_name(each)) for each in sorted(kinds))
+        kind = one_of(literal(format_identifier(each)) for each in sorted(kinds))
         found.append(f'{opening} name? ":" {kind} ("|" {kind}){{1,7}} hops? map {closing} {all_ends}')
         found.append(f"{opening} name? hops? {closing} {all_ends}")
-    either = one_of(literal(write_name(each)) for each in sorted({way[1:] for way in ways}))
+    either = one_of(literal(format_identifier(each)) for each in sorted({way[1:] for way in ways}))
     anywhere = _ends(set().union(*ways.values()), node)
     found.append(f'"-[" name? ":" {either} ("|" {either}){{0,7}} hops? map "]-" {anywhere}')
     return found

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from t2c_core.grammar.compact import atoms_grammar
 from t2c_core.grammar.cypher import cypher_grammar
-from t2c_core.prompt.schema_tokens import AtomsFormat
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
+from t2c_core.prompt.schema_tokens import SchemaTokenFormat
 
 if TYPE_CHECKING:
     from t2c_core.guard.policy.policy import Policy
@@ -24,11 +24,11 @@ class Grammar:
 
     text: str
     """EBNF; its rule `root` is a whole completion."""
-    is_atomic: bool = False
+    uses_schema_tokens: bool = False
     """Whether a model of this format has one token for each piece, so that it need not spell."""
 
 
-class QuestionGrammars:
+class GrammarCache:
     """The grammars of one graph and prompt format; each is written once.
 
     Args:
@@ -38,15 +38,15 @@ class QuestionGrammars:
     """
 
     def __init__(self, schema: GraphSchema, format_: PromptFormat, *, policy: Policy | None = None) -> None:
-        is_atomic = isinstance(format_, AtomsFormat)
-        write = atoms_grammar if is_atomic else cypher_grammar
+        uses_schema_tokens = isinstance(format_, SchemaTokenFormat)
+        write = atoms_grammar if uses_schema_tokens else cypher_grammar
 
         @lru_cache(maxsize=MAX_PARAMETERS + 1)
         def of_size(parameters: int) -> Grammar:
-            return Grammar(write(schema, policy=policy, parameters=parameters), is_atomic)
+            return Grammar(write(schema, policy=policy, parameters=parameters), uses_schema_tokens)
 
         self._of_size = of_size
 
-    def of(self, linked: LinkedQuestion) -> Grammar:
+    def for_question(self, linked: LinkedQuestion) -> Grammar:
         """Give the grammar for a question."""
         return self._of_size(min(len(linked.links), MAX_PARAMETERS))

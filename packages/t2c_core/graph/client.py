@@ -14,7 +14,7 @@ from neo4j import READ_ACCESS, AsyncGraphDatabase
 from neo4j.graph import Node, Path, Relationship
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
-from t2c_core.graph.driver_errors import addressed, explained
+from t2c_core.graph.driver_errors import translate_driver_errors, validate_uri
 from t2c_core.results import canonical
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FETCH_SIZE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class QueryLimits:
     """How much one query may cost."""
 
     timeout_s: float = 10.0
@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Elements:
+class ResultGraph:
     """The nodes and relationships among the values of a result, each once."""
 
     nodes: tuple[dict[str, Any], ...] = ()
@@ -66,7 +66,7 @@ class QueryResult:
     truncated: bool
     """Whether rows or long strings were cut to stay within the limits."""
     elapsed_ms: float
-    graph: Elements
+    graph: ResultGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ class GraphClient:
         self.uri = uri
         self.database = database
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # they are in PlanFacts already
-        with addressed(uri):
+        with validate_uri(uri):
             self._driver = AsyncGraphDatabase.driver(
                 uri,
                 auth=auth,
@@ -129,14 +129,14 @@ class GraphClient:
         """Let go of all connections."""
         await self._driver.close()
 
-    async def check(self) -> None:
+    async def verify_connectivity(self) -> None:
         """Ask the database for one row.
 
         Raises:
             GraphUnavailableError: it does not give one.
         """
         try:
-            await self.read("RETURN 1", limits=Limits(timeout_s=CONNECT_TIMEOUT_S))
+            await self.execute_read("RETURN 1", limits=QueryLimits(timeout_s=CONNECT_TIMEOUT_S))
         except (GraphTimeoutError, QueryError) as error:
             raise GraphUnavailableError(str(error)) from error
 
@@ -162,8 +162,8 @@ class GraphClient:
             ),
         )
 
-    async def read(
-        self, cypher: str, parameters: Mapping[str, Any] | None = None, limits: Limits | None = None
+    async def execute_read(
+        self, cypher: str, parameters: Mapping[str, Any] | None = None, limits: QueryLimits | None = None
     ) -> QueryResult:
         """Run a query in an explicit READ transaction that is rolled back.
 
@@ -177,7 +177,7 @@ class GraphClient:
             GraphTimeoutError: it ran past `limits.timeout_s`.
             GraphUnavailableError: there was no answer.
         """
-        limits = limits or Limits()
+        limits = limits or QueryLimits()
         started = time.perf_counter()
         reader = _Reader(limits)
         fetched = min(FETCH_SIZE, limits.max_rows + 1)  # the row past the last tells that there were more
@@ -192,7 +192,7 @@ class GraphClient:
             rows=tuple(reader.rows),
             truncated=reader.truncated,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
-            graph=Elements(
+            graph=ResultGraph(
                 nodes=tuple(reader.nodes.values()), relationships=tuple(reader.relationships.values())
             ),
         )
@@ -201,7 +201,7 @@ class GraphClient:
     async def _transaction(
         self, timeout_s: float, fetch_size: int = FETCH_SIZE
     ) -> AsyncIterator[AsyncTransaction]:
-        with explained(self.uri):
+        with translate_driver_errors(self.uri):
             try:
                 async with asyncio.timeout(timeout_s + GRACE_S), self._session(fetch_size) as session:
                     transaction = await session.begin_transaction(timeout=timeout_s)
@@ -222,7 +222,7 @@ class GraphClient:
 class _Reader:
     """Takes rows until a limit is reached."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QueryLimits) -> None:
         self._limits = limits
         self._bytes = 0
         self.rows: list[tuple[Any, ...]] = []
@@ -289,4 +289,4 @@ def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         stack += each.get("children") or ()
 
 
-__all__ = ["Elements", "GraphClient", "Limits", "PlanFacts", "QueryResult"]
+__all__ = ["GraphClient", "PlanFacts", "QueryLimits", "QueryResult", "ResultGraph"]

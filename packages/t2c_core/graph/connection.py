@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from neo4j import GraphDatabase
 
 from t2c_core.errors import InputError
-from t2c_core.graph.driver_errors import addressed, explained
+from t2c_core.graph.driver_errors import translate_driver_errors, validate_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,11 @@ def connected(uri: str, auth: tuple[str, str] | None) -> Iterator[Driver]:
         InputError: the address, user or password is wrong, or the server is too old.
         GraphError: see `explained`.
     """
-    with addressed(uri):
+    with validate_uri(uri):
         driver = GraphDatabase.driver(
             uri, auth=auth, connection_timeout=CONNECT_TIMEOUT_S, notifications_min_severity="OFF"
         )
-    with explained(uri), driver:
+    with translate_driver_errors(uri), driver:
         agent = driver.get_server_info().agent
         found = re.fullmatch(r"Neo4j/(\d+)\.(\d+).*", agent)
         if found and (int(found[1]), int(found[2])) < OLDEST_SERVER:

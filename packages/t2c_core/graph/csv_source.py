@@ -41,7 +41,7 @@ class CsvFile:
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """One row of a CSV that can be imported, as far as the row alone tells."""
 
     file: str
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rejection:
+class RejectedRow:
     """A row that cannot be imported."""
 
     file: str
@@ -68,7 +68,7 @@ class Rejection:
 
 
 @dataclass
-class Source:
+class CsvSource:
     """A folder or zip of CSVs, open for reading: a context manager.
 
     Args:
@@ -98,7 +98,7 @@ class Source:
     ) -> None:
         self._stack.close()
 
-    def rows(self, kind: FileKind) -> Iterator[Row | Rejection]:
+    def rows(self, kind: FileKind) -> Iterator[CsvRow | RejectedRow]:
         """Read all nodes, or all relationships, in the files' order.
 
         Raises:
@@ -218,10 +218,12 @@ def _unknown_spaces(files: list[CsvFile]) -> list[str]:
     ]
 
 
-def _read_row(file: CsvFile, line: int, cells: list[str]) -> Row | Rejection:
+def _read_row(file: CsvFile, line: int, cells: list[str]) -> CsvRow | RejectedRow:
     if len(cells) != len(file.columns):
         reason = f"the row has {len(cells)} cells, the header {len(file.columns)}"
-        return Rejection(file.name, line, file.columns[min(len(cells), len(file.columns) - 1)].field, reason)
+        return RejectedRow(
+            file.name, line, file.columns[min(len(cells), len(file.columns) - 1)].field, reason
+        )
     names: tuple[str, ...] = ()
     ids: list[tuple[str, str]] = []
     properties: dict[str, Any] = {}
@@ -236,10 +238,10 @@ def _read_row(file: CsvFile, line: int, cells: list[str]) -> Row | Rejection:
             if column.property:
                 properties[column.property] = column.convert(cell)
         except (ValueError, OverflowError) as error:
-            return Rejection(file.name, line, column.field, str(error))
+            return RejectedRow(file.name, line, column.field, str(error))
     if ids and file.start_last:
         ids.reverse()
-    return Row(file.name, line, names, tuple(ids), properties)
+    return CsvRow(file.name, line, names, tuple(ids), properties)
 
 
 def _required(cell: str) -> str:

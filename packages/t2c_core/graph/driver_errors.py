@@ -36,7 +36,7 @@ MISSING_DATABASE = "Neo.ClientError.Database.DatabaseNotFound"
 
 
 @contextmanager
-def addressed(uri: str) -> Iterator[None]:
+def validate_uri(uri: str) -> Iterator[None]:
     """Make a driver inside this block.
 
     Raises:
@@ -53,7 +53,7 @@ def addressed(uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained(uri: str) -> Iterator[None]:
+def translate_driver_errors(uri: str) -> Iterator[None]:
     """Raise what the driver raises as an error of this package.
 
     Raises:
@@ -65,10 +65,10 @@ def explained(uri: str) -> Iterator[None]:
     try:
         yield
     except (DriverError, Neo4jError, RecursionError) as error:
-        raise translate(error, uri) from error
+        raise to_graph_error(error, uri) from error
 
 
-def translate(error: Exception, uri: str) -> GraphError | InputError:  # noqa: PLR0911
+def to_graph_error(error: Exception, uri: str) -> GraphError | InputError:  # noqa: PLR0911
     """Give the error of this package that says what an exception of the driver means."""
     match error:
         case AuthError():

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError, RefusedError
-from t2c_core.graph.client import GRACE_S, GraphClient, Limits
+from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError, QueryRejectedError
+from t2c_core.graph.client import GRACE_S, GraphClient, QueryLimits
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 
@@ -48,7 +48,7 @@ _HARMFUL = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class HardeningCheck:
     """One thing that was tried."""
 
     name: str
@@ -60,15 +60,17 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Posture:
+class HardeningReport:
     """What the canary found."""
 
     uri: str
     safe: bool
-    checks: tuple[Check, ...]
+    checks: tuple[HardeningCheck, ...]
 
 
-async def examine(uri: str, *, auth: tuple[str, str] | None = None, database: str | None = None) -> Posture:
+async def check_hardening(
+    uri: str, *, auth: tuple[str, str] | None = None, database: str | None = None
+) -> HardeningReport:
     """Try hostile queries on a server.
 
     Args:
@@ -81,7 +83,7 @@ async def examine(uri: str, *, auth: tuple[str, str] | None = None, database: st
         GraphUnavailableError: nothing answers.
     """
     async with GraphClient(uri, auth=auth, database=database) as client:
-        await client.read("RETURN 1", limits=Limits(timeout_s=FIRST_QUERY_S))
+        await client.execute_read("RETURN 1", limits=QueryLimits(timeout_s=FIRST_QUERY_S))
         settings = await _settings(client)
         checks = (
             await _write(client),
@@ -95,26 +97,28 @@ async def examine(uri: str, *, auth: tuple[str, str] | None = None, database: st
             _read_only(settings),
             await _extensions(client),
         )
-    return Posture(uri=uri, safe=all(each.safe for each in checks if each.required), checks=checks)
+    return HardeningReport(uri=uri, safe=all(each.safe for each in checks if each.required), checks=checks)
 
 
 async def _settings(client: GraphClient) -> Mapping[str, str]:
     """Read the server's settings; none where the user may not."""
     try:
-        result = await client.read("SHOW SETTINGS YIELD name, value", limits=Limits(max_rows=5000))
+        result = await client.execute_read(
+            "SHOW SETTINGS YIELD name, value", limits=QueryLimits(max_rows=5000)
+        )
     except QueryError:
         return {}
     return {str(name): str(value) for name, value in result.rows}
 
 
-async def _write(client: GraphClient) -> Check:
+async def _write(client: GraphClient) -> HardeningCheck:
     try:
-        await client.read("MATCH (n) WITH n LIMIT 1 SET n += {} RETURN 1")
+        await client.execute_read("MATCH (n) WITH n LIMIT 1 SET n += {} RETURN 1")
     except QueryError as error:
-        return Check(
+        return HardeningCheck(
             name="write", safe=True, required=True, found=f"refused in READ transactions: {error.code}"
         )
-    return Check(
+    return HardeningCheck(
         name="write",
         safe=False,
         required=True,
@@ -123,34 +127,38 @@ async def _write(client: GraphClient) -> Check:
     )
 
 
-async def _file(client: GraphClient, settings: Mapping[str, str]) -> Check:
+async def _file(client: GraphClient, settings: Mapping[str, str]) -> HardeningCheck:
     advice = "set dbms.security.allow_csv_import_from_file_urls=false"
     allowed = settings.get("dbms.security.allow_csv_import_from_file_urls")
     try:
-        await client.read("LOAD CSV FROM 'file:///etc/hostname' AS row RETURN row LIMIT 1")
+        await client.execute_read("LOAD CSV FROM 'file:///etc/hostname' AS row RETURN row LIMIT 1")
         found, safe = "a READ transaction can read files of the server", False
     except QueryError as error:
         found, safe = str(error), allowed == "false" or "configuration property" in str(error)
-    return Check(name="file", safe=safe, required=True, found=found, advice="" if safe else advice)
+    return HardeningCheck(name="file", safe=safe, required=True, found=found, advice="" if safe else advice)
 
 
-async def _network(client: GraphClient) -> Check:
+async def _network(client: GraphClient) -> HardeningCheck:
     """Let the server fetch from a listener of ours: it must not even try."""
     advice = "set internal.dbms.cypher_ip_blocklist=0.0.0.0/0,::/0"
     async with _listener() as (port, visits):
         try:
-            await client.read(f"LOAD CSV FROM 'http://127.0.0.1:{port}/canary' AS row RETURN row LIMIT 1")
+            await client.execute_read(
+                f"LOAD CSV FROM 'http://127.0.0.1:{port}/canary' AS row RETURN row LIMIT 1"
+            )
             found = "a READ transaction can fetch from the network"
         except (QueryError, GraphTimeoutError) as error:
             found = str(error)
     safe = not visits and "blocklist" in found
-    return Check(name="network", safe=safe, required=True, found=found, advice="" if safe else advice)
+    return HardeningCheck(
+        name="network", safe=safe, required=True, found=found, advice="" if safe else advice
+    )
 
 
-async def _procedure(client: GraphClient) -> Check:
+async def _procedure(client: GraphClient) -> HardeningCheck:
     """Call what tells of the server itself: no setting keeps a user of Community from that."""
     try:
-        await client.read("CALL dbms.listConfig() YIELD name RETURN name LIMIT 1")
+        await client.execute_read("CALL dbms.listConfig() YIELD name RETURN name LIMIT 1")
         found, safe = "a READ transaction can call procedures that tell of the server", False
     except QueryError as error:
         found, safe = f"refused: {error.code}", True
@@ -158,14 +166,16 @@ async def _procedure(client: GraphClient) -> Check:
         "no setting of Community closes this: let nobody but a guarded service reach the server, and on Enterprise "
         "give its user a role without EXECUTE PROCEDURE"
     )
-    return Check(name="procedure", safe=safe, required=False, found=found, advice="" if safe else advice)
+    return HardeningCheck(
+        name="procedure", safe=safe, required=False, found=found, advice="" if safe else advice
+    )
 
 
-def _time_limit(settings: Mapping[str, str]) -> Check:
+def _time_limit(settings: Mapping[str, str]) -> HardeningCheck:
     """Look for a limit of the server's own, for clients that send none."""
     value = settings.get("db.transaction.timeout")
     safe = value is not None and not re.fullmatch(r"0+[a-z]*", value)
-    return Check(
+    return HardeningCheck(
         name="time limit",
         safe=safe,
         required=value is not None,
@@ -189,11 +199,11 @@ async def _listener() -> AsyncIterator[tuple[int, list[str]]]:
         yield server.sockets[0].getsockname()[1], visits
 
 
-async def _long_query(client: GraphClient) -> Check:
+async def _long_query(client: GraphClient) -> HardeningCheck:
     started = time.monotonic()
     query = "UNWIND range(1, 1000000000) AS x UNWIND range(1, 1000) AS y WITH x WHERE x < 0 RETURN x"
     try:
-        await client.read(query, limits=Limits(timeout_s=LONG_QUERY_S))
+        await client.execute_read(query, limits=QueryLimits(timeout_s=LONG_QUERY_S))
         found, safe = "it ran to its end", False
     except GraphTimeoutError as error:
         took = time.monotonic() - started
@@ -201,22 +211,22 @@ async def _long_query(client: GraphClient) -> Check:
     except GraphUnavailableError as error:
         found, safe = f"the server stopped answering: {error}", False
     advice = "" if safe else "set db.transaction.timeout=30s, and use Neo4j 5.26 or newer"
-    return Check(name="long query", safe=safe, required=True, found=found, advice=advice)
+    return HardeningCheck(name="long query", safe=safe, required=True, found=found, advice=advice)
 
 
-async def _guarded(client: GraphClient, name: str, query: str) -> Check:
+async def _guarded(client: GraphClient, name: str, query: str) -> HardeningCheck:
     try:
         check_plan(await client.explain(Guard().require(query).cypher))
-    except (RefusedError, QueryError) as error:
-        found = ", ".join(error.codes) if isinstance(error, RefusedError) else str(error)
-        return Check(name=f"guard: {name}", safe=True, required=True, found=f"refused: {found}")
-    return Check(name=f"guard: {name}", safe=False, required=True, found=f"let through: {query}")
+    except (QueryRejectedError, QueryError) as error:
+        found = ", ".join(error.codes) if isinstance(error, QueryRejectedError) else str(error)
+        return HardeningCheck(name=f"guard: {name}", safe=True, required=True, found=f"refused: {found}")
+    return HardeningCheck(name=f"guard: {name}", safe=False, required=True, found=f"let through: {query}")
 
 
-def _authentication(uri: str, settings: Mapping[str, str]) -> Check:
+def _authentication(uri: str, settings: Mapping[str, str]) -> HardeningCheck:
     enabled = settings.get("dbms.security.auth_enabled")
     is_local = urlsplit(uri).hostname in LOOPBACK_HOSTS
-    return Check(
+    return HardeningCheck(
         name="authentication",
         safe=enabled != "false",
         required=not is_local,
@@ -229,11 +239,11 @@ def _authentication(uri: str, settings: Mapping[str, str]) -> Check:
     )
 
 
-def _read_only(settings: Mapping[str, str]) -> Check:
+def _read_only(settings: Mapping[str, str]) -> HardeningCheck:
     value = settings.get("server.databases.default_to_read_only", "unknown")
     named = settings.get("server.databases.read_only", "")
     safe = value == "true" or bool(named)
-    return Check(
+    return HardeningCheck(
         name="read-only database",
         safe=safe,
         required=False,
@@ -242,12 +252,12 @@ def _read_only(settings: Mapping[str, str]) -> Check:
     )
 
 
-async def _extensions(client: GraphClient) -> Check:
+async def _extensions(client: GraphClient) -> HardeningCheck:
     query = "SHOW PROCEDURES YIELD name WHERE NOT name =~ '(db|dbms|tx|fleetManagement)[.].*' RETURN name LIMIT 20"
     try:
-        names = [str(row[0]) for row in (await client.read(query)).rows]
+        names = [str(row[0]) for row in (await client.execute_read(query)).rows]
     except QueryError as error:
-        return Check(name="extensions", safe=False, required=False, found=str(error))
+        return HardeningCheck(name="extensions", safe=False, required=False, found=str(error))
     found = f"procedures that are not Neo4j's own: {', '.join(names)}" if names else "none"
     advice = "remove them, or name those needed in dbms.security.procedures.allowlist" if names else ""
-    return Check(name="extensions", safe=not names, required=False, found=found, advice=advice)
+    return HardeningCheck(name="extensions", safe=not names, required=False, found=found, advice=advice)

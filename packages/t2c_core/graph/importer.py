@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from t2c_core.errors import GraphError, InputError, SourceError
 from t2c_core.graph.connection import connected
-from t2c_core.graph.csv_source import FileKind, Rejection, Row, Source
+from t2c_core.graph.csv_source import CsvRow, CsvSource, FileKind, RejectedRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,7 @@ def import_graph(
         GraphError: the database failed; what was written is removed now or by the next import.
     """
     tell = report or (lambda _: None)
-    with Source(path) as source:
+    with CsvSource(path) as source:
         checked = _check(source, tell)
         rejected = sum(len(each) for each in checked.bad.values())
         if strict and rejected:
@@ -131,13 +131,13 @@ def import_graph(
     )
 
 
-def _check(source: Source, tell: Report) -> _Checked:
+def _check(source: CsvSource, tell: Report) -> _Checked:
     """Read everything once: ids in memory, rows not."""
     checked = _Checked()
     for kind in get_args(FileKind):
         for place, row in enumerate(source.rows(kind)):
-            checked_row = row if isinstance(row, Rejection) else _checked_row(row, kind, checked)
-            if isinstance(checked_row, Rejection):
+            checked_row = row if isinstance(row, RejectedRow) else _checked_row(row, kind, checked)
+            if isinstance(checked_row, RejectedRow):
                 checked.bad[kind].add(place)
                 tell(str(checked_row))
                 continue
@@ -147,14 +147,14 @@ def _check(source: Source, tell: Report) -> _Checked:
     return checked
 
 
-def _checked_row(row: Row, kind: FileKind, checked: _Checked) -> Row | Rejection:
+def _checked_row(row: CsvRow, kind: FileKind, checked: _Checked) -> CsvRow | RejectedRow:
     if kind == "nodes":
         if row.ids and row.ids[0] in checked.ordinals:
-            return Rejection(row.file, row.line, ":ID", f"the id {row.ids[0][1]!r} occurred before")
+            return RejectedRow(row.file, row.line, ":ID", f"the id {row.ids[0][1]!r} occurred before")
         return row
     for end, column in zip(row.ids, (":START_ID", ":END_ID"), strict=True):
         if end not in checked.ordinals:
-            return Rejection(row.file, row.line, column, f"no node that is imported has the id {end[1]!r}")
+            return RejectedRow(row.file, row.line, column, f"no node that is imported has the id {end[1]!r}")
     return row
 
 
@@ -172,7 +172,7 @@ class _Writer:
         self.by_label: Counter[str] = Counter()
         self.by_type: Counter[str] = Counter()
 
-    def write(self, source: Source) -> None:
+    def write(self, source: CsvSource) -> None:
         first = 0
         for batch in _batches(self._good(source, "nodes")):
             self._write_nodes(batch, first)
@@ -180,15 +180,15 @@ class _Writer:
         for batch in _batches(self._good(source, "relationships")):
             self._write_relationships(batch)
 
-    def _good(self, source: Source, kind: FileKind) -> Iterator[Row]:
+    def _good(self, source: CsvSource, kind: FileKind) -> Iterator[CsvRow]:
         bad = self._checked.bad[kind]
         for place, row in enumerate(source.rows(kind)):
             if place not in bad:
-                if isinstance(row, Rejection):
+                if isinstance(row, RejectedRow):
                     raise SourceError(f"{row.file} changed while it was read; run the import again")
                 yield row
 
-    def _write_nodes(self, batch: list[Row], first: int) -> None:
+    def _write_nodes(self, batch: list[CsvRow], first: int) -> None:
         rows = [
             {"ordinal": ordinal, "names": row.names, "properties": row.properties}
             for ordinal, row in enumerate(batch, first)
@@ -202,7 +202,7 @@ class _Writer:
         self.by_label.update(name for row in batch for name in row.names)
         self._advance(len(batch))
 
-    def _write_relationships(self, batch: list[Row]) -> None:
+    def _write_relationships(self, batch: list[CsvRow]) -> None:
         rows = []
         for row in batch:
             start, end = (f"{self._prefix}:{self._ids[self._checked.ordinals[each]]}" for each in row.ids)
@@ -291,9 +291,9 @@ class _Target:
         return self._driver.session(database=self._database)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[CsvRow]) -> Iterator[list[CsvRow]]:
     """Part rows into batches bounded in rows and in characters."""
-    batch: list[Row] = []
+    batch: list[CsvRow] = []
     size = 0
     for row in rows:
         batch.append(row)

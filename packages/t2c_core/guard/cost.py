@@ -17,24 +17,24 @@ from t2c_core.guard.verdict import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from t2c_core.guard.rewrites import Edits
-    from t2c_core.guard.dataflow.analysis import Facts
-    from t2c_core.guard.schema.index import Shape
     from t2c_core.guard.dataflow.abstract_values import Binding
+    from t2c_core.guard.dataflow.analysis import AnalysisResult
+    from t2c_core.guard.rewrites import PendingRewrites
+    from t2c_core.guard.schema.index import SchemaIndex
 
 MAX_HOPS = 20
 """Of one path of variable length."""
-END = 15
+DEFAULT_MAX_HOPS = 15
 """The end that a path gets which has none, and leads along relationships of any kind or in both directions."""
 MAX_ALL_HOPS = 40
 """Of all paths of variable length in one clause."""
 MAX_ROWS = 100_000_000
 """Estimated product of patterns that are not connected."""
-MAX_FREE = 6
+MAX_DISCONNECTED_WEIGHT = 6
 """Weight of all patterns that are not connected, where no counts are known: three labels, or two of anything else."""
 
 
-def check_cost(facts: Facts, shape: Shape | None, edits: Edits) -> None:
+def check_cost(facts: AnalysisResult, shape: SchemaIndex | None, edits: PendingRewrites) -> None:
     """Pass a query that does not multiply without need; give long paths an end.
 
     Raises:
@@ -42,10 +42,10 @@ def check_cost(facts: Facts, shape: Shape | None, edits: Edits) -> None:
     """
     for each in facts.paths:
         _check_hops(each.pattern, edits)
-    _check_product(facts, shape)
+    _check_cartesian_product(facts, shape)
 
 
-def add_limit(query: t.Query, max_rows: int, edits: Edits) -> None:
+def add_limit(query: t.Query, max_rows: int, edits: PendingRewrites) -> None:
     """Have a LIMIT added where none is and more than one row may come."""
     if len(query.parts) > 1 and not query.all:
         return  # a LIMIT in each part would drop rows that others repeat
@@ -60,7 +60,7 @@ def add_limit(query: t.Query, max_rows: int, edits: Edits) -> None:
         edits.tell("repair.limit", f"LIMIT {max_rows + 1}", last.position)
 
 
-def _check_hops(path: t.PathPattern, edits: Edits) -> None:
+def _check_hops(path: t.PathPattern, edits: PendingRewrites) -> None:
     is_shortest = path.shortest is not None or (
         path.selector is not None and path.selector.kind not in ("ALL", "ANY")
     )
@@ -75,13 +75,13 @@ def _check_hops(path: t.PathPattern, edits: Edits) -> None:
         if isinstance(node, t.RelationshipPattern) and node.length is not None:
             least, most = node.length.least, node.length.most
             is_plain = node.types is not None and node.direction != "-"
-        elif isinstance(node, t.RelationshipPattern | t.GroupedPath) and node.quantifier is not None:
+        elif isinstance(node, t.RelationshipPattern | t.ParenthesizedPath) and node.quantifier is not None:
             least, most = node.quantifier.least, node.quantifier.most
             arrows = [each for each in walk(node) if isinstance(each, t.RelationshipPattern)]
             is_plain = all(each.types is not None and each.direction != "-" for each in arrows)
         else:
             continue
-        longest = most if most is not None else _endless_length(least or 1, is_shortest=is_shortest)
+        longest = most if most is not None else _unbounded_length(least or 1, is_shortest=is_shortest)
         total += longest
         endless += most is None
         if longest > MAX_HOPS or total > MAX_ALL_HOPS:
@@ -91,27 +91,29 @@ def _check_hops(path: t.PathPattern, edits: Edits) -> None:
                 node.position,
             )
         if most is None and not is_shortest and not is_plain:
-            edits.add(node, _ended)
-            edits.tell("repair.hops", f"at most {END} relationships", node.position)
+            edits.add(node, _with_upper_bound)
+            edits.tell("repair.hops", f"at most {DEFAULT_MAX_HOPS} relationships", node.position)
     if endless > 1:
         raise Refused("cost.hops", f"{endless} paths have no end; give them one", path.position)
 
 
-def _endless_length(least: int, *, is_shortest: bool) -> int:
+def _unbounded_length(least: int, *, is_shortest: bool) -> int:
     """Give the length to count a path without end with."""
-    if least > END:
+    if least > DEFAULT_MAX_HOPS:
         return MAX_HOPS + 1
-    return least if is_shortest else END
+    return least if is_shortest else DEFAULT_MAX_HOPS
 
 
-def _ended(node: t.Node) -> t.Node:
+def _with_upper_bound(node: t.Node) -> t.Node:
     if isinstance(node, t.RelationshipPattern) and node.length is not None:
-        return replace(node, length=replace(node.length, most=END))
-    repeated = cast("t.RelationshipPattern | t.GroupedPath", node)
-    return replace(repeated, quantifier=replace(cast("t.Quantifier", repeated.quantifier), most=END))
+        return replace(node, length=replace(node.length, most=DEFAULT_MAX_HOPS))
+    repeated = cast("t.RelationshipPattern | t.ParenthesizedPath", node)
+    return replace(
+        repeated, quantifier=replace(cast("t.Quantifier", repeated.quantifier), most=DEFAULT_MAX_HOPS)
+    )
 
 
-def _check_product(facts: Facts, shape: Shape | None) -> None:
+def _check_cartesian_product(facts: AnalysisResult, shape: SchemaIndex | None) -> None:
     """Multiply the groups of nodes that nothing connects, up to each aggregation."""
     if not any(isinstance(each, Matched) and each.groups for each in facts.steps):
         return
@@ -127,11 +129,11 @@ def _check_product(facts: Facts, shape: Shape | None) -> None:
             around.pop()
         elif isinstance(step, Matched):
             for group in _components(step.groups):
-                if any(each.pinned for each in group):
+                if any(each.is_selective for each in group):
                     continue
                 free += 2 if len(group) == 1 and next(iter(group)).labels is not None else 3
                 rows *= max((sizes.get(id(each), 1) for each in group), default=1)
-            if rows > MAX_ROWS or (shape is None and free > MAX_FREE):
+            if rows > MAX_ROWS or (shape is None and free > MAX_DISCONNECTED_WEIGHT):
                 raise Refused(
                     "cost.product",
                     "these patterns are not connected, so that each row of one is joined with each of the others; "
@@ -154,7 +156,7 @@ def _components(groups: Sequence[tuple[frozenset[Binding], bool]]) -> list[froze
     return [nodes for nodes, is_bound in joined if not is_bound]
 
 
-def _sizes(facts: Facts, shape: Shape) -> dict[int, int]:
+def _sizes(facts: AnalysisResult, shape: SchemaIndex) -> dict[int, int]:
     """Estimate how many there are of each node, or of the relationships that lead to it."""
     sizes: dict[int, int] = {}
     for use in facts.nodes:
@@ -164,6 +166,6 @@ def _sizes(facts: Facts, shape: Shape) -> dict[int, int]:
         )
     for arrow in facts.relationships:
         if arrow.left is not None and arrow.right is not None:
-            count = shape.arrows(arrow.binding.labels, arrow.left.owners, arrow.right.owners)
+            count = shape.relationship_count(arrow.binding.labels, arrow.left.owners, arrow.right.owners)
             sizes[id(arrow.left)] = max(sizes[id(arrow.left)], count)
     return {place: max(size, 1) for place, size in sizes.items()}

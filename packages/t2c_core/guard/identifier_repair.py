@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.cypher.lexer import END, NAME_STARTS, tokenize
-from t2c_core.cypher.identifiers import write_name
 from t2c_core.errors import CypherSyntaxError
 from t2c_core.guard.verdict import Repair
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from t2c_core.cypher.lexer import Tokens
-    from t2c_core.guard.verdict import Verdict
+    from t2c_core.guard.verdict import GuardVerdict
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
 _Names = dict[str, list[tuple[int, str]]]
@@ -28,7 +28,7 @@ _BEFORE_KEYS = frozenset("{,")
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedText:
     """A text with back-ticks, and where they came in."""
 
     cypher: str
@@ -36,12 +36,12 @@ class Mended:
     added: tuple[int, ...]
     """Where back-ticks were put in, as positions of the text before."""
 
-    def placed(self, verdict: Verdict) -> Verdict:
+    def with_repairs(self, verdict: GuardVerdict) -> GuardVerdict:
         """Tell these repairs first, and all places as those of the text before."""
-        others = [replace(each, position=self.origin(each.position)) for each in verdict.repairs]
+        others = [replace(each, position=self.original_position(each.position)) for each in verdict.repairs]
         return replace(verdict, repairs=(*self.repairs, *others))
 
-    def origin(self, position: int) -> int:
+    def original_position(self, position: int) -> int:
         """Give the position in the text before."""
         for number, place in enumerate(self.added):
             if place + number >= position:
@@ -49,7 +49,7 @@ class Mended:
         return position - len(self.added)
 
 
-class Backticks:
+class BacktickRepairer:
     """The names of a schema that are no plain words.
 
     Args:
@@ -61,7 +61,7 @@ class Backticks:
         self._labels = _by_first(each.name for each in holders)
         self._keys = _by_first(key.name for each in holders for key in each.properties)
 
-    def mend(self, cypher: str) -> Mended | None:
+    def repair(self, cypher: str) -> RepairedText | None:
         """Put names into back-ticks; none if there is none that lacks them.
 
         Args:
@@ -93,7 +93,7 @@ class Backticks:
         if not added:
             return None
         pieces = [cypher[one:other] for one, other in zip([0, *added], [*added, len(cypher)], strict=True)]
-        return Mended("`".join(pieces), tuple(repairs), tuple(added))
+        return RepairedText("`".join(pieces), tuple(repairs), tuple(added))
 
     def _length(self, cypher: str, tokens: Tokens, place: int, inside: str) -> int:
         """Count the tokens of the name that begins at a place and lacks back-ticks."""
@@ -110,7 +110,7 @@ class Backticks:
 
 def _by_first(names: Iterable[str]) -> _Names:
     found: _Names = {}
-    for name in sorted({each.casefold() for each in names if write_name(each) != each}):
+    for name in sorted({each.casefold() for each in names if format_identifier(each) != each}):
         try:
             texts = [text for text in tokenize(name).texts if text]
         except CypherSyntaxError:  # holds a quote or the like, so that nobody could tell its end

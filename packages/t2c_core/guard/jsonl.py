@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from t2c_core.guard.guard import Guard
 
 
-def judge_lines(guard: Guard, lines: Iterable[bytes]) -> Iterator[str]:
+def check_jsonl(guard: Guard, lines: Iterable[bytes]) -> Iterator[str]:
     """Judge one query a line.
 
     Args:

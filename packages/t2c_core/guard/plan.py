@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from t2c_core.errors import RefusedError
+from t2c_core.errors import QueryRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +45,7 @@ READING_OPERATORS = frozenset(
 """Operators that read the graph and nothing else; any other is refused, so that a new one is not trusted by default."""
 
 
-class Plan(Protocol):
+class QueryPlan(Protocol):
     """What the server tells of a query that it has planned; see `t2c_core.graph.client.PlanFacts`."""
 
     @property
@@ -57,7 +57,7 @@ class Plan(Protocol):
         """Names of all operators."""
 
 
-def check_plan(facts: Plan) -> None:
+def check_plan(facts: QueryPlan) -> None:
     """Pass a plan that only reads.
 
     Raises:
@@ -65,13 +65,13 @@ def check_plan(facts: Plan) -> None:
             operator is none of `READING_OPERATORS`.
     """
     if facts.query_type != "r":
-        raise RefusedError(
+        raise QueryRejectedError(
             f"only reading queries run here; the server says that this one is of type {facts.query_type!r}",
             codes=("plan.query_type",),
         )
     strange = sorted(name for name in facts.operators if name.partition("(")[0] not in READING_OPERATORS)
     if strange:
-        raise RefusedError(
+        raise QueryRejectedError(
             f"the plan has {', '.join(strange)}, which is not among the operators that only read the graph",
             codes=("plan.operator",),
         )

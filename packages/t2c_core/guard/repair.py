@@ -13,20 +13,20 @@ from t2c_core.cypher import ast_nodes as t
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from t2c_core.guard.rewrites import Change, Edits
-    from t2c_core.guard.language.depth_traversal import Stop
+    from t2c_core.guard.language.depth_traversal import VisitedNode
+    from t2c_core.guard.rewrites import Change, PendingRewrites
 
 RENAMED = {"toint": "toInteger", "rels": "relationships", "distance": "point.distance"}
 """Functions that are called otherwise today."""
 
 
-def modernise(stops: Sequence[Stop], edits: Edits) -> None:
+def replace_deprecated(stops: Sequence[VisitedNode], edits: PendingRewrites) -> None:
     """Have forms exchanged that Neo4j took once and takes no longer, and columns left out that are there already."""
     for node, *_ in stops:
         if isinstance(node, t.Projection) and len(set(node.items)) < len(node.items):
             edits.add(node, _without_doubles)
             edits.tell("repair.column", "a column that was named twice is there once", node.position)
-        if not isinstance(node, t.Function) or len(node.name) != 1:
+        if not isinstance(node, t.FunctionInvocation) or len(node.name) != 1:
             continue
         name = node.name[0].lower()
         only = node.arguments[0] if len(node.arguments) == 1 else None
@@ -42,7 +42,9 @@ def modernise(stops: Sequence[Stop], edits: Edits) -> None:
             _exchange(edits, node, "length() of a text or list is size()", _sized)
 
 
-def parametrise(stops: Sequence[Stop], parameters: Mapping[str, object], edits: Edits) -> None:
+def parameterize_literals(
+    stops: Sequence[VisitedNode], parameters: Mapping[str, object], edits: PendingRewrites
+) -> None:
     """Have literals exchanged for the parameter of that value, where a value is asked for.
 
     A literal that differs from the linked value in case only is meant to be that value.
@@ -61,7 +63,7 @@ def parametrise(stops: Sequence[Stop], parameters: Mapping[str, object], edits: 
             edits.tell("repair.parameter", f"'{literal.value}' → ${found[0]}", literal.position)
 
 
-def _wanted(stops: Sequence[Stop]) -> list[t.String]:
+def _wanted(stops: Sequence[VisitedNode]) -> list[t.String]:
     """List the texts that a property is compared with for equality."""
     found: list[t.Expression] = []
     for node, *_ in stops:
@@ -73,12 +75,16 @@ def _wanted(stops: Sequence[Stop]) -> list[t.String]:
             sides = node.operands
             if any(isinstance(each, t.Property) for each in sides):
                 found += sides
-        elif isinstance(node, t.Test) and node.operator == "IN" and isinstance(node.left, t.Property):
+        elif (
+            isinstance(node, t.BinaryPredicate)
+            and node.operator == "IN"
+            and isinstance(node.left, t.Property)
+        ):
             found += node.right.items if isinstance(node.right, t.ListLiteral) else ()
     return [each for each in found if isinstance(each, t.String)]
 
 
-def _exchange(edits: Edits, node: t.Function, told: str, change: Change) -> None:
+def _exchange(edits: PendingRewrites, node: t.FunctionInvocation, told: str, change: Change) -> None:
     edits.add(node, change)
     edits.tell("repair.deprecated", told, node.position)
 
@@ -89,22 +95,22 @@ def _without_doubles(node: t.Node) -> t.Node:
 
 
 def _rename(node: t.Node) -> t.Node:
-    function = cast("t.Function", node)
+    function = cast("t.FunctionInvocation", node)
     name = tuple(RENAMED[function.name[0].lower()].split("."))
-    return t.Function(name, function.arguments, function.distinct, position=function.position)
+    return t.FunctionInvocation(name, function.arguments, function.distinct, position=function.position)
 
 
 def _counted(node: t.Node) -> t.Node:
-    pattern = cast("t.PatternExpression", cast("t.Function", node).arguments[0]).pattern
+    pattern = cast("t.PatternExpression", cast("t.FunctionInvocation", node).arguments[0]).pattern
     at = node.position
     match = t.Match((pattern,), position=at)
     query = t.Query((t.SingleQuery((match,), position=at),), position=at)
-    return t.Subquery("COUNT", query, position=at)
+    return t.SubqueryExpression("COUNT", query, position=at)
 
 
 def _not_null(node: t.Node) -> t.Node:
-    return t.NullTest(cast("t.Function", node).arguments[0], negated=True, position=node.position)
+    return t.IsNull(cast("t.FunctionInvocation", node).arguments[0], negated=True, position=node.position)
 
 
 def _sized(node: t.Node) -> t.Node:
-    return t.Function(("size",), cast("t.Function", node).arguments, position=node.position)
+    return t.FunctionInvocation(("size",), cast("t.FunctionInvocation", node).arguments, position=node.position)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.traversal import rewrite
+from t2c_core.cypher.traversal import transform
 from t2c_core.guard.verdict import Repair
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Change = Callable[[Node], Node]
 
 
-class Edits:
+class PendingRewrites:
     """What is to be changed, by kind and position of the node."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Edits:
         """Make all changes."""
         if not self._changes:
             return query
-        return rewrite(query, self._change)
+        return transform(query, self._change)
 
     def _change(self, node: Node) -> Node:
         for change in self._changes.get((type(node), node.position), ()):

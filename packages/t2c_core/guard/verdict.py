@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.errors import RefusedError
+from t2c_core.errors import QueryRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ class Repair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class GuardVerdict:
     """What is to become of a query."""
 
     verdict: Literal["allow", "refuse"]
@@ -105,7 +105,7 @@ class Verdict:
         return self.verdict == "allow"
 
 
-class Refused(RefusedError):  # noqa: N818 - a step out of the layers, told to the caller as a Verdict or RefusedError
+class Refused(QueryRejectedError):  # noqa: N818 - a step out of the layers, told to the caller as a Verdict or RefusedError
     """A layer refuses the query.
 
     Args:

@@ -20,14 +20,14 @@ _NOT_CLAUSES = frozenset({"STARTS", "ENDS", "."})
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
+class ClauseText:
     """A clause: its keyword in capitals (`OPTIONAL MATCH`) and the text after it."""
 
     keyword: str
     body: str
 
 
-def clauses(query: str) -> list[Clause]:
+def split_clauses(query: str) -> list[ClauseText]:
     """Cut a query into its top-level clauses; comments and a final semicolon are dropped."""
     found: list[tuple[str, list[str]]] = [("", [])]
     depth = 0
@@ -43,7 +43,7 @@ def clauses(query: str) -> list[Clause]:
         depth += token in ("(", "[", "{")
         depth -= token in (")", "]", "}")
         previous = word if token.strip() else previous
-    cut = [Clause(keyword, "".join(body).strip().rstrip(";").strip()) for keyword, body in found]
+    cut = [ClauseText(keyword, "".join(body).strip().rstrip(";").strip()) for keyword, body in found]
     return [each for each in cut if each.keyword or each.body]
 
 

@@ -25,7 +25,7 @@ Reason = Literal["equal", "row count", "column count", "values", "row order", "u
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ResultComparison:
     """Whether two results are equal, and what differs first if they are not."""
 
     equal: bool
@@ -34,7 +34,7 @@ class Comparison:
     """`undecided` counts as not equal: too many orders of columns had to be tried."""
 
 
-def compare(gold: Rows, predicted: Rows, *, order: Sequence[Hashable] | None = None) -> Comparison:
+def compare(gold: Rows, predicted: Rows, *, order: Sequence[Hashable] | None = None) -> ResultComparison:
     """Compare two results as bags of rows under some order of columns.
 
     Args:
@@ -48,17 +48,19 @@ def compare(gold: Rows, predicted: Rows, *, order: Sequence[Hashable] | None = N
         failure on nulls in lists and on date-times, and its demand that ties be broken alike.
     """
     if len(gold) != len(predicted):
-        return Comparison(False, "row count")
+        return ResultComparison(False, "row count")
     if not gold:
-        return Comparison(True, "equal")
+        return ResultComparison(True, "equal")
     if len({len(row) for row in chain(gold, predicted)}) != 1:
-        return Comparison(False, "column count")
+        return ResultComparison(False, "column count")
     left, right = keyed_results(gold, predicted)
     free = _aligns(left, right, [0] * len(gold))
     if free is not True or order is None:
-        return Comparison(bool(free), "equal" if free else "values" if free is False else "undecided")
+        return ResultComparison(bool(free), "equal" if free else "values" if free is False else "undecided")
     ordered = _aligns(left, right, _groups(order))
-    return Comparison(bool(ordered), "equal" if ordered else "row order" if ordered is False else "undecided")
+    return ResultComparison(
+        bool(ordered), "equal" if ordered else "row order" if ordered is False else "undecided"
+    )
 
 
 def precision_recall(gold: Rows, predicted: Rows) -> tuple[float, float, float]:

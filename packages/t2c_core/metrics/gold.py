@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from t2c_core.metrics.clauses import Clause, clauses, split_items
+from t2c_core.metrics.clauses import ClauseText, split_clauses, split_items
 from t2c_core.results import keyed_results
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CHANCE = re.compile(
 )
 _CUTS = frozenset({"LIMIT", "SKIP", "OFFSET"})
 
-Instability = Literal["chance", "limit without order", "limit cuts ties", "inner limit"]
+Nondeterminism = Literal["chance", "limit without order", "limit cuts ties", "inner limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Gold:
     rows: tuple[tuple[Any, ...], ...]
     order: tuple[Hashable, ...] | None
     """Sort key of each row where the query sorts its result, for `compare`; None where order is free."""
-    unstable: Instability | None
+    unstable: Nondeterminism | None
     """Why another run may give other rows: the clock or chance; a limit on rows in no order; a limit that
     parts rows of one sort key; a limit before the final clause, which is not looked into. None if nothing
     speaks against it."""
@@ -106,8 +106,8 @@ class GoldQuery:
         return order
 
     @cached_property
-    def _clauses(self) -> list[Clause]:
-        return clauses(self.cypher)
+    def _clauses(self) -> list[ClauseText]:
+        return split_clauses(self.cypher)
 
     @cached_property
     def _last(self) -> int:
@@ -154,7 +154,7 @@ class GoldQuery:
         value = str(self.parameters.get(body[1:], "") if body.startswith("$") else body)
         return int(value) if value.isdigit() else None
 
-    def _instability(self) -> Instability | None:
+    def _instability(self) -> Nondeterminism | None:
         if _CHANCE.search(self.cypher):
             return "chance"
         if any(each.keyword in _CUTS for each in self._clauses[: self._last]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from t2c_core.metrics.clauses import Clause, clauses, split_items
+from t2c_core.metrics.clauses import ClauseText, split_clauses, split_items
 
 _NAMED_PATH = re.compile(r"^(`(?:[^`]|``)+`|\w+)\s*=")
 _RENAMES = re.compile(r"\sAS\s|\*|\(|\bDISTINCT\b", re.IGNORECASE)
@@ -29,8 +29,8 @@ def provenance_query(cypher: str) -> str | None:
         CypherBench (arXiv 2412.18702), which names nodes one by one and so leaves those of variable-length
         patterns out; here each pattern is a path.
     """
-    branches: list[list[Clause]] = [[]]
-    for clause in clauses(cypher):
+    branches: list[list[ClauseText]] = [[]]
+    for clause in split_clauses(cypher):
         if clause.keyword == "UNION":
             branches.append([])
         else:
@@ -39,7 +39,7 @@ def provenance_query(cypher: str) -> str | None:
     return " UNION ".join(written) or None
 
 
-def _branch(found: list[Clause]) -> str | None:
+def _branch(found: list[ClauseText]) -> str | None:
     paths: list[str] = []
     written: list[str] = []
     for clause in found:

@@ -10,14 +10,14 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.cypher.identifiers import write_name
-from t2c_core.prompt.format import Generated
+from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.prompt.format import ParsedCompletion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from t2c_core.schema.model import GraphSchema, Property, Scalar
-    from t2c_core.values.linker import Link, LinkedQuestion
+    from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
 REFUSAL: Final = "UNANSWERABLE"
 MAX_EXAMPLES: Final = 3
@@ -72,7 +72,7 @@ class ChatFormat:
             messages.append({"role": "assistant", "content": cypher or REFUSAL})
         return [*messages, {"role": "user", "content": self.render(linked)}]
 
-    def parse(self, completion: str, linked: LinkedQuestion) -> Generated:
+    def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
         """Take the query out of a reply; parameters have the values that the links found."""
         text = completion.strip()
         fenced = _FENCE.findall(text)
@@ -80,25 +80,29 @@ class ChatFormat:
         start = _START.search(body)
         if start is None:
             return (
-                Generated(cypher="", unanswerable=True) if REFUSAL in text.upper() else Generated(cypher=body)
+                ParsedCompletion(cypher="", unanswerable=True)
+                if REFUSAL in text.upper()
+                else ParsedCompletion(cypher=body)
             )
         cypher = body[start.start() :].strip().rstrip(";").strip()
         if not fenced:
             cypher = re.split(r"\n\s*\n", cypher, maxsplit=1)[0].rstrip(";").strip()
         values = linked.parameters()
         used = dict.fromkeys(_PARAMETER.findall(cypher))
-        return Generated(cypher=cypher, parameters={name: values[name] for name in used if name in values})
+        return ParsedCompletion(
+            cypher=cypher, parameters={name: values[name] for name in used if name in values}
+        )
 
 
 def describe(schema: GraphSchema) -> str:
     """Write a schema as text for a prompt: labels and types with properties, then triples."""
     lines = ["Nodes:"]
-    lines += [f"(:{write_name(label.name)}{_properties(label.properties)})" for label in schema.labels]
+    lines += [f"(:{format_identifier(label.name)}{_properties(label.properties)})" for label in schema.labels]
     lines.append("Relationships:")
     with_properties = {kind.name: _properties(kind.properties) for kind in schema.types}
     for each in schema.triples:
-        shown = f"[:{write_name(each.type)}{with_properties.get(each.type, '')}]"
-        lines.append(f"(:{write_name(each.source)})-{shown}->(:{write_name(each.target)})")
+        shown = f"[:{format_identifier(each.type)}{with_properties.get(each.type, '')}]"
+        lines.append(f"(:{format_identifier(each.source)})-{shown}->(:{format_identifier(each.target)})")
     return "\n".join(lines)
 
 
@@ -107,7 +111,7 @@ def _properties(properties: Sequence[Property]) -> str:
         return ""
     return (
         " {"
-        + ", ".join(f"{write_name(each.name)}: {each.type}{_examples(each)}" for each in properties)
+        + ", ".join(f"{format_identifier(each.name)}: {each.type}{_examples(each)}" for each in properties)
         + "}"
     )
 
@@ -117,8 +121,8 @@ def _examples(each: Property) -> str:
     return f" e.g. {', '.join(shown)}" if shown and each.type == "STRING" else ""
 
 
-def _parameter(link: Link) -> str:
-    places = ", ".join(dict.fromkeys(f"{place.owner}.{place.property}" for place in link.places))
-    value: Scalar = link.places[0].value if link.kind == "value" and link.places else link.value
+def _parameter(link: LinkedMention) -> str:
+    places = ", ".join(dict.fromkeys(f"{place.owner}.{place.property}" for place in link.occurrences))
+    value: Scalar = link.occurrences[0].value if link.kind == "value" and link.occurrences else link.value
     where = f" (a value of {places})" if places else f" ({link.kind})"
     return f"${link.name} = {value!r}{where}"

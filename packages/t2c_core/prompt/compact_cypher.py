@@ -48,7 +48,7 @@ class CompactSyntaxError(ValueError):
     """A text that cannot be split into atoms."""
 
 
-def split(cypher: str) -> list[str]:
+def tokenize(cypher: str) -> list[str]:
     """Split Cypher into atoms.
 
     Raises:
@@ -71,7 +71,7 @@ def split(cypher: str) -> list[str]:
     return atoms
 
 
-def join(atoms: list[str]) -> str:
+def detokenize(atoms: list[str]) -> str:
     """Write atoms as Cypher for people: one blank between atoms, none inside brackets."""
     text = ""
     glue = True
@@ -81,16 +81,16 @@ def join(atoms: list[str]) -> str:
     return text
 
 
-def token(atom: str) -> str:
+def token_text(atom: str) -> str:
     """Write an atom as the text of its token: with a leading blank, which every atom but closing ones has."""
     return atom if atom in _CLOSING else " " + atom
 
 
 def encode(cypher: str) -> str:
     """Write Cypher as a completion: the texts of its tokens, one after the other."""
-    return "".join(token(atom) for atom in split(cypher))
+    return "".join(token_text(atom) for atom in tokenize(cypher))
 
 
 def decode(completion: str) -> str:
     """Write a completion as Cypher for people."""
-    return join(split(completion))
+    return detokenize(tokenize(completion))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Generated:
+class ParsedCompletion:
     """What a model's completion says."""
 
     cypher: str
@@ -33,6 +33,6 @@ class PromptFormat(Protocol):
         """Write the prompt of a question."""
         ...
 
-    def parse(self, completion: str, linked: LinkedQuestion) -> Generated:
+    def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
         """Read a completion of that prompt."""
         ...

@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.identifiers import read_name
+from t2c_core.cypher.identifiers import unquote_identifier
 from t2c_core.prompt.compact_cypher import ACCESS, NODE, PARAMETER, TRIPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_core.prompt.variable_names import Names
+    from t2c_core.prompt.variable_names import VariableNames
 
 _TEXT_OPERATORS = frozenset({"CONTAINS", "STARTS WITH", "ENDS WITH"})
 _CLAUSE_ENDS = frozenset(
@@ -25,10 +25,10 @@ _COUNTS = frozenset({"LIMIT", "count(*)", "n"})
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterUse:
+class ParameterUsage:
     """Where a query uses a parameter: what it is compared with."""
 
-    atom: int
+    position: int
     """Place of the parameter among the atoms."""
     name: str
     """The parameter, without the dollar sign."""
@@ -41,14 +41,14 @@ class ParameterUse:
     """Whether the mention itself is wanted: a part of a string."""
 
 
-def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
+def parameter_usages(atoms: list[str], names: VariableNames) -> Iterator[ParameterUsage]:
     """Find what each parameter of a query is compared with, in order of occurrence."""
     owners: dict[str, tuple[str, ...]] = {
-        variable: (holder.name,) for variable, holder in names.holders.items()
+        variable: (holder.name,) for variable, holder in names.by_variable.items()
     }
     for atom in atoms:
         if match := TRIPLE.fullmatch(atom):
-            owners[match["link"]] = tuple(read_name(each) for each in _types(match["types"]))
+            owners[match["link"]] = tuple(unquote_identifier(each) for each in _types(match["types"]))
     for position, atom in enumerate(atoms):
         match = PARAMETER.search(atom)
         if match is None or "." in atom:
@@ -57,8 +57,8 @@ def parameter_uses(atoms: list[str], names: Names) -> Iterator[ParameterUse]:
         access = ACCESS.search(compared)
         held = owners.get(access["variable"], ()) if access else ()
         numeric = numeric or bool(access and access["part"])
-        name = read_name(access["property"]) if access else ""
-        yield ParameterUse(position, match[0].removeprefix("$"), held, name, numeric, text)
+        name = unquote_identifier(access["property"]) if access else ""
+        yield ParameterUsage(position, match[0].removeprefix("$"), held, name, numeric, text)
 
 
 def bound_variables(atoms: list[str]) -> set[str]:

@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_core.prompt.compact_cypher import ACCESS
+from t2c_core.prompt.parameter_usage import bound_variables, parameter_usages
 from t2c_core.prompt.variable_names import SUFFIXES
-from t2c_core.prompt.parameter_usage import bound_variables, parameter_uses
 
 if TYPE_CHECKING:
-    from t2c_core.prompt.variable_names import Names
-    from t2c_core.prompt.parameter_usage import ParameterUse
+    from t2c_core.prompt.parameter_usage import ParameterUsage
+    from t2c_core.prompt.variable_names import VariableNames
     from t2c_core.schema.model import GraphSchema, Triple
-    from t2c_core.values.linker import Link, LinkedQuestion
+    from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
 _NUMBERS = frozenset({"INTEGER", "FLOAT"})
 _TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})
 
 
 def repair(
-    atoms: list[str], schema: GraphSchema, names: Names, linked: LinkedQuestion
+    atoms: list[str], schema: GraphSchema, names: VariableNames, linked: LinkedQuestion
 ) -> tuple[list[str], tuple[str, ...]]:
     """Mend a query.
 
@@ -42,11 +42,11 @@ def repair(
 
 
 def _slots(
-    atoms: list[str], schema: GraphSchema, names: Names, linked: LinkedQuestion
+    atoms: list[str], schema: GraphSchema, names: VariableNames, linked: LinkedQuestion
 ) -> tuple[list[str], list[str]]:
     """Exchange parameters that do not fit their place for those that do, if only one does."""
     links = {link.name: link for link in linked.links}
-    uses = list(parameter_uses(atoms, names))
+    uses = list(parameter_usages(atoms, names))
     wrong = [use for use in uses if use.name in links and not _fits(links[use.name], use, schema)]
     right = {use.name for use in uses if use not in wrong}
     mended = list(atoms)
@@ -60,15 +60,17 @@ def _slots(
         if len(others) != 1:
             continue
         right.add(others[0])
-        mended[use.atom] = mended[use.atom].replace(f"${use.name}", f"${others[0]}")
+        mended[use.position] = mended[use.position].replace(f"${use.name}", f"${others[0]}")
         told.append(f"{use.property}: ${use.name} -> ${others[0]}")
     return mended, told
 
 
-def _fits(link: Link, use: ParameterUse, schema: GraphSchema) -> bool:
+def _fits(link: LinkedMention, use: ParameterUsage, schema: GraphSchema) -> bool:
     if use.numeric:
         return isinstance(link.value, int | float)
-    if use.text or any(place.property == use.property and place.owner in use.owners for place in link.places):
+    if use.text or any(
+        place.property == use.property and place.owner in use.owners for place in link.occurrences
+    ):
         return True
     held = next((found for owner in use.owners if (found := schema.property_of(owner, use.property))), None)
     if held is None:
@@ -81,7 +83,7 @@ def _fits(link: Link, use: ParameterUse, schema: GraphSchema) -> bool:
     return link.kind == "text"
 
 
-def _bind(atoms: list[str], schema: GraphSchema, names: Names) -> tuple[list[str], list[str]]:
+def _bind(atoms: list[str], schema: GraphSchema, names: VariableNames) -> tuple[list[str], list[str]]:
     """Add the pattern of a property whose variable no pattern binds."""
     mended = list(atoms)
     told = []
@@ -118,14 +120,14 @@ def _without_lone_nodes(atoms: list[str]) -> list[str]:
     return kept
 
 
-def _pattern(variable: str, bound: set[str], schema: GraphSchema, names: Names) -> str | None:
-    holder = names.holders.get(variable)
+def _pattern(variable: str, bound: set[str], schema: GraphSchema, names: VariableNames) -> str | None:
+    holder = names.by_variable.get(variable)
     if holder is None:
         return None
     suffix = next(each for each in reversed(SUFFIXES) if variable.endswith(each))
     number = (
         SUFFIXES.index(suffix)
-        if names.holders[variable.removesuffix(suffix) or variable].name == holder.name
+        if names.by_variable[variable.removesuffix(suffix) or variable].name == holder.name
         else 0
     )
     labels = {label for label, base in names.label_variables.items() if base in bound}

@@ -10,18 +10,18 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, CompactSyntaxError, encode, join, split
-from t2c_core.prompt.format import Generated
-from t2c_core.prompt.variable_names import Names
+from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, CompactSyntaxError, detokenize, encode, tokenize
+from t2c_core.prompt.format import ParsedCompletion
+from t2c_core.prompt.parameter_usage import parameter_usages
 from t2c_core.prompt.repair import repair
-from t2c_core.prompt.parameter_usage import parameter_uses
+from t2c_core.prompt.variable_names import VariableNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_core.prompt.parameter_usage import ParameterUse
+    from t2c_core.prompt.parameter_usage import ParameterUsage
     from t2c_core.schema.model import GraphSchema, Scalar
-    from t2c_core.values.linker import Link, LinkedQuestion
+    from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
 QUESTION: Final = "<question>"
 ANSWER: Final = "<answer>"
@@ -30,7 +30,7 @@ KINDS: Final = ("value", "number", "date", "year", "month", "text")
 MAX_PLACES: Final = 8
 
 
-class AtomsFormat:
+class SchemaTokenFormat:
     """Prompts and completions in atoms.
 
     Args:
@@ -40,23 +40,23 @@ class AtomsFormat:
 
     name = "atoms-1"
 
-    def __init__(self, schema: GraphSchema, *, is_mended: bool = True) -> None:
+    def __init__(self, schema: GraphSchema, *, should_repair: bool = True) -> None:
         self.schema = schema
-        self._is_mended = is_mended
-        self.names = Names(schema)
-        self._marks = place_marks(schema)
+        self._is_mended = should_repair
+        self.names = VariableNames(schema)
+        self._marks = property_tokens(schema)
 
     def render(self, linked: LinkedQuestion) -> str:
         """Write the prompt of a question, between the question and the answer marker."""
         pieces = [QUESTION]
         position = 0
         for link in linked.links[:MAX_PARAMETERS]:
-            pieces += [_plain(linked.question[position : link.start]), mention(link, self._marks)]
+            pieces += [_plain(linked.question[position : link.start]), render_mention(link, self._marks)]
             position = link.end
         pieces.append(_plain(linked.question[position:]).rstrip(" ?.!;"))
         return " ".join(" ".join(pieces).split()) + " " + ANSWER
 
-    def complete(self, cypher: str) -> str:
+    def encode_completion(self, cypher: str) -> str:
         """Write Cypher as the completion that a model should give.
 
         Raises:
@@ -64,35 +64,35 @@ class AtomsFormat:
         """
         return encode(cypher)
 
-    def parse(self, completion: str, linked: LinkedQuestion) -> Generated:
+    def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
         """Read a completion; `$v1` takes the value of the place that it is compared with.
 
         A completion that is no compact Cypher is handed on as it is: the guard decides about it.
         """
         text = completion.strip()
         if UNANSWERABLE in text:
-            return Generated(cypher="", unanswerable=True)
+            return ParsedCompletion(cypher="", unanswerable=True)
         try:
-            atoms = split(text)
+            atoms = tokenize(text)
             repairs: tuple[str, ...] = ()
             if self._is_mended:
                 atoms, repairs = repair(atoms, self.schema, self.names, linked)
         except CompactSyntaxError:
-            return Generated(cypher=text)
+            return ParsedCompletion(cypher=text)
         by_name = {link.name: link for link in linked.links}
         parameters: dict[str, Scalar] = {}
-        for use in parameter_uses(atoms, self.names):
+        for use in parameter_usages(atoms, self.names):
             link = by_name.get(use.name)
             if link is not None and use.name not in parameters:
                 parameters[use.name] = self._value(link, use)
-        return Generated(cypher=join(atoms), parameters=parameters, repairs=repairs)
+        return ParsedCompletion(cypher=detokenize(atoms), parameters=parameters, repairs=repairs)
 
-    def _value(self, link: Link, use: ParameterUse) -> Scalar:
+    def _value(self, link: LinkedMention, use: ParameterUsage) -> Scalar:
         if use.numeric:
             return _whole(link)
         if use.text:
             return _as_text(link)
-        for place in link.places:
+        for place in link.occurrences:
             if place.property == use.property and place.owner in use.owners:
                 return place.value
         kind = next(
@@ -102,7 +102,7 @@ class AtomsFormat:
         return _coerce(link, str(kind or "").removeprefix("LIST<").removesuffix(">"))
 
 
-def mention(link: Link, marks: Mapping[tuple[str, str], str]) -> str:
+def render_mention(link: LinkedMention, marks: Mapping[tuple[str, str], str]) -> str:
     """Write a linked mention: its marker, what kind it is, and the marks of the places of the value."""
     shown = [f"<{link.name}>"]
     numeric = isinstance(link.value, int | float) and not isinstance(link.value, bool)
@@ -110,13 +110,13 @@ def mention(link: Link, marks: Mapping[tuple[str, str], str]) -> str:
         shown.append(f"<{link.kind}>")
     elif numeric:
         shown.append("<number>")
-    found = [marks.get((place.owner, place.property), "") for place in link.places]
+    found = [marks.get((place.owner, place.property), "") for place in link.occurrences]
     places = [mark for mark in dict.fromkeys(found) if mark]
     shown += sorted(places)[:MAX_PLACES] if numeric else places[:MAX_PLACES]
     return " ".join(shown)
 
 
-def place_marks(schema: GraphSchema) -> dict[tuple[str, str], str]:
+def property_tokens(schema: GraphSchema) -> dict[tuple[str, str], str]:
     """Write the mark of every property: `<Drug.name>`; `<*.route>` if several relationship types have a route."""
     marks = {
         (label.name, each.name): f"<{label.name}.{each.name}>"
@@ -138,11 +138,11 @@ def _bare(text: str) -> str:
     return text.strip().strip("'\"“”‘’`«»").strip()
 
 
-def _as_text(link: Link) -> str:
+def _as_text(link: LinkedMention) -> str:
     return str(link.value) if link.kind == "text" else _bare(link.text)
 
 
-def _whole(link: Link) -> Scalar:
+def _whole(link: LinkedMention) -> Scalar:
     if isinstance(link.value, bool):
         return link.value
     if isinstance(link.value, int | float):
@@ -151,7 +151,7 @@ def _whole(link: Link) -> Scalar:
     return int(match[0]) if match else link.value
 
 
-def _coerce(link: Link, kind: str) -> Scalar:
+def _coerce(link: LinkedMention, kind: str) -> Scalar:
     if kind == "STRING":
         return _bare(link.text) if isinstance(link.value, int | float) else str(link.value)
     if kind in {"INTEGER", "FLOAT"} and isinstance(link.value, str):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from t2c_core.cypher.identifiers import write_name
-from t2c_core.prompt.schema_tokens import ANSWER, KINDS, QUESTION, UNANSWERABLE, place_marks
-from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, split, token
-from t2c_core.prompt.variable_names import SUFFIXES, Names
+from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, token_text, tokenize
+from t2c_core.prompt.schema_tokens import ANSWER, KINDS, QUESTION, UNANSWERABLE, property_tokens
+from t2c_core.prompt.variable_names import SUFFIXES, VariableNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 END = "</s>"
 PAD = "<pad>"
-WORDS = 1500
+BPE_VOCAB_SIZE = 1500
 """Byte-level vocabulary for the words of questions, bytes included."""
 
 _FIXED = """
@@ -35,9 +35,9 @@ IS NOT NULL|AS|DESC|ASC|EXISTS {|COUNT {|}|CASE WHEN|THEN 1 END|count(*)|count(|
 _MARK = re.compile(r"<[^<>]+>")
 
 
-def schema_atoms(schema: GraphSchema) -> list[str]:
+def schema_tokens(schema: GraphSchema) -> list[str]:
     """List the atoms that any query on a schema may need, whether a training set has them or not."""
-    names = Names(schema)
+    names = VariableNames(schema)
     atoms = [atom for line in _FIXED.strip().splitlines() for atom in line.split("|")]
     for label in schema.labels:
         atoms += [names.node(label.name, number) for number in (0, 1)]
@@ -50,8 +50,8 @@ def schema_atoms(schema: GraphSchema) -> list[str]:
             variable = variables[holder.name]
             atoms += [variable + suffix for suffix in SUFFIXES[:2]]
             for each in holder.properties:
-                access = f"{variable}.{write_name(each.name)}"
-                atoms += [access, f"{variable}2.{write_name(each.name)}"]
+                access = f"{variable}.{format_identifier(each.name)}"
+                atoms += [access, f"{variable}2.{format_identifier(each.name)}"]
                 if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
                     atoms += [f"{access}.year", f"{access}.month"]
                     atoms += [f"date({access})"] if each.type != "DATE" else []
@@ -60,17 +60,17 @@ def schema_atoms(schema: GraphSchema) -> list[str]:
     return list(dict.fromkeys(atoms))
 
 
-def prompt_marks(schema: GraphSchema) -> list[str]:
+def special_tokens(schema: GraphSchema) -> list[str]:
     """List the tokens that stand for mentions in prompts."""
     marks = [ANSWER]
     marks += [f"<v{number}>" for number in range(1, MAX_PARAMETERS + 1)]
     marks += [f"<{kind}>" for kind in KINDS]
-    marks += place_marks(schema).values()
+    marks += property_tokens(schema).values()
     return [QUESTION, UNANSWERABLE, *dict.fromkeys(" " + mark for mark in marks)]
 
 
 def train_tokenizer(
-    schema: GraphSchema, prompts: Iterable[str], completions: Iterable[str], *, words: int = WORDS
+    schema: GraphSchema, prompts: Iterable[str], completions: Iterable[str], *, words: int = BPE_VOCAB_SIZE
 ) -> Tokenizer:
     """Make the tokenizer of a graph.
 
@@ -97,15 +97,15 @@ def train_tokenizer(
     )
     texts = sorted({_MARK.sub("\n", prompt) for prompt in prompts})
     tokenizer.train_from_iterator(texts, trainer)
-    atoms = dict.fromkeys(token(atom) for atom in schema_atoms(schema))
+    atoms = dict.fromkeys(token_text(atom) for atom in schema_tokens(schema))
     seen = {
-        token(atom)
+        token_text(atom)
         for completion in set(completions)
         if completion != UNANSWERABLE
-        for atom in split(completion)
+        for atom in tokenize(completion)
     }
     atoms |= dict.fromkeys(sorted(seen))
-    added = [AddedToken(text, normalized=False, special=False) for text in (*prompt_marks(schema), *atoms)]
+    added = [AddedToken(text, normalized=False, special=False) for text in (*special_tokens(schema), *atoms)]
     tokenizer.add_tokens(added)
     return tokenizer
 

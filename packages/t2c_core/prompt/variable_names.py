@@ -9,7 +9,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.identifiers import format_identifier
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Triple
@@ -32,14 +32,14 @@ _KEYWORDS = frozenset(
 Kind = Literal["node", "relationship"]
 
 
-class Holder(NamedTuple):
+class LabelOrType(NamedTuple):
     """The label or relationship type that a variable stands for."""
 
     name: str
     kind: Kind
 
 
-class Names:
+class VariableNames:
     """The variables of a schema: `case_` for label Case, `has_reaction` for type HAS_REACTION.
 
     Args:
@@ -57,19 +57,19 @@ class Names:
             self.type_variables[kind.name] = _allocate(kind.name, "link", taken)
 
     @cached_property
-    def holders(self) -> dict[str, Holder]:
+    def by_variable(self) -> dict[str, LabelOrType]:
         """What each variable stands for, with every suffix."""
         found = {}
         for suffix in SUFFIXES:
             for label, variable in self.label_variables.items():
-                found[variable + suffix] = Holder(label, "node")
+                found[variable + suffix] = LabelOrType(label, "node")
             for kind, variable in self.type_variables.items():
-                found[variable + suffix] = Holder(kind, "relationship")
+                found[variable + suffix] = LabelOrType(kind, "relationship")
         return found
 
     def node(self, label: str, number: int = 0) -> str:
         """Write a node pattern, for instance `(case_:Case)`; `number` 0 is the first of its label."""
-        return f"({self.label_variables[label]}{SUFFIXES[number]}:{write_name(label)})"
+        return f"({self.label_variables[label]}{SUFFIXES[number]}:{format_identifier(label)})"
 
     def triple(
         self,
@@ -91,7 +91,7 @@ class Names:
         """
         kinds = types or (triple.type,)
         variable = (ANY if len(kinds) > 1 else self.type_variables[kinds[0]]) + SUFFIXES[number]
-        spelt = "|".join(write_name(kind) for kind in kinds)
+        spelt = "|".join(format_identifier(kind) for kind in kinds)
         return f"{self.node(triple.source, source)}-[{variable}:{spelt}]->{self.node(triple.target, target)}"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from neo4j import READ_ACCESS, Driver
 
-from t2c_core.cypher.identifiers import quote_name
+from t2c_core.cypher.identifiers import quote_identifier
 from t2c_core.schema.model import Triple
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _MOST = {
 
 
 @dataclass(frozen=True)
-class Owner:
+class LabelOrTypeCount:
     """A label or relationship type, and how many nodes or relationships it has."""
 
     name: str
@@ -68,7 +68,7 @@ class Owner:
         return self.count > MAX_SCAN
 
 
-class Census:
+class SchemaIntrospector:
     """A graph seen through READ transactions, without what a policy hides.
 
     Args:
@@ -91,27 +91,27 @@ class Census:
             version = str(result.single(strict=True)["version"])
             return result.consume().database or self._database or "", version
 
-    def labels(self) -> list[Owner]:
+    def labels(self) -> list[LabelOrTypeCount]:
         """Count the nodes of each label."""
         return self._owners(
             "CALL db.labels() YIELD label AS name RETURN name", "node", "MATCH (x:{}) RETURN count(x)"
         )
 
-    def types(self) -> list[Owner]:
+    def types(self) -> list[LabelOrTypeCount]:
         """Count the relationships of each type."""
         query = "CALL db.relationshipTypes() YIELD relationshipType AS name RETURN name"
         return self._owners(query, "relationship", "MATCH ()-[x:{}]->() RETURN count(x)")
 
-    def _owners(self, listing: str, kind: OwnerKind, counting: str) -> list[Owner]:
+    def _owners(self, listing: str, kind: OwnerKind, counting: str) -> list[LabelOrTypeCount]:
         names = sorted(str(row["name"]) for row in self._rows(listing))
         owners = []
         for name in names:
             if not self._policy.hides(name):
-                count = next(iter(self._rows(counting.format(quote_name(name))))).value()
-                owners.append(Owner(name, kind, count))
+                count = next(iter(self._rows(counting.format(quote_identifier(name))))).value()
+                owners.append(LabelOrTypeCount(name, kind, count))
         return [owner for owner in owners if owner.count]
 
-    def triples(self, kind: Owner, labels: dict[str, Owner]) -> list[Triple]:
+    def triples(self, kind: LabelOrTypeCount, labels: dict[str, LabelOrTypeCount]) -> list[Triple]:
         """Count which labels a relationship type joins; a node of several labels counts under each."""
         found: Counter[tuple[str, str]] = Counter()
         seen = 0
@@ -138,14 +138,14 @@ class Census:
         parameters = {"owner": name, "from": start, "to": end, "rows": MAX_SCAN}
         return int(next(iter(self._rows(_MOST[outgoing], **parameters)))["most"])
 
-    def keys(self, owner: Owner) -> list[str]:
+    def keys(self, owner: LabelOrTypeCount) -> list[str]:
         """List the properties that a label or type has."""
         found: set[str] = set()
         for row in self._chunks(_KEYS, owner):
             found.add(row["key"])
         return sorted(key for key in found if not self._policy.hides(owner.name, key))
 
-    def values(self, owner: Owner, name: str) -> Iterator[tuple[Any, int]]:
+    def values(self, owner: LabelOrTypeCount, name: str) -> Iterator[tuple[Any, int]]:
         """Give the values of a property and how often each occurs; the same value may come several times.
 
         Strings are cut after `MAX_TEXT` + 1 characters.
@@ -153,14 +153,14 @@ class Census:
         for row in self._chunks(_VALUES, owner, name):
             yield row["value"], row["count"]
 
-    def scanned(self, owner: Owner) -> int:
+    def scanned(self, owner: LabelOrTypeCount) -> int:
         """Count the nodes or relationships that `values` looks at."""
         if not self._visible(owner):
             return min(owner.count, MAX_SCAN)
         query = f"MATCH {_PATTERNS[owner.kind]} {self._visible(owner)} WITH x LIMIT $rows RETURN count(x) AS count"
         return int(next(iter(self._rows(query, owner=owner.name, rows=MAX_SCAN)))["count"])
 
-    def _visible(self, owner: Owner, name: str = "") -> str:
+    def _visible(self, owner: LabelOrTypeCount, name: str = "") -> str:
         """Keep out of sight nodes that also have a label which is hidden, or whose property `name` is."""
         hidden = {each for each in self._policy.hidden if "." not in each}
         hidden |= {
@@ -170,9 +170,9 @@ class Census:
         }
         if owner.kind == "relationship" or not hidden:
             return ""
-        return f"WHERE NOT x:{'|'.join(quote_name(each) for each in sorted(hidden))}"
+        return f"WHERE NOT x:{'|'.join(quote_identifier(each) for each in sorted(hidden))}"
 
-    def _chunks(self, template: str, owner: Owner, name: str = "") -> Iterator[Any]:
+    def _chunks(self, template: str, owner: LabelOrTypeCount, name: str = "") -> Iterator[Any]:
         query = template.format(pattern=_PATTERNS[owner.kind], visible=self._visible(owner, name))
         for skip in range(0, min(owner.count, MAX_SCAN), CHUNK):
             rows = min(CHUNK, MAX_SCAN - skip)

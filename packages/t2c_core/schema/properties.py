@@ -20,7 +20,7 @@ from t2c_core.schema.model import Property, PropertyType, Scalar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from t2c_core.schema.introspection import Owner
+    from t2c_core.schema.introspection import LabelOrTypeCount
 
 MAX_DISTINCT = 1_000_000
 EXAMPLES = 5
@@ -59,7 +59,7 @@ def _list_type(values: list[Any]) -> PropertyType:
 
 
 @dataclass
-class Tally:
+class PropertyStatistics:
     """Counts of the distinct values of one property; of lists, of their elements.
 
     Args:
@@ -70,7 +70,7 @@ class Tally:
     types: Counter[PropertyType] = field(default_factory=Counter)
     """How many values are of each type; none if no value is of a type that schemas know."""
     counts: Counter[tuple[PropertyType, Any]] = field(default_factory=Counter)
-    set_on: int = 0
+    present_count: int = 0
     """Nodes or relationships that have the property."""
     complete: bool = True
     """Whether all distinct values were kept."""
@@ -80,7 +80,7 @@ class Tally:
             kind = type_of(value)
             if kind is None:
                 continue
-            self.set_on += count
+            self.present_count += count
             self.types[kind] += count
             for each in value if isinstance(value, list) else [value]:
                 key = (type_of(each) or kind, _hashable(each))
@@ -89,7 +89,7 @@ class Tally:
                 else:
                     self.complete = False
 
-    def describe(self, name: str, owner: Owner, scanned: int) -> Property:
+    def describe(self, name: str, owner: LabelOrTypeCount, scanned: int) -> Property:
         """Sum up what was counted.
 
         Args:
@@ -105,16 +105,16 @@ class Tally:
         return Property(
             name=name,
             type=kind,
-            share=round(self.set_on / scanned, 6),
+            share=round(self.present_count / scanned, 6),
             distinct=len(self.counts),
-            unique=exact and not kind.startswith("LIST") and 1 < len(self.counts) == self.set_on,
+            unique=exact and not kind.startswith("LIST") and 1 < len(self.counts) == self.present_count,
             sampled=not exact,
-            examples=tuple(value for value, _ in self.frequent()),
+            examples=tuple(value for value, _ in self.top_values()),
             minimum=canonical(ordered[0]) if ordered else None,
             maximum=canonical(ordered[-1]) if ordered else None,
         )
 
-    def frequent(self) -> list[tuple[Scalar, int]]:
+    def top_values(self) -> list[tuple[Scalar, int]]:
         """Give a few frequent values, most frequent first."""
         best = sorted(
             (each for each in self.scalars() if each[1] and _is_shown(each[0])),
@@ -128,7 +128,7 @@ class Tally:
             if kind != "POINT" and not (isinstance(value, float) and not math.isfinite(value)):
                 yield canonical(value), count
 
-    def findable(self) -> Iterator[tuple[Scalar, int]]:
+    def indexable_values(self) -> Iterator[tuple[Scalar, int]]:
         """Give each distinct string that is not too long, integer and date, and its count."""
         for (kind, value), count in self.counts.items():
             if kind in ("INTEGER", "DATE") or (kind == "STRING" and 0 < len(value) <= MAX_TEXT):

@@ -20,9 +20,9 @@ from t2c_core.errors import GraphError, SnapshotError
 from t2c_core.graph.connection import connected
 from t2c_core.graph.importer import MARKER
 from t2c_core.guard.policy.policy import Policy
-from t2c_core.schema.introspection import MAX_SCAN, Census, Owner
+from t2c_core.schema.introspection import MAX_SCAN, LabelOrTypeCount, SchemaIntrospector
 from t2c_core.schema.model import FORMAT_VERSION, GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.schema.properties import Tally
+from t2c_core.schema.properties import PropertyStatistics
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.sqlite_store import IndexedValue
 
@@ -85,7 +85,7 @@ def write_snapshot(
 def _fill(
     folder: Path, driver: Driver, database: str | None, policy: Policy, progress: Progress | None
 ) -> dict[str, Any]:
-    census = Census(driver, database, policy)
+    census = SchemaIntrospector(driver, database, policy)
     labels = census.labels()
     if any(label.name == MARKER for label in labels):
         raise GraphError(
@@ -95,7 +95,7 @@ def _fill(
         raise SnapshotError(
             "the graph has no node with a label; import something first, or choose another --database"
         )
-    survey = _Survey(census, labels, census.types(), progress)
+    survey = _SnapshotBuilder(census, labels, census.types(), progress)
     values = ValueIndex.build(folder / VALUES_FILE, survey.values())
     schema = survey.schema(*census.server(), policy)
     (folder / SCHEMA_FILE).write_text(schema.to_json(), encoding="utf-8")
@@ -119,20 +119,20 @@ def _fill(
 
 
 @dataclass
-class _Survey:
+class _SnapshotBuilder:
     """Goes through labels and types once; `values` must be read to its end before `schema`."""
 
-    census: Census
-    labels: list[Owner]
-    types: list[Owner]
+    census: SchemaIntrospector
+    labels: list[LabelOrTypeCount]
+    types: list[LabelOrTypeCount]
     progress: Progress | None
-    properties: dict[Owner, list[Property]] = field(default_factory=dict)
+    properties: dict[LabelOrTypeCount, list[Property]] = field(default_factory=dict)
     triples: list[Triple] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """Properties that hold only bytes or vectors."""
 
     @property
-    def owners(self) -> list[Owner]:
+    def owners(self) -> list[LabelOrTypeCount]:
         return [*self.labels, *self.types]
 
     def values(self) -> Iterator[IndexedValue]:
@@ -143,12 +143,12 @@ class _Survey:
             self.properties[owner] = []
             scanned = self.census.scanned(owner)
             for name in self.census.keys(owner):
-                tally = Tally(self.census.values(owner, name))
+                tally = PropertyStatistics(self.census.values(owner, name))
                 if not tally.types:
                     self.left_out.append(f"{owner.name}.{name}")
                 else:
                     self.properties[owner].append(tally.describe(name, owner, scanned))
-                for value, count in tally.findable():
+                for value, count in tally.indexable_values():
                     yield IndexedValue(value, owner.name, name, owner.kind, count)
             if self.progress:
                 self.progress(number, len(self.owners))

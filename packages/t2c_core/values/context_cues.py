@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.stopwords import COMMON_WORDS
+from t2c_core.values.stopwords import STOPWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from t2c_core.values.stopwords import SchemaWords
 
-LEAD = 60
+CONTEXT_CHARS = 60
 """Characters before a mention that are looked at."""
 
 _NOUN = r"(?:letters?|words?|text|string|phrase|substring|prefix|suffix|characters?)"
@@ -40,9 +40,9 @@ _BOUND = re.compile(
 )
 
 
-def is_part(text: str, start: int, end: int) -> bool:
+def is_substring_cue(text: str, start: int, end: int) -> bool:
     """Tell whether `text[start:end]` is said to be contained in a value rather than to be one."""
-    before = _BEFORE_PART.search(text, max(0, start - LEAD), start)
+    before = _BEFORE_PART.search(text, max(0, start - CONTEXT_CHARS), start)
     return before is not None or _AFTER_PART.match(text, end) is not None
 
 
@@ -51,12 +51,12 @@ def part_words(text: str, schema_words: SchemaWords) -> Iterator[re.Match[str]]:
     for pattern in _PART_WORDS:
         for found in pattern.finditer(text):
             word = found["word"].lower()
-            if word == "a" or not (word in COMMON_WORDS or schema_words.holds(word)):
+            if word == "a" or not (word in STOPWORDS or schema_words.holds(word)):
                 yield found
 
 
-def bound_before(text: str, start: int) -> Literal["limit", "bound"] | None:
+def numeric_role_before(text: str, start: int) -> Literal["limit", "bound"] | None:
     """Tell whether a number is how many rows are wanted, or one end of a range."""
-    if _LIMIT.search(text, max(0, start - LEAD), start):
+    if _LIMIT.search(text, max(0, start - CONTEXT_CHARS), start):
         return "limit"
-    return "bound" if _BOUND.search(text, max(0, start - LEAD), start) else None
+    return "bound" if _BOUND.search(text, max(0, start - CONTEXT_CHARS), start) else None

@@ -17,8 +17,8 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from t2c_core.errors import SnapshotError
-from t2c_core.values.sqlite_store import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
 from t2c_core.values.normalization import fold
+from t2c_core.values.sqlite_store import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,7 +155,7 @@ class ValueIndex:
         with self._lock:
             return self._forms.find(folded, self._read)
 
-    def openings(self, folded: Iterable[str]) -> dict[str, int]:
+    def prefix_lengths(self, folded: Iterable[str]) -> dict[str, int]:
         """Tell which folded words occur in values, and the words of the longest form that begins with each.
 
         Numbers are not recorded.
@@ -163,7 +163,7 @@ class ValueIndex:
         with self._lock:
             return self._openings.find(folded, self._read_words)
 
-    def similar(self, text: str, *, limit: int = 5, cutoff: float = 80.0) -> list[Similar]:
+    def fuzzy(self, text: str, *, limit: int = 5, cutoff: float = 80.0) -> list[Similar]:
         """Find folded forms near to a text, nearest first.
 
         The rarest trigrams of the text bring the candidates, rapidfuzz ranks them. A form that holds the
@@ -185,7 +185,7 @@ class ValueIndex:
             candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
         return _rank(form, candidates, cutoff)[:limit]
 
-    def containing(self, word: str) -> list[str]:
+    def forms_containing(self, word: str) -> list[str]:
         """Find folded forms of several words that have a folded word, or its plural, among them.
 
         A word of fewer than three letters, or in very many forms, has none.
@@ -203,7 +203,7 @@ class ValueIndex:
         own = {word, word + "s"}
         return sorted(form for (form,) in found if " " in form and own & set(form.split()))
 
-    def spellings(self, word: str, *, limit: int = 3) -> list[str]:
+    def spelling_candidates(self, word: str, *, limit: int = 3) -> list[str]:
         """Find words of values that a folded word may be a misspelling of, nearest first.
 
         One slip (a letter more, less, other, or two swapped) in words of three letters; two from eight on, if

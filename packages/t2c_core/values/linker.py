@@ -13,8 +13,8 @@ from t2c_core.values.mentions import MentionFinder
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
-    from t2c_core.values.mention_candidates import Mention
     from t2c_core.values.index import ValueIndex
+    from t2c_core.values.mention_candidates import MentionCandidate
     from t2c_core.values.sqlite_store import IndexedValue, OwnerKind
 
 LinkKind = Literal["value", "number", "date", "year", "month", "text"]
@@ -25,7 +25,7 @@ MAX_VARIANTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """A property that holds a value."""
 
     owner: str
@@ -37,7 +37,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkedMention:
     """A mention in a question."""
 
     name: str
@@ -48,13 +48,13 @@ class Link:
     """`question[start:end]`, quotes included."""
     kind: LinkKind
     """How it reads. A number, year, month or date may occur in the graph too: it then has places."""
-    places: tuple[Place, ...]
+    occurrences: tuple[Occurrence, ...]
     """Where such a value occurs in the graph, best first."""
     value: Scalar
     """What the question says: a number, an ISO date, a month 1 to 12, else the text without quotes."""
 
     @property
-    def is_name(self) -> bool:
+    def is_proper_name(self) -> bool:
         """Whether it can hardly be an ordinary word: a text that is quoted, of several words, or capitalised within."""
         if self.kind != "value" or not isinstance(self.value, str):
             return False
@@ -67,12 +67,12 @@ class LinkedQuestion:
     """A question and what it names, in order and without overlap."""
 
     question: str
-    links: tuple[Link, ...]
+    links: tuple[LinkedMention, ...]
 
     def parameters(self) -> dict[str, Scalar]:
         """Give each link its default value: the graph's spelling for values, else what the question says."""
         return {
-            each.name: each.places[0].value if each.kind == "value" and each.places else each.value
+            each.name: each.occurrences[0].value if each.kind == "value" and each.occurrences else each.value
             for each in self.links
         }
 
@@ -94,7 +94,7 @@ class Linker:
         Args:
             question: one question, in plain words.
         """
-        chosen: list[Mention] = []
+        chosen: list[MentionCandidate] = []
         taken = bytearray(len(question))
         for mention in sorted(self._finder.find(question), key=_preference):
             if not any(taken[mention.start : mention.end]):
@@ -102,13 +102,13 @@ class Linker:
                 chosen.append(mention)
         chosen.sort(key=lambda each: each.start)
         links = (
-            Link(
+            LinkedMention(
                 name=f"v{number}",
                 start=each.start,
                 end=each.end,
                 text=question[each.start : each.end],
                 kind=each.kind,
-                places=_places(each.hits),
+                occurrences=_places(each.candidates),
                 value=each.value,
             )
             for number, each in enumerate(chosen, start=1)
@@ -116,23 +116,23 @@ class Linker:
         return LinkedQuestion(question, tuple(links))
 
 
-def _preference(mention: Mention) -> tuple[bool, int, bool, bool, int]:
+def _preference(mention: MentionCandidate) -> tuple[bool, int, bool, bool, int]:
     """Put quoted mentions first, then longer ones, then sure ones, then values before numbers."""
     return (
         not mention.quoted,
         mention.start - mention.end,
-        not mention.sure,
-        mention.kind in {"value", "text"} and not mention.hits,
+        not mention.is_exact,
+        mention.kind in {"value", "text"} and not mention.candidates,
         mention.start,
     )
 
 
-def _places(hits: tuple[IndexedValue, ...]) -> tuple[Place, ...]:
+def _places(hits: tuple[IndexedValue, ...]) -> tuple[Occurrence, ...]:
     seen: dict[tuple[str, str], int] = {}
-    places: list[Place] = []
+    occurrences: list[Occurrence] = []
     for hit in hits:
         holder = (hit.owner, hit.property)
         seen[holder] = seen.get(holder, 0) + 1
         if seen[holder] <= MAX_VARIANTS:
-            places.append(Place(hit.owner, hit.property, hit.kind, hit.value))
-    return tuple(places[:MAX_PLACES])
+            occurrences.append(Occurrence(hit.owner, hit.property, hit.kind, hit.value))
+    return tuple(occurrences[:MAX_PLACES])

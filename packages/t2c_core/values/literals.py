@@ -25,7 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LiteralMention:
     """A literal in a text: `text[start:end]` read as `value`.
 
     A unit or percent sign after a number is not part of it: it stays in the text and says what is counted.
@@ -104,12 +104,12 @@ _INSIDE = re.compile(r"(?!s\b)\w")
 _OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
 
 
-def readings(text: str) -> list[Reading]:
+def find_literals(text: str) -> list[LiteralMention]:
     """Read the numbers, dates, years and months of a text, in order and without overlap.
 
     `7/1/2021` is read month first unless only the other order is a date, `1.7.2021` day first.
     """
-    found: list[Reading] = []
+    found: list[LiteralMention] = []
     taken = bytearray(len(text))
     for reader in (_dates, _months, _digits, _in_words):
         for each in reader(text):
@@ -119,7 +119,7 @@ def readings(text: str) -> list[Reading]:
     return sorted(found, key=lambda each: each.start)
 
 
-def quotations(text: str) -> list[list[Quotation]]:
+def find_quotations(text: str) -> list[list[Quotation]]:
     """Find quoted parts, in order; each with its possible ends, nearest first.
 
     A single quote opens only after a blank or punctuation and closes only before such, so that apostrophes
@@ -161,14 +161,14 @@ def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
             return
 
 
-def _dates(text: str) -> Iterator[Reading]:
+def _dates(text: str) -> Iterator[LiteralMention]:
     for pattern in _DATES:
         for found in pattern.finditer(text):
             day = _read_date(found.groupdict())
             if day is not None:
                 clock = found.groupdict().get("clock")
                 value = f"{day}T{clock}" if clock else day
-                yield Reading(found.start(), found.end(), "date", value)
+                yield LiteralMention(found.start(), found.end(), "date", value)
 
 
 def _read_date(parts: dict[str, str | None]) -> str | None:
@@ -192,7 +192,7 @@ def _read_date(parts: dict[str, str | None]) -> str | None:
     return None
 
 
-def _months(text: str) -> Iterator[Reading]:
+def _months(text: str) -> Iterator[LiteralMention]:
     for found in _ANY_MONTH.finditer(text):
         name = found["month"]
         certain = (
@@ -205,10 +205,10 @@ def _months(text: str) -> Iterator[Reading]:
         )
         if certain:
             end = found.start() + len(name)
-            yield Reading(found.start(), end, "month", _MONTHS[name.lower()])
+            yield LiteralMention(found.start(), end, "month", _MONTHS[name.lower()])
 
 
-def _digits(text: str) -> Iterator[Reading]:
+def _digits(text: str) -> Iterator[LiteralMention]:
     position = 0
     while found := _NUMBER.search(text, position):
         digits, scale = found["digits"], (found["scale"] or "").strip().lower()
@@ -216,13 +216,13 @@ def _digits(text: str) -> Iterator[Reading]:
         if found["sign"]:
             value = -value
         kind: LiteralKind = "year" if _is_year(digits, found) else "number"
-        yield Reading(found.start(), found.end(), kind, _whole(value))
+        yield LiteralMention(found.start(), found.end(), kind, _whole(value))
         position = found.end()
         if until := _RANGE_END.match(text, position):
             end_kind: LiteralKind = (
                 "year" if kind == "year" and _is_year(until["digits"], until) else "number"
             )
-            yield Reading(until.start("digits"), until.end(), end_kind, _number(until["digits"]))
+            yield LiteralMention(until.start("digits"), until.end(), end_kind, _number(until["digits"]))
             position = until.end()
 
 
@@ -241,6 +241,6 @@ def _whole(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1e6 else value
 
 
-def _in_words(text: str) -> Iterator[Reading]:
+def _in_words(text: str) -> Iterator[LiteralMention]:
     for start, end, value in spelt_numbers(text):
-        yield Reading(start, end, "number", value)
+        yield LiteralMention(start, end, "number", value)

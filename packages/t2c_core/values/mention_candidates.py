@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import Scalar
     from t2c_core.values.linker import LinkKind
-    from t2c_core.values.tokenized_question import Sentence
     from t2c_core.values.sqlite_store import IndexedValue
+    from t2c_core.values.tokenized_question import TokenizedQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class MentionCandidate:
     """`question[start:end]`, read as `value`, which may stand for any of `hits`."""
 
     start: int
     end: int
     kind: LinkKind
     value: Scalar
-    hits: tuple[IndexedValue, ...] = ()
+    candidates: tuple[IndexedValue, ...] = ()
     """Best first."""
     quoted: bool = False
-    sure: bool = True
+    is_exact: bool = True
     """Whether it is written like the value, but for case, endings and the like."""
 
 
@@ -36,16 +36,16 @@ def holder_stems(hit: IndexedValue) -> frozenset[str]:
     return name_stems(hit.owner) | name_stems(hit.property)
 
 
-def ranked(
-    sentence: Sentence, start: int, end: int, hits: Iterable[IndexedValue]
+def rank_candidates(
+    sentence: TokenizedQuestion, start: int, end: int, candidates: Iterable[IndexedValue]
 ) -> tuple[IndexedValue, ...]:
     """Put values cased as written first, then those whose property is named nearby, then frequent ones."""
     run = sentence.run(start, end)
-    near = sentence.near(run) if run else set()
+    near = sentence.context_stems(run) if run else set()
     written = sentence.text[start:end].strip("'\"`‘’“”«»")
 
     def order(hit: IndexedValue) -> tuple[bool, int, int, str, str, str]:
         pointed = len(near & name_stems(hit.property)) + len(near & name_stems(hit.owner))
         return (str(hit.value) != written, -pointed, -hit.count, hit.owner, hit.property, str(hit.value))
 
-    return tuple(sorted(hits, key=order))
+    return tuple(sorted(candidates, key=order))

@@ -8,23 +8,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from t2c_core.values.mention_candidates import Mention, holder_stems, ranked
-from t2c_core.values.context_cues import bound_before, part_words
-from t2c_core.values.word_forms import GENDERS, other_endings
-from t2c_core.values.literals import readings
+from t2c_core.values.context_cues import numeric_role_before, part_words
+from t2c_core.values.literals import find_literals
+from t2c_core.values.mention_candidates import MentionCandidate, holder_stems, rank_candidates
+from t2c_core.values.normalization import fold
 from t2c_core.values.partial_matches import MAX_WORDS, PartFinder
 from t2c_core.values.quotations import QuotationReader
-from t2c_core.values.tokenized_question import Sentence
 from t2c_core.values.spelling import SpellingCorrector
 from t2c_core.values.stopwords import (
-    COMMON_WORDS,
-    DEGREES,
+    DEGREE_ADVERBS,
     DESCRIBING_WORDS,
+    STOPWORDS,
     SchemaWords,
     name_stems,
     near_common,
 )
-from t2c_core.values.normalization import fold
+from t2c_core.values.tokenized_question import TokenizedQuestion
+from t2c_core.values.word_forms import GENDERS, other_endings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.linker import LinkKind
-    from t2c_core.values.literals import Reading
-    from t2c_core.values.tokenized_question import Run
+    from t2c_core.values.literals import LiteralMention
     from t2c_core.values.sqlite_store import IndexedValue
+    from t2c_core.values.tokenized_question import TokenSpan
 
 MAX_CODE_LETTERS = 2
 MIN_MISSPELT_ALONE = 6
@@ -62,41 +62,43 @@ class MentionFinder:
         self._holder_stems = _neighbour_stems(schema)
         self._quotations = QuotationReader(index, self._schema_words, self._corrector, self._literal)
 
-    def find(self, question: str) -> Iterator[Mention]:
+    def find(self, question: str) -> Iterator[MentionCandidate]:
         """Find all mentions that may be linked, overlapping ones included."""
-        sentence = Sentence(question)
+        sentence = TokenizedQuestion(question)
         quoted = sentence.quoted(self._quotations.choose)
         for quotation in quoted:
             yield from self._quotations.read(sentence, quotation)
-        for reading in readings(question):
+        for reading in find_literals(question):
             yield self._literal(sentence, reading)
-        free = sentence.free(quoted)
+        free = sentence.unquoted_positions(quoted)
         wrong = self._corrector.wrong_words(sentence.words[position].folded for position in free)
-        runs = list(sentence.runs(free, self._reach(sentence, free, wrong)))
+        runs = list(sentence.spans(free, self._reach(sentence, free, wrong)))
         named = [*self._values(sentence, runs), *self._misspelt(sentence, runs, wrong)]
         yield from named
         parts = [
-            Mention(*found.span("word"), "text", found["word"], sure=False)
+            MentionCandidate(*found.span("word"), "text", found["word"], is_exact=False)
             for found in part_words(question, self._schema_words)
         ]
         yield from parts
         yield from self._by_part(sentence, runs, [*named, *parts])
 
-    def _by_part(self, sentence: Sentence, runs: list[Run], named: list[Mention]) -> Iterator[Mention]:
+    def _by_part(
+        self, sentence: TokenizedQuestion, runs: list[TokenSpan], named: list[MentionCandidate]
+    ) -> Iterator[MentionCandidate]:
         """Find values by a part of their name, among words that nothing else explains."""
         explained = (sentence.run(each.start, each.end) for each in named)
         taken = frozenset(position for run in explained if run for position in range(run.first, run.last + 1))
         free = sorted({run.first for run in runs} - taken)
-        few = list(sentence.runs(free, lambda _: MAX_WORDS))
+        few = list(sentence.spans(free, lambda _: MAX_WORDS))
         for run, hits in self._parts.find(sentence, few, taken):
-            yield replace(_mention(sentence, run, hits), sure=False)
+            yield replace(_mention(sentence, run, hits), is_exact=False)
 
     def _reach(
-        self, sentence: Sentence, free: list[int], wrong: Mapping[str, list[str]]
+        self, sentence: TokenizedQuestion, free: list[int], wrong: Mapping[str, list[str]]
     ) -> Callable[[str], int]:
         """Tell how long a value may be that begins with a word, or with what it may be a misspelling of."""
         words = {sentence.words[position].folded for position in free}
-        openings = self._index.openings({*words, *(each for some in wrong.values() for each in some)})
+        openings = self._index.prefix_lengths({*words, *(each for some in wrong.values() for each in some)})
 
         def reach(word: str) -> int:
             if word.isdigit():
@@ -105,26 +107,26 @@ class MentionFinder:
 
         return reach
 
-    def _literal(self, sentence: Sentence, reading: Reading) -> Mention:
+    def _literal(self, sentence: TokenizedQuestion, reading: LiteralMention) -> MentionCandidate:
         forms = list(dict.fromkeys(fold(each) for each in _spellings(sentence, reading)))
         known = self._index.forms(forms)
         found = [hit for form in forms for hit in known.get(form, ())]
         kind: LinkKind = reading.kind
-        bound = bound_before(sentence.text, reading.start)
+        bound = numeric_role_before(sentence.text, reading.start)
         if bound == "limit":
             kind = "number" if kind == "year" else kind
             found = []
         elif bound and kind == "number":
             found = [hit for hit in found if isinstance(hit.value, (int, float))]
-        hits = ranked(sentence, reading.start, reading.end, found)
+        hits = rank_candidates(sentence, reading.start, reading.end, found)
         run = sentence.run(reading.start, reading.end)
         if kind == "number" and hits and run and not bound:
-            near = sentence.near(run)
+            near = sentence.context_stems(run)
             pointed = any(near & name_stems(hit.property) for hit in hits)
             kind = "value" if pointed or len(str(reading.value)) >= LONG_DIGITS else kind
-        return Mention(reading.start, reading.end, kind, reading.value, hits)
+        return MentionCandidate(reading.start, reading.end, kind, reading.value, hits)
 
-    def _values(self, sentence: Sentence, runs: list[Run]) -> Iterator[Mention]:
+    def _values(self, sentence: TokenizedQuestion, runs: list[TokenSpan]) -> Iterator[MentionCandidate]:
         others = {run.form: other_endings(run.form) for run in runs}
         known = self._index.forms([*others, *(each for some in others.values() for each in some)])
         for run in runs:
@@ -135,11 +137,11 @@ class MentionFinder:
                 yield _mention(sentence, run, hits)
 
     def _is_named(
-        self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...], *, varied: bool
+        self, sentence: TokenizedQuestion, run: TokenSpan, hits: tuple[IndexedValue, ...], *, varied: bool
     ) -> bool:
         """Judge whether words that equal a value name it, or are just words."""
         inside = run.form.split()
-        written = sentence.written(run)
+        written = sentence.surface_text(run)
         if all(each.isdigit() for each in inside):
             return len(inside) > 1 and any(hit.value == written for hit in hits)
         capital = sentence.cased and run.first and written not in {"A", "I"} and not written.islower()
@@ -148,52 +150,52 @@ class MentionFinder:
         if run.form in _PRONOUNS and sentence.follows(run, "the"):
             return True
         if self._is_plain(inside) or sentence.follows(run, "how"):
-            pointers = sentence.pointers(run)
+            pointers = sentence.head_stems(run)
             pointed = any(pointers & holder_stems(hit) for hit in hits)
             return not varied and (pointed or self._describes(sentence, run, hits))
         return len("".join(inside)) > MAX_CODE_LETTERS or _is_code(sentence, run, hits)
 
-    def _describes(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+    def _describes(self, sentence: TokenizedQuestion, run: TokenSpan, hits: tuple[IndexedValue, ...]) -> bool:
         """Tell whether a plain adjective stands before the name of what has it as a value."""
-        if run.form not in DESCRIBING_WORDS or any(sentence.follows(run, word) for word in DEGREES):
+        if run.form not in DESCRIBING_WORDS or any(sentence.follows(run, word) for word in DEGREE_ADVERBS):
             return False
         after = set(sentence.stems[run.last + 1 : run.last + 3])
         return any(after & self._holder_stems.get(hit.owner, frozenset()) for hit in hits)
 
     def _is_plain(self, inside: list[str]) -> bool:
         """Tell whether words are but plain English or names; several words of names may be a value."""
-        if not all(each in COMMON_WORDS or self._schema_words.holds(each) for each in inside):
+        if not all(each in STOPWORDS or self._schema_words.holds(each) for each in inside):
             return False
-        several = len(inside) > 1 and not all(each in COMMON_WORDS for each in inside)
+        several = len(inside) > 1 and not all(each in STOPWORDS for each in inside)
         return not several or self._schema_words.is_phrase(inside)
 
     def _misspelt(
-        self, sentence: Sentence, runs: list[Run], wrong: Mapping[str, list[str]]
-    ) -> Iterator[Mention]:
+        self, sentence: TokenizedQuestion, runs: list[TokenSpan], wrong: Mapping[str, list[str]]
+    ) -> Iterator[MentionCandidate]:
         corrected = self._corrector.correct(runs, wrong)
-        found: dict[Run, tuple[IndexedValue, ...]] = {}
+        found: dict[TokenSpan, tuple[IndexedValue, ...]] = {}
         for form, hits in self._index.forms(corrected).items():
             found[corrected[form]] = found.get(corrected[form], ()) + hits
         for run, hits in found.items():
             if run.first != run.last or self._is_slip(sentence, run, hits):
-                yield replace(_mention(sentence, run, hits), sure=False)
+                yield replace(_mention(sentence, run, hits), is_exact=False)
 
-    def _is_slip(self, sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+    def _is_slip(self, sentence: TokenizedQuestion, run: TokenSpan, hits: tuple[IndexedValue, ...]) -> bool:
         """Judge whether a single word is a misspelt value: long, or near a word of its property."""
         if self._schema_words.near(run.form):
-            return any(sentence.pointers(run) & holder_stems(hit) for hit in hits)
-        near = sentence.near(run)
+            return any(sentence.head_stems(run) & holder_stems(hit) for hit in hits)
+        near = sentence.context_stems(run)
         long = len(run.form) >= MIN_MISSPELT_ALONE and not near_common(run.form)
         return long or any(near & holder_stems(hit) for hit in hits)
 
 
-def _is_code(sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> bool:
+def _is_code(sentence: TokenizedQuestion, run: TokenSpan, hits: tuple[IndexedValue, ...]) -> bool:
     """Tell whether one or two letters are a value: after "the", near its property's name, or a unit."""
-    near = sentence.near(run)
+    near = sentence.context_stems(run)
     if sentence.follows(run, "the") or any(near & name_stems(hit.property) for hit in hits):
         return True
     before = sentence.words[run.first - 1].folded if run.first else ""
-    written = sentence.written(run)
+    written = sentence.surface_text(run)
     measured = before == "in" or before[:1].isdigit()
     return measured and any(hit.value == written and name_stems(hit.property) & UNITS for hit in hits)
 
@@ -208,19 +210,21 @@ def _neighbour_stems(schema: GraphSchema) -> dict[str, frozenset[str]]:
     return stems
 
 
-def _mention(sentence: Sentence, run: Run, hits: tuple[IndexedValue, ...]) -> Mention:
+def _mention(sentence: TokenizedQuestion, run: TokenSpan, hits: tuple[IndexedValue, ...]) -> MentionCandidate:
     start, end = sentence.words[run.first].start, sentence.words[run.last].end
     signed = sentence.text[start : end + 1]
     if any(hit.value == signed for hit in hits) and not sentence.text[end + 1 : end + 2].isalnum():
         end += 1
-    return Mention(start, end, "value", sentence.text[start:end], ranked(sentence, start, end, hits))
+    return MentionCandidate(
+        start, end, "value", sentence.text[start:end], rank_candidates(sentence, start, end, hits)
+    )
 
 
 def _may_vary(form: str, hit: IndexedValue) -> bool:
     return form not in GENDERS or bool(name_stems(hit.property) & _GENDER_STEMS)
 
 
-def _spellings(sentence: Sentence, reading: Reading) -> list[str]:
+def _spellings(sentence: TokenizedQuestion, reading: LiteralMention) -> list[str]:
     value = reading.value
     written = sentence.text[reading.start : reading.end].strip("'\"")
     if reading.kind == "month":

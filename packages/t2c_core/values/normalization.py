@@ -52,7 +52,7 @@ def fold(text: str) -> str:
     return " ".join([_fold_word(each) for each in _WORD.findall(text)]) or text.casefold().strip()
 
 
-def short_forms(text: str) -> list[str]:
+def aliases(text: str) -> list[str]:
     """Give the folded forms of parts that people call a value by.
 
     What stands before brackets, a dash or a colon; brackets of two words and more; `First Last` of

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.values.stopwords import COMMON_WORDS, near_common
+from t2c_core.values.stopwords import STOPWORDS, near_common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.tokenized_question import Run, Sentence
     from t2c_core.values.sqlite_store import IndexedValue
     from t2c_core.values.stopwords import SchemaWords
+    from t2c_core.values.tokenized_question import TokenizedQuestion, TokenSpan
 
 MIN_LETTERS = 5
 MAX_WORDS = 3
@@ -40,8 +40,8 @@ class PartFinder:
         self._schema_words = schema_words
 
     def find(
-        self, sentence: Sentence, runs: Iterable[Run], taken: frozenset[int]
-    ) -> Iterator[tuple[Run, tuple[IndexedValue, ...]]]:
+        self, sentence: TokenizedQuestion, runs: Iterable[TokenSpan], taken: frozenset[int]
+    ) -> Iterator[tuple[TokenSpan, tuple[IndexedValue, ...]]]:
         """Find runs that are parts of values.
 
         Args:
@@ -55,11 +55,11 @@ class PartFinder:
         asked = {run: run.form.split() for run in runs if taken.isdisjoint(range(run.first, run.last + 1))}
         asked = {run: cut for run, cut in asked.items() if len(cut) <= MAX_WORDS and self._is_telling(cut)}
         content = {max(filter(self._is_content, cut), key=len) for cut in asked.values()}
-        known = {word: self._index.containing(word) for word in sorted(content)}
+        known = {word: self._index.forms_containing(word) for word in sorted(content)}
         for run, cut in asked.items():
             longest = max(filter(self._is_content, cut), key=len)
             forms = [form for form in known[longest] if f" {run.form}" in f" {form}"]
-            is_name = sentence.cased and run.first > 0 and sentence.written(run)[0].isupper()
+            is_name = sentence.cased and run.first > 0 and sentence.surface_text(run)[0].isupper()
             if 0 < len(forms) <= MAX_FORMS and all(
                 _is_part(run.form, form, is_name=is_name) for form in forms
             ):
@@ -67,12 +67,12 @@ class PartFinder:
                 yield run, tuple(hit for form in forms for hit in found.get(form, ()))
 
     def _is_telling(self, cut: list[str]) -> bool:
-        if any(word in COMMON_WORDS for word in (cut[0], cut[-1])):
+        if any(word in STOPWORDS for word in (cut[0], cut[-1])):
             return False
         return any(self._is_content(word) for word in cut)
 
     def _is_content(self, word: str) -> bool:
-        plain = word in COMMON_WORDS or self._schema_words.holds(word)
+        plain = word in STOPWORDS or self._schema_words.holds(word)
         return not plain and len(word) >= MIN_LETTERS and word.isalpha() and not near_common(word)
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from t2c_core.values.mention_candidates import Mention, ranked
-from t2c_core.values.context_cues import is_part
-from t2c_core.values.literals import readings
-from t2c_core.values.tokenized_question import Run
+from t2c_core.values.context_cues import is_substring_cue
+from t2c_core.values.literals import find_literals
+from t2c_core.values.mention_candidates import MentionCandidate, rank_candidates
 from t2c_core.values.normalization import fold
+from t2c_core.values.tokenized_question import TokenSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.literals import Quotation, Reading
-    from t2c_core.values.tokenized_question import Sentence
+    from t2c_core.values.literals import LiteralMention, Quotation
     from t2c_core.values.spelling import SpellingCorrector
     from t2c_core.values.sqlite_store import IndexedValue
     from t2c_core.values.stopwords import SchemaWords
+    from t2c_core.values.tokenized_question import TokenizedQuestion
 
 MIN_SIMILAR = 84.0
 
@@ -39,7 +39,7 @@ class QuotationReader:
         index: ValueIndex,
         schema_words: SchemaWords,
         corrector: SpellingCorrector,
-        literal: Callable[[Sentence, Reading], Mention],
+        literal: Callable[[TokenizedQuestion, LiteralMention], MentionCandidate],
     ) -> None:
         self._index = index
         self._schema_words = schema_words
@@ -56,23 +56,23 @@ class QuotationReader:
         plain = [each for each in ends if not each.inside_word]
         return (values[-1:] or names[:1] or plain[:1] or ends[:1])[0]
 
-    def read(self, sentence: Sentence, quotation: Quotation) -> Iterator[Mention]:
+    def read(self, sentence: TokenizedQuestion, quotation: Quotation) -> Iterator[MentionCandidate]:
         """Read one quoted part; nothing comes of a name of the schema."""
         start, end, content = quotation.start, quotation.end, quotation.content
         hits = self._index.forms([fold(content)]).get(fold(content), ())
-        inner = [each for each in readings(content) if (each.start, each.end) == (0, len(content))]
-        found = Mention(start, end, "text", content, quoted=True)
-        if is_part(sentence.text, start, end):
+        inner = [each for each in find_literals(content) if (each.start, each.end) == (0, len(content))]
+        found = MentionCandidate(start, end, "text", content, quoted=True)
+        if is_substring_cue(sentence.text, start, end):
             exact = tuple(hit for hit in hits if hit.value == content)
-            yield replace(found, kind="value" if exact else "text", hits=exact)
+            yield replace(found, kind="value" if exact else "text", candidates=exact)
         elif hits and not (inner and inner[0].kind in {"date", "year"}):
-            yield replace(found, kind="value", hits=ranked(sentence, start, end, hits))
+            yield replace(found, kind="value", candidates=rank_candidates(sentence, start, end, hits))
         elif inner:
             yield replace(self._literal(sentence, replace(inner[0], start=start, end=end)), quoted=True)
         elif not self._schema_words.is_name(content):
             yield from self._inexact(sentence, found)
 
-    def _inexact(self, sentence: Sentence, found: Mention) -> Iterator[Mention]:
+    def _inexact(self, sentence: TokenizedQuestion, found: MentionCandidate) -> Iterator[MentionCandidate]:
         run = sentence.run(found.start, found.end)
         hits = self._corrected(run) if run else ()
         several = self._several(sentence, run) if run and not hits else []
@@ -80,19 +80,19 @@ class QuotationReader:
             yield from several
             return
         if not hits:
-            near = [each.folded for each in self._index.similar(str(found.value), cutoff=MIN_SIMILAR)]
+            near = [each.folded for each in self._index.fuzzy(str(found.value), cutoff=MIN_SIMILAR)]
             known = self._index.forms(near)
             hits = tuple(hit for form in near for hit in known[form])
-        yield replace(found, kind="value" if hits else "text", hits=hits, sure=False)
+        yield replace(found, kind="value" if hits else "text", candidates=hits, is_exact=False)
 
-    def _corrected(self, run: Run) -> tuple[IndexedValue, ...]:
+    def _corrected(self, run: TokenSpan) -> tuple[IndexedValue, ...]:
         wrong = self._corrector.wrong_words(run.form.split(), quoted=True)
         corrected = self._corrector.correct([run], wrong)
         return tuple(hit for hits in self._index.forms(corrected).values() for hit in hits)
 
-    def _several(self, sentence: Sentence, run: Run) -> list[Mention]:
+    def _several(self, sentence: TokenizedQuestion, run: TokenSpan) -> list[MentionCandidate]:
         """Take `'House Frey'` as `Frey`, `'Tom Hanks'` as two values, if that leaves nothing but names."""
-        found: list[Mention] = []
+        found: list[MentionCandidate] = []
         words = run.form.split()
         first = 0
         while first < len(words):
@@ -104,9 +104,9 @@ class QuotationReader:
                     return []
                 first += 1
                 continue
-            part = Run(run.first + first, run.first + forms[longest] - 1, longest)
+            part = TokenSpan(run.first + first, run.first + forms[longest] - 1, longest)
             start, end = sentence.words[part.first].start, sentence.words[part.last].end
-            hits = ranked(sentence, start, end, known[longest])
-            found.append(Mention(start, end, "value", sentence.text[start:end], hits, quoted=True))
+            hits = rank_candidates(sentence, start, end, known[longest])
+            found.append(MentionCandidate(start, end, "value", sentence.text[start:end], hits, quoted=True))
             first = forms[longest]
         return found

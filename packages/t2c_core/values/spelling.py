@@ -8,13 +8,13 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from t2c_core.values.stopwords import COMMON_WORDS, SchemaWords
+from t2c_core.values.stopwords import STOPWORDS, SchemaWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.tokenized_question import Run
+    from t2c_core.values.tokenized_question import TokenSpan
 
 MAX_WRONG_WORDS = 3
 
@@ -39,24 +39,24 @@ class SpellingCorrector:
             quoted: they are surely meant as a value, so that plain words may be slips as well.
         """
         asked = dict.fromkeys(word for word in words if any(each.isalpha() for each in word))
-        known = self._index.openings(form for word in asked for form in (word, *_endings(word)))
+        known = self._index.prefix_lengths(form for word in asked for form in (word, *_endings(word)))
         wrong: dict[str, list[str]] = {}
         for word in asked:
-            meant = not quoted and (word in COMMON_WORDS or self._schema_words.holds(word))
+            meant = not quoted and (word in STOPWORDS or self._schema_words.holds(word))
             if meant or any(form in known for form in (word, *_endings(word))):
                 continue
-            if spellings := self._index.spellings(word):
+            if spellings := self._index.spelling_candidates(word):
                 wrong[word] = spellings
         return wrong
 
-    def correct(self, runs: Iterable[Run], wrong: Mapping[str, list[str]]) -> dict[str, Run]:
+    def correct(self, runs: Iterable[TokenSpan], wrong: Mapping[str, list[str]]) -> dict[str, TokenSpan]:
         """Give the folded forms of runs with their misspelt words corrected in every way.
 
         Args:
             runs: runs of words of one question.
             wrong: as `wrong_words` gives them.
         """
-        corrected: dict[str, Run] = {}
+        corrected: dict[str, TokenSpan] = {}
         for run in runs if wrong else ():
             cut = run.form.split()
             slips = [position for position, word in enumerate(cut) if word in wrong][:MAX_WRONG_WORDS]

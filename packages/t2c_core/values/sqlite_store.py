@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.normalization import fold, short_forms
+from t2c_core.values.normalization import aliases, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -204,7 +204,7 @@ def _stage(connection: sqlite3.Connection, rows: Iterable[IndexedValue]) -> None
             owner = owners.setdefault((row.owner, row.property, row.kind), len(owners) + 1)
             kind, text = encode(row.value)
             yield fold(text), owner, kind, text, 0, row.count
-            for short in short_forms(text) if kind == "s" else ():
+            for short in aliases(text) if kind == "s" else ():
                 yield short, owner, kind, text, 1, row.count
 
     staged = records()

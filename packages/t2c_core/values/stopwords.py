@@ -17,7 +17,7 @@ from t2c_core.values.normalization import fold, words
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
-COMMON_WORDS = frozenset(
+STOPWORDS = frozenset(
     """
     a an the this that these those such same other others another each every either neither both all any
     some none no not nor and or but if then than as so too very also only just even still yet once again
@@ -70,10 +70,10 @@ DESCRIBING_WORDS = frozenset(
 )
 """Plain words that describe things; where a property has one as its value, "common side effects" names it."""
 
-DEGREES = frozenset("most more less least very so too how as in equally".split())
+DEGREE_ADVERBS = frozenset("most more less least very so too how as in equally".split())
 """Words after which a describing word compares or counts instead."""
 
-LINKING_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     """
     is was are were be being as of the a an its their his her our your named called equals equal to for set
     either exactly property properties value values field attribute tag tagged """.split()
@@ -134,4 +134,4 @@ class SchemaWords:
 
 def near_common(folded: str) -> bool:
     """Tell whether a folded word looks like a misspelt word of plain English."""
-    return bool(process.extractOne(folded, COMMON_WORDS, scorer=OSA.distance, score_cutoff=1))
+    return bool(process.extractOne(folded, STOPWORDS, scorer=OSA.distance, score_cutoff=1))

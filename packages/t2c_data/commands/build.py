@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from graphling_io.console import progress, tell
+from graphling_io.console import print_status, progress
 from t2c_data.errors import DataInputError
 
 
@@ -32,7 +32,7 @@ def lexicon(*, snapshot: Path, out: Path, force: bool = False) -> int:
         raise DataInputError(f"{out} exists, perhaps edited by a person; give --force to replace it")
     out.parent.mkdir(parents=True, exist_ok=True)
     write_lines(out, draft_text(GraphSchema.load(snapshot)).splitlines())
-    tell(f"wrote {out}; edit it, then: t2c-data build --lexicon {out}")
+    print_status(f"wrote {out}; edit it, then: t2c-data build --lexicon {out}")
     return 0
 
 
@@ -97,11 +97,11 @@ def build(  # noqa: PLR0913 - the options of a command
     """
     import json
 
-    from t2c_data.jobs.build import BuildOrder, run_build
+    from t2c_data.jobs.build import BuildConfig, run_build
     from t2c_data.llm.client import Endpoint
 
     endpoint = Endpoint(url=llm_url, model=llm_model, budget_tokens=budget_tokens, structured=structured)
-    order = BuildOrder(
+    order = BuildConfig(
         uri=uri, snapshot=snapshot, pairs=pairs, seed=seed, lexicon=lexicon, pipelines=tuple(pipeline.split(",")),
         endpoint=endpoint if llm_url else None, judged=judged, workers=workers, ray_workers=ray_workers,
         auth=(user, os.environ.get(password_env, "")) if user else None,
@@ -109,7 +109,7 @@ def build(  # noqa: PLR0913 - the options of a command
     with progress("Building pairs") as advance:
         manifest = run_build(order, out, force=force, progress=advance)
     if manifest.get("stopped"):
-        tell(f"t2c-data: {manifest['stopped']}")
+        print_status(f"t2c-data: {manifest['stopped']}")
     shown = ("pairs", "by_split", "by_category", "dropped", "leaks", "usage", "stopped")
     print(json.dumps({key: manifest[key] for key in shown if key in manifest}))
     return 0
@@ -145,7 +145,7 @@ def recipe(
             llm_url=llm_url,
             force=force,
             progress=advance,
-            tell=tell,
+            tell=print_status,
         )
     print(json.dumps(manifest, ensure_ascii=False))
     return 0

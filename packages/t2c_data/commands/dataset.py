@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from graphling_io.console import progress, tell
+from graphling_io.console import print_status, progress
 from t2c_data.errors import DataInputError
 
 
@@ -66,19 +66,19 @@ def validate(  # noqa: PLR0913 - the options of a command
     """
     import json
 
-    from t2c_data.jobs.validate import CheckOrder, run_check
+    from t2c_data.jobs.validate import ValidateConfig, run_validation
 
     if (pairs is None) == (judged is None):
         raise DataInputError("give either --pairs FILE or --judged FILE")
     if pairs is not None and out is None:
         raise DataInputError("--pairs wants --out FILE for the verdicts")
-    order = CheckOrder(
+    order = ValidateConfig(
         uri=uri, snapshot=snapshot, lexicon=lexicon, unproven=unproven, encoder=encoder, llm_url=llm_url,
         llm_model=llm_model, replies=replies, workers=workers,
         auth=(user, os.environ.get(password_env, "")) if user else None,
     )  # fmt: skip
     with progress("Validating pairs") as advance:
-        report = run_check(order, pairs=pairs, judged=judged, out=out, progress=advance)
+        report = run_validation(order, pairs=pairs, judged=judged, out=out, progress=advance)
     print(json.dumps(report, ensure_ascii=False))
     return 0
 
@@ -120,9 +120,9 @@ def reword(  # noqa: PLR0913 - the options of a command
     """
     import json
 
-    from t2c_data.jobs.validate import RewordOrder, run_reword
+    from t2c_data.jobs.validate import ParaphraseConfig, run_reword
 
-    order = RewordOrder(
+    order = ParaphraseConfig(
         snapshot=snapshot, lexicon=lexicon, llm_url=llm_url, llm_model=llm_model, count=count, encoder=encoder,
         replies=replies,
     )  # fmt: skip
@@ -146,17 +146,17 @@ def split(*, pairs: Path, out: Path, seed: int = 0, encoder: bool = False) -> in
     """
     import json
 
-    from t2c_data.pairs import read_pairs, write_lines
     from t2c_data.dataset.split import assign_splits
+    from t2c_data.pairs import read_pairs, write_lines
 
     given = read_pairs(pairs)
     alike: list[tuple[int, int]] = []
     if encoder:
+        from t2c_data.dataset.near_duplicates import near_duplicate_questions
         from t2c_data.dataset.sentence_encoder import Encoder
-        from t2c_data.dataset.near_duplicates import alike_questions
 
-        alike = alike_questions(given, Encoder())
-    found, report = assign_splits(given, seed=seed, alike=alike)
+        alike = near_duplicate_questions(given, Encoder())
+    found, report = assign_splits(given, seed=seed, must_link=alike)
     write_lines(out, (pair.to_json() for pair in found))
     print(json.dumps(report))
     return 0
@@ -183,15 +183,15 @@ def stats(
 
     from t2c_core.schema.model import GraphSchema
     from t2c_data.dataset.plots import write_results
-    from t2c_data.pairs import read_pairs
     from t2c_data.dataset.stats import describe, read_drops
+    from t2c_data.pairs import read_pairs
 
     found = read_pairs(pairs)
     drops = read_drops(manifest or pairs.with_name("manifest.json"), needed=manifest is not None)
     figures = describe(found, schema=GraphSchema.load(snapshot) if snapshot else None, dropped=drops)
     if out is not None and found:
         write_results(figures, Counter(len(pair.question.split()) for pair in found), out)
-        tell(f"wrote {out}/README.md")
+        print_status(f"wrote {out}/README.md")
     print(json.dumps(figures, indent=1))
     return 0
 
@@ -229,13 +229,13 @@ def export(
     import json
 
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.export.formats import export_atoms, export_chat, export_parquet, fresh_folder
+    from t2c_data.export.formats import ensure_empty_dir, export_atoms, export_chat, export_parquet
     from t2c_data.pairs import read_pairs
 
     found = read_pairs(pairs)
     if format != "parquet" and snapshot is None:
         raise DataInputError(f"--format {format} links values and needs --snapshot DIR")
-    fresh_folder(out, force=force)
+    ensure_empty_dir(out, force=force)
     if format == "parquet" or snapshot is None:
         print(json.dumps(export_parquet(found, out)))
         return 0

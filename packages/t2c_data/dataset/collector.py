@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from t2c_data.dataset.deduplicate import Deduplicator
-from t2c_data.dataset.writer import deliver
-from t2c_data.errors import BuildError
 from t2c_data.dataset.chunk_store import ChunkStore
+from t2c_data.dataset.deduplicate import Deduplicator
+from t2c_data.dataset.writer import write_dataset
+from t2c_data.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema
 
-MAX_BARREN = 20
+MAX_CHUNKS_WITHOUT_PROGRESS = 20
 """After so many chunks without a new pair a build ends with what there is."""
 
 
-class Harvest:
+class CandidateCollector:
     """The candidates of one build, in a folder.
 
     Args:
@@ -34,9 +34,9 @@ class Harvest:
         progress: told how many there are.
     """
 
-    def __init__(self, out: Path, *, wanted: int, progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(self, out: Path, *, target: int, progress: Callable[[int, int], None] | None = None) -> None:
         self._out = out
-        self._wanted = wanted
+        self._wanted = target
         self._progress = progress
         self._seen = Deduplicator()
         self._barren = 0
@@ -60,9 +60,9 @@ class Harvest:
         return self._store.chunks
 
     @property
-    def lacking(self) -> int:
+    def remaining(self) -> int:
         """How many pairs are still wanted; 0 once new chunks bring none."""
-        return 0 if self._barren >= MAX_BARREN else max(self._wanted - len(self._seen), 0)
+        return 0 if self._barren >= MAX_CHUNKS_WITHOUT_PROGRESS else max(self._wanted - len(self._seen), 0)
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep the next chunk."""
@@ -82,10 +82,10 @@ class Harvest:
         """
         if not self._seen:
             raise BuildError(
-                f"no pair came out of {MAX_BARREN} chunks; is the graph empty or the lexicon all hidden?"
+                f"no pair came out of {MAX_CHUNKS_WITHOUT_PROGRESS} chunks; is the graph empty or the lexicon all hidden?"
             )
         rows = islice(self._kept(), self._wanted)
-        return deliver(self._out, rows, schema, seed=seed, config=config, drops=self._seen.dropped)
+        return write_dataset(self._out, rows, schema, seed=seed, config=config, drops=self._seen.dropped)
 
     def _take(self, rows: Sequence[Mapping[str, Any]]) -> None:
         kept = [self._seen.take(row) for row in rows]

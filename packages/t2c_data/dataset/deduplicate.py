@@ -10,8 +10,8 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.dataset.string_ids import Numbering
-from t2c_data.pairs import normal
+from t2c_data.dataset.string_ids import StringInterner
+from t2c_data.pairs import normalize_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Deduplicator:
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
         """How many candidates were dropped, by reason."""
-        self._questions = Numbering()
+        self._questions = StringInterner()
         self._meanings = array("Q")
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Deduplicator:
         if "drop" in row:
             self.dropped[row["drop"]] += 1
             return False
-        number, meaning = self._questions.number(normal(row["question"])), _digest(row["cypher"])
+        number, meaning = self._questions.number(normalize_question(row["question"])), _digest(row["cypher"])
         if number < len(self._meanings):
             self.dropped["duplicate" if self._meanings[number] == meaning else "contradiction"] += 1
             return False

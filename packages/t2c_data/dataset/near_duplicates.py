@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_data.pairs import bare
+from t2c_data.pairs import mask_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from t2c_data.dataset.sentence_encoder import Encoder
     from t2c_data.pairs import Pair
 
-ALIKE = 0.95
+SIMILARITY_THRESHOLD = 0.95
 """Cosine from which on two wordings count as one."""
 BLOCK = 1_024
 """Rows of the matrix of cosines that are in memory at once."""
 
 
-def alike_questions(
-    pairs: Sequence[Pair], encoder: Encoder, *, bound: float = ALIKE
+def near_duplicate_questions(
+    pairs: Sequence[Pair], encoder: Encoder, *, bound: float = SIMILARITY_THRESHOLD
 ) -> list[tuple[int, int]]:
     """Find pairs whose questions are nearly equal without their values.
 
@@ -36,7 +36,7 @@ def alike_questions(
     """
     first: dict[str, int] = {}
     for place, pair in enumerate(pairs):
-        first.setdefault(bare(pair.question, pair.parameters), place)
+        first.setdefault(mask_values(pair.question, pair.parameters), place)
     texts = list(first)
     vectors = encoder.vectors(texts)
     found: list[tuple[int, int]] = []

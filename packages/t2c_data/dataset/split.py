@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.dataset.string_ids import Numbering
-from t2c_data.pairs import bare, skeleton
+from t2c_data.dataset.string_ids import StringInterner
+from t2c_data.pairs import mask_values, skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from t2c_data.pairs import Pair
 
 SHARES = (("dev", 0.03), ("test", 0.03))
-_FILLERS = frozenset(
+STOPWORDS = frozenset(
     """the a an of for in to and or is are was were all any me please what which how who list show find get give return
     retrieve identify display fetch provide that there with by their its these those also""".split()
 )
@@ -32,7 +32,7 @@ def assign_splits(
     *,
     seed: int,
     shares: Sequence[tuple[str, float]] = SHARES,
-    alike: Sequence[tuple[int, int]] = (),
+    must_link: Sequence[tuple[int, int]] = (),
 ) -> tuple[list[Pair], dict[str, Any]]:
     """Assign each pair to train, dev or test.
 
@@ -48,7 +48,7 @@ def assign_splits(
     splitter = Splitter()
     for pair in pairs:
         splitter.add(pair)
-    for one, other in alike:
+    for one, other in must_link:
         splitter.join(one, other)
     chosen = splitter.choose(seed=seed, shares=shares)
     result = [replace(pair, split=split) for pair, split in zip(pairs, chosen, strict=True)]
@@ -59,7 +59,7 @@ class Splitter:
     """Joins pairs that must stay together, one by one, and chooses a split for each component."""
 
     def __init__(self) -> None:
-        self._shapes, self._wordings = Numbering(), Numbering()
+        self._shapes, self._wordings = StringInterner(), StringInterner()
         self._shape_of = array("L")
         self._first_shape = array("L")
         """The first shape of each wording: all others are joined to it."""
@@ -68,7 +68,7 @@ class Splitter:
     def add(self, pair: Pair) -> None:
         """Take the next pair."""
         text = skeleton(pair.cypher) if pair.cypher else f"unanswerable {pair.question}"
-        shape, wording = self._shapes.number(text), self._wordings.number(near(pair))
+        shape, wording = self._shapes.number(text), self._wordings.number(near_duplicate_key(pair))
         if shape == len(self._parents):
             self._parents.append(shape)
         if wording == len(self._first_shape):
@@ -87,7 +87,7 @@ class Splitter:
         first.
         """
         sizes = Counter(self._root(shape) for shape in self._shape_of)
-        names = Numbering()
+        names = StringInterner()
         roots = array("L")
         known: set[int] = set()
         for text, shape in self._shapes.sorted():
@@ -115,11 +115,11 @@ class Splitter:
         return shape
 
 
-class Leaks:
+class LeakCounter:
     """Counts shapes of queries, questions and near-duplicates that stand in train and elsewhere."""
 
     def __init__(self) -> None:
-        self._texts = {what: Numbering() for what in ("skeleton", "question", "near")}
+        self._texts = {what: StringInterner() for what in ("skeleton", "question", "near")}
         self._sides = {what: bytearray() for what in self._texts}
         self._splits: Counter[str] = Counter()
 
@@ -130,7 +130,7 @@ class Leaks:
         if pair.cypher:
             self._mark("skeleton", skeleton(pair.cypher), side)
         self._mark("question", pair.question.casefold(), side)
-        self._mark("near", near(pair), side)
+        self._mark("near", near_duplicate_key(pair), side)
 
     def report(self) -> dict[str, Any]:
         """Tell how many texts stand on both sides, and how large the splits are."""
@@ -146,15 +146,15 @@ class Leaks:
 
 def leak_report(pairs: Iterable[Pair]) -> dict[str, Any]:
     """Count queries' shapes, questions and near-duplicates that stand in train and elsewhere."""
-    leaks = Leaks()
+    leaks = LeakCounter()
     for pair in pairs:
         leaks.add(pair)
     return leaks.report()
 
 
-def near(pair: Pair) -> str:
+def near_duplicate_key(pair: Pair) -> str:
     """Reduce a question so that near-duplicates become equal: no values, no fillers, no order of words."""
-    words = [word for word in bare(pair.question, pair.parameters).split(" ") if word not in _FILLERS]
+    words = [word for word in mask_values(pair.question, pair.parameters).split(" ") if word not in STOPWORDS]
     return " ".join(sorted(words))
 
 

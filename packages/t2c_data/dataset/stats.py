@@ -12,10 +12,10 @@ from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.metrics.text_similarity import MAX_GRAM, google_bleu
-from t2c_data.errors import PairsError
-from t2c_data.pairs import bare, normal, skeleton
 from t2c_data.dataset.split import leak_report
-from t2c_data.validators.query_analysis import QueryReading
+from t2c_data.errors import PairsError
+from t2c_data.pairs import mask_values, normalize_question, skeleton
+from t2c_data.validators.query_analysis import QueryAnalysis
 from t2c_data.validators.schema import owners
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def describe(
     words = [len(pair.question.split()) for pair in pairs]
     found = {
         "pairs": len(pairs),
-        "questions": len({normal(pair.question) for pair in pairs}),
-        "questions_without_values": len({bare(pair.question, pair.parameters) for pair in pairs}),
+        "questions": len({normalize_question(pair.question) for pair in pairs}),
+        "questions_without_values": len({mask_values(pair.question, pair.parameters) for pair in pairs}),
         "query_shapes": len({skeleton(pair.cypher) for pair in pairs}),
         "by_split": _counts(pair.split for pair in pairs),
         "by_category": _counts(pair.category for pair in pairs),
@@ -90,7 +90,7 @@ def variety(questions: Sequence[str]) -> dict[str, float]:
         `distinct_1` to `distinct_4`: share of runs of words that are distinct among all of that length.
         `self_bleu`: how like a question is to the one that it is most like, over a fixed sample; 1 for copies.
     """
-    tokens = [normal(question).split(" ") for question in questions]
+    tokens = [normalize_question(question).split(" ") for question in questions]
     found: dict[str, float] = {}
     for size in range(1, MAX_GRAM + 1):
         grams = [
@@ -135,7 +135,7 @@ def coverage(pairs: Sequence[Pair], schema: GraphSchema) -> dict[str, Any]:
 
 
 def _touched(cypher: str, schema: GraphSchema) -> tuple[set[str], set[str], set[str]]:
-    query = QueryReading(cypher)
+    query = QueryAnalysis(cypher)
     known = owners(query, schema)
     held = {
         f"{owner}.{access.property}"

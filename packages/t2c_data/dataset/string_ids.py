@@ -19,7 +19,7 @@ CREATE TABLE text (text TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID
 """
 
 
-class Numbering:
+class StringInterner:
     """A number for each text, from 0."""
 
     def __init__(self) -> None:

@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from t2c_data.dataset.split import LeakCounter, Splitter
 from t2c_data.pairs import Pair, pair_id, write_lines
-from t2c_data.dataset.split import Leaks, Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
 
 
-def deliver(
+def write_dataset(
     out: Path,
     rows: Iterable[Mapping[str, Any]],
     schema: GraphSchema,
@@ -75,7 +75,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self.by: dict[str, Counter[str]] = {what: Counter() for what in ("split", "category", "template")}
-        self.leaks = Leaks()
+        self.leaks = LeakCounter()
         self.digest = hashlib.sha256()
 
     def lines(self, pairs: Iterable[Pair]) -> Iterator[str]:

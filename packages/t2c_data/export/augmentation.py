@@ -20,14 +20,14 @@ _KEYS = dict(
 """Keys beside each key."""
 
 
-def disturb(pair: Pair, rng: Random) -> tuple[str, str]:
+def perturb(pair: Pair, rng: Random) -> tuple[str, str]:
     """Disturb a question in one of several ways; tells which."""
     kind = rng.choices(("unquoted", "lower", "both", "typo", "both typo"), (3, 2, 3, 1.2, 0.8))[0]
     text = pair.question
     if kind in {"unquoted", "both", "both typo"}:
         text = unquote(text, pair)
     if kind in {"typo", "both typo"}:
-        text = mistype(text, pair, rng)
+        text = add_typos(text, pair, rng)
     if kind in {"lower", "both", "both typo"}:
         text = text.lower()
     return text, kind
@@ -41,18 +41,18 @@ def unquote(text: str, pair: Pair) -> str:
     return text
 
 
-def mistype(text: str, pair: Pair, rng: Random) -> str:
+def add_typos(text: str, pair: Pair, rng: Random) -> str:
     """Misspell one or two words that are no part of a value."""
     values = " ".join(map(str, pair.parameters.values())).casefold()
     words = [match for match in re.finditer(r"[A-Za-z]{5,}", text) if match[0].casefold() not in values]
     for match in sorted(
         rng.sample(words, min(len(words), rng.choice((1, 1, 2)))), key=lambda each: -each.start()
     ):
-        text = text[: match.start()] + slip(match[0], rng) + text[match.end() :]
+        text = text[: match.start()] + typo(match[0], rng) + text[match.end() :]
     return text
 
 
-def slip(word: str, rng: Random) -> str:
+def typo(word: str, rng: Random) -> str:
     """Swap, drop, double or mistake one letter that is not the first."""
     place = rng.randrange(1, len(word) - 1)
     kind = rng.choice(("swap", "drop", "double", "near"))

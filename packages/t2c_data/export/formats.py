@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.prompt.schema_tokens import UNANSWERABLE, AtomsFormat
 from t2c_core.prompt.chat import REFUSAL, ChatFormat
 from t2c_core.prompt.compact_cypher import decode
+from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_data.errors import DataInputError
-from t2c_data.export.augmentation import disturb
+from t2c_data.export.augmentation import perturb
+from t2c_data.export.query_relinking import relink_query
 from t2c_data.pairs import write_lines
-from t2c_data.export.query_relinking import rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
     from t2c_data.pairs import Pair
 
-CALIBRATION = 6_000
+CALIBRATION_ROWS = 6_000
 """Rows of the calibration text."""
 
 
@@ -70,17 +70,17 @@ def export_atoms(
     out.mkdir(parents=True, exist_ok=True)
     index = ValueIndex(snapshot / "values.sqlite")
     linker = Linker(index, schema)
-    prompts = AtomsFormat(schema)
+    prompts = SchemaTokenFormat(schema)
     rows: list[_Row] = []
     dropped: Counter[str] = Counter()
     for number, pair in enumerate(pairs):
-        question, kind = _disturbed(pair, seed, noise)
+        question, kind = _perturbed(pair, seed, noise)
         linked = linker.link(question)
-        completion = rewrite(pair, linked, prompts) if pair.cypher else UNANSWERABLE
+        completion = relink_query(pair, linked, prompts) if pair.cypher else UNANSWERABLE
         if completion is None and kind != "plain":
             dropped[f"unlinked after {kind}"] += 1
             linked = linker.link(pair.question)
-            completion = rewrite(pair, linked, prompts)
+            completion = relink_query(pair, linked, prompts)
         if completion is None:
             dropped["unlinked"] += 1
             continue
@@ -88,12 +88,12 @@ def export_atoms(
         if progress:
             progress(number + 1, len(pairs))
     index.close()
-    rows, contradictions = _agreed(rows)
+    rows, contradictions = _majority_completion(rows)
     dropped["contradiction"] += contradictions
     return _write(rows, dropped, out, schema)
 
 
-def fresh_folder(out: Path, *, force: bool) -> None:
+def ensure_empty_dir(out: Path, *, force: bool) -> None:
     """Refuse a folder that holds something, unless forced.
 
     Raises:
@@ -127,12 +127,12 @@ def export_chat(
         The manifest.
     """
     index = ValueIndex(snapshot / "values.sqlite")
-    linker, chat, atoms = Linker(index, schema), ChatFormat(schema), AtomsFormat(schema)
+    linker, chat, atoms = Linker(index, schema), ChatFormat(schema), SchemaTokenFormat(schema)
     rows: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     dropped = 0
     for number, pair in enumerate(pairs):
         linked = linker.link(pair.question)
-        completion = rewrite(pair, linked, atoms) if pair.cypher else REFUSAL
+        completion = relink_query(pair, linked, atoms) if pair.cypher else REFUSAL
         if completion is None:
             dropped += 1
             continue
@@ -185,15 +185,15 @@ def export_parquet(pairs: Sequence[Pair], out: Path) -> dict[str, Any]:
     return manifest
 
 
-def _disturbed(pair: Pair, seed: int, noise: float) -> tuple[str, str]:
+def _perturbed(pair: Pair, seed: int, noise: float) -> tuple[str, str]:
     """Give a question, perhaps with noise, and the kind of noise; `plain` without."""
     rng = Random(int(hashlib.sha256(f"{seed}:{pair.id}".encode()).hexdigest()[:12], 16))  # noqa: S311
     if pair.split == "train" and rng.random() < noise:
-        return disturb(pair, rng)
+        return perturb(pair, rng)
     return pair.question, "plain"
 
 
-def _agreed(rows: list[_Row]) -> tuple[list[_Row], int]:
+def _majority_completion(rows: list[_Row]) -> tuple[list[_Row], int]:
     """Keep one meaning of each prompt, the most frequent, and each row of it once."""
     meanings: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -229,16 +229,16 @@ def _write(rows: list[_Row], dropped: Counter[str], out: Path, schema: GraphSche
                 for row in held
             ),
         )
-    step = max(len(train) // CALIBRATION, 1)
+    step = max(len(train) // CALIBRATION_ROWS, 1)
     write_lines(
         out / "calibration.jsonl",
         (
             json.dumps({"text": row.prompt + row.completion}, ensure_ascii=False)
-            for row in train[::step][:CALIBRATION]
+            for row in train[::step][:CALIBRATION_ROWS]
         ),
     )
     manifest = {
-        "format": AtomsFormat.name,
+        "format": SchemaTokenFormat.name,
         "rows": counts,
         "vocabulary": tokenizer.get_vocab_size(),
         "dropped": dict(sorted(dropped.items())),

@@ -8,23 +8,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.identifiers import read_name
-from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, split
-from t2c_core.prompt.parameter_usage import parameter_uses
+from t2c_core.cypher.identifiers import unquote_identifier
+from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, tokenize
+from t2c_core.prompt.parameter_usage import parameter_usages
 
 if TYPE_CHECKING:
-    from t2c_core.prompt.schema_tokens import AtomsFormat
+    from t2c_core.prompt.schema_tokens import SchemaTokenFormat
     from t2c_core.schema.model import Scalar
-    from t2c_core.values.linker import Link, LinkedQuestion
+    from t2c_core.values.linker import LinkedMention, LinkedQuestion
     from t2c_data.pairs import Pair
 
 
-def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | None:
+def relink_query(pair: Pair, linked: LinkedQuestion, prompts: SchemaTokenFormat) -> str | None:
     """Write a pair's query with the links that were found; None if a value was not linked where it must be."""
-    atoms = split(pair.cypher)
+    atoms = tokenize(pair.cypher)
     renamed: dict[str, str] = {}
     taken: set[str] = set()
-    for use in parameter_uses(atoms, prompts.names):
+    for use in parameter_usages(atoms, prompts.names):
         if use.name in renamed:
             continue
         wanted = pair.parameters[use.name]
@@ -39,7 +39,7 @@ def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | N
         taken.add(fits[0].name)
     cypher = _without_literals(pair.cypher, linked, prompts, taken)
     cypher = re.sub(r"\$(v\d+)", lambda match: f"$\ue000{renamed[match[1]]}", cypher).replace("\ue000", "")
-    completion = prompts.complete(_reordered(cypher))
+    completion = prompts.encode_completion(_reordered(cypher))
     generated = prompts.parse(completion, linked)
     right = {renamed[name]: value for name, value in pair.parameters.items() if name in renamed}
     if generated.repairs or any(
@@ -49,15 +49,17 @@ def rewrite(pair: Pair, linked: LinkedQuestion, prompts: AtomsFormat) -> str | N
     return completion
 
 
-def _without_literals(cypher: str, linked: LinkedQuestion, prompts: AtomsFormat, taken: set[str]) -> str:
+def _without_literals(
+    cypher: str, linked: LinkedQuestion, prompts: SchemaTokenFormat, taken: set[str]
+) -> str:
     """Write adjectives that the linker knows as a value ("female") with their link, as serving will."""
 
     def exchange(found: re.Match[str]) -> str:
-        holder = prompts.names.holders.get(found[1])
+        holder = prompts.names.by_variable.get(found[1])
         value = found[4].replace("\\'", "'").replace("\\\\", "\\")
         for link in linked.links[:MAX_PARAMETERS]:
-            held = {(place.owner, place.property, place.value) for place in link.places}
-            meant = holder is not None and (holder.name, read_name(found[2]), value) in held
+            held = {(place.owner, place.property, place.value) for place in link.occurrences}
+            meant = holder is not None and (holder.name, unquote_identifier(found[2]), value) in held
             if meant and link.name not in taken:
                 taken.add(link.name)
                 return f"{found[1]}.{found[2]} {found[3]} $\ue000{link.name}"
@@ -66,10 +68,10 @@ def _without_literals(cypher: str, linked: LinkedQuestion, prompts: AtomsFormat,
     return re.sub(r"([\w]+)\.(`[^`]*`|\w+) (=|<>) '((?:[^'\\]|\\.)*)'", exchange, cypher)
 
 
-def _means(link: Link, wanted: Scalar, owners: tuple[str, ...], name: str) -> bool:
+def _means(link: LinkedMention, wanted: Scalar, owners: tuple[str, ...], name: str) -> bool:
     if owners and any(
         place.property == name and place.owner in owners and _equal(place.value, wanted)
-        for place in link.places
+        for place in link.occurrences
     ):
         return True
     return _equal(link.value, wanted) or (isinstance(wanted, str) and _equal(link.text.strip("'\""), wanted))

@@ -9,28 +9,28 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from t2c_data.planning.cypher_writer import QueryWriter
-from t2c_data.realisation.referring_expressions import Asked
-from t2c_data.planning.grounding import Binder
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import article, inflect
-from t2c_data.realisation.placeholders import Namer
-from t2c_data.planning.conditions import Narrower
-from t2c_data.templates.model import choose
+from t2c_data.planning.conditions import ConditionSampler
+from t2c_data.planning.cypher_writer import CypherTemplateWriter
+from t2c_data.planning.grounding import Grounder
+from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, CypherBuilder, QueryNode
 from t2c_data.planning.slots.fill import fill_slots
-from t2c_data.realisation.subject import Subject
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, Node, Rendering
-from t2c_data.realisation.noun_phrases import Speaker
+from t2c_data.realisation.morphology import article, inflect
+from t2c_data.realisation.noun_phrases import NounPhraseRealiser
+from t2c_data.realisation.placeholders import PlaceholderRealiser
+from t2c_data.realisation.referring_expressions import ReferringExpressionGenerator
+from t2c_data.realisation.subject import RootRealiser
+from t2c_data.templates.model import expand_alternatives
 
 if TYPE_CHECKING:
     from random import Random
 
-    from t2c_core.prompt.variable_names import Names
+    from t2c_core.prompt.variable_names import VariableNames
+    from t2c_data.graph.context import GraphContext
     from t2c_data.lexicon.model import Noun
-    from t2c_data.templates.model import Pattern
+    from t2c_data.planning.query_tree import ValueMention
     from t2c_data.planning.slots.sampler import Slot
-    from t2c_data.planning.query_tree import Mention
-    from t2c_data.graph.context import World
+    from t2c_data.templates.model import QuestionTemplate
 
 TRIES_A_WORDING = 4
 
@@ -48,16 +48,16 @@ _OVER_SEVERAL = frozenset({"aggregate", "group", "top", "having", "compare", "co
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class InstantiatedTemplate:
     """A bound pattern: its query and wordings with marks where mentions go."""
 
-    pattern: Pattern
+    pattern: QuestionTemplate
     cypher: str
     texts: tuple[str, ...]
-    mentions: dict[int, Mention]
+    mentions: dict[int, ValueMention]
 
 
-class Composer:
+class TemplateInstantiator:
     """Fills patterns from one graph.
 
     Args:
@@ -65,7 +65,7 @@ class Composer:
         names: variables of the schema.
     """
 
-    def __init__(self, world: World, names: Names) -> None:
+    def __init__(self, world: GraphContext, names: VariableNames) -> None:
         self.world = world
         self.names = names
         weights = {}
@@ -75,15 +75,15 @@ class Composer:
         self._labels = list(weights)
         self._weights = list(weights.values())
 
-    def compose(
+    def instantiate(
         self,
-        pattern: Pattern,
+        pattern: QuestionTemplate,
         rng: Random,
         *,
         wordings: int = 3,
         label: str = "",
-        stranger: Noun | None = None,
-    ) -> Draft:
+        out_of_schema_noun: Noun | None = None,
+    ) -> InstantiatedTemplate:
         """Fill a pattern once.
 
         Args:
@@ -96,16 +96,16 @@ class Composer:
         Raises:
             UnfitError: the choices made do not fit; try again.
         """
-        binder = Binder(self.world, rng)
+        binder = Grounder(self.world, rng)
         root = binder.root(label or rng.choices(self._labels, self._weights)[0])
-        apart = Narrower(binder).narrow(root, pattern)
+        apart = ConditionSampler(binder).add_conditions(root, pattern)
         slots = fill_slots(pattern, binder, root)
         self._refuse_idle(pattern, root, slots, binder)
-        cypher = QueryWriter(pattern, slots, root, binder).write(Rendering(root, self.names))
-        speaker = Speaker(self.world, rng)
+        cypher = CypherTemplateWriter(pattern, slots, root, binder).write(CypherBuilder(root, self.names))
+        speaker = NounPhraseRealiser(self.world, rng)
         several = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
-        subject = Subject(speaker, root, apart, several_only=several)
-        namer = Namer(Asked(speaker, slots, subject, stranger))
+        subject = RootRealiser(speaker, root, apart, plural_only=several)
+        namer = PlaceholderRealiser(ReferringExpressionGenerator(speaker, slots, subject, out_of_schema_noun))
         wanted = set(map(int, _MARK.findall(cypher)))
         texts: list[str] = []
         for _ in range(wordings * TRIES_A_WORDING):
@@ -119,9 +119,11 @@ class Composer:
                 break
         if not texts:
             raise UnfitError("no wording")
-        return Draft(pattern, cypher, tuple(texts), binder.mentions)
+        return InstantiatedTemplate(pattern, cypher, tuple(texts), binder.mentions)
 
-    def _refuse_idle(self, pattern: Pattern, root: Node, slots: dict[str, Slot], binder: Binder) -> None:
+    def _refuse_idle(
+        self, pattern: QuestionTemplate, root: QueryNode, slots: dict[str, Slot], binder: Grounder
+    ) -> None:
         """Refuse figures over one thing, and sums over rows that repeat.
 
         Raises:
@@ -129,44 +131,50 @@ class Composer:
         """
         neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in pattern.cypher and slot.path]
         counted = re.search(r"\{(count|distinct)\}", pattern.cypher)
-        if (counted or pattern.category in _OVER_SEVERAL) and self.world.unique(root) and not neighbours:
+        if (
+            (counted or pattern.category in _OVER_SEVERAL)
+            and self.world.is_uniquely_identified(root)
+            and not neighbours
+        ):
             raise UnfitError("a figure over one thing")
         shown = [slot for slot in slots.values() if slot.name]
-        told = {each.name for each in root.conditions if each.operator == "eq" and not root.either}
+        told = {each.name for each in root.conditions if each.operator == "eq" and not root.is_disjunction}
         if (
             shown
             and "DISTINCT" in pattern.cypher
             and all(each.part is root and each.name in told for each in shown)
         ):
             raise UnfitError("the question gives its answer")
-        if "count(DISTINCT {a})" in pattern.cypher and self.world.pinned(root):
+        if "count(DISTINCT {a})" in pattern.cypher and self.world.is_named(root):
             raise UnfitError("one thing has one value")
         if _ROWS.search(pattern.cypher) and binder.spreads(root):
             raise UnfitError("rows repeat in a count")
         if not _SUMMED.search(pattern.cypher):
             return
         shared = [
-            slot for slot in neighbours if isinstance(slot.part, Node) and self.world.shared(slot.path[0])
+            slot
+            for slot in neighbours
+            if isinstance(slot.part, QueryNode) and self.world.is_many_to_one(slot.path[0])
         ]
         years = [slot for slot in slots.values() if slot.name.lower().endswith("year")]
         if years and "sum(" in pattern.cypher:
             raise UnfitError("nobody adds up years")
-        if binder.spreads(root, grouped=False) or (shared and not self.world.pinned(root)):
+        if binder.spreads(root, grouped=False) or (shared and not self.world.is_named(root)):
             raise UnfitError("rows repeat in a sum")
 
 
-def _word(pattern: Pattern, namer: Namer, rng: Random) -> str:
-    frame = choose(rng.choice(pattern.say), rng)
+def _word(pattern: QuestionTemplate, namer: PlaceholderRealiser, rng: Random) -> str:
+    frame = expand_alternatives(rng.choice(pattern.say), rng)
     namer.subject.begin()
     if any(namer.asked.is_plural(name) for name in _SINGLE.findall(frame)):
         raise UnfitError("no singular")
-    text = _HOLE.sub(lambda match: namer.say(match[1]), frame)
+    text = _HOLE.sub(lambda match: namer.realise(match[1]), frame)
     if not namer.subject.told:
         raise UnfitError("something that the query asks is not said")
-    return smooth(inflect(text, plural=not namer.subject.singular))
+    return remove_repetitions(inflect(text, plural=not namer.subject.singular))
 
 
-def smooth(text: str) -> str:
+def remove_repetitions(text: str) -> str:
     """Mend what holes give side by side: `ward ward names`, `their names of the drugs`, `name the name`."""
     text = _DOUBLED.sub("", _REPEATED.sub("", text))
     text = _TWICE.sub(r"\2 \1", text)

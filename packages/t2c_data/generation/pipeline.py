@@ -14,21 +14,21 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError
-from t2c_core.graph.client import GraphClient, Limits
+from t2c_core.graph.client import GraphClient, QueryLimits
 from t2c_core.prompt.compact_cypher import CompactSyntaxError, encode
-from t2c_core.prompt.variable_names import Names
-from t2c_data.jobs.output_dir import claim
-from t2c_data.generation.instantiate import Composer, Draft
+from t2c_core.prompt.variable_names import VariableNames
+from t2c_data.dataset.collector import CandidateCollector
 from t2c_data.errors import UnfitError
-from t2c_data.dataset.collector import Harvest
-from t2c_data.templates.model import load_patterns
-from t2c_data.planning.limit_ties import limit_of, settle, widened
-from t2c_data.graph.sample import read_sample
+from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator
 from t2c_data.generation.rng import generator
-from t2c_data.realisation.surface import write
+from t2c_data.generation.unanswerable import UnanswerableGenerator
+from t2c_data.graph.context import GraphContext
+from t2c_data.graph.sample import read_sample
+from t2c_data.jobs.output_dir import prepare_output_dir
+from t2c_data.planning.limit_ties import order_limit, over_fetch, resolve_ties
 from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN
-from t2c_data.generation.unanswerable import Refuser
-from t2c_data.graph.context import World
+from t2c_data.realisation.surface import realise
+from t2c_data.templates.model import load_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema
     from t2c_data.lexicon.model import Lexicon
-    from t2c_data.templates.model import Pattern
+    from t2c_data.templates.model import QuestionTemplate
 
 MAX_ROWS = 25
 """Rows read of each answer."""
@@ -45,14 +45,14 @@ CHUNK = 160
 TRIES = 12
 """How often a pattern is bound anew before the next one is taken."""
 WORDINGS = 4
-READING = Limits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
-ANSWERING = Limits(timeout_s=20, max_rows=MAX_ROWS)
+READING = QueryLimits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
+ANSWERING = QueryLimits(timeout_s=20, max_rows=MAX_ROWS)
 
 _LIMIT = re.compile(f"LIMIT \\${MARK_OPEN}(\\d+){MARK_CLOSE}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildConfig:
+class TemplatePipelineConfig:
     """What a build is to make."""
 
     pairs: int = 3_000
@@ -67,7 +67,7 @@ class BuildConfig:
 
 
 def prepare(
-    out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: BuildConfig, force: bool = False
+    out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: TemplatePipelineConfig, force: bool = False
 ) -> None:
     """Make the folder of a build, or find it left by an earlier call of the same build.
 
@@ -77,24 +77,24 @@ def prepare(
     plan = {
         "schema": schema.version,
         "lexicon": hashlib.sha256(repr(lexicon).encode()).hexdigest()[:12],
-        "templates": hashlib.sha256(repr(load_patterns()).encode()).hexdigest()[:12],
+        "templates": hashlib.sha256(repr(load_templates()).encode()).hexdigest()[:12],
         "config": asdict(replace(config, workers=0)),
     }
-    claim(out, plan, makes=("manifest.json", "pairs.jsonl", "candidates.jsonl"), force=force)
+    prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", "candidates.jsonl"), force=force)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     """A draft, and the state from which its wordings are written out."""
 
-    draft: Draft
+    draft: InstantiatedTemplate
     state: Any
 
     def rows(self) -> list[dict[str, Any]]:
         """Write all wordings out."""
         pattern, rng = self.draft.pattern, Random()  # noqa: S311
         rng.setstate(self.state)
-        written = [write(text, self.draft.cypher, self.draft.mentions, rng) for text in self.draft.texts]
+        written = [realise(text, self.draft.cypher, self.draft.mentions, rng) for text in self.draft.texts]
         return [
             {
                 "question": each.question, "cypher": each.cypher, "parameters": each.parameters,
@@ -119,7 +119,7 @@ async def build(
     uri: str,
     schema: GraphSchema,
     lexicon: Lexicon,
-    config: BuildConfig,
+    config: TemplatePipelineConfig,
     auth: tuple[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -133,23 +133,23 @@ async def build(
     """
     async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
         world = await read_world(client, schema, lexicon)
-        maker = Maker(world, client, config)
-        with Harvest(out, wanted=config.pairs, progress=progress) as harvest:
-            while harvest.lacking:
-                harvest.add(await maker.chunk(harvest.chunks))
+        maker = ChunkGenerator(world, client, config)
+        with CandidateCollector(out, target=config.pairs, progress=progress) as harvest:
+            while harvest.remaining:
+                harvest.add(await maker.generate_chunk(harvest.chunks))
     return harvest.deliver(schema, seed=config.seed, config=asdict(config))
 
 
-async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> World:
+async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
     """Read the part of a graph that questions are made from."""
 
     async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-        return [list(row) for row in (await client.read(cypher, parameters, READING)).rows]
+        return [list(row) for row in (await client.execute_read(cypher, parameters, READING)).rows]
 
-    return World(schema, lexicon, await read_sample(read, schema))
+    return GraphContext(schema, lexicon, await read_sample(read, schema))
 
 
-class Maker:
+class ChunkGenerator:
     """Makes chunks of rows, each from its own seed.
 
     Args:
@@ -158,16 +158,16 @@ class Maker:
         config: the build.
     """
 
-    def __init__(self, world: World, client: GraphClient, config: BuildConfig) -> None:
+    def __init__(self, world: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
         self._world = world
         self._client = client
         self._config = config
-        self._composer = Composer(world, Names(world.schema))
-        self._patterns = load_patterns()
+        self._composer = TemplateInstantiator(world, VariableNames(world.schema))
+        self._patterns = load_templates()
         self._weights = [pattern.weight for pattern in self._patterns]
-        self._refuser = Refuser(self._composer, self._patterns)
+        self._refuser = UnanswerableGenerator(self._composer, self._patterns)
 
-    async def chunk(self, number: int) -> list[dict[str, Any]]:
+    async def generate_chunk(self, number: int) -> list[dict[str, Any]]:
         """Compose and execute one chunk."""
         jobs: list[_Job] = []
         rows: list[dict[str, Any]] = []
@@ -191,7 +191,7 @@ class Maker:
         pattern = rng.choices(self._patterns, self._weights)[0]
         for _ in range(TRIES):
             try:
-                draft = self._composer.compose(pattern, rng, wordings=self._config.wordings)
+                draft = self._composer.instantiate(pattern, rng, wordings=self._config.wordings)
             except UnfitError:
                 continue
             yield _Job(draft, rng.getstate())
@@ -200,19 +200,19 @@ class Maker:
     async def _execute(self, job: _Job) -> list[dict[str, Any]]:
         rows = job.rows()
         cypher, parameters = rows[0]["cypher"], rows[0]["parameters"]
-        limit = limit_of(cypher, parameters)
+        limit = order_limit(cypher, parameters)
         if limit:
-            cypher, parameters = widened(cypher, parameters, MAX_ROWS)
+            cypher, parameters = over_fetch(cypher, parameters, MAX_ROWS)
         try:
             encode(cypher)
-            result = await self._client.read(cypher, parameters, ANSWERING)
+            result = await self._client.execute_read(cypher, parameters, ANSWERING)
         except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
             return [{**row, "drop": type(error).__name__} for row in rows]
         answer = [list(row) for row in result.rows]
-        reason = _fault(job.draft.pattern, answer)
+        reason = _rejection_reason(job.draft.pattern, answer)
         count = len(answer)
         if limit and not reason:
-            settled, reason = settle(cypher, answer, limit)
+            settled, reason = resolve_ties(cypher, answer, limit)
             rows = rows if settled == limit else job.limited_to(settled).rows()
             count = min(count, settled)
         if reason:
@@ -220,7 +220,7 @@ class Maker:
         return [{**row, "result_rows": count} for row in rows]
 
 
-def _fault(pattern: Pattern, answer: list[list[Any]]) -> str:
+def _rejection_reason(pattern: QuestionTemplate, answer: list[list[Any]]) -> str:
     """Say why an answer does not do; empty if it does."""
     if not answer:
         return "empty"

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import GraphClient
+from t2c_data.dataset.collector import CandidateCollector
 from t2c_data.errors import DataInputError
-from t2c_data.dataset.collector import Harvest
-from t2c_data.generation.pipeline import BuildConfig, Maker, read_world
+from t2c_data.generation.pipeline import ChunkGenerator, TemplatePipelineConfig, read_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def build_distributed(
     uri: str,
     schema: GraphSchema,
     lexicon: Lexicon,
-    config: BuildConfig,
+    config: TemplatePipelineConfig,
     ray_workers: int,
     auth: tuple[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -61,12 +61,12 @@ def build_distributed(
         BuildError: no pairs come out.
     """
     task = {"uri": uri, "auth": auth, "schema": schema, "lexicon": lexicon, "config": config}
-    with _running(ray_workers), Harvest(out, wanted=config.pairs, progress=progress) as harvest:
-        while harvest.lacking:
-            more = max(-(-harvest.lacking // YIELD), ray_workers)
+    with _running(ray_workers), CandidateCollector(out, target=config.pairs, progress=progress) as harvest:
+        while harvest.remaining:
+            more = max(-(-harvest.remaining // YIELD), ray_workers)
             for rows in _chunks(range(harvest.chunks, harvest.chunks + more), task, ray_workers):
                 harvest.add(rows)
-                if not harvest.lacking:
+                if not harvest.remaining:
                     break
     return harvest.deliver(schema, seed=config.seed, config=asdict(config))
 
@@ -88,7 +88,7 @@ class ChunkWorker:
         auth: tuple[str, str] | None,
         schema: GraphSchema,
         lexicon: Lexicon,
-        config: BuildConfig,
+        config: TemplatePipelineConfig,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._maker = self._loop.run_until_complete(self._open(uri, auth, schema, lexicon, config))
@@ -99,14 +99,16 @@ class ChunkWorker:
         auth: tuple[str, str] | None,
         schema: GraphSchema,
         lexicon: Lexicon,
-        config: BuildConfig,
-    ) -> Maker:
+        config: TemplatePipelineConfig,
+    ) -> ChunkGenerator:
         client = GraphClient(uri, auth=auth, concurrency=config.workers)  # lives as long as the actor
-        return Maker(await read_world(client, schema, lexicon), client, config)
+        return ChunkGenerator(await read_world(client, schema, lexicon), client, config)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Make the chunks of a batch: `id` in, `rows` out, as JSON."""
-        made = [self._loop.run_until_complete(self._maker.chunk(int(number))) for number in batch["id"]]
+        made = [
+            self._loop.run_until_complete(self._maker.generate_chunk(int(number))) for number in batch["id"]
+        ]
         return {"rows": [json.dumps(rows, ensure_ascii=False) for rows in made]}
 
 

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from t2c_data.lexicon.draft import plural_of
 from t2c_data.errors import UnfitError
-from t2c_data.templates.model import choose
-from t2c_data.realisation.surface import write
+from t2c_data.lexicon.draft import plural_of
+from t2c_data.realisation.surface import realise
+from t2c_data.templates.model import expand_alternatives
 
 if TYPE_CHECKING:
     from random import Random
 
-    from t2c_data.generation.instantiate import Composer
+    from t2c_data.generation.instantiate import TemplateInstantiator
     from t2c_data.lexicon.model import Noun
-    from t2c_data.templates.model import Pattern
+    from t2c_data.templates.model import QuestionTemplate
 
 SOURCE = Path(__file__).with_name("unanswerable.yaml")
-IN_PATTERNS = 0.5
+TEMPLATE_RATE = 0.5
 """Share of strange things asked for in a pattern that is answerable otherwise."""
-IN_FRAMES = 0.8
+FRAME_RATE = 0.8
 """Of the rest, the share of strange things in frames of their own; what remains is other talk."""
-INVENTED = 0.12
+NONCE_WORD_RATE = 0.12
 """How often a strange thing has a name that is no word."""
 TRIES = 8
 
@@ -37,7 +37,7 @@ _VOWELS = "a e i o u oo ea ai".split()
 _CODAS = "n r l s t m x nd rk lt sh ck".split()
 
 
-class Refuser:
+class UnanswerableGenerator:
     """Makes questions that the graph cannot answer.
 
     Args:
@@ -45,7 +45,7 @@ class Refuser:
         patterns: patterns that may ask for something strange.
     """
 
-    def __init__(self, composer: Composer, patterns: tuple[Pattern, ...]) -> None:
+    def __init__(self, composer: TemplateInstantiator, patterns: tuple[QuestionTemplate, ...]) -> None:
         self._composer = composer
         self._world = composer.world
         self._patterns = [each for each in patterns if each.slots.get("a") in _ASKED]
@@ -57,7 +57,7 @@ class Refuser:
         self._verbs = [each for each in self._verbs if not set(each.split(" ")) & known]
         listed = [*self._world.lexicon.absent, *content["absent"].split(",")]
         nouns = [each.strip().partition("|") for each in listed]
-        self._strange: list[Noun] = [
+        self._out_of_schema_nouns: list[Noun] = [
             (one, many or plural_of(one)) for one, _, many in nouns if not set(one.lower().split(" ")) & known
         ]
 
@@ -68,7 +68,7 @@ class Refuser:
             rng: every choice comes from it.
             count: how many, at most.
         """
-        if rng.random() < IN_PATTERNS and self._patterns:
+        if rng.random() < TEMPLATE_RATE and self._patterns:
             questions = self._in_pattern(rng, count)
         else:
             questions = [self._in_frame(rng) for _ in range(count)]
@@ -85,21 +85,23 @@ class Refuser:
         for _ in range(TRIES):
             stranger = self._thing(rng)
             try:
-                draft = self._composer.compose(
-                    rng.choice(self._patterns), rng, wordings=count, stranger=stranger
+                draft = self._composer.instantiate(
+                    rng.choice(self._patterns), rng, wordings=count, out_of_schema_noun=stranger
                 )
             except UnfitError:
                 continue
             texts = [text for text in draft.texts if stranger[0] in text or stranger[1] in text]
             if texts:
-                return [write(text, "", draft.mentions, rng).question for text in texts]
+                return [realise(text, "", draft.mentions, rng).question for text in texts]
         return []
 
     def _in_frame(self, rng: Random) -> str:
         world = self._world
         label = rng.choice(world.labels)
         noun = rng.choice(world.lexicon.labels[label].nouns)
-        text = choose(rng.choice(self._frames if rng.random() < IN_FRAMES else self._other), rng)
+        text = expand_alternatives(
+            rng.choice(self._frames if rng.random() < FRAME_RATE else self._other), rng
+        )
         several, one = self._named(label, noun, rng)
         names = world.properties_of(label)
         words = world.words(label, rng.choice(names)) if names else None
@@ -114,11 +116,11 @@ class Refuser:
         return text + rng.choice(("?", "?", ".", ""))
 
     def _thing(self, rng: Random) -> Noun:
-        if rng.random() < INVENTED or not self._strange:
+        if rng.random() < NONCE_WORD_RATE or not self._out_of_schema_nouns:
             syllables = (rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 2)))
             word = "".join(syllables) + rng.choice(_CODAS)
             return word, word + "s"
-        return rng.choice(self._strange)
+        return rng.choice(self._out_of_schema_nouns)
 
     def _named(self, label: str, noun: Noun, rng: Random) -> tuple[str, str]:
         words = self._world.lexicon.labels[label]
@@ -142,4 +144,4 @@ class Refuser:
         return words | {piece for phrase in phrases for piece in phrase.split(" ")}
 
 
-__all__ = ["Refuser"]
+__all__ = ["UnanswerableGenerator"]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import LexiconError, UnfitError
-from t2c_data.lexicon.model import LabelWords, LinkWords, triple_key
-from t2c_data.planning.query_tree import TIMES, Node
+from t2c_data.lexicon.model import LabelEntry, RelationshipEntry, triple_key
+from t2c_data.planning.query_tree import TIMES, QueryNode
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Property, Triple
-    from t2c_data.lexicon.model import Lexicon, Noun, PropertyWords
     from t2c_data.graph.sample import Sample
-    from t2c_data.planning.query_tree import Link
+    from t2c_data.lexicon.model import Lexicon, Noun, PropertyEntry
+    from t2c_data.planning.query_tree import QueryRelationship
 
 CATEGORY_SIZE = 60
 """A string property with no more distinct values is a category."""
@@ -36,23 +36,23 @@ class Hop:
     """Place of the triple in the schema."""
     triple: Triple
     forward: bool
-    words: LinkWords
+    words: RelationshipEntry
     types: tuple[str, ...] = ()
     weight: float = 1.0
 
     @property
-    def end(self) -> str:
+    def end_label(self) -> str:
         """The label at the other end."""
         return self.triple.target if self.forward else self.triple.source
 
     @property
-    def kinds(self) -> set[str]:
+    def type_names(self) -> set[str]:
         """The types it may go over."""
         return set(self.types or (self.triple.type,))
 
 
 @dataclass(slots=True)
-class World:
+class GraphContext:
     """All that binding needs to know of a graph."""
 
     schema: GraphSchema
@@ -86,63 +86,66 @@ class World:
             self.lexicon, labels={name: _with_raw(name, each) for name, each in self.lexicon.labels.items()}
         )
 
-    def _add_group(self, types: tuple[str, ...], words: LinkWords, numbers: dict[str, int]) -> None:
+    def _add_group(self, types: tuple[str, ...], words: RelationshipEntry, numbers: dict[str, int]) -> None:
         ends = {(each.source, each.target) for each in self.schema.triples if each.type in types}
         for source, target in sorted(ends):
             held = [each for each in self.schema.triples if (each.source, each.target) == (source, target)]
             held = [each for each in held if each.type in types]
             if len(held) < 2:
                 continue
-            kinds = tuple(sorted(each.type for each in held))
+            type_names = tuple(sorted(each.type for each in held))
             for triple in held:
                 number = numbers[triple_key(triple)]
                 for forward in (True, False):
                     start = source if forward else target
-                    hop = Hop(number, triple, forward, words, kinds, 0.5 / len(held))
+                    hop = Hop(number, triple, forward, words, type_names, 0.5 / len(held))
                     self.hops.setdefault(start, []).append(hop)
 
-    def fan(self, number: int, forward: bool) -> int:
+    def max_degree(self, number: int, forward: bool) -> int:
         """Find the most neighbours that one node of the sample has over a triple."""
         key = (number, forward)
         if key not in self._fans:
             self._fans[key] = max((len(node.links.get(key, ())) for node in self.sample.nodes), default=0)
         return self._fans[key]
 
-    def spreads(self, link: Link) -> bool:
+    def is_to_many(self, link: QueryRelationship) -> bool:
         """Tell whether a node can have several of a link."""
-        return self.fan(self.schema.triples.index(link.triple), link.forward) > 1
+        return self.max_degree(self.schema.triples.index(link.triple), link.forward) > 1
 
-    def shared(self, link: Link) -> bool:
+    def is_many_to_one(self, link: QueryRelationship) -> bool:
         """Tell whether several nodes can have a link to the same node."""
-        return self.fan(self.schema.triples.index(link.triple), not link.forward) > 1
+        return self.max_degree(self.schema.triples.index(link.triple), not link.forward) > 1
 
-    def rivals(self, link: Link) -> bool:
+    def has_parallel_types(self, link: QueryRelationship) -> bool:
         """Tell whether there are other relationships between the same labels."""
         ends = (link.triple.source, link.triple.target)
         return sum((each.source, each.target) == ends for each in self.schema.triples) > 1
 
-    def confused(self, link: Link) -> bool:
+    def is_ambiguous(self, link: QueryRelationship) -> bool:
         """Tell whether other relationships lead to the same label too, so that its noun alone could mean those."""
-        start, end = link.triple.source, link.triple.target
+        start, end_label = link.triple.source, link.triple.target
         if not link.forward:
-            start, end = end, start
-        return start == end or len({hop.triple.type for hop in self.hops[start] if hop.end == end}) > 1
+            start, end_label = end_label, start
+        return (
+            start == end_label
+            or len({hop.triple.type for hop in self.hops[start] if hop.end_label == end_label}) > 1
+        )
 
-    def only_way(self, start: str, end: str) -> bool:
+    def is_unique_path(self, start: str, end_label: str) -> bool:
         """Tell whether two labels are joined over exactly one node between and in no other way so short."""
-        key = (start, end)
+        key = (start, end_label)
         if key not in self._ways:
             steps = [hop for hop in self.hops.get(start, []) if not hop.types]
             ways = {
                 (hop.number, hop.forward, onward.number, onward.forward)
                 for hop in steps
-                for onward in self.hops.get(hop.end, [])
-                if onward.end == end and not onward.types and onward.number != hop.number
+                for onward in self.hops.get(hop.end_label, [])
+                if onward.end_label == end_label and not onward.types and onward.number != hop.number
             }
-            self._ways[key] = len(ways) == 1 and all(hop.end != end for hop in steps)
+            self._ways[key] = len(ways) == 1 and all(hop.end_label != end_label for hop in steps)
         return self._ways[key]
 
-    def words(self, owner: str, name: str) -> PropertyWords | None:
+    def words(self, owner: str, name: str) -> PropertyEntry | None:
         """Find the words of a property; None if questions never speak of it."""
         words = self.lexicon.properties.get((owner, name))
         return None if words is None or words.hidden else words
@@ -154,7 +157,7 @@ class World:
             raise UnfitError(f"{owner}.{name}")
         return found
 
-    def kind(self, owner: str, name: str) -> str:
+    def semantic_type(self, owner: str, name: str) -> str:
         """Tell what kind of property it is: id, name, text, category, number, date, boolean or list."""
         key = (owner, name)
         if key not in self._kind_cache:
@@ -183,25 +186,28 @@ class World:
             return "id"
         return "category" if len(values) <= CATEGORY_SIZE else "name"
 
-    def owner(self, part: Node | Link) -> str:
+    def owner(self, part: QueryNode | QueryRelationship) -> str:
         """Name the label or type whose properties a part of a tree has."""
-        return part.label if isinstance(part, Node) else part.triple.type
+        return part.label if isinstance(part, QueryNode) else part.triple.type
 
-    def unique(self, node: Node) -> bool:
+    def is_uniquely_identified(self, node: QueryNode) -> bool:
         """Tell whether conditions single out one node."""
         return any(
             each.operator == "eq"
-            and (self.property(node.label, each.name).unique or self.kind(node.label, each.name) == "id")
+            and (
+                self.property(node.label, each.name).unique
+                or self.semantic_type(node.label, each.name) == "id"
+            )
             for each in node.conditions
         )
 
-    def pinned(self, node: Node) -> bool:
+    def is_named(self, node: QueryNode) -> bool:
         """Tell whether a node is named by what it is known by."""
         words = self.lexicon.labels[node.label]
         pins = {*words.name, words.key}
         return any(each.operator == "eq" and each.name in pins for each in node.conditions)
 
-    def link_words(self, link: Link) -> LinkWords:
+    def link_words(self, link: QueryRelationship) -> RelationshipEntry:
         """Find the words of a link, be it of one type or of several."""
         if link.types:
             for hop in self.hops[link.triple.source if link.forward else link.triple.target]:
@@ -215,7 +221,7 @@ class World:
         return [each.name for each in holder.properties if self.words(owner, each.name) is not None]
 
 
-def _with_raw(name: str, words: LabelWords) -> LabelWords:
+def _with_raw(name: str, words: LabelEntry) -> LabelEntry:
     """Let a label be called by its name in the schema now and then, as people do who know it."""
     raw: tuple[Noun, ...] = ((name, name), (f"'{name}'", f"'{name}'"), (f"{name} node", f"{name} nodes"))
     if name.lower() in {noun[0].lower() for noun in words.nouns}:

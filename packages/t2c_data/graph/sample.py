@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.identifiers import format_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -67,7 +67,7 @@ async def read_sample(
     nodes: dict[Place, Properties] = {}
     for label in schema.labels:
         shown = _projection("n", label.properties)
-        query = f"MATCH (n:{write_name(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
+        query = f"MATCH (n:{format_identifier(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
         for identity, properties in await read(query, {"limit": max_nodes}):
             nodes[identity, label.name] = _present(properties)
     links: list[tuple[int, Place, Place, Properties]] = []
@@ -84,7 +84,7 @@ async def read_sample(
 def _links_query(triple: Triple, schema: GraphSchema) -> str:
     shown = _projection("r", schema.type_by_name[triple.type].properties)
     return (
-        f"MATCH (a:{write_name(triple.source)})-[r:{write_name(triple.type)}]->(b:{write_name(triple.target)}) "
+        f"MATCH (a:{format_identifier(triple.source)})-[r:{format_identifier(triple.type)}]->(b:{format_identifier(triple.target)}) "
         f"RETURN elementId(a), elementId(b), {shown} LIMIT $limit"
     )
 
@@ -93,7 +93,7 @@ def _projection(variable: str, properties: Sequence[Property]) -> str:
     """Write a map of properties; texts are cut on the server, so that a huge one is never sent."""
     entries = []
     for each in properties:
-        name = write_name(each.name)
+        name = format_identifier(each.name)
         access = f"{variable}.{name}"
         cut = f"{name}: CASE WHEN {access} IS :: STRING NOT NULL THEN left({access}, {MAX_TEXT}) ELSE {access} END"
         entries.append(cut if each.type == "STRING" else f".{name}")
@@ -118,7 +118,7 @@ async def _complete(
                 missing.setdefault(label, {})[identity] = None
     for label, identities in missing.items():
         shown = _projection("n", schema.label_by_name[label].properties)
-        query = f"UNWIND $ids AS id MATCH (n:{write_name(label)}) WHERE elementId(n) = id RETURN id, {shown}"
+        query = f"UNWIND $ids AS id MATCH (n:{format_identifier(label)}) WHERE elementId(n) = id RETURN id, {shown}"
         wanted = list(identities)
         for start in range(0, len(wanted), _BATCH):
             for identity, properties in await read(query, {"ids": wanted[start : start + _BATCH]}):

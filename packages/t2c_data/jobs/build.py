@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.jobs.output_dir import claim
 from t2c_data.dataset.deduplicate import Deduplicator
-from t2c_data.dataset.writer import deliver
-from t2c_data.lexicon.draft import draft
+from t2c_data.dataset.writer import write_dataset
 from t2c_data.errors import DataInputError
+from t2c_data.generation.pipeline import TemplatePipelineConfig, build, prepare
+from t2c_data.jobs.output_dir import prepare_output_dir
+from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.model import Lexicon, from_content
-from t2c_data.generation.pipeline import BuildConfig, build, prepare
 from t2c_data.pairs import iter_pairs
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ PIPELINES = ("template", "llm")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOrder:
+class BuildConfig:
     """What is to be built."""
 
     uri: str
@@ -61,7 +61,7 @@ class BuildOrder:
 
 
 def run_build(
-    order: BuildOrder,
+    order: BuildConfig,
     out: Path,
     *,
     force: bool = False,
@@ -81,7 +81,7 @@ def run_build(
         return _run_one(order, out, force=force, progress=progress)
     schema = GraphSchema.load(order.snapshot)
     plan = {"pipelines": order.pipelines, "seed": order.seed, "pairs": order.pairs, "schema": schema.version}
-    claim(out, plan, makes=("manifest.json", "pairs.jsonl", *PIPELINES), force=force)
+    prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", *PIPELINES), force=force)
     made = [
         _run_one(replace(order, pipelines=(name,)), out / name, progress=progress) for name in order.pipelines
     ]
@@ -89,7 +89,7 @@ def run_build(
     for each in made:
         drops.update(each["dropped"])
     merged = merge((out / name / "pairs.jsonl" for name in order.pipelines), drops)
-    manifest = deliver(out, merged, schema, seed=order.seed, config=plan, drops=drops)
+    manifest = write_dataset(out, merged, schema, seed=order.seed, config=plan, drops=drops)
     extras: dict[str, Any] = {}
     for each in made:
         extras.update({key: each[key] for key in ("usage", "stopped") if key in each})
@@ -123,17 +123,17 @@ def open_lexicon(path: Path | None, schema: GraphSchema) -> Lexicon:
     Raises:
         LexiconError: it cannot be read.
     """
-    return Lexicon.load(path, schema) if path else from_content(draft(schema), schema)
+    return Lexicon.load(path, schema) if path else from_content(draft_lexicon(schema), schema)
 
 
 def _run_one(
-    order: BuildOrder, out: Path, *, force: bool = False, progress: Callable[[int, int], None] | None
+    order: BuildConfig, out: Path, *, force: bool = False, progress: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
     if order.pipelines == ("llm",):
         return _run_llm(order, out, force=force, progress=progress)
     schema = GraphSchema.load(order.snapshot)
     words = open_lexicon(order.lexicon, schema)
-    config = BuildConfig(pairs=order.pairs, seed=order.seed, workers=order.workers)
+    config = TemplatePipelineConfig(pairs=order.pairs, seed=order.seed, workers=order.workers)
     prepare(out, schema=schema, lexicon=words, config=config, force=force)
     if order.ray_workers:
         from t2c_data.generation.ray_pipeline import build_distributed
@@ -156,13 +156,13 @@ def _run_one(
 
 
 def _run_llm(
-    order: BuildOrder, out: Path, *, force: bool, progress: Callable[[int, int], None] | None
+    order: BuildConfig, out: Path, *, force: bool, progress: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
-    from t2c_data.llm.pipeline import Source, WritingConfig, build_written
+    from t2c_data.llm.pipeline import GraphSource, LLMPipelineConfig, build_llm_pairs
 
     schema = GraphSchema.load(order.snapshot)
     words = open_lexicon(order.lexicon, schema)
-    config = WritingConfig(pairs=order.pairs, seed=order.seed, judged=order.judged, workers=order.workers)
+    config = LLMPipelineConfig(pairs=order.pairs, seed=order.seed, judged=order.judged, workers=order.workers)
     if order.endpoint is None:
         raise DataInputError("the llm pipeline needs a model; give --llm-url http://host:port/v1")
     plan = {
@@ -172,6 +172,8 @@ def _run_llm(
         "config": asdict(replace(config, workers=0)),
     }
     makes = ("manifest.json", "pairs.jsonl", "candidates.jsonl", "categories.json", "replies")
-    claim(out, plan, makes=makes, force=force)
-    source = Source(order.uri, order.snapshot, words, order.auth)
-    return asyncio.run(build_written(out, source, endpoint=order.endpoint, config=config, progress=progress))
+    prepare_output_dir(out, plan, artifacts=makes, force=force)
+    source = GraphSource(order.uri, order.snapshot, words, order.auth)
+    return asyncio.run(
+        build_llm_pairs(out, source, endpoint=order.endpoint, config=config, progress=progress)
+    )

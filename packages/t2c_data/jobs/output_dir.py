@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 PLAN = "plan.json"
 
 
-def claim(out: Path, plan: Mapping[str, Any], *, makes: tuple[str, ...], force: bool = False) -> None:
+def prepare_output_dir(
+    out: Path, plan: Mapping[str, Any], *, artifacts: tuple[str, ...], force: bool = False
+) -> None:
     """Make the folder of a build, or find it left by an earlier call of the same build.
 
     Args:
@@ -37,7 +39,7 @@ def claim(out: Path, plan: Mapping[str, Any], *, makes: tuple[str, ...], force: 
             raise DataInputError(
                 f"{out} is not empty and does not hold this very build; give --force to build it anew, or another --out"
             )
-        for name in (*makes, PLAN):
+        for name in (*artifacts, PLAN):
             if (out / name).is_dir():
                 shutil.rmtree(out / name)
             else:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from t2c_data.jobs.build import BuildOrder, run_build
-from t2c_data.jobs.output_dir import claim
+from t2c_data.dataset.split import assign_splits
 from t2c_data.errors import DataInputError
+from t2c_data.jobs.build import BuildConfig, run_build
+from t2c_data.jobs.output_dir import prepare_output_dir
 from t2c_data.llm.client import Endpoint
 from t2c_data.pairs import read_pairs, write_lines
-from t2c_data.dataset.split import assign_splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +109,7 @@ def run_recipe(
         "recipe": recipe.name, "pairs": recipe.pairs, "seed": recipe.seed, "pipelines": recipe.pipelines,
         "graphs": sorted(recipe.graphs),
     }  # fmt: skip
-    claim(out, plan, makes=("manifest.json", "pairs.jsonl", *recipe.graphs), force=force)
+    prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", *recipe.graphs), force=force)
     endpoint = (
         Endpoint(**{**recipe.llm, **({"url": llm_url} if llm_url else {})}) if recipe.llm or llm_url else None
     )
@@ -118,7 +118,7 @@ def run_recipe(
         if tell:
             tell(f"{name}: {source}")
         with _graph(source, out / name) as uri:
-            order = BuildOrder(
+            order = BuildConfig(
                 uri=uri,
                 snapshot=_snapshot(uri, out / name / "snapshot"),
                 pairs=recipe.pairs,

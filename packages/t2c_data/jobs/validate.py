@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
-from t2c_data.validators.evaluation import measure, read_judged
-from t2c_data.jobs.build import open_lexicon
 from t2c_data.dataset.sentence_encoder import Encoder
+from t2c_data.jobs.build import open_lexicon
 from t2c_data.llm.client import Endpoint, LLMClient
 from t2c_data.llm.judge import Judge
-from t2c_data.llm.paraphrase import RewriteConfig, reword
+from t2c_data.llm.paraphrase import RewriteConfig, paraphrase
 from t2c_data.pairs import read_pairs, write_lines
-from t2c_data.validators.stage import Ground, Validation, validate
+from t2c_data.validators.evaluation import evaluate_validators, read_judged
+from t2c_data.validators.stage import PairValidator, ValidationContext, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ REPLIES = "replies"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOrder:
+class ValidateConfig:
     """How to validate."""
 
     uri: str
@@ -43,8 +43,8 @@ class CheckOrder:
     auth: tuple[str, str] | None = None
 
 
-def run_check(
-    order: CheckOrder,
+def run_validation(
+    order: ValidateConfig,
     *,
     pairs: Path | None = None,
     judged: Path | None = None,
@@ -60,14 +60,14 @@ def run_check(
 
 
 async def _run(
-    order: CheckOrder,
+    order: ValidateConfig,
     pairs: Path | None,
     judged: Path | None,
     out: Path | None,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     schema = GraphSchema.load(order.snapshot)
-    ground = Ground.load(order.snapshot, open_lexicon(order.lexicon, schema))
+    ground = ValidationContext.load(order.snapshot, open_lexicon(order.lexicon, schema))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
             GraphClient(order.uri, auth=order.auth, concurrency=order.workers)
@@ -77,11 +77,11 @@ async def _run(
             folder = order.replies or (out.parent if out else Path.cwd()) / REPLIES
             model = LLMClient(Endpoint(url=order.llm_url, model=order.llm_model, temperature=0.0), folder)
             judge = Judge(await stack.enter_async_context(model), schema)
-        validation = Validation(
+        validation = PairValidator(
             ground, client, encoder=Encoder() if order.encoder else None, judge=judge, workers=order.workers
         )
         if judged is not None:
-            report = await measure(read_judged(judged), validation, progress=progress)
+            report = await evaluate_validators(read_judged(judged), validation, progress=progress)
             if out is not None:
                 write_lines(out, [json.dumps(report, indent=1, ensure_ascii=False)])
             return {key: value for key, value in report.items() if key not in {"missed", "false_alarms"}}
@@ -93,7 +93,7 @@ async def _run(
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewordOrder:
+class ParaphraseConfig:
     """How to reword."""
 
     snapshot: Path
@@ -105,7 +105,7 @@ class RewordOrder:
     replies: Path | None = None
 
 
-def run_reword(order: RewordOrder, pairs: Path, out: Path) -> dict[str, Any]:
+def run_reword(order: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
     """Write pairs with the rewordings that hold.
 
     Returns:
@@ -117,13 +117,13 @@ def run_reword(order: RewordOrder, pairs: Path, out: Path) -> dict[str, Any]:
     return asyncio.run(_reword(order, pairs, out))
 
 
-async def _reword(order: RewordOrder, pairs: Path, out: Path) -> dict[str, Any]:
+async def _reword(order: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
     schema = GraphSchema.load(order.snapshot)
-    ground = Ground.load(order.snapshot, open_lexicon(order.lexicon, schema))
+    ground = ValidationContext.load(order.snapshot, open_lexicon(order.lexicon, schema))
     known = read_pairs(pairs)
     endpoint = Endpoint(url=order.llm_url, model=order.llm_model)
     async with LLMClient(endpoint, order.replies or out.parent / REPLIES) as model:
-        found, drops = await reword(
+        found, drops = await paraphrase(
             known,
             model,
             ground,

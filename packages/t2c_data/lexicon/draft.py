@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import inflect
 import yaml
 
-from t2c_data.realisation.morphology import article
-from t2c_data.lexicon.model import triple_key
-from t2c_data.lexicon.relationship_names import any_of, is_adjective, relation
-from t2c_data.planning.query_tree import TIMES
 from t2c_data.lexicon.general_vocabulary import vocabulary
+from t2c_data.lexicon.model import triple_key
+from t2c_data.lexicon.relationship_names import is_adjective, lexicalise_type, lexicalise_type_group
+from t2c_data.planning.query_tree import TIMES
+from t2c_data.realisation.morphology import article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ _PEOPLE = frozenset(
 )
 
 
-def draft(schema: GraphSchema) -> dict[str, Any]:
+def draft_lexicon(schema: GraphSchema) -> dict[str, Any]:
     """Draft the content of a lexicon file from a schema."""
     content: dict[str, Any] = {"labels": {}, "properties": {}, "types": {}}
     for label in schema.labels:
@@ -69,10 +69,10 @@ def draft(schema: GraphSchema) -> dict[str, Any]:
         rivals = [
             each for each in schema.triples if (each.source, each.target) == (triple.source, triple.target)
         ]
-        content["types"][key] = relation(
-            words_of(triple.type).lower(),
-            words_of(triple.source),
-            words_of(triple.target),
+        content["types"][key] = lexicalise_type(
+            split_identifier(triple.type).lower(),
+            split_identifier(triple.source),
+            split_identifier(triple.target),
             alone=len(rivals) == 1,
         )
     for kind in schema.types:
@@ -91,7 +91,7 @@ def _groups(schema: GraphSchema) -> list[dict[str, Any]]:
     for triple in schema.triples:
         types.setdefault((triple.source, triple.target), []).append(triple.type)
     return [
-        {"types": kinds, **any_of(words_of(source), words_of(target))}
+        {"types": kinds, **lexicalise_type_group(split_identifier(source), split_identifier(target))}
         for (source, target), kinds in types.items()
         if len(kinds) > 1
     ]
@@ -100,7 +100,12 @@ def _groups(schema: GraphSchema) -> list[dict[str, Any]]:
 def draft_text(schema: GraphSchema) -> str:
     """Write a drafted lexicon as the YAML file that a person edits."""
     body = yaml.dump(
-        draft(schema), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+        draft_lexicon(schema),
+        Dumper=_Plain,
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+        default_flow_style=None,
     )
     return f"{_HEADER}\n{body}"
 
@@ -113,7 +118,7 @@ class _Plain(yaml.SafeDumper):
 
 
 @cache
-def words_of(name: str) -> str:
+def split_identifier(name: str) -> str:
     """Split a name into lower-case words: `reportDate`, `REPORT_DATE` and `report-date` give `report date`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     parts = [part for part in re.split(r"[^0-9A-Za-z\u00c0-\uffff]+", spaced) if part]
@@ -143,11 +148,11 @@ def singular_of(noun: str) -> str:
 
 
 def _label(label: NodeLabel) -> dict[str, Any]:
-    noun = words_of(label.name)
+    noun = split_identifier(label.name)
     noun = (
         str(_ENGINE.singular_noun(noun) or noun) if noun.endswith("s") and not noun.endswith("ss") else noun
     )
-    key = key_of(label)
+    key = choose_display_property(label)
     words: dict[str, Any] = {"nouns": _with_plurals(_called(noun)), "key": key}
     named = [
         each.name
@@ -160,15 +165,15 @@ def _label(label: NodeLabel) -> dict[str, Any]:
     return words
 
 
-def key_of(label: NodeLabel) -> str:
+def choose_display_property(label: NodeLabel) -> str:
     """Choose the property that says which node it is: a name, else an identifier, else the most distinct one."""
     scored = sorted(label.properties, key=lambda each: (-_naming(each, label), each.name))
     return scored[0].name if scored else ""
 
 
 def _naming(each: Property, label: NodeLabel) -> float:
-    words = words_of(each.name)
-    label_words = words_of(label.name)
+    words = split_identifier(each.name)
+    label_words = split_identifier(label.name)
     if each.type not in {"STRING", "INTEGER"}:
         return -2.0 if each.type.startswith("LIST") else -1.0
     score = each.share + (each.distinct / max(label.count, 1)) + (1.0 if each.unique else 0.0)
@@ -186,7 +191,7 @@ def _naming(each: Property, label: NodeLabel) -> float:
 
 
 def _is_id(each: Property) -> bool:
-    return bool(re.search(r"(^|[ _])(ID|id|key|code|number|uuid|isbn)$", words_of(each.name))) or (
+    return bool(re.search(r"(^|[ _])(ID|id|key|code|number|uuid|isbn)$", split_identifier(each.name))) or (
         each.type == "INTEGER" and each.unique and each.name.lower().endswith("id")
     )
 
@@ -195,11 +200,11 @@ def _property(
     owner: str, each: Property, *, naming: Sequence[str] = (), of_label: bool = False
 ) -> dict[str, Any]:
     if each.type == "BOOLEAN":
-        return _flag(words_of(each.name))
-    noun, unit = _measured(words_of(each.name), each)
+        return _flag(split_identifier(each.name))
+    noun, unit = _measured(split_identifier(each.name), each)
     if noun.lower().endswith("id") and " " not in noun and len(noun) > 3:
         noun = noun[:-2] + " ID"
-    owner_words = words_of(owner)
+    owner_words = split_identifier(owner)
     nouns = _called(noun)
     if noun.startswith(owner_words + " ") and len(noun) > len(owner_words) + 1:
         nouns += _called(noun.removeprefix(owner_words + " "))
@@ -293,4 +298,4 @@ def _types_of_several(schema: GraphSchema) -> set[str]:
     return {kind for kind, count in seen.items() if count > 1}
 
 
-__all__ = ["draft", "key_of", "plural_of", "words_of"]
+__all__ = ["choose_display_property", "draft_lexicon", "plural_of", "split_identifier"]

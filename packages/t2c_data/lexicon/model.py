@@ -23,7 +23,7 @@ Noun = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelWords:
+class LabelEntry:
     """How people speak of a label's nodes."""
 
     nouns: tuple[Noun, ...]
@@ -38,7 +38,7 @@ class LabelWords:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PropertyWords:
+class PropertyEntry:
     """How people speak of a property; `{}` stands for the value."""
 
     nouns: tuple[Noun, ...]
@@ -69,7 +69,7 @@ class PropertyWords:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkWords:
+class RelationshipEntry:
     """How people speak of a relationship; `{}` stands for the thing at the other end, `{value}` for its name."""
 
     forward: tuple[str, ...]
@@ -93,23 +93,23 @@ class Group:
     """Several relationship types between the same labels that one phrase may mean together."""
 
     types: tuple[str, ...]
-    words: LinkWords
+    words: RelationshipEntry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lexicon:
     """The words of one graph."""
 
-    labels: dict[str, LabelWords]
-    properties: dict[tuple[str, str], PropertyWords]
+    labels: dict[str, LabelEntry]
+    properties: dict[tuple[str, str], PropertyEntry]
     """By label or type, and property."""
-    links: dict[str, LinkWords]
+    links: dict[str, RelationshipEntry]
     """By type, or by `Source-TYPE->Target` where a type joins several pairs of labels."""
     groups: tuple[Group, ...] = ()
     absent: tuple[str, ...] = ()
     """Things that people may ask for and this graph does not have; for unanswerable questions."""
 
-    def link(self, triple: Triple) -> LinkWords:
+    def link(self, triple: Triple) -> RelationshipEntry:
         """Find the words of a triple."""
         return self.links.get(triple_key(triple)) or self.links[triple.type]
 
@@ -122,13 +122,13 @@ class Lexicon:
         Raises:
             LexiconError: the file cannot be read or names what the schema does not have.
         """
-        from t2c_data.lexicon.draft import draft
+        from t2c_data.lexicon.draft import draft_lexicon
 
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise LexiconError(f"cannot read lexicon {path}: {error}") from error
-        return from_content(merge(draft(schema) | {"groups": []}, content), schema, source=str(path))
+        return from_content(merge(draft_lexicon(schema) | {"groups": []}, content), schema, source=str(path))
 
 
 def triple_key(triple: Triple) -> str:
@@ -161,26 +161,26 @@ def from_content(content: dict[str, Any], schema: GraphSchema, *, source: str = 
     labels = {}
     for name, words in content.get("labels", {}).items():
         _known(name in schema.label_by_name, "label", name, source)
-        labels[name] = _make(LabelWords, words, f"{source}: labels.{name}", nouns=("nouns", "people"))
+        labels[name] = _make(LabelEntry, words, f"{source}: labels.{name}", nouns=("nouns", "people"))
     properties = {}
     for owner, held in content.get("properties", {}).items():
         for name, words in held.items():
             _known(schema.property_of(owner, name) is not None, "property", f"{owner}.{name}", source)
             properties[owner, name] = _make(
-                PropertyWords, words, f"{source}: properties.{owner}.{name}", nouns=("nouns",)
+                PropertyEntry, words, f"{source}: properties.{owner}.{name}", nouns=("nouns",)
             )
     keys = {triple_key(triple) for triple in schema.triples}
     links = {}
     for key, words in content.get("types", {}).items():
         _known(key in schema.type_by_name or key in keys, "type", key, source)
-        links[key] = _make(LinkWords, words, f"{source}: types.{key}", nouns=("target", "source"))
+        links[key] = _make(RelationshipEntry, words, f"{source}: types.{key}", nouns=("target", "source"))
     groups = []
     for number, entry in enumerate(content.get("groups", [])):
         words = dict(entry)
         types = tuple(words.pop("types", ()))
         for kind in types:
             _known(kind in schema.type_by_name, "type", kind, source)
-        made = _make(LinkWords, words, f"{source}: groups[{number}]", nouns=("target", "source"))
+        made = _make(RelationshipEntry, words, f"{source}: groups[{number}]", nouns=("target", "source"))
         groups.append(Group(types=tuple(sorted(types)), words=made))
     return Lexicon(
         labels=labels,

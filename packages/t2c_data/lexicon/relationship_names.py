@@ -36,7 +36,7 @@ class _Words:
     without: str = ""
 
 
-def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, Any]:
+def lexicalise_type(name: str, source: str, target: str, *, alone: bool) -> dict[str, Any]:
     """Draft the words of a relationship.
 
     Args:
@@ -45,7 +45,7 @@ def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, A
         target: the target's noun.
         alone: whether no other type joins the two labels, so that general words cannot mean another.
     """
-    words = _suggested(name, source, target)
+    words = _parse_type_name(name, source, target)
     if alone:
         has_role = words.target and not words.target.endswith(target)
         words.forward += _by_name(words.target if has_role else target) if source != target else []
@@ -62,7 +62,7 @@ def relation(name: str, source: str, target: str, *, alone: bool) -> dict[str, A
     }
 
 
-def any_of(source: str, target: str) -> dict[str, Any]:
+def lexicalise_type_group(source: str, target: str) -> dict[str, Any]:
     """Draft the words of several relationships between two labels that one phrase may mean together.
 
     Args:
@@ -94,7 +94,7 @@ def _names(noun: str, role: str, *, alone: bool) -> list[str]:
     return list(dict.fromkeys(each for each in (noun if alone else "", role) if each))
 
 
-def _suggested(name: str, source: str, target: str) -> _Words:
+def _parse_type_name(name: str, source: str, target: str) -> _Words:
     first, _, rest = name.partition(" ")
     if name == target or first in _POSSESSION:
         return _possession((rest if first in _POSSESSION else name) or target, target)

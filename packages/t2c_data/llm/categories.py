@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import ModelError
-from t2c_data.llm.messages import messages, sample_text, schema_text, several
 from t2c_data.generation.rng import generator
+from t2c_data.llm.messages import messages, sample_text, schema_text, several
 
 if TYPE_CHECKING:
+    from t2c_data.graph.context import GraphContext
     from t2c_data.llm.client import LLMClient
-    from t2c_data.graph.context import World
 
 MAX_NAMED = 200
 """Categories kept before they are merged."""
@@ -32,7 +32,7 @@ class Category:
 
 
 async def find_categories(
-    client: LLMClient, world: World, *, count: int = 12, rounds: int = 5, seed: int = 0
+    client: LLMClient, world: GraphContext, *, count: int = 12, rounds: int = 5, seed: int = 0
 ) -> tuple[Category, ...]:
     """Name categories of questions about a graph.
 
@@ -65,7 +65,9 @@ async def find_categories(
     return (merged or tuple(named.values()))[:count]
 
 
-async def _named(client: LLMClient, world: World, count: int, number: int, rng: Any) -> tuple[Category, ...]:
+async def _named(
+    client: LLMClient, world: GraphContext, count: int, number: int, rng: Any
+) -> tuple[Category, ...]:
     asked = messages(
         "categories", schema=schema_text(world), sample=sample_text(world, rng), count=count, known="none yet"
     )

@@ -10,19 +10,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.llm.parameterize import parametrise
-from t2c_data.llm.messages import messages, sample_text, schema_text, several
 from t2c_data.generation.rng import generator
+from t2c_data.llm.messages import messages, sample_text, schema_text, several
+from t2c_data.llm.parameterize import parameterize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from t2c_data.graph.context import GraphContext
     from t2c_data.llm.categories import Category
     from t2c_data.llm.client import LLMClient
     from t2c_data.pairs import Pair
-    from t2c_data.graph.context import World
 
-A_CALL = 10
+PAIRS_PER_CALL = 10
 """Pairs asked for in one call."""
 SHOTS = 3
 MAX_QUESTION, MAX_CYPHER = 600, 4_000
@@ -31,7 +31,7 @@ MAX_QUESTION, MAX_CYPHER = 600, 4_000
 
 async def write_pairs(
     client: LLMClient,
-    world: World,
+    world: GraphContext,
     category: Category,
     number: int,
     *,
@@ -60,14 +60,14 @@ async def write_pairs(
         examples="\n".join(map(_example, shown)) or "none",
         category=category.name,
         description=category.description,
-        count=A_CALL,
+        count=PAIRS_PER_CALL,
     )
-    reply = await client.ask(asked, several("pairs", A_CALL), sample=number)
+    reply = await client.ask(asked, several("pairs", PAIRS_PER_CALL), sample=number)
     rows = []
     for each in (reply or {"pairs": []})["pairs"]:
         question, cypher = " ".join(each["question"].split()), each["cypher"].strip().rstrip(";").strip()
         if 0 < len(question) <= MAX_QUESTION and 0 < len(cypher) <= MAX_CYPHER:
-            cypher, parameters = parametrise(question, cypher)
+            cypher, parameters = parameterize(question, cypher)
             rows.append(
                 {
                     "question": question, "cypher": cypher, "parameters": parameters, "category": category.name,

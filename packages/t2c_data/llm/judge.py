@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_data.llm.client import LLMClient
-    from t2c_data.validators.execution import Evidence
+    from t2c_data.validators.execution import ExecutionEvidence
 
 ROWS = 5
 MAX_ROW = 300
@@ -37,8 +37,8 @@ class Judge:
         self._client = client
         self._schema = describe(schema)[:MAX_SCHEMA_CHARS]
 
-    async def opinions(
-        self, question: str, cypher: str, parameters: Mapping[str, Scalar], evidence: Evidence
+    async def judge(
+        self, question: str, cypher: str, parameters: Mapping[str, Scalar], evidence: ExecutionEvidence
     ) -> list[Finding]:
         """Ask for both opinions.
 

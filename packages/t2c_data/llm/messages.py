@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from t2c_data.graph.context import World
+    from t2c_data.graph.context import GraphContext
 
 PROMPTS = Path(__file__).parent / "prompts"
 MAX_TEXT = 80
@@ -62,13 +62,13 @@ def messages(name: str, /, **values: str | int) -> list[dict[str, str]]:
     ]
 
 
-def schema_text(world: World) -> str:
+def schema_text(world: GraphContext) -> str:
     """Write a schema for a prompt; of a very large one the beginning, which is sorted by name."""
     text = describe(world.schema)
     return text if len(text) <= MAX_SCHEMA_CHARS else text[:MAX_SCHEMA_CHARS] + "\n(more is left out)"
 
 
-def sample_text(world: World, rng: Random) -> str:
+def sample_text(world: GraphContext, rng: Random) -> str:
     """Write some nodes and relationships of the graph as lines of JSON."""
     lines = []
     for label in world.labels:

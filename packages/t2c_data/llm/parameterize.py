@@ -30,7 +30,7 @@ class _Found:
     """Where the question names it."""
 
 
-def parametrise(question: str, cypher: str) -> tuple[str, dict[str, Scalar]]:
+def parameterize(question: str, cypher: str) -> tuple[str, dict[str, Scalar]]:
     """Take the literals that a question names out of its query.
 
     Returns:

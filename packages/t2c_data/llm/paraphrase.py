@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from t2c_data.llm.messages import VERDICT, messages, several
-from t2c_data.pairs import normal, pair_id
-from t2c_data.validators.stage import examine
-from t2c_data.validators.execution import Evidence
+from t2c_data.pairs import normalize_question, pair_id
+from t2c_data.validators.execution import ExecutionEvidence
+from t2c_data.validators.stage import run_validators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from t2c_data.dataset.sentence_encoder import Encoder
     from t2c_data.llm.client import LLMClient
     from t2c_data.pairs import Pair
-    from t2c_data.validators.stage import Ground
+    from t2c_data.validators.stage import ValidationContext
 
-NEAR = 0.75
+MIN_SIMILARITY = 0.75
 """A rewording below this cosine with its question says something else."""
-ACCEPTED = Evidence(planned=True, query_type="r")
+ACCEPTED = ExecutionEvidence(planned=True, query_type="r")
 """The query was run when the pair was made."""
 MAX_CHARS = 600
 
@@ -39,15 +39,15 @@ class RewriteConfig:
 
     count: int = 2
     """Rewordings asked for of each question."""
-    near: float = NEAR
-    compared: bool = True
+    min_similarity: float = MIN_SIMILARITY
+    check_equivalence: bool = True
     """Whether the model itself is asked if both say the same."""
 
 
-async def reword(
+async def paraphrase(
     pairs: Sequence[Pair],
     client: LLMClient,
-    ground: Ground,
+    ground: ValidationContext,
     *,
     encoder: Encoder | None = None,
     config: RewriteConfig | None = None,
@@ -69,17 +69,17 @@ async def reword(
     replies = await asyncio.gather(*(_ask(pair, client, config.count) for pair in asked))
     drops: Counter[str] = Counter()
     candidates: list[tuple[Pair, str]] = []
-    taken = {normal(pair.question) for pair in pairs}
+    taken = {normalize_question(pair.question) for pair in pairs}
     for pair, texts in zip(asked, replies, strict=True):
         for text in texts:
-            reason = "duplicate" if normal(text) in taken else _fault(pair, text, ground)
+            reason = "duplicate" if normalize_question(text) in taken else _fault(pair, text, ground)
             if reason:
                 drops[reason] += 1
             else:
-                taken.add(normal(text))
+                taken.add(normalize_question(text))
                 candidates.append((pair, text))
-    candidates = _near(candidates, encoder, config.near, drops)
-    if config.compared:
+    candidates = _near(candidates, encoder, config.min_similarity, drops)
+    if config.check_equivalence:
         same = await asyncio.gather(*(_same(pair.question, text, client) for pair, text in candidates))
         drops["judged different"] += same.count(False)
         candidates = [each for each, fits in zip(candidates, same, strict=True) if fits]
@@ -97,12 +97,14 @@ async def _ask(pair: Pair, client: LLMClient, count: int) -> list[str]:
     return [text for text in texts if 0 < len(text) <= MAX_CHARS]
 
 
-def _fault(pair: Pair, text: str, ground: Ground) -> str:
+def _fault(pair: Pair, text: str, ground: ValidationContext) -> str:
     for value in pair.parameters.values():
         if isinstance(value, str) and value in pair.question and value not in text:
             return "value lost"
-    before = {each.code for each in examine(pair.question, pair.cypher, pair.parameters, ACCEPTED, ground)}
-    after = examine(text, pair.cypher, pair.parameters, ACCEPTED, ground)
+    before = {
+        each.code for each in run_validators(pair.question, pair.cypher, pair.parameters, ACCEPTED, ground)
+    }
+    after = run_validators(text, pair.cypher, pair.parameters, ACCEPTED, ground)
     return next((each.code for each in after if each.code not in before), "")
 
 

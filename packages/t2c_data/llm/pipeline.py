@@ -15,31 +15,31 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.graph.client import GraphClient
+from t2c_data.dataset.chunk_store import ChunkStore
 from t2c_data.dataset.deduplicate import Deduplicator
-from t2c_data.dataset.writer import deliver
+from t2c_data.dataset.writer import write_dataset
 from t2c_data.errors import BudgetError, BuildError
+from t2c_data.generation.pipeline import MAX_ROWS, ChunkGenerator, TemplatePipelineConfig, read_world
 from t2c_data.llm.categories import Category, find_categories
 from t2c_data.llm.client import Endpoint, LLMClient
 from t2c_data.llm.generate import write_pairs
 from t2c_data.llm.judge import Judge
-from t2c_data.generation.pipeline import MAX_ROWS, BuildConfig, Maker, read_world
 from t2c_data.pairs import Pair, write_lines
-from t2c_data.dataset.chunk_store import ChunkStore
-from t2c_data.validators.stage import Ground, Validation
+from t2c_data.validators.stage import PairValidator, ValidationContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from t2c_data.graph.context import GraphContext
     from t2c_data.lexicon.model import Lexicon
-    from t2c_data.graph.context import World
 
 MAX_BARREN = 3
 """After so many rounds without a new pair a build ends with what there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingConfig:
+class LLMPipelineConfig:
     """What a model is to write."""
 
     pairs: int = 750
@@ -54,7 +54,7 @@ class WritingConfig:
 
 
 @dataclass(frozen=True)
-class Source:
+class GraphSource:
     """A graph to write about: where it is, its snapshot and its words."""
 
     uri: str
@@ -63,12 +63,12 @@ class Source:
     auth: tuple[str, str] | None = None
 
 
-async def build_written(
+async def build_llm_pairs(
     out: Path,
-    source: Source,
+    source: GraphSource,
     *,
     endpoint: Endpoint,
-    config: WritingConfig,
+    config: LLMPipelineConfig,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Have a model write pairs of a graph; a stopped build goes on where it was.
@@ -80,14 +80,14 @@ async def build_written(
         ModelError: the model cannot be asked; what it replied is kept.
         BuildError: no pair came out.
     """
-    ground = Ground.load(source.snapshot, source.lexicon)
+    ground = ValidationContext.load(source.snapshot, source.lexicon)
     async with (
         GraphClient(source.uri, auth=source.auth, concurrency=config.workers) as graph,
         LLMClient(endpoint, out / "replies") as model,
     ):
         world = await read_world(graph, ground.schema, source.lexicon)
         judge = Judge(model, ground.schema) if config.judged else None
-        validation = Validation(ground, graph, judge=judge, workers=config.workers)
+        validation = PairValidator(ground, graph, judge=judge, workers=config.workers)
         writer = _Writer(model, world, validation, config, await _examples(world, graph, config))
         stopped = ""
         try:
@@ -100,16 +100,18 @@ async def build_written(
     rows = writer.chosen()
     if not rows:
         raise BuildError(stopped or f"no pair of the model passed; reasons: {dict(writer.seen.dropped)}")
-    manifest = deliver(
+    manifest = write_dataset(
         out, rows, ground.schema, seed=config.seed, config=asdict(config), drops=writer.seen.dropped
     )
     return {**manifest, "usage": usage, **({"stopped": stopped} if stopped else {})}
 
 
-async def _examples(world: World, graph: GraphClient, config: WritingConfig) -> list[Pair]:
+async def _examples(world: GraphContext, graph: GraphClient, config: LLMPipelineConfig) -> list[Pair]:
     """Make pairs from templates, to show the model their form."""
-    maker = Maker(world, graph, BuildConfig(pairs=1, seed=config.seed, workers=config.workers, wordings=1))
-    rows = await maker.chunk(0)
+    maker = ChunkGenerator(
+        world, graph, TemplatePipelineConfig(pairs=1, seed=config.seed, workers=config.workers, wordings=1)
+    )
+    rows = await maker.generate_chunk(0)
     return [Pair(**row, id="") for row in rows if "drop" not in row and row["cypher"]]
 
 
@@ -119,9 +121,9 @@ class _Writer:
     def __init__(
         self,
         model: LLMClient,
-        world: World,
-        validation: Validation,
-        config: WritingConfig,
+        world: GraphContext,
+        validation: PairValidator,
+        config: LLMPipelineConfig,
         examples: list[Pair],
     ) -> None:
         self._model = model

@@ -8,32 +8,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.planning.query_tree import Condition, Link, Node
+from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
 
 if TYPE_CHECKING:
-    from t2c_data.planning.grounding import Binder
-    from t2c_data.templates.model import Pattern
     from t2c_data.graph.context import Hop
+    from t2c_data.planning.grounding import Grounder
+    from t2c_data.templates.model import QuestionTemplate
 
 NUMBERS_OF_CONDITIONS = (1, 1, 1, 2, 2, 2, 3)
 _SECOND = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 """Operators of a condition beside the name of a neighbour."""
 
 
-class Narrower:
+class ConditionSampler:
     """Puts conditions on roots as patterns want them.
 
     Args:
         binder: makes conditions that the place in the sample meets; its generator makes every choice.
     """
 
-    def __init__(self, binder: Binder) -> None:
+    def __init__(self, binder: Grounder) -> None:
         self._world = binder.world
         self._binder = binder
         self._rng = binder.rng
         self._used: set[str] = set()
 
-    def narrow(self, root: Node, pattern: Pattern) -> list[Node]:
+    def add_conditions(self, root: QueryNode, pattern: QuestionTemplate) -> list[QueryNode]:
         """Put conditions on a root.
 
         Returns:
@@ -51,35 +51,42 @@ class Narrower:
         )
         count = rng.choice(offered)
         if pattern.named or (count and rng.random() < pattern.unique):
-            binder.single_out(root)
+            binder.add_identifying_condition(root)
             count = count - 1 if pattern.split or rng.random() < 0.15 else 0
         for _ in range(count):
             self._condition(root, 0)
         if pattern.twin:
-            self._pair(root)
-        root.degrees += [binder.degree(root, self._used) for _ in range(pattern.degree)]
-        root.links += [binder.absence(root, self._used) for _ in range(pattern.absent)]
+            self._name_two_neighbours(root)
+        root.degrees += [binder.count_predicate(root, self._used) for _ in range(pattern.degree)]
+        root.links += [binder.negated_relationship(root, self._used) for _ in range(pattern.absent)]
         if pattern.untrue and not pattern.named and rng.random() < pattern.untrue:
-            binder.falsify(root)
+            binder.perturb_value(root)
         if pattern.split:
             return self._split(root)
         alone = len(root.conditions) == 2 and not root.links and not root.degrees
-        root.either = alone and rng.random() < 0.06
+        root.is_disjunction = alone and rng.random() < 0.06
         return []
 
-    def _split(self, root: Node) -> list[Node]:
-        parts: list[Condition | Link] = [*root.conditions, *(link for link in root.links if not link.silent)]
+    def _split(self, root: QueryNode) -> list[QueryNode]:
+        parts: list[PropertyPredicate | QueryRelationship] = [
+            *root.conditions,
+            *(link for link in root.links if not link.is_unverbalised),
+        ]
         if len(parts) < 2:
             raise UnfitError("nothing to split")
         if self._rng.random() < 0.7:
             self._rng.shuffle(parts)
         views = []
         for chunk in (parts[:-1], parts[-1:]):
-            conditions = [each for each in chunk if isinstance(each, Condition)]
-            views.append(Node(root.label, conditions, [each for each in chunk if isinstance(each, Link)]))
+            conditions = [each for each in chunk if isinstance(each, PropertyPredicate)]
+            views.append(
+                QueryNode(
+                    root.label, conditions, [each for each in chunk if isinstance(each, QueryRelationship)]
+                )
+            )
         return views
 
-    def _condition(self, node: Node, depth: int) -> None:
+    def _condition(self, node: QueryNode, depth: int) -> None:
         """Put one condition on a node: on a property of its own or on something it is joined to."""
         hops = self._binder.hops(node)
         own = len(self._world.properties_of(node.label))
@@ -94,13 +101,13 @@ class Narrower:
                 return
         hop = self._binder.choose_hop(node, self._used)
         link = self._binder.follow(node, hop)
-        self._used |= hop.kinds
+        self._used |= hop.type_names
         self._describe(link, depth)
         node.links.append(link)
         if self._rng.random() < 0.09 and not link.types:
-            self._twin(node, link, hop)
+            self._add_coordinated_neighbour(node, link, hop)
 
-    def _describe(self, link: Link, depth: int) -> None:
+    def _describe(self, link: QueryRelationship, depth: int) -> None:
         """Say of a neighbour what it is called, what the link is like, or what it is joined to itself."""
         child, rng, binder = link.node, self._rng, self._binder
         names = self._world.lexicon.labels[child.label].name
@@ -127,31 +134,31 @@ class Narrower:
         elif roll < 0.94:
             child.conditions.append(binder.condition(child))
 
-    def _deeper(self, link: Link, depth: int) -> None:
-        others = [hop for hop in self._binder.hops(link.node) if not self._used & hop.kinds]
+    def _deeper(self, link: QueryRelationship, depth: int) -> None:
+        others = [hop for hop in self._binder.hops(link.node) if not self._used & hop.type_names]
         if not others:
             raise UnfitError("no second hop")
         hop = self._rng.choices(others, [hop.weight for hop in others])[0]
         second = self._binder.follow(link.node, hop, avoid=frozenset(self._binder.instances.values()))
-        self._used |= hop.kinds
+        self._used |= hop.type_names
         self._describe(second, depth + 1)
         link.node.links.append(second)
 
-    def _pair(self, root: Node) -> None:
+    def _name_two_neighbours(self, root: QueryNode) -> None:
         """Name two neighbours of the same kind: `that COPD and asthma have in common`."""
         hop = self._binder.choose_hop(root, self._used)
-        names = self._world.lexicon.labels[hop.end].name
+        names = self._world.lexicon.labels[hop.end_label].name
         if not names or hop.types:
             raise UnfitError("no names")
         link = self._binder.follow(root, hop)
         link.node.conditions.append(self._binder.compare(link.node, names[0], frozenset({"eq"})))
         root.links.append(link)
-        self._twin(root, link, hop)
-        if link.node.conditions[0].also is None:
+        self._add_coordinated_neighbour(root, link, hop)
+        if link.node.conditions[0].conjoined_value is None:
             raise UnfitError("no second neighbour")
-        self._used |= hop.kinds
+        self._used |= hop.type_names
 
-    def _twin(self, node: Node, link: Link, hop: Hop) -> None:
+    def _add_coordinated_neighbour(self, node: QueryNode, link: QueryRelationship, hop: Hop) -> None:
         """Ask for a second neighbour of the same kind if there is one: `with both nausea and headache`."""
         conditions = link.node.conditions
         names = self._world.lexicon.labels[link.node.label].name[:1]
@@ -167,7 +174,7 @@ class Narrower:
         value = self._binder.properties(twin.node).get(first.name)
         if not isinstance(value, str) or value == first.mentions[0].value:
             return
-        first.also = self._binder.mention(value, "string")
-        twin.node.conditions.append(Condition(first.name, "eq", (first.also,)))
-        twin.silent = True
+        first.conjoined_value = self._binder.mention(value, "string")
+        twin.node.conditions.append(PropertyPredicate(first.name, "eq", (first.conjoined_value,)))
+        twin.is_unverbalised = True
         node.links.append(twin)

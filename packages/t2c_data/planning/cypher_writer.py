@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from t2c_data.errors import UnfitError
 
 if TYPE_CHECKING:
-    from t2c_data.planning.grounding import Binder
-    from t2c_data.templates.model import Pattern
+    from t2c_data.planning.grounding import Grounder
+    from t2c_data.planning.query_tree import CypherBuilder, QueryNode
     from t2c_data.planning.slots.sampler import Slot
-    from t2c_data.planning.query_tree import Node, Rendering
+    from t2c_data.templates.model import QuestionTemplate
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _RETURNED = re.compile(r"RETURN (?:DISTINCT )?(.*)")
 
 
-class QueryWriter:
+class CypherTemplateWriter:
     """Writes the query of one filled pattern.
 
     Args:
@@ -27,14 +27,16 @@ class QueryWriter:
         binder: knows the graph.
     """
 
-    def __init__(self, pattern: Pattern, slots: dict[str, Slot], root: Node, binder: Binder) -> None:
+    def __init__(
+        self, pattern: QuestionTemplate, slots: dict[str, Slot], root: QueryNode, binder: Grounder
+    ) -> None:
         self._pattern = pattern
         self._slots = slots
         self._root = root
         self._binder = binder
         self._world = binder.world
 
-    def write(self, rendering: Rendering) -> str:
+    def write(self, rendering: CypherBuilder) -> str:
         """Write the query, with marks where parameters go.
 
         Raises:
@@ -42,7 +44,7 @@ class QueryWriter:
         """
         root = rendering.variable(self._root)
         spread = self._binder.spreads(self._root)
-        unique = self._world.unique(self._root)
+        unique = self._world.is_uniquely_identified(self._root)
         fixed = {
             "match": rendering.match((*self._known(rendering), *self._where(rendering))),
             "root": root,
@@ -61,21 +63,21 @@ class QueryWriter:
             raise UnfitError("the same column twice")
         return text
 
-    def _hole(self, hole: str, rendering: Rendering, fixed: dict[str, str]) -> str:
+    def _hole(self, hole: str, rendering: CypherBuilder, fixed: dict[str, str]) -> str:
         if hole in fixed:
             return ""
         name, _, mode = hole.partition(".")
         slot = self._slots[name]
         if slot.mention is not None:
             return slot.mention.parameter
-        if slot.counted:
+        if slot.is_conditional_count:
             exists = rendering.exists(slot.path[mode == "second"], self._root)
             return f"count(CASE WHEN {exists} THEN 1 END)"
         if mode == "var":
             return rendering.variable(slot.part)
         return rendering.access(slot.part, slot.name) + slot.suffix
 
-    def _known(self, rendering: Rendering) -> tuple[str, ...]:
+    def _known(self, rendering: CypherBuilder) -> tuple[str, ...]:
         """Leave out what is missing where an order or a group depends on it."""
         slots = [self._slots[name] for name in self._pattern.known]
         return tuple(
@@ -84,7 +86,7 @@ class QueryWriter:
             if self._world.property(self._world.owner(slot.part), slot.name).share < 1
         )
 
-    def _where(self, rendering: Rendering) -> tuple[str, ...]:
+    def _where(self, rendering: CypherBuilder) -> tuple[str, ...]:
         if not self._pattern.where:
             return ()
         return (_HOLE.sub(lambda match: self._hole(match[1], rendering, {}), self._pattern.where),)
@@ -99,18 +101,20 @@ class QueryWriter:
             name == key or self._world.property(label, name).unique for name in shown
         )
 
-    def _entities(self, rendering: Rendering, *, spread: bool) -> str:
+    def _entities(self, rendering: CypherBuilder, *, spread: bool) -> str:
         """Count neighbours: each once if several roots can have it, or if rows repeat."""
         slot = self._counted()
         if slot is None:
             return "count(*)"
-        shared = spread or any(link.types or self._world.shared(link) for link in slot.path)
+        shared = spread or any(link.types or self._world.is_many_to_one(link) for link in slot.path)
         return self._neighbours(rendering) if shared else "count(*)"
 
-    def _neighbours(self, rendering: Rendering) -> str:
+    def _neighbours(self, rendering: CypherBuilder) -> str:
         slot = self._counted()
         return f"count(DISTINCT {rendering.variable(slot.part)})" if slot else "count(*)"
 
     def _counted(self) -> Slot | None:
         slots = self._slots.values()
-        return next((each for each in slots if each.path and not each.name and not each.counted), None)
+        return next(
+            (each for each in slots if each.path and not each.name and not each.is_conditional_count), None
+        )

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import UnfitError
-from t2c_data.planning.query_tree import Condition, Degree, Link, Node
+from t2c_data.planning.query_tree import CountPredicate, PropertyPredicate, QueryNode, QueryRelationship
 from t2c_data.planning.value_sampling import KIND_WEIGHTS, OPERATORS, ConditionMaker
 
 if TYPE_CHECKING:
     from random import Random
 
     from t2c_core.schema.model import Scalar
-    from t2c_data.planning.query_tree import Mention
-    from t2c_data.graph.context import Hop, World
+    from t2c_data.graph.context import GraphContext, Hop
+    from t2c_data.planning.query_tree import ValueMention
 
 
-class Binder:
+class Grounder:
     """Makes trees whose conditions one path of the sample meets.
 
     Args:
@@ -27,7 +27,7 @@ class Binder:
         rng: every choice comes from it.
     """
 
-    def __init__(self, world: World, rng: Random) -> None:
+    def __init__(self, world: GraphContext, rng: Random) -> None:
         self.world = world
         self.rng = rng
         self._maker = ConditionMaker(world, rng)
@@ -35,28 +35,28 @@ class Binder:
         """Position in the sample of each node of the tree, by identity of the node."""
         self.edges: dict[int, dict[str, Any]] = {}
 
-    def mention(self, value: Scalar, kind: str) -> Mention:
+    def mention(self, value: Scalar, kind: str) -> ValueMention:
         """Make a mention of a value."""
         return self._maker.mention(value, kind)
 
     @property
-    def mentions(self) -> dict[int, Mention]:
+    def mentions(self) -> dict[int, ValueMention]:
         """Every mention made so far, by number."""
         return self._maker.made
 
-    def root(self, label: str) -> Node:
+    def root(self, label: str) -> QueryNode:
         """Begin a tree at some node of a label."""
-        node = Node(label)
+        node = QueryNode(label)
         self.instances[id(node)] = self.rng.choice(self.world.sample.by_label[label])
         return node
 
-    def properties(self, part: Node | Link) -> dict[str, Any]:
+    def properties(self, part: QueryNode | QueryRelationship) -> dict[str, Any]:
         """Read the properties of the node or relationship of the sample that stands for a part of the tree."""
-        if isinstance(part, Node):
+        if isinstance(part, QueryNode):
             return self.world.sample.nodes[self.instances[id(part)]].properties
         return self.edges[id(part)]
 
-    def follow(self, node: Node, hop: Hop, *, avoid: frozenset[int] = frozenset()) -> Link:
+    def follow(self, node: QueryNode, hop: Hop, *, avoid: frozenset[int] = frozenset()) -> QueryRelationship:
         """Follow a hop from a node to some neighbour; the link is not yet part of the tree.
 
         Raises:
@@ -67,29 +67,31 @@ class Binder:
         if not choices:
             raise UnfitError("no neighbour")
         properties, position = self.rng.choice(choices)
-        child = Node(hop.end)
-        link = Link(hop.triple, hop.forward, child, types=hop.types)
+        child = QueryNode(hop.end_label)
+        link = QueryRelationship(hop.triple, hop.forward, child, types=hop.types)
         self.instances[id(child)] = position
         self.edges[id(link)] = properties
         return link
 
-    def hops(self, node: Node) -> list[Hop]:
+    def hops(self, node: QueryNode) -> list[Hop]:
         """List the hops that the node's place in the sample can take."""
         links = self.world.sample.nodes[self.instances[id(node)]].links
         return [hop for hop in self.world.hops.get(node.label, []) if (hop.number, hop.forward) in links]
 
-    def choose_hop(self, node: Node, used: set[str]) -> Hop:
+    def choose_hop(self, node: QueryNode, used: set[str]) -> Hop:
         """Choose a hop whose triple the tree does not use yet.
 
         Raises:
             UnfitError: there is none.
         """
-        free = [hop for hop in self.hops(node) if not used & hop.kinds]
+        free = [hop for hop in self.hops(node) if not used & hop.type_names]
         if not free:
             raise UnfitError("no hop left")
         return self.rng.choices(free, [hop.weight for hop in free])[0]
 
-    def condition(self, part: Node | Link, *, operators: frozenset[str] | None = None) -> Condition:
+    def condition(
+        self, part: QueryNode | QueryRelationship, *, operators: frozenset[str] | None = None
+    ) -> PropertyPredicate:
         """Make a condition that the part's place in the sample meets.
 
         Args:
@@ -104,7 +106,7 @@ class Binder:
         choices = [name for name in self.world.properties_of(owner) if name not in taken]
         weights = []
         for name in choices:
-            kind = self.world.kind(owner, name)
+            kind = self.world.semantic_type(owner, name)
             offered = OPERATORS.get(kind, {})
             fits = operators is None or operators & set(offered)
             weights.append(KIND_WEIGHTS.get(kind, 0.0) if fits else 0.0)
@@ -113,7 +115,9 @@ class Binder:
         name = self.rng.choices(choices, weights)[0]
         return self.compare(part, name, operators)
 
-    def compare(self, part: Node | Link, name: str, operators: frozenset[str] | None = None) -> Condition:
+    def compare(
+        self, part: QueryNode | QueryRelationship, name: str, operators: frozenset[str] | None = None
+    ) -> PropertyPredicate:
         """Make a condition on a given property.
 
         Raises:
@@ -121,7 +125,7 @@ class Binder:
         """
         return self._maker.make(self.world.owner(part), name, self.properties(part).get(name), operators)
 
-    def spreads(self, node: Node, *, grouped: bool = True) -> bool:
+    def spreads(self, node: QueryNode, *, grouped: bool = True) -> bool:
         """Tell whether conditions can be met in several ways by one node, so that rows repeat.
 
         Args:
@@ -129,18 +133,20 @@ class Binder:
             grouped: whether one of several types counts as several ways, even to one thing.
         """
         return any(
-            self._spreads(link, grouped=grouped) for link in node.links if not link.silent and not link.absent
+            self._spreads(link, grouped=grouped)
+            for link in node.links
+            if not link.is_unverbalised and not link.is_negated
         )
 
-    def _spreads(self, link: Link, *, grouped: bool) -> bool:
-        pinned = self.world.pinned(link.node)
+    def _spreads(self, link: QueryRelationship, *, grouped: bool) -> bool:
+        pinned = self.world.is_named(link.node)
         if link.types and (grouped or not pinned):
             return True
         if pinned:
             return False
-        return self.world.spreads(link) or self.spreads(link.node, grouped=grouped)
+        return self.world.is_to_many(link) or self.spreads(link.node, grouped=grouped)
 
-    def single_out(self, node: Node) -> None:
+    def add_identifying_condition(self, node: QueryNode) -> None:
         """Put a condition on a node that only it meets, or nearly so.
 
         Raises:
@@ -148,7 +154,9 @@ class Binder:
         """
         words = self.world.lexicon.labels[node.label]
         names = [
-            name for name in self.world.properties_of(node.label) if self.world.kind(node.label, name) == "id"
+            name
+            for name in self.world.properties_of(node.label)
+            if self.world.semantic_type(node.label, name) == "id"
         ]
         names += words.name[:1]
         if words.key and words.key not in names and self.world.words(node.label, words.key):
@@ -158,11 +166,14 @@ class Binder:
             raise UnfitError("nothing singles it out")
         node.conditions.append(self.compare(node, self.rng.choice(names), frozenset({"eq", "on"})))
 
-    def falsify(self, node: Node) -> None:
+    def perturb_value(self, node: QueryNode) -> None:
         """Exchange the value of one condition for another that occurs, so that the path may not meet it."""
         places = [(node.label, each) for each in node.conditions]
         places += [
-            (link.node.label, each) for link in node.links if not link.absent for each in link.node.conditions
+            (link.node.label, each)
+            for link in node.links
+            if not link.is_negated
+            for each in link.node.conditions
         ]
         places = [each for each in places if each[1].operator == "eq" and each[1].mentions]
         if not places:
@@ -171,7 +182,7 @@ class Binder:
         value = self.rng.choice(self.world.sample.values[owner, condition.name])
         condition.mentions = (self.mention(value, condition.mentions[0].kind),)
 
-    def degree(self, node: Node, used: set[str]) -> Degree:
+    def count_predicate(self, node: QueryNode, used: set[str]) -> CountPredicate:
         """Make a condition on how many neighbours there are over a hop.
 
         Raises:
@@ -196,9 +207,9 @@ class Binder:
         }[operator]  # fmt: skip
         if limit < 1:
             raise UnfitError("too few")
-        return Degree(link, operator, self.mention(limit, "number"))  # type: ignore[arg-type]
+        return CountPredicate(link, operator, self.mention(limit, "number"))  # type: ignore[arg-type]
 
-    def absence(self, node: Node, used: set[str]) -> Link:
+    def negated_relationship(self, node: QueryNode, used: set[str]) -> QueryRelationship:
         """Make a link that the node's place in the sample does not have.
 
         Raises:
@@ -214,9 +225,9 @@ class Binder:
         links = self.world.sample.nodes[self.instances[id(node)]].links
         lacking = [hop for hop in free if (hop.number, hop.forward) not in links]
         hop = self.rng.choice(lacking if lacking and self.rng.random() < 0.6 else free)
-        child = Node(hop.end)
-        link = Link(hop.triple, hop.forward, child, absent=True)
-        names = self.world.lexicon.labels[hop.end].name
+        child = QueryNode(hop.end_label)
+        link = QueryRelationship(hop.triple, hop.forward, child, is_negated=True)
+        names = self.world.lexicon.labels[hop.end_label].name
         found = links.get((hop.number, hop.forward), [])
         if found and not names:
             raise UnfitError("has it")
@@ -224,10 +235,12 @@ class Binder:
             held_values = [
                 self.world.sample.nodes[position].properties.get(names[0]) for _, position in found
             ]
-            others = [each for each in self.world.sample.values[hop.end, names[0]] if each not in held_values]
+            others = [
+                each for each in self.world.sample.values[hop.end_label, names[0]] if each not in held_values
+            ]
             if not others:
                 raise UnfitError("has all")
             child.conditions.append(
-                Condition(names[0], "eq", (self.mention(self.rng.choice(others), "string"),))
+                PropertyPredicate(names[0], "eq", (self.mention(self.rng.choice(others), "string"),))
             )
         return link

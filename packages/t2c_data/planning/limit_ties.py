@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import Scalar
 
-MOST = 20
+MAX_LIMIT = 20
 """A greater limit is not chosen."""
 _LIMITED = re.compile(
     r"RETURN (?P<unique>DISTINCT )?(?P<items>.*) ORDER BY (?P<order>.*?)(?P<down> DESC)? "
@@ -22,7 +22,7 @@ _LIMITED = re.compile(
 )
 
 
-def limit_of(cypher: str, parameters: Mapping[str, Scalar]) -> int | None:
+def order_limit(cypher: str, parameters: Mapping[str, Scalar]) -> int | None:
     """Find the limit of an ordered query; None if it has none."""
     match = _LIMITED.search(cypher)
     if match is None:
@@ -30,7 +30,7 @@ def limit_of(cypher: str, parameters: Mapping[str, Scalar]) -> int | None:
     return int(parameters[match["name"]] if match["name"] else match["number"])
 
 
-def widened(cypher: str, parameters: Mapping[str, Scalar], rows: int) -> tuple[str, dict[str, Scalar]]:
+def over_fetch(cypher: str, parameters: Mapping[str, Scalar], rows: int) -> tuple[str, dict[str, Scalar]]:
     """Ask for more rows than the limit, and for what the order is by, to see where places are shared."""
     match = _LIMITED.search(cypher)
     if match is None:
@@ -43,7 +43,7 @@ def widened(cypher: str, parameters: Mapping[str, Scalar], rows: int) -> tuple[s
     return f"{head}{rows}", dict(parameters)
 
 
-def settle(cypher: str, answer: Sequence[Sequence[Any]], limit: int) -> tuple[int, str]:
+def resolve_ties(cypher: str, answer: Sequence[Sequence[Any]], limit: int) -> tuple[int, str]:
     """Find the limit nearest to the one given at which the answer is determined.
 
     Args:
@@ -62,7 +62,7 @@ def settle(cypher: str, answer: Sequence[Sequence[Any]], limit: int) -> tuple[in
         return limit, "tie"
     if limit >= len(ranks) or ranks[limit - 1] != ranks[limit]:
         return limit, ""
-    free = [place for place in range(2, min(len(ranks), MOST + 1)) if ranks[place - 1] != ranks[place]]
+    free = [place for place in range(2, min(len(ranks), MAX_LIMIT + 1)) if ranks[place - 1] != ranks[place]]
     if limit == 1 or not free:
         return limit, "tie"
     return min(free, key=lambda place: (abs(place - limit), place)), ""

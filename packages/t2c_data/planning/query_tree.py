@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.identifiers import write_name
+from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.prompt.variable_names import SUFFIXES
 from t2c_data.errors import UnfitError
 
 if TYPE_CHECKING:
-    from t2c_core.prompt.variable_names import Names
+    from t2c_core.prompt.variable_names import VariableNames
     from t2c_core.schema.model import Scalar, Triple
 
 Operator = Literal[
@@ -30,7 +30,7 @@ MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class ValueMention:
     """A value that a question names."""
 
     number: int
@@ -39,7 +39,7 @@ class Mention:
     """string, number, date, year, month, id or part (of a string)."""
 
     @property
-    def mark(self) -> str:
+    def sentinel(self) -> str:
         """The text that stands for it."""
         return f"{MARK_OPEN}{self.number}{MARK_CLOSE}"
 
@@ -50,58 +50,58 @@ class Mention:
 
 
 @dataclass(slots=True)
-class Condition:
+class PropertyPredicate:
     """A comparison of a property."""
 
     name: str
     operator: Operator
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[ValueMention, ...] = ()
     type: str = "STRING"
-    also: Mention | None = None
+    conjoined_value: ValueMention | None = None
     """A second value, of a twin of the node, that the wording joins with "and"."""
     literal: str = ""
     """A value that the lexicon has an adjective for, written into the query instead of a mention."""
 
 
 @dataclass(slots=True)
-class Degree:
+class CountPredicate:
     """A comparison of how many there are of a link."""
 
-    link: Link
+    link: QueryRelationship
     operator: Literal["gt", "ge", "lt", "le", "eq"]
-    mention: Mention
+    mention: ValueMention
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class QueryNode:
     """A node of the pattern."""
 
     label: str
-    conditions: list[Condition] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    degrees: list[Degree] = field(default_factory=list)
-    either: bool = False
+    conditions: list[PropertyPredicate] = field(default_factory=list)
+    links: list[QueryRelationship] = field(default_factory=list)
+    degrees: list[CountPredicate] = field(default_factory=list)
+    is_disjunction: bool = False
     """Whether the conditions are alternatives (OR)."""
 
 
 @dataclass(slots=True, eq=False)
-class Link:
+class QueryRelationship:
     """A relationship from a node (the holder) to another."""
 
     triple: Triple
     forward: bool
     """Whether the holder is the source."""
-    node: Node
+    node: QueryNode
     types: tuple[str, ...] = ()
     """Alternated types; empty for the triple's own."""
-    conditions: list[Condition] = field(default_factory=list)
-    absent: bool = False
+    conditions: list[PropertyPredicate] = field(default_factory=list)
+    is_negated: bool = False
     """Whether there must be none such."""
-    silent: bool = False
+    is_unverbalised: bool = False
     """Whether it is there for what is returned only, so that no condition speaks of it."""
 
 
-class Rendering:
+class CypherBuilder:
     """The query of a tree: variables for its nodes and links, its patterns and conditions.
 
     Args:
@@ -109,7 +109,7 @@ class Rendering:
         names: variables of the schema.
     """
 
-    def __init__(self, root: Node, names: Names) -> None:
+    def __init__(self, root: QueryNode, names: VariableNames) -> None:
         self._names = names
         self._numbers: dict[int, int] = {}
         self._variables: dict[int, str] = {}
@@ -122,13 +122,13 @@ class Rendering:
         self._walk(root, self.triples, self.conditions)
         self.triples.sort()
 
-    def variable(self, part: Node | Link) -> str:
+    def variable(self, part: QueryNode | QueryRelationship) -> str:
         """Name the variable of a node or link."""
         return self._variables[id(part)]
 
-    def access(self, part: Node | Link, name: str) -> str:
+    def access(self, part: QueryNode | QueryRelationship, name: str) -> str:
         """Write a property access."""
-        return f"{self.variable(part)}.{write_name(name)}"
+        return f"{self.variable(part)}.{format_identifier(name)}"
 
     def match(self, extra: tuple[str, ...] = ()) -> str:
         """Write MATCH and WHERE; conditions stand in the order of their parameters once these are numbered."""
@@ -137,7 +137,7 @@ class Rendering:
         conditions = [*self.conditions, *extra]
         return text + (" WHERE \ue003" + "\ue002".join(conditions) + "\ue003" if conditions else "")
 
-    def _place(self, node: Node) -> None:
+    def _place(self, node: QueryNode) -> None:
         number = self._labels.get(node.label, 0)
         if number >= len(SUFFIXES):
             raise UnfitError(f"more than {len(SUFFIXES)} nodes of one label")
@@ -145,43 +145,45 @@ class Rendering:
         self._numbers[id(node)] = number
         self._variables[id(node)] = self._names.label_variables[node.label] + SUFFIXES[number]
 
-    def _walk(self, node: Node, triples: list[str], conditions: list[str]) -> None:
+    def _walk(self, node: QueryNode, triples: list[str], conditions: list[str]) -> None:
         own = [self.condition(node, each) for each in node.conditions]
-        conditions += ["(" + " OR ".join(own) + ")"] if node.either and len(own) > 1 else own
+        conditions += ["(" + " OR ".join(own) + ")"] if node.is_disjunction and len(own) > 1 else own
         for degree in node.degrees:
             inner = self.counted(degree.link, node)
             sign = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}[degree.operator]
             conditions.append(f"{inner} {sign} {degree.mention.parameter}")
         for link in node.links:
-            if link.absent:
+            if link.is_negated:
                 conditions.append("NOT EXISTS { " + self._inner(link, node) + " }")
             else:
                 self._join(link, node, triples, conditions)
 
-    def counted(self, link: Link, holder: Node) -> str:
+    def counted(self, link: QueryRelationship, anchor: QueryNode) -> str:
         """Write a count of the ways to follow a link."""
-        return "COUNT { " + self._inner(link, holder) + " }"
+        return "COUNT { " + self._inner(link, anchor) + " }"
 
-    def exists(self, link: Link, holder: Node) -> str:
+    def exists(self, link: QueryRelationship, anchor: QueryNode) -> str:
         """Write that a link exists."""
-        return "EXISTS { " + self._inner(link, holder) + " }"
+        return "EXISTS { " + self._inner(link, anchor) + " }"
 
-    def _inner(self, link: Link, holder: Node) -> str:
+    def _inner(self, link: QueryRelationship, anchor: QueryNode) -> str:
         triples: list[str] = []
         conditions: list[str] = []
         before = dict(self._labels), dict(self._types)
-        self._join(link, holder, triples, conditions)
+        self._join(link, anchor, triples, conditions)
         self._labels, self._types = before
         inner = "MATCH " + ", ".join(sorted(triples))
         return inner + (" WHERE " + " AND ".join(conditions) if conditions else "")
 
-    def _join(self, link: Link, holder: Node, triples: list[str], conditions: list[str]) -> None:
+    def _join(
+        self, link: QueryRelationship, anchor: QueryNode, triples: list[str], conditions: list[str]
+    ) -> None:
         if id(link.node) not in self._variables:
             self._place(link.node)
             fresh = True
         else:
             fresh = False
-        here, there = self._numbers[id(holder)], self._numbers[id(link.node)]
+        here, there = self._numbers[id(anchor)], self._numbers[id(link.node)]
         source, target = (here, there) if link.forward else (there, here)
         kinds = link.types or (link.triple.type,)
         key = kinds[0] if len(kinds) == 1 else "|"
@@ -198,7 +200,7 @@ class Rendering:
         if fresh:
             self._walk(link.node, triples, conditions)
 
-    def condition(self, part: Node | Link, condition: Condition) -> str:
+    def condition(self, part: QueryNode | QueryRelationship, condition: PropertyPredicate) -> str:
         """Write a condition on a node or link."""
         return _comparison(self.access(part, condition.name), condition)
 
@@ -212,7 +214,7 @@ _YEARS = {"year": "=", "after_year": ">", "before_year": "<"}
 _ALONE = {"null": "IS NULL", "known": "IS NOT NULL", "true": "= true", "false": "= false"}
 
 
-def _comparison(access: str, condition: Condition) -> str:
+def _comparison(access: str, condition: PropertyPredicate) -> str:
     operator = condition.operator
     values = [each.parameter for each in condition.mentions]
     if condition.literal:

@@ -11,14 +11,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import UnfitError
-from t2c_data.planning.query_tree import Condition, Mention
+from t2c_data.planning.query_tree import PropertyPredicate, ValueMention
 
 if TYPE_CHECKING:
     from random import Random
 
     from t2c_core.schema.model import Scalar
+    from t2c_data.graph.context import GraphContext
     from t2c_data.planning.query_tree import Operator
-    from t2c_data.graph.context import World
 
 MAX_VALUE_CHARS = 80
 """A longer string is no value that people name."""
@@ -54,19 +54,21 @@ class ConditionMaker:
         rng: every choice comes from it.
     """
 
-    def __init__(self, world: World, rng: Random) -> None:
+    def __init__(self, world: GraphContext, rng: Random) -> None:
         self.world = world
         self.rng = rng
-        self.made: dict[int, Mention] = {}
+        self.made: dict[int, ValueMention] = {}
         """Every mention made so far, by number."""
 
-    def mention(self, value: Scalar, kind: str) -> Mention:
+    def mention(self, value: Scalar, kind: str) -> ValueMention:
         """Make a mention of a value."""
-        made = Mention(len(self.made), value, kind)
+        made = ValueMention(len(self.made), value, kind)
         self.made[made.number] = made
         return made
 
-    def make(self, owner: str, name: str, value: Any, operators: frozenset[str] | None = None) -> Condition:
+    def make(
+        self, owner: str, name: str, value: Any, operators: frozenset[str] | None = None
+    ) -> PropertyPredicate:
         """Make a condition on a property that a value meets.
 
         Args:
@@ -78,7 +80,7 @@ class ConditionMaker:
         Raises:
             UnfitError: no operator fits.
         """
-        kind = self.world.kind(owner, name)
+        kind = self.world.semantic_type(owner, name)
         missing = value is None or value == []
         offered = {
             operator: weight
@@ -88,7 +90,7 @@ class ConditionMaker:
         if not offered:
             raise UnfitError("no operator")
         operator = self.rng.choices(list(offered), list(offered.values()))[0]
-        condition = Condition(name, operator, type=self.world.property(owner, name).type)
+        condition = PropertyPredicate(name, operator, type=self.world.property(owner, name).type)
         if operator in {"null", "known"}:
             if self.world.property(owner, name).share > ALWAYS_KNOWN:
                 raise UnfitError("always known")
@@ -103,10 +105,10 @@ class ConditionMaker:
             raise UnfitError("one value only")
         return others
 
-    def _boolean(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _boolean(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
         condition.operator = "true" if value else "false"
 
-    def _list(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _list(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
         if condition.operator != "has":
             size = len(value) - (condition.operator == "size_gt")
             if size < 2:
@@ -118,7 +120,7 @@ class ConditionMaker:
         kind = "string" if isinstance(elements[0], str) else "number"
         condition.mentions = tuple(self.mention(each, kind) for each in elements)
 
-    def _text(self, condition: Condition, owner: str, value: Any) -> None:
+    def _text(self, condition: PropertyPredicate, owner: str, value: Any) -> None:
         form = "id" if isinstance(value, int) else "string"
         if self._adjective(condition, owner, value):
             return
@@ -137,7 +139,7 @@ class ConditionMaker:
         else:
             condition.mentions = (self.mention(value, form),)
 
-    def _adjective(self, condition: Condition, owner: str, value: Any) -> bool:
+    def _adjective(self, condition: PropertyPredicate, owner: str, value: Any) -> bool:
         """Let an adjective of the lexicon stand for the value now and then; tells whether it does."""
         words = self.world.words(owner, condition.name)
         known = words is not None and condition.operator in {"eq", "ne"} and str(value) in words.values
@@ -168,7 +170,7 @@ class ConditionMaker:
             raise UnfitError("blank part")
         return str(part)
 
-    def _number(self, condition: Condition, owner: str, value: Any) -> None:
+    def _number(self, condition: PropertyPredicate, owner: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnfitError("no number")
         held = self.world.sample.values[owner, condition.name]
@@ -191,7 +193,7 @@ class ConditionMaker:
             raise UnfitError("no room")
         condition.mentions = tuple(self.mention(each, "number") for each in chosen)
 
-    def _date(self, condition: Condition, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _date(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
         match = re.match(r"(\d{4})-(\d{2})-(\d{2})", str(value))
         if match is None:
             raise UnfitError("no ISO date")

@@ -40,7 +40,7 @@ SIZES = {
     "size_eq": ("exactly {}", "{}"),
 }
 """How many a list holds."""
-MOMENTS: dict[str, tuple[str, ...]] = {
+TEMPORAL_PHRASES: dict[str, tuple[str, ...]] = {
     "on": ("on {a}",),
     "before": ("before {a}", "before {a}", "earlier than {a}", "prior to {a}"),
     "after": ("after {a}", "after {a}", "later than {a}"),
@@ -75,12 +75,12 @@ _UNEQUAL = (
     "where the {the}{n} is not {v}", "whose {n} is not {v}", "with {an} other than {v}", "with {n} not equal to {v}",
     "where the {n} is different from {v}", "where the {the}{n} was not {v}", "with any {n} except {v}",
 )  # fmt: skip
-AMONG = (
+IN_PHRASES = (
     "with {n} {v}", "where the {n} is {v}", "where the {the}{n} is either {v}", "whose {n} is {v}",
     "with either {v} as {n}",
 )  # fmt: skip
 """`{v}` is one of several values."""
-WITHIN = (
+RANGE_PHRASES = (
     "with {an} {v}",
     "where the {the}{n} is {v}",
     "whose {n} is {v}",
@@ -88,9 +88,9 @@ WITHIN = (
     "that [has|have] {an} {v}",
 )
 """`{v}` is an interval."""
-BOUNDED = (*WITHIN, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
+BOUNDED_RANGE_PHRASES = (*RANGE_PHRASES, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
 """`{v}` is a limit that does not count: `over 5`."""
-LEAST = (
+AT_LEAST_PHRASES = (
     "with {an} of {v}", "where the {the}{n} is {v}", "whose {n} is {v}", "having {an} of {v}", "where the {n} is {v}",
     "that [has|have] {an} of {v}",
 )  # fmt: skip
@@ -118,7 +118,7 @@ GENERAL = {
         "where the {the}{n} ends with {v}",
     ),
 }  # fmt: skip
-TIMED = (
+TIMED_PHRASES = (
     "where the {the}{n} is {v}",
     "with {an} {v}",
     "whose {n} is {v}",
@@ -126,7 +126,7 @@ TIMED = (
     "with {n} {v}",
 )
 """`{v}` says when: `in 2021`."""
-DATED = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "whose {n} is {v}")
+DATE_PHRASES = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "whose {n} is {v}")
 """`{v}` is a day."""
 _MISSING = (
     "without {an}", "with no {n}", "where the {n} is missing", "where the {n} is unknown", "whose {n} is not recorded",
@@ -136,7 +136,7 @@ _KNOWN = (
     "with a known {n}", "where the {n} is known", "that [has|have] {an}", "where the {n} is recorded",
     "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
 )  # fmt: skip
-PRESENCE = {"null": _MISSING, "known": _KNOWN}
+NULL_PHRASES = {"null": _MISSING, "known": _KNOWN}
 ADJECTIVE = (
     "pre:{v}", "pre:{v}", "where the {n} is {v}", "with {n} {v}", "who [is|are] {v}", "of {n} {v}",
 )  # fmt: skip

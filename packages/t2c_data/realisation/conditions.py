@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_data.realisation import condition_phrases as wordings
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import AGREED, INTROS, article, either
+from t2c_data.realisation import condition_phrases as wordings
+from t2c_data.realisation.morphology import AGREED, INTROS, article, join_with_or
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from t2c_data.lexicon.model import Noun, PropertyWords
-    from t2c_data.planning.query_tree import Condition
-    from t2c_data.graph.context import World
+    from t2c_data.graph.context import GraphContext
+    from t2c_data.lexicon.model import Noun, PropertyEntry
+    from t2c_data.planning.query_tree import PropertyPredicate
 
 RAW = 0.03
 """How often a property is called by its name in the schema."""
@@ -36,7 +36,7 @@ def pick(choices: Sequence[str], rng: Random) -> str:
     return rng.choice(choices)
 
 
-class Phraser:
+class PredicateRealiser:
     """Says conditions on properties.
 
     Args:
@@ -44,16 +44,16 @@ class Phraser:
         rng: every choice comes from it.
     """
 
-    def __init__(self, world: World, rng: Random) -> None:
+    def __init__(self, world: GraphContext, rng: Random) -> None:
         self.world = world
         self.rng = rng
         self._nouns: dict[tuple[str, str], Noun] = {}
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Begin a wording: a property keeps its noun until the next one."""
         self._nouns.clear()
 
-    def words(self, owner: str, name: str) -> PropertyWords:
+    def words(self, owner: str, name: str) -> PropertyEntry:
         """Find the words of a property.
 
         Raises:
@@ -70,11 +70,11 @@ class Phraser:
         key = (owner, name)
         if key not in self._nouns:
             raw = self.rng.choice((name, f"'{name}'", f"'{name}'"))
-            spelt = self.rng.random() < RAW and self.world.kind(owner, name) != "boolean"
+            spelt = self.rng.random() < RAW and self.world.semantic_type(owner, name) != "boolean"
             self._nouns[key] = (raw, raw) if spelt else self.rng.choice(words.nouns)
         return self._nouns[key][plural]
 
-    def say(self, owner: str, condition: Condition, *, whose: str = "") -> list[str]:
+    def realise(self, owner: str, condition: PropertyPredicate, *, whose: str = "") -> list[str]:
         """Say a condition in several ways.
 
         Args:
@@ -91,15 +91,17 @@ class Phraser:
             return self._literal(condition, words, fill)
         if operator in {"true", "false"}:
             return self._flag(operator, words, noun)
-        if operator in wordings.PRESENCE:
-            return fill.all(wordings.PRESENCE[operator], "")
-        if operator in wordings.MOMENTS or operator in wordings.SIZES:
-            return (self._moment if operator in wordings.MOMENTS else self._sized)(condition, words, fill)
+        if operator in wordings.NULL_PHRASES:
+            return fill.all(wordings.NULL_PHRASES[operator], "")
+        if operator in wordings.TEMPORAL_PHRASES or operator in wordings.SIZES:
+            return (self._moment if operator in wordings.TEMPORAL_PHRASES else self._sized)(
+                condition, words, fill
+            )
         if operator in {"eq", "ne", "gt", "lt", "has"} and (special := self._special(condition, words, fill)):
             return special
         return self._general(condition, words, fill)
 
-    def fits(self, phrase: str, condition: Condition) -> str:
+    def strip_unless(self, phrase: str, condition: PropertyPredicate) -> str:
         """Give a phrase without its `!unless Label.property`; empty if the value occurs there too."""
         text, bar, place = phrase.partition(" !unless ")
         if bar:
@@ -109,24 +111,26 @@ class Phraser:
                 return ""
         return text
 
-    def _literal(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+    def _literal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
         value = condition.literal.strip("'").replace("\\'", "'").replace("\\\\", "\\")
         adjective = self.rng.choice(words.values[value])
         return fill.all(
             wordings.GENERAL["ne"][:1] if condition.operator == "ne" else wordings.ADJECTIVE, adjective
         )
 
-    def _flag(self, operator: str, words: PropertyWords, noun: str) -> list[str]:
+    def _flag(self, operator: str, words: PropertyEntry, noun: str) -> list[str]:
         said = [*(words.yes if operator == "true" else words.no)]
         adjectives = [f"pre:{each}" for each in words.values.get(operator, ())]
         flag = operator if self.rng.random() < 0.7 else {"true": "yes", "false": "no"}[operator]
         plain = [f"where the {noun} is {flag}", f"with {noun} {flag}"]
         return said + adjectives + (plain if not said or self.rng.random() < 0.1 else [])
 
-    def _moment(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
-        marks = [each.mark for each in condition.mentions]
+    def _moment(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
+        marks = [each.sentinel for each in condition.mentions]
         alone = condition.operator == "month" and len(marks) == 1
-        moment = self.rng.choice(wordings.MONTH_ALONE if alone else wordings.MOMENTS[condition.operator])
+        moment = self.rng.choice(
+            wordings.MONTH_ALONE if alone else wordings.TEMPORAL_PHRASES[condition.operator]
+        )
         time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
         if words.when and self.rng.random() < 0.6:
             said = [
@@ -136,21 +140,23 @@ class Phraser:
             short = [each for each in words.when if bare and each.endswith(bare)]
             if said or short:
                 return [*said, *(each.replace("{}", marks[0]) for each in short)]
-        said = fill.all(wordings.TIMED, time)
-        return said + fill.all(wordings.DATED, marks[0]) if condition.operator == "on" else said
+        said = fill.all(wordings.TIMED_PHRASES, time)
+        return said + fill.all(wordings.DATE_PHRASES, marks[0]) if condition.operator == "on" else said
 
-    def _sized(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:  # noqa: ARG002
+    def _sized(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:  # noqa: ARG002
         """Say how long a list is: `with at least three brand names`."""
         many = self.rng.choice(words.nouns)[1]
-        amount = self.rng.choice(wordings.SIZES[condition.operator]).replace("{}", condition.mentions[0].mark)
+        amount = self.rng.choice(wordings.SIZES[condition.operator]).replace(
+            "{}", condition.mentions[0].sentinel
+        )
         return [f"with {amount} {many}", f"that [has|have] {amount} {many}", f"having {amount} {many}"]
 
-    def _special(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+    def _special(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
         """Say it in words that only this property has; empty if it has none or general ones are taken."""
-        marks = [each.mark for each in condition.mentions]
+        marks = [each.sentinel for each in condition.mentions]
         mark = marks[0] if len(marks) == 1 else self.rng.choice(("both ", "both ", "")) + " and ".join(marks)
         value = str(condition.mentions[0].value)
-        phrases = [kept for each in words.phrases if (kept := self.fits(each, condition))]
+        phrases = [kept for each in words.phrases if (kept := self.strip_unless(each, condition))]
         if condition.operator == "eq" and value in words.values and self.rng.random() < 0.4:
             adjective = self.rng.choice(words.values[value])
             return fill.all(("where the {the}{n} is {v}", "with {n} {v}"), f"{adjective} ({mark})")
@@ -160,24 +166,27 @@ class Phraser:
         said = {"eq": phrases, "has": phrases, "gt": words.more, "lt": words.less}[condition.operator]
         return [each.replace("{}", mark) for each in said] if self.rng.random() < 0.55 else []
 
-    def _general(self, condition: Condition, words: PropertyWords, fill: _Filler) -> list[str]:
+    def _general(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
         operator = condition.operator
-        marks = [each.mark for each in condition.mentions]
+        marks = [each.sentinel for each in condition.mentions]
         unit = f" {self.rng.choice(words.unit)}" if words.unit and self.rng.random() < 0.15 else ""
         if operator == "between":
             span = self.rng.choice((f"between {marks[0]} and {marks[1]}", f"from {marks[0]} to {marks[1]}"))
-            return fill.all(wordings.WITHIN, span + unit)
+            return fill.all(wordings.RANGE_PHRASES, span + unit)
         if operator in wordings.LIMITS:
             sign = self.rng.choice(wordings.LIMITS[operator])
             limit = sign.replace("{}", marks[0] + unit) if "{}" in sign else f"{sign} {marks[0]}{unit}"
-            said = fill.all(wordings.BOUNDED if operator in {"gt", "lt"} else wordings.LEAST, limit)
+            said = fill.all(
+                wordings.BOUNDED_RANGE_PHRASES if operator in {"gt", "lt"} else wordings.AT_LEAST_PHRASES,
+                limit,
+            )
             return (
                 [*said, *fill.all(("where the {n} exceeds {v}",), marks[0] + unit)]
                 if operator == "gt"
                 else said
             )
         if operator == "in":
-            return fill.all(wordings.AMONG, either(marks))
+            return fill.all(wordings.IN_PHRASES, join_with_or(marks))
         if operator == "has" and len(marks) > 1:
             marks = [self.rng.choice(("both ", "")) + " and ".join(marks)]
         return fill.all(wordings.GENERAL[operator], marks[0] + (unit if operator == "eq" else ""))

@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import either
+from t2c_data.realisation.morphology import join_with_or
 
 if TYPE_CHECKING:
     from random import Random
 
+    from t2c_data.graph.context import GraphContext
     from t2c_data.lexicon.model import Noun
-    from t2c_data.planning.query_tree import Condition, Link, Node
-    from t2c_data.graph.context import World
+    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
 
 
-class Nouns:
+class LexicalChooser:
     """Calls nodes by a word or by a value.
 
     Args:
@@ -26,15 +26,15 @@ class Nouns:
         rng: every choice comes from it.
     """
 
-    def __init__(self, world: World, rng: Random) -> None:
+    def __init__(self, world: GraphContext, rng: Random) -> None:
         self._world = world
         self._rng = rng
 
-    def of(self, label: str) -> Noun:
+    def label_noun(self, label: str) -> Noun:
         """Choose a label's noun."""
         return self._rng.choice(self._world.lexicon.labels[label].nouns)
 
-    def role(self, link: Link, *, certain: bool = False) -> Noun:
+    def role_noun(self, link: QueryRelationship, *, certain: bool = False) -> Noun:
         """Choose what the far end of a link is called, seen from its holder.
 
         Args:
@@ -47,7 +47,7 @@ class Nouns:
         words = self._world.link_words(link)
         roles = list(words.target if link.forward else words.source)
         nouns = self._world.lexicon.labels[link.node.label].nouns
-        plain = certain or not self._world.confused(link) or (words.assumed and self._rng.random() < 0.1)
+        plain = certain or not self._world.is_ambiguous(link) or (words.assumed and self._rng.random() < 0.1)
         if not plain and not words.assumed:
             roles = [each for each in roles if each not in nouns]
             if not roles:
@@ -56,21 +56,24 @@ class Nouns:
             return self._rng.choice([*roles, self._rng.choice(nouns), self._rng.choice(nouns)])
         return self._rng.choice(roles)
 
-    def value(self, node: Node) -> str:
+    def value(self, node: QueryNode) -> str:
         """Say only the value by which a node is named; empty if it is not named so."""
         if len(node.conditions) != 1 or node.links or node.degrees:
             return ""
         condition = node.conditions[0]
         if not condition.mentions or not self._is_plain(node.label, condition):
             return ""
-        marks = [each.mark for each in condition.mentions]
-        if condition.operator == "eq" and condition.also is not None:
-            return self._rng.choice(("both ", "both ", "")) + f"{marks[0]} and {condition.also.mark}"
+        marks = [each.sentinel for each in condition.mentions]
+        if condition.operator == "eq" and condition.conjoined_value is not None:
+            return (
+                self._rng.choice(("both ", "both ", ""))
+                + f"{marks[0]} and {condition.conjoined_value.sentinel}"
+            )
         if condition.operator == "in":
-            return self._rng.choice(("", "either ")) + either(marks)
+            return self._rng.choice(("", "either ")) + join_with_or(marks)
         return marks[0] if condition.operator == "eq" else ""
 
-    def _is_plain(self, label: str, condition: Condition) -> bool:
+    def _is_plain(self, label: str, condition: PropertyPredicate) -> bool:
         """Tell whether a bare value can only mean this property."""
         for name in self._world.lexicon.labels[label].name:
             if name == condition.name:

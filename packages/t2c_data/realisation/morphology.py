@@ -25,7 +25,7 @@ def inflect(text: str, *, plural: bool) -> str:
     return _MARKER.sub(lambda match: match[2 if plural else 1], text)
 
 
-def agreed(phrase: str) -> str:
+def subject_verb_agreement(phrase: str) -> str:
     """Put the verb behind a hole that is its subject into the plural: `that {} takes` gives `that {} take`."""
     return SUBJECT.sub(lambda found: found[1] + _plural_verb(found[2]), phrase)
 
@@ -40,7 +40,7 @@ def _plural_verb(verb: str) -> str:
     return verb.removesuffix("s")
 
 
-def numbered(phrase: str, *, plural: bool) -> str:
+def inflect_number(phrase: str, *, plural: bool) -> str:
     """Inflect a phrase behind a noun; in the singular `that were` and `that have` become `that was` and `that has`."""
     if not plural:
         phrase = _WERE.sub(lambda found: found[1] + {"were": "was", "have": "has"}[found[2]], phrase)
@@ -54,12 +54,12 @@ def article(text: str) -> str:
     return ("an " if vowel or start.startswith("hour") else "a ") + text
 
 
-def either(marks: Sequence[str]) -> str:
+def join_with_or(marks: Sequence[str]) -> str:
     """Join alternatives."""
     return marks[0] if len(marks) == 1 else ", ".join(marks[:-1]) + " or " + marks[-1]
 
 
-def opened(text: str) -> tuple[str, str]:
+def split_introducer(text: str) -> tuple[str, str]:
     """Split a phrase into what introduces it (`that`, `where`, `pre`, nothing) and the rest."""
     if text.startswith("pre:"):
         return "pre", text.removeprefix("pre:")
@@ -67,15 +67,15 @@ def opened(text: str) -> tuple[str, str]:
     return intro.strip(), text.removeprefix(intro)
 
 
-def denies(phrase: str) -> bool:
+def is_negative(phrase: str) -> bool:
     """Tell whether a phrase denies something already: `that must not be given to {}`."""
     return bool(re.search(r"\b(not|no|never|cannot|without)\b", phrase))
 
 
-def negated(phrase: str) -> str:
+def negate(phrase: str) -> str:
     """Turn a phrase for a link into its negation: `that do not treat {}`; empty if that takes more grammar."""
-    intro, body = opened(phrase)
-    if denies(phrase):
+    intro, body = split_introducer(phrase)
+    if is_negative(phrase):
         return ""
     if match := re.match(r"\[[a-z]+\|([a-z]+)\] (.*)", body):
         verb, rest = match[1], match[2]

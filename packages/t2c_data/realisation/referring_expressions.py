@@ -10,17 +10,17 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import agreed, article, numbered
+from t2c_data.planning.query_tree import QueryRelationship
 from t2c_data.realisation.conditions import pick
-from t2c_data.planning.query_tree import Link
+from t2c_data.realisation.morphology import article, inflect_number, subject_verb_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from t2c_data.lexicon.model import Noun
     from t2c_data.planning.slots.sampler import Slot
-    from t2c_data.realisation.subject import Subject
-    from t2c_data.realisation.noun_phrases import Speaker
+    from t2c_data.realisation.noun_phrases import NounPhraseRealiser
+    from t2c_data.realisation.subject import RootRealiser
 
 LONG_WAY = 0.8
 """How often the node between is named where it could be left out."""
@@ -30,7 +30,7 @@ _LONG = re.compile(r" (that|used|listed|in|of|for|to|on|by|with) ")
 _MANY = ("these ", "those ", "such ", "them")
 
 
-class Asked:
+class ReferringExpressionGenerator:
     """Names slots.
 
     Args:
@@ -41,7 +41,11 @@ class Asked:
     """
 
     def __init__(
-        self, speaker: Speaker, slots: Mapping[str, Slot], subject: Subject, stranger: Noun | None = None
+        self,
+        speaker: NounPhraseRealiser,
+        slots: Mapping[str, Slot],
+        subject: RootRealiser,
+        stranger: Noun | None = None,
     ) -> None:
         self.speaker = speaker
         self._world = speaker.world
@@ -56,7 +60,7 @@ class Asked:
             return self.property(slot, plural)
         return (
             self._link_property(slot, plural)
-            if isinstance(slot.part, Link)
+            if isinstance(slot.part, QueryRelationship)
             else self._neighbour(slot, plural, head=False)
         )
 
@@ -82,16 +86,19 @@ class Asked:
         link = slot.path[-1]
         if len(slot.path) > 1 and (not self._short(slot) or self._rng.random() < LONG_WAY):
             first = slot.path[0]
-            middle, noun = self.speaker.nouns.role(first)[1], self.speaker.nouns.of(link.node.label)
+            middle, noun = (
+                self.speaker.nouns.role_noun(first)[1],
+                self.speaker.nouns.label_noun(link.node.label),
+            )
             state = self._rng.getstate()
-            singular = f"{noun[0]} {self.backward(link, middle, False)}"
+            singular = f"{noun[0]} {self.inverse_phrase(link, middle, False)}"
             self._rng.setstate(state)
-            return singular, f"{noun[1]} {self.backward(link, middle, True)}"
-        return self.speaker.nouns.role(link, certain=certain or slot.present)
+            return singular, f"{noun[1]} {self.inverse_phrase(link, middle, True)}"
+        return self.speaker.nouns.role_noun(link, certain=certain or slot.is_already_mentioned)
 
     def _short(self, slot: Slot) -> bool:
         """Tell whether a slot two steps away may be named without the node between."""
-        return self._world.only_way(self.subject.node.label, slot.path[-1].node.label)
+        return self._world.is_unique_path(self.subject.node.label, slot.path[-1].node.label)
 
     def _link_property(self, slot: Slot, plural: bool) -> str:
         noun = self.property(slot, plural)
@@ -101,8 +108,10 @@ class Asked:
             used = self._rng.choice(("used in", "in", "values in", "values for", "properties for"))
             many = self._rng.choice(("relationship", "relationships"))
             return f"{noun} {used} {self._rng.choice(('the ', ''))}{kind} {many}"
-        alone = slot.present or " of the " in noun or self._alone(slot)
-        if alone and (slot.present or not link.forward or " of the " in noun or self._rng.random() < 0.6):
+        alone = slot.is_already_mentioned or " of the " in noun or self._alone(slot)
+        if alone and (
+            slot.is_already_mentioned or not link.forward or " of the " in noun or self._rng.random() < 0.6
+        ):
             return noun
         if not link.forward:
             nouns = self._world.lexicon.labels[self.subject.node.label].nouns
@@ -113,7 +122,7 @@ class Asked:
     def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
         roles = self._role(slot, certain=head)
         if head and re.search(r" (that|listed|used) ", roles[0]):
-            roles = self.speaker.nouns.of(self._world.owner(slot.part))
+            roles = self.speaker.nouns.label_noun(self._world.owner(slot.part))
         noun, role = self.property(slot, plural), roles[0]
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
         naming = slot.name == words.key or slot.name in words.name[:1]
@@ -127,8 +136,10 @@ class Asked:
         if len(slot.path) > 1 and not self._short(slot):
             return f"{noun} of the {roles[1]}"
         if head or self._rng.random() < 0.5 or _LONG.search(role):
-            return f"{noun} of the {roles[plural or (head and self.subject.several_only)]}"
-        return f"{role}'s {noun}" if slot.present and self._rng.random() < 0.4 else f"{role} {noun}"
+            return f"{noun} of the {roles[plural or (head and self.subject.plural_only)]}"
+        return (
+            f"{role}'s {noun}" if slot.is_already_mentioned and self._rng.random() < 0.4 else f"{role} {noun}"
+        )
 
     def _alone(self, slot: Slot) -> bool:
         """Tell whether a link's property can be named without saying which link."""
@@ -141,14 +152,16 @@ class Asked:
         }
         return not others or self._world.lexicon.link(slot.path[0].triple).assumed
 
-    def backward(self, link: Link, thing: str, plural: bool, *, one: bool = False, last: bool = False) -> str:
+    def inverse_phrase(
+        self, link: QueryRelationship, thing: str, plural: bool, *, one: bool = False, last: bool = False
+    ) -> str:
         """Say the way back over a link; `one`: the thing there is one; `last`: it ends the phrase."""
-        said = self.speaker.links.bare(link, backward=True)
+        said = self.speaker.links.without_conditions(link, backward=True)
         phrase = pick([each for each in said if not last or each.endswith("{}")], self._rng)
-        phrase = phrase if one else agreed(phrase)
-        return numbered(phrase, plural=plural).replace("{}", thing)
+        phrase = phrase if one else subject_verb_agreement(phrase)
+        return inflect_number(phrase, plural=plural).replace("{}", thing)
 
-    def join(self, slot: Slot, plural: bool, thing: str, *, role: bool = False) -> str:
+    def attach_to_root(self, slot: Slot, plural: bool, thing: str, *, role: bool = False) -> str:
         """Join what a slot returns to the root: `reactions reported in the case with primary ID 5`.
 
         Args:
@@ -165,35 +178,35 @@ class Asked:
         head = self._far_head(slot, plural, role=role) if far else self._near_head(slot, plural, role=role)
         if not slot.path:
             return f"{head} of {thing}"
-        if isinstance(slot.part, Link):
+        if isinstance(slot.part, QueryRelationship):
             return f"{head} {short} {thing}"
         if len(slot.path) == 1:
-            number = plural or (self.subject.several_only and " of the " in head)
-            return f"{head} {self.backward(slot.path[0], thing, number, one=one)}"
+            number = plural or (self.subject.plural_only and " of the " in head)
+            return f"{head} {self.inverse_phrase(slot.path[0], thing, number, one=one)}"
         first, second = slot.path[0], slot.path[-1]
         if self._short(slot) and self._rng.random() > LONG_WAY:
             return f"{head} {short} {thing}"
-        many = self.speaker.nouns.of(first.node.label)[1]
+        many = self.speaker.nouns.label_noun(first.node.label)[1]
         middle = self._rng.choice((many, f"the {many}"))
-        near = self.backward(second, middle, plural, last=True)
-        return f"{head} {near} {self.backward(first, thing, True, one=one)}"
+        near = self.inverse_phrase(second, middle, plural, last=True)
+        return f"{head} {near} {self.inverse_phrase(first, thing, True, one=one)}"
 
-    def of_root(self, slot: Slot, plural: bool) -> str:
+    def root_attachment(self, slot: Slot, plural: bool) -> str:
         """Say only the way back to the root: `of the case with primary ID 5`."""
-        thing = self.subject.the(whole=False)
-        return self.backward(slot.path[0], thing, plural, one=self.subject.singular)
+        thing = self.subject.definite_np(whole=False)
+        return self.inverse_phrase(slot.path[0], thing, plural, one=self.subject.singular)
 
-    def joined(self, slot: Slot, plural: bool) -> str:
+    def attached(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to the root."""
-        return self.join(slot, plural, self.subject.the(whole=False))
+        return self.attach_to_root(slot, plural, self.subject.definite_np(whole=False))
 
     def joined_to_these(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "these cases"."""
-        return self.join(slot, plural, self.subject.these())
+        return self.attach_to_root(slot, plural, self.subject.demonstrative_np())
 
     def joined_to_them(self, slot: Slot, plural: bool) -> str:
         """Name a slot and join it to "them"."""
-        return self.join(slot, plural, "them")
+        return self.attach_to_root(slot, plural, "them")
 
     def _near_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
         return self.role(slot, plural) if role else self._head(slot, plural)
@@ -201,15 +214,15 @@ class Asked:
     def _far_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
         """Name what is two steps away where the way to it is said behind."""
         words = self._world.lexicon.labels[self._world.owner(slot.part)]
-        noun = self.speaker.nouns.role(slot.path[-1], certain=True)[plural]
+        noun = self.speaker.nouns.role_noun(slot.path[-1], certain=True)[plural]
         return noun if role or slot.name == words.key else f"{self.property(slot, plural)} of the {noun}"
 
     def _head(self, slot: Slot, plural: bool) -> str:
-        if slot.part is self.subject.node or isinstance(slot.part, Link):
+        if slot.part is self.subject.node or isinstance(slot.part, QueryRelationship):
             return self.name(slot, plural)
         return self._neighbour(slot, plural, head=True)
 
-    def one_step(self, slot: Slot) -> Link:
+    def one_step(self, slot: Slot) -> QueryRelationship:
         """Give the one link to a neighbour.
 
         Raises:
@@ -219,18 +232,21 @@ class Asked:
             raise UnfitError("not a neighbour")
         return slot.path[0]
 
-    def had(self, slot: Slot, plural: bool) -> str:
+    def possessed_by_root(self, slot: Slot, plural: bool) -> str:
         """Name what the root has: something of its own or that its own link leads to."""
         if slot.path and not slot.path[0].forward:
             raise UnfitError("it belongs to the other end")
         return self.name(slot, plural)
 
-    def which(self, slot: Slot, plural: bool) -> str:
+    def as_answer(self, slot: Slot, plural: bool) -> str:
         """Name a neighbour where its name is what is returned."""
         link = self.one_step(slot)
-        if isinstance(slot.part, Link) or slot.name != self._world.lexicon.labels[slot.part.label].key:
+        if (
+            isinstance(slot.part, QueryRelationship)
+            or slot.name != self._world.lexicon.labels[slot.part.label].key
+        ):
             raise UnfitError("not a neighbour that has a name")
-        return self.speaker.nouns.of(link.node.label)[plural]
+        return self.speaker.nouns.label_noun(link.node.label)[plural]
 
     def is_plural(self, name: str) -> bool:
         """Tell whether a slot's noun has no singular: `languages`."""
@@ -241,20 +257,24 @@ class Asked:
         return one.endswith("s") and one == self.property(slot, True)
 
 
-ASKED_MODES: dict[str, Callable[[Asked, Slot, bool], str]] = {
-    "": Asked.name,
+REFERENCE_FORMATS: dict[str, Callable[[ReferringExpressionGenerator, Slot, bool], str]] = {
+    "": ReferringExpressionGenerator.name,
     ".or": lambda asked, slot, plural: "one" if asked._rng.random() < 0.15 else asked.name(slot, plural),
-    "!": Asked.property,
-    "@": Asked.joined,
-    "@these": Asked.joined_to_these,
-    "@them": Asked.joined_to_them,
-    ".role": Asked.role,
-    ".role.a": Asked.as_role,
-    ".role@": lambda asked, slot, plural: asked.join(slot, plural, asked.subject.the(whole=False), role=True),
-    ".role@these": lambda asked, slot, plural: asked.join(slot, plural, asked.subject.these(), role=True),
-    ".of": Asked.of_root,
-    ".noun": lambda asked, slot, plural: asked.speaker.nouns.of(slot.path[0].node.label)[plural],
-    ".which": Asked.which,
-    ".had": Asked.had,
-    ".shared": lambda asked, slot, _: asked.speaker.nouns.role(slot.path[0])[0],
+    "!": ReferringExpressionGenerator.property,
+    "@": ReferringExpressionGenerator.attached,
+    "@these": ReferringExpressionGenerator.joined_to_these,
+    "@them": ReferringExpressionGenerator.joined_to_them,
+    ".role": ReferringExpressionGenerator.role,
+    ".role.a": ReferringExpressionGenerator.as_role,
+    ".role@": lambda asked, slot, plural: asked.attach_to_root(
+        slot, plural, asked.subject.definite_np(whole=False), role=True
+    ),
+    ".role@these": lambda asked, slot, plural: asked.attach_to_root(
+        slot, plural, asked.subject.demonstrative_np(), role=True
+    ),
+    ".of": ReferringExpressionGenerator.root_attachment,
+    ".noun": lambda asked, slot, plural: asked.speaker.nouns.label_noun(slot.path[0].node.label)[plural],
+    ".which": ReferringExpressionGenerator.as_answer,
+    ".had": ReferringExpressionGenerator.possessed_by_root,
+    ".shared": lambda asked, slot, _: asked.speaker.nouns.role_noun(slot.path[0])[0],
 }

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from t2c_data.lexicon.model import Noun
-    from t2c_data.planning.query_tree import Link, Node
-    from t2c_data.realisation.noun_phrases import Speaker
+    from t2c_data.planning.query_tree import QueryNode, QueryRelationship
+    from t2c_data.realisation.noun_phrases import NounPhraseRealiser
 
 SINGULAR = 0.18
 """How often a root that may be several is spoken of as one: "the case reported by a consumer"."""
@@ -23,7 +23,7 @@ PEOPLE = 0.2
 _ARTICLES = ("", "", "the ", "all ", "all the ", "our ")
 
 
-class Subject:
+class RootRealiser:
     """Says the root.
 
     Args:
@@ -34,7 +34,12 @@ class Subject:
     """
 
     def __init__(
-        self, speaker: Speaker, node: Node, apart: Sequence[Node], *, several_only: bool = False
+        self,
+        speaker: NounPhraseRealiser,
+        node: QueryNode,
+        apart: Sequence[QueryNode],
+        *,
+        plural_only: bool = False,
     ) -> None:
         self._speaker = speaker
         self._world = speaker.world
@@ -46,7 +51,7 @@ class Subject:
         self._nouns: tuple[Noun, ...] = ()
         self._many = False
         """Whether the root was last spoken of in the plural."""
-        self.several_only = several_only
+        self.plural_only = plural_only
         self.singular = False
         self.told = False
         """Whether the wording has said all that narrows the root."""
@@ -54,12 +59,12 @@ class Subject:
 
     def begin(self) -> None:
         """Begin a wording: choose number and nouns anew."""
-        self._speaker.phraser.begin()
+        self._speaker.phraser.reset()
         self.told = not self._narrowed
         words = self._world.lexicon.labels[self.node.label]
-        named = bool(self._speaker.called(self._first))
-        single = self._world.unique(self.node) or named
-        self.singular = single or (self._narrowed and not self.several_only and self._rng.random() < SINGULAR)
+        named = bool(self._speaker.proper_name(self._first))
+        single = self._world.is_uniquely_identified(self.node) or named
+        self.singular = single or (self._narrowed and not self.plural_only and self._rng.random() < SINGULAR)
         self.people = bool(words.people) and self._rng.random() < PEOPLE
         self._nouns = () if self.people else (self._rng.choice(words.nouns),)
 
@@ -67,52 +72,52 @@ class Subject:
         """Say the root's noun."""
         return self._rng.choice(self._nouns or self._world.lexicon.labels[self.node.label].people)[plural]
 
-    def several(self) -> str:
+    def plural_np(self) -> str:
         """Say the root with its conditions: `cases that resulted in death`."""
         self.told = self._many = True
-        return self._speaker.phrase(self._first, plural=True, nouns=self._nouns, people=self.people)
+        return self._speaker.noun_phrase(self._first, plural=True, nouns=self._nouns, people=self.people)
 
-    def one(self) -> str:
+    def singular_np(self) -> str:
         """Say the root in the singular."""
         self.told, self._many = True, False
-        return self._speaker.phrase(self._first, plural=False, nouns=self._nouns, people=self.people)
+        return self._speaker.noun_phrase(self._first, plural=False, nouns=self._nouns, people=self.people)
 
-    def the(self, *, whole: bool = True) -> str:
+    def definite_np(self, *, whole: bool = True) -> str:
         """Say the root with its article: `the case with primary ID 5`, `all cases that ...`.
 
         Args:
             whole: whether "all" may stand before it; behind a verb that would mean each of them.
         """
         if self.singular:
-            called = self._speaker.called(self._first)
+            called = self._speaker.proper_name(self._first)
             self.told, self._many = True, False
-            return called or "the " + self.one()
-        return self._rng.choice(_ARTICLES if whole else _ARTICLES[:3]) + self.several()
+            return called or "the " + self.singular_np()
+        return self._rng.choice(_ARTICLES if whole else _ARTICLES[:3]) + self.plural_np()
 
-    def possessive(self) -> str:
+    def possessive_pronoun(self) -> str:
         """Say whose: `its`, or `their` of several and of people."""
         people = self._world.lexicon.labels[self.node.label].people
         return "their" if self._many or people else "its"
 
-    def clause(self, *, plural: bool) -> str:
+    def finite_clause(self, *, plural: bool) -> str:
         """Say what narrows the root as a finite clause: `resulted in death`."""
         self.told, self._many = True, plural
-        return self._speaker.clause(self._first, plural=plural, people=self.people)
+        return self._speaker.finite_clause(self._first, plural=plural, people=self.people)
 
     def conditions(self) -> str:
         """Say what narrows the root as what follows "where": `the outcome is death`."""
         self.told = self._many = True
-        return self._speaker.where(self._first)
+        return self._speaker.where_clause(self._first)
 
-    def rest(self) -> str:
+    def separate_clause(self) -> str:
         """Say the conditions that are said apart as a finite clause."""
-        return self._speaker.clause(self._rest, plural=self._many, people=self.people)
+        return self._speaker.finite_clause(self._rest, plural=self._many, people=self.people)
 
-    def rest_conditions(self) -> str:
+    def separate_where(self) -> str:
         """Say the conditions that are said apart as what follows "where"."""
-        return self._speaker.where(self._rest)
+        return self._speaker.where_clause(self._rest)
 
-    def who(self) -> str:
+    def interrogative_who(self) -> str:
         """Ask for people."""
         if not self._world.lexicon.labels[self.node.label].people:
             raise UnfitError("no people")
@@ -125,54 +130,54 @@ class Subject:
     def amount(self) -> str:
         """Say how many neighbours a condition wants."""
         self.told = self.told or not (self.node.conditions or self._open_links())
-        said = self._speaker.links.amounts(self.node.degrees[0])
+        said = self._speaker.links.count_phrases(self.node.degrees[0])
         return pick(
             [each.removeprefix("having ") for each in said if each.startswith("having ")][:1], self._rng
         )
 
-    def twins(self) -> str:
+    def coordinated_names(self) -> str:
         """Say the two neighbours of the same kind by their names: `COPD and asthma`."""
         for link in self._first.links:
             first = link.node.conditions[0] if link.node.conditions else None
-            if first is not None and first.also is not None:
+            if first is not None and first.conjoined_value is not None:
                 self.told = self.told or not (self.node.conditions or len(self._open_links()) > 1)
-                return f"{first.mentions[0].mark} and {first.also.mark}"
+                return f"{first.mentions[0].sentinel} and {first.conjoined_value.sentinel}"
         raise UnfitError("no two neighbours")
 
-    def _open_links(self) -> list[Link]:
-        return [each for each in self.node.links if not each.silent]
+    def _open_links(self) -> list[QueryRelationship]:
+        return [each for each in self.node.links if not each.is_unverbalised]
 
     def with_noun(self, behind: str) -> str:
         """Say the root with something right behind its noun: `cases they registered that resulted in death`."""
         self.told = self._many = True
-        one, many = self._speaker.nouns.of(self.node.label)
-        return self._speaker.phrase(
-            self._first, plural=True, nouns=((f"{one} {behind}", f"{many} {behind}"),)
+        singular_np, many = self._speaker.nouns.label_noun(self.node.label)
+        return self._speaker.noun_phrase(
+            self._first, plural=True, nouns=((f"{singular_np} {behind}", f"{many} {behind}"),)
         )
 
-    def these(self) -> str:
+    def demonstrative_np(self) -> str:
         """Say the root again: `these cases`."""
         return self._rng.choice(("these ", "those ", "such ")) + self.noun(plural=True)
 
 
-SUBJECT_HOLES: dict[str, Callable[[Subject], str]] = {
-    "np": Subject.several,
-    "np1": Subject.one,
-    "the np": Subject.the,
+SUBJECT_HOLES: dict[str, Callable[[RootRealiser], str]] = {
+    "np": RootRealiser.plural_np,
+    "np1": RootRealiser.singular_np,
+    "the np": RootRealiser.definite_np,
     "noun": lambda subject: subject.noun(plural=False),
     "nouns": lambda subject: subject.noun(plural=True),
-    "clause": lambda subject: subject.clause(plural=True),
-    "clause1": lambda subject: subject.clause(plural=False),
-    "where": Subject.conditions,
-    "rest": Subject.rest,
-    "rest.that": lambda subject: "that " + subject.rest(),
-    "rest.where": Subject.rest_conditions,
-    "amount": Subject.amount,
-    "twins": Subject.twins,
-    "who": Subject.who,
+    "clause": lambda subject: subject.finite_clause(plural=True),
+    "clause1": lambda subject: subject.finite_clause(plural=False),
+    "where": RootRealiser.conditions,
+    "rest": RootRealiser.separate_clause,
+    "rest.that": lambda subject: "that " + subject.separate_clause(),
+    "rest.where": RootRealiser.separate_where,
+    "amount": RootRealiser.amount,
+    "twins": RootRealiser.coordinated_names,
+    "who": RootRealiser.interrogative_who,
     "was": lambda subject: "was" if subject.singular else "were",
     "is": lambda subject: "is" if subject.singular else "are",
     "does": lambda subject: "does" if subject.singular else "do",
-    "its": Subject.possessive,
-    "in": Subject.preposition,
+    "its": RootRealiser.possessive_pronoun,
+    "in": RootRealiser.preposition,
 }

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from t2c_data.lexicon.draft import singular_of
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, Mention
+from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, ValueMention
 
 if TYPE_CHECKING:
     from random import Random
@@ -30,7 +30,7 @@ _ASKING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class RealisedPair:
     """A question and the query that it means."""
 
     question: str
@@ -38,7 +38,7 @@ class Written:
     parameters: dict[str, Scalar]
 
 
-def write(text: str, cypher: str, mentions: dict[int, Mention], rng: Random) -> Written:
+def realise(text: str, cypher: str, mentions: dict[int, ValueMention], rng: Random) -> RealisedPair:
     """Write out a wording and number its parameters.
 
     Args:
@@ -51,17 +51,17 @@ def write(text: str, cypher: str, mentions: dict[int, Mention], rng: Random) -> 
     for found in _MARK.findall(text):
         order.setdefault(int(found), len(order) + 1)
     quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
-    spelt = {number: spell_mention(mentions[number], quote, rng) for number in order}
+    spelt = {number: format_value(mentions[number], quote, rng) for number in order}
     text = _COUNTED.sub(lambda match: _of_one(match, mentions[int(match[1])]), text)
     question = _MARK.sub(lambda match: spelt[int(match[1])], text)
-    return Written(
+    return RealisedPair(
         _finish(question, rng),
         number_parameters(cypher, order),
         {f"v{place}": mentions[number].value for number, place in order.items()},
     )
 
 
-def _of_one(found: re.Match[str], mention: Mention) -> str:
+def _of_one(found: re.Match[str], mention: ValueMention) -> str:
     """Put the noun behind a one into the singular: `1 days` gives `1 day`."""
     if mention.value != 1 or isinstance(mention.value, bool) or mention.kind not in {"count", "number"}:
         return found[0]
@@ -84,7 +84,7 @@ def _first(condition: str) -> int:
     return min(numbers, default=99)
 
 
-def spell_mention(mention: Mention, quote: str, rng: Random) -> str:
+def format_value(mention: ValueMention, quote: str, rng: Random) -> str:
     """Write a mention as a person would."""
     spell = _SPELLINGS.get(mention.kind, _plain)
     return spell(mention.value, quote, rng)

@@ -24,7 +24,7 @@ _MACRO = re.compile(r"\$([a-z]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pattern:
+class QuestionTemplate:
     """One kind of question."""
 
     id: str
@@ -59,13 +59,13 @@ class Pattern:
     """How often a value is exchanged, so that the answer may be no."""
 
 
-def load_patterns(folder: Path = TEMPLATES) -> tuple[Pattern, ...]:
+def load_templates(folder: Path = TEMPLATES) -> tuple[QuestionTemplate, ...]:
     """Read all patterns of a folder.
 
     Raises:
         TemplateError: a file is no such YAML, or two patterns share an id.
     """
-    found: dict[str, Pattern] = {}
+    found: dict[str, QuestionTemplate] = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -82,23 +82,23 @@ def load_patterns(folder: Path = TEMPLATES) -> tuple[Pattern, ...]:
     return tuple(found.values())
 
 
-def _pattern(entry: dict[str, Any], macros: dict[str, str]) -> Pattern:
+def _pattern(entry: dict[str, Any], macros: dict[str, str]) -> QuestionTemplate:
     fields = dict(entry)
     low, _, high = str(fields.pop("conditions", "0")).partition("-")
     fields["conditions"] = (int(low), int(high or low))
     fields["say"] = tuple(_MACRO.sub(lambda match: macros[match[1]], each) for each in fields["say"])
     fields["known"] = tuple(fields.get("known", ()))
-    return Pattern(**fields)
+    return QuestionTemplate(**fields)
 
 
-def choose(text: str, rng: Random) -> str:
+def expand_alternatives(text: str, rng: Random) -> str:
     """Choose in every `(a|b)`, innermost first."""
     while match := _CHOICE.search(text):
         text = text[: match.start()] + rng.choice(match[1].split("|")) + text[match.end() :]
     return text
 
 
-def parse_hole(hole: str) -> tuple[str, str, bool]:
+def parse_placeholder(hole: str) -> tuple[str, str, bool]:
     """Split a hole of a wording into slot, mode and number: `a.role+` gives `a`, `.role`, plural.
 
     Raises:
@@ -111,7 +111,7 @@ def parse_hole(hole: str) -> tuple[str, str, bool]:
 
 
 @cache
-def variants(text: str) -> int:
+def count_variants(text: str) -> int:
     """Count the texts that the choices of a wording allow."""
     total = 1
     while match := _CHOICE.search(text):

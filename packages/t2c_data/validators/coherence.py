@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_data.lexicon.draft import words_of
+from t2c_data.lexicon.draft import split_identifier
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_data.validators.execution import Evidence
-    from t2c_data.validators.question_analysis import ElementWords, QuestionReading
-    from t2c_data.validators.query_analysis import QueryReading
+    from t2c_data.validators.execution import ExecutionEvidence
+    from t2c_data.validators.query_analysis import QueryAnalysis
+    from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 
 _COUNT = re.compile(r"^\W*(how many|count)\b|\b(how many|(the|total) (number|count) of)\b", re.IGNORECASE)
 _AVERAGE = re.compile(r"\b(average|mean|avg)\b", re.IGNORECASE)
@@ -36,7 +36,7 @@ _FIND = re.compile(
 
 
 def check_coherence(
-    question: QuestionReading, query: QueryReading, known: ElementWords, evidence: Evidence
+    question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases, evidence: ExecutionEvidence
 ) -> list[Finding]:
     """Compare what a question wants back with what the query gives back.
 
@@ -61,7 +61,7 @@ def check_coherence(
     return list(dict.fromkeys(found))
 
 
-def _figures(question: QuestionReading, query: QueryReading) -> Iterator[Finding]:
+def _figures(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
     text, code = question.bare, query.cypher.lower()
     counts = re.search(r"\bcount\s*[({]|\bsize\s*\(|\bsum\s*\(", code)
     if _COUNT.search(text) and not counts:
@@ -74,7 +74,7 @@ def _figures(question: QuestionReading, query: QueryReading) -> Iterator[Finding
         yield Finding("coherence.top", "the first few are asked for; the query lacks ORDER BY or LIMIT")
 
 
-def _missing(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
     if not query.items or any(item.expression == "*" for item in query.items):
         return
     wanted = _RETURN.findall(question.bare)
@@ -89,7 +89,7 @@ def _missing(question: QuestionReading, query: QueryReading, known: ElementWords
     returned = {access.property for item in query.items for access in item.accesses}
     held = {phrases for key, phrases in known.properties.items() if key[1] in returned}
     satisfied = {each for phrases in held for each in phrases}
-    called = [phrase(words_of(item.name)) for item in query.items]
+    called = [phrase(split_identifier(item.name)) for item in query.items]
     for part in re.split(r",|\band\b", wanted[0]):
         asked = phrase(re.split(r"\b(?:for|of|in|where|that|who|with|from|by|as|to)\b", part)[0])
         name = next(
@@ -101,11 +101,15 @@ def _missing(question: QuestionReading, query: QueryReading, known: ElementWords
             "",
         )
         answered = any(each == asked[-len(each) :] for each in satisfied if asked)
-        if name and not answered and not any(set(phrase(words_of(name))) <= set(each) for each in called):
+        if (
+            name
+            and not answered
+            and not any(set(phrase(split_identifier(name))) <= set(each) for each in called)
+        ):
             yield Finding("coherence.missing", f"{name} is to be returned and is not")
 
 
-def _rows(question: QuestionReading, query: QueryReading, evidence: Evidence) -> Iterator[Finding]:
+def _rows(question: QuestionAnalysis, query: QueryAnalysis, evidence: ExecutionEvidence) -> Iterator[Finding]:
     rows = evidence.rows
     if not rows:
         yield Finding("coherence.empty", "the answer has no row")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_core.values.stopwords import stem
 from t2c_core.values.normalization import fold, words
-from t2c_data.lexicon.draft import words_of
+from t2c_core.values.stopwords import stem
+from t2c_data.lexicon.draft import split_identifier
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question_analysis import phrase
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.literals import Reading
-    from t2c_data.validators.pattern_extraction import Access, Comparison
-    from t2c_data.validators.question_analysis import ElementWords, QuestionReading
-    from t2c_data.validators.query_analysis import QueryReading
+    from t2c_core.values.literals import LiteralMention
+    from t2c_data.validators.pattern_extraction import Access, ValueComparison
+    from t2c_data.validators.query_analysis import QueryAnalysis
+    from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 
 SAME_START = 5
 """Letters that two words share when they are forms of one: `hospitalised`, `hospitalization`."""
@@ -30,9 +30,9 @@ _SMALL_NUMBERS = 2
 
 
 def check_entities(
-    question: QuestionReading,
-    query: QueryReading,
-    known: ElementWords,
+    question: QuestionAnalysis,
+    query: QueryAnalysis,
+    known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
     index: ValueIndex | None = None,
 ) -> list[Finding]:
@@ -56,9 +56,9 @@ def check_entities(
 
 
 def _unasked(
-    question: QuestionReading,
-    query: QueryReading,
-    known: ElementWords,
+    question: QuestionAnalysis,
+    query: QueryAnalysis,
+    known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
 ) -> Iterator[Finding]:
     for each in query.comparisons:
@@ -74,9 +74,9 @@ def _unasked(
 
 
 def _says_text(
-    question: QuestionReading,
-    each: Comparison,
-    known: ElementWords,
+    question: QuestionAnalysis,
+    each: ValueComparison,
+    known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
 ) -> bool:
     value = str(each.value)
@@ -86,7 +86,7 @@ def _says_text(
         return _says_date(question, value[:10], each.operator)
     for access in each.accesses:
         for owner in owners.get(access.variable, ()):
-            if any(question.holds(said) for said in known.said(owner, access.property, value)):
+            if any(question.holds(said) for said in known.value_adjectives(owner, access.property, value)):
                 return True
     held = [word.folded for word in words(question.text)]
     parts = [word.folded for word in words(value) if len(word.folded) > SHORT_CODE]
@@ -109,7 +109,7 @@ def _same_start(part: str, held: list[str]) -> bool:
     return len(part) >= SAME_START and any(word[:SAME_START] == part[:SAME_START] for word in held)
 
 
-def _says_date(question: QuestionReading, value: str, operator: str) -> bool:
+def _says_date(question: QuestionAnalysis, value: str, operator: str) -> bool:
     """Tell whether a date is said, or is the edge of a month, quarter or year that is."""
     readings = question.readings
     if any(each.kind == "date" and str(each.value).startswith(value) for each in readings):
@@ -120,7 +120,7 @@ def _says_date(question: QuestionReading, value: str, operator: str) -> bool:
     return operator in _RANGES and spoken
 
 
-def _says_number(question: QuestionReading, each: Comparison) -> bool:
+def _says_number(question: QuestionAnalysis, each: ValueComparison) -> bool:
     value = float(each.value)
     if abs(value) <= _SMALL_NUMBERS and each.operator in _RANGES:
         return True
@@ -135,11 +135,11 @@ def _says_number(question: QuestionReading, each: Comparison) -> bool:
     )
 
 
-def _is_number(reading: Reading) -> bool:
+def _is_number(reading: LiteralMention) -> bool:
     return isinstance(reading.value, int | float)
 
 
-def _unused(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+def _unused(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
     values = [each.value for each in query.comparisons]
     texts = [fold(str(value)) for value in values if value != ""]
     named = _named(query)
@@ -160,17 +160,17 @@ def _unused(question: QuestionReading, query: QueryReading, known: ElementWords)
             yield Finding("entity.unused", f"{reading.value!r} is asked for and not used")
 
 
-def _named(query: QueryReading) -> set[str]:
+def _named(query: QueryAnalysis) -> set[str]:
     """Collect the stems of all names in a query: labels, types, properties, aliases."""
     names = {label for labels in query.labels.values() for label in labels}
     names |= {kind for edge in query.edges for kind in edge.types}
     names |= {access.property for access in query.accesses} | {item.name for item in query.items}
-    return {each for name in names for each in phrase(words_of(name))} | {""}
+    return {each for name in names for each in phrase(split_identifier(name))} | {""}
 
 
-def _is_element(content: str, named: set[str], query: QueryReading, known: ElementWords) -> bool:
+def _is_element(content: str, named: set[str], query: QueryAnalysis, known: SchemaPhrases) -> bool:
     """Tell whether a quoted text names an element that the query has, or a value that it says by a literal."""
-    stems = phrase(words_of(content))
+    stems = phrase(split_identifier(content))
     if stems and (set(stems) <= named or content.casefold() in query.cypher.casefold()):
         return True
     lexicon = known.lexicon
@@ -183,7 +183,9 @@ def _is_element(content: str, named: set[str], query: QueryReading, known: Eleme
     )
 
 
-def _uses(reading: Reading, question: QuestionReading, query: QueryReading, texts: list[str]) -> bool:
+def _uses(
+    reading: LiteralMention, question: QuestionAnalysis, query: QueryAnalysis, texts: list[str]
+) -> bool:
     written = question.text[reading.start : reading.end]
     if not any(letter.isdigit() for letter in written):
         return True  # spelt numbers and months are often no values
@@ -215,12 +217,12 @@ def _uses(reading: Reading, question: QuestionReading, query: QueryReading, text
     return f"{value:g}" in re.findall(r"\d+", _all(query))
 
 
-def _all(query: QueryReading) -> str:
+def _all(query: QueryAnalysis) -> str:
     return " ".join([query.cypher, *(str(value) for value in query.parameters.values())])
 
 
 def _absent(
-    query: QueryReading, owners: Mapping[str, frozenset[str]], index: ValueIndex
+    query: QueryAnalysis, owners: Mapping[str, frozenset[str]], index: ValueIndex
 ) -> Iterator[Finding]:
     for each in query.comparisons:
         if not isinstance(each.value, str) or each.operator not in {"=", "IN"} or not each.value:

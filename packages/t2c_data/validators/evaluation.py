@@ -11,32 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.metrics.intervals import wilson_interval
 from t2c_data.errors import PairsError
-from t2c_data.validators.stage import AT_ONCE
 from t2c_data.validators.findings import VALIDATORS
+from t2c_data.validators.stage import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from t2c_core.schema.model import Scalar
-    from t2c_data.validators.stage import Validation
-    from t2c_data.validators.findings import Verdict
+    from t2c_data.validators.findings import ValidationResult
+    from t2c_data.validators.stage import PairValidator
 
 _RIGHT = {"1": True, "0": False, "true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedPair:
+class LabelledPair:
     """A pair that a person judged."""
 
     question: str
     cypher: str
-    right: bool
+    is_correct: bool
     reason: str = ""
     """Why it is wrong, in the person's words."""
 
 
-def read_judged(path: Path) -> list[JudgedPair]:
+def read_judged(path: Path) -> list[LabelledPair]:
     """Read judged pairs: JSONL with `question`, `cypher`, and `right` or `logically_correct`.
 
     Raises:
@@ -49,10 +49,13 @@ def read_judged(path: Path) -> list[JudgedPair]:
         try:
             row = json.loads(line)
             verdict = row["right"] if "right" in row else row["logically_correct"]
-            right = _RIGHT[str(verdict).lower()]
+            is_correct = _RIGHT[str(verdict).lower()]
             found.append(
-                JudgedPair(
-                    question=row["question"], cypher=row["cypher"], right=right, reason=row.get("reason", "")
+                LabelledPair(
+                    question=row["question"],
+                    cypher=row["cypher"],
+                    is_correct=is_correct,
+                    reason=row.get("reason", ""),
                 )
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -62,9 +65,9 @@ def read_judged(path: Path) -> list[JudgedPair]:
     return found
 
 
-async def measure(
-    judged: Sequence[JudgedPair],
-    validation: Validation,
+async def evaluate_validators(
+    judged: Sequence[LabelledPair],
+    validation: PairValidator,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -77,10 +80,10 @@ async def measure(
         Recall on wrong pairs and false alarms on right ones, in all, by validator and by code; the pairs missed and
         the false alarms, for reading.
     """
-    verdicts: list[Verdict] = []
-    for start in range(0, len(judged), AT_ONCE):
+    verdicts: list[ValidationResult] = []
+    for start in range(0, len(judged), BATCH_SIZE):
         part: list[tuple[str, str, dict[str, Scalar]]] = [
-            (each.question, each.cypher, {}) for each in judged[start : start + AT_ONCE]
+            (each.question, each.cypher, {}) for each in judged[start : start + BATCH_SIZE]
         ]
         verdicts += [verdict for verdict, _ in await validation.verdicts(part)]
         if progress:
@@ -88,9 +91,9 @@ async def measure(
     both = list(zip(judged, verdicts, strict=True))
     codes = sorted({finding.code for verdict in verdicts for finding in verdict.findings})
     return {
-        "wrong": sum(not each.right for each in judged),
-        "right": sum(each.right for each in judged),
-        "all": _rates(both, [verdict.wrong for verdict in verdicts]),
+        "wrong": sum(not each.is_correct for each in judged),
+        "right": sum(each.is_correct for each in judged),
+        "all": _rates(both, [verdict.is_error for verdict in verdicts]),
         "by_validator": {
             name: _rates(both, [_alarms(verdict, name) for verdict in verdicts]) for name in VALIDATORS
         },
@@ -103,26 +106,26 @@ async def measure(
         "missed": [
             {"question": each.question, "cypher": each.cypher, "reason": each.reason}
             for each, verdict in both
-            if not each.right and not verdict.wrong
+            if not each.is_correct and not verdict.is_error
         ],
         "false_alarms": [
             {
                 "question": each.question, "cypher": each.cypher,
-                "findings": [f"{found.code}: {found.detail}" for found in verdict.findings if found.wrong],
+                "findings": [f"{found.code}: {found.detail}" for found in verdict.findings if found.is_error],
             }
             for each, verdict in both
-            if each.right and verdict.wrong
+            if each.is_correct and verdict.is_error
         ],
     }  # fmt: skip
 
 
-def _alarms(verdict: Verdict, name: str) -> bool:
-    return any(found.validator == name and found.wrong for found in verdict.findings)
+def _alarms(verdict: ValidationResult, name: str) -> bool:
+    return any(found.validator == name and found.is_error for found in verdict.findings)
 
 
-def _rates(both: Sequence[tuple[JudgedPair, Verdict]], alarms: Sequence[bool]) -> dict[str, Any]:
-    hits = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if not each.right]
-    false = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if each.right]
+def _rates(both: Sequence[tuple[LabelledPair, ValidationResult]], alarms: Sequence[bool]) -> dict[str, Any]:
+    hits = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if not each.is_correct]
+    false = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if each.is_correct]
     return {"found": sum(hits), "recall": _share(hits), "alarms": sum(false), "false_alarms": _share(false)}
 
 

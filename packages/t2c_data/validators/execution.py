@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError
-from t2c_core.graph.client import Limits
+from t2c_core.graph.client import QueryLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from t2c_core.guard.guard import Guard
     from t2c_core.schema.model import Scalar
 
-LIMITS = Limits(timeout_s=20, max_rows=100)
+LIMITS = QueryLimits(timeout_s=20, max_rows=100)
 REMEMBERED = 10_000
 """Texts whose plan is remembered: pairs that differ in values alone have one text."""
 PLAN_TRIES = 4
@@ -24,7 +24,7 @@ PLAN_TRIES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class ExecutionEvidence:
     """What became of a query when it was planned and run."""
 
     planned: bool = False
@@ -38,7 +38,7 @@ class Evidence:
     error: str = ""
 
 
-class Witness:
+class QueryExecutor:
     """Has the database plan and run queries, with limits; a text that it planned before is not planned again.
 
     Args:
@@ -51,7 +51,7 @@ class Witness:
         self._guard = guard
         self._types: dict[str, str] = {}
 
-    async def gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> Evidence:
+    async def execute(self, cypher: str, parameters: Mapping[str, Scalar]) -> ExecutionEvidence:
         """Plan a query that the guard allows, and run it if it only reads.
 
         Raises:
@@ -59,19 +59,21 @@ class Witness:
         """
         verdict = self._guard.check(cypher, parameters)
         if not verdict.allowed:
-            return Evidence()
+            return ExecutionEvidence()
         planned, query_type = False, ""
         try:
             query_type = await self._query_type(verdict.cypher, parameters)
             planned = True
             if query_type != "r":
-                return Evidence(planned=True, query_type=query_type)
-            result = await self._client.read(verdict.cypher, parameters, LIMITS)
+                return ExecutionEvidence(planned=True, query_type=query_type)
+            result = await self._client.execute_read(verdict.cypher, parameters, LIMITS)
         except GraphTimeoutError as error:
-            return Evidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
+            return ExecutionEvidence(planned=planned, query_type=query_type, code="timeout", error=str(error))
         except QueryError as error:
-            return Evidence(planned=planned, query_type=query_type, code=error.code, error=str(error))
-        return Evidence(
+            return ExecutionEvidence(
+                planned=planned, query_type=query_type, code=error.code, error=str(error)
+            )
+        return ExecutionEvidence(
             planned=True, query_type=query_type, columns=result.columns, rows=result.rows, ran=True
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 Validator = Literal["grammar", "schema", "entity", "semantic", "coherence"]
 VALIDATORS: tuple[Validator, ...] = ("grammar", "schema", "entity", "semantic", "coherence")
 
-UNPROVEN = frozenset({"entity.absent", "coherence.empty", "coherence.null", "coherence.zero"})
+INCONCLUSIVE = frozenset({"entity.absent", "coherence.empty", "coherence.null", "coherence.zero"})
 """Codes that do not say that the query is wrong, only that this graph does not show that it is right."""
 
 
@@ -27,21 +27,21 @@ class Finding:
         return self.code.partition(".")[0]
 
     @property
-    def wrong(self) -> bool:
+    def is_error(self) -> bool:
         """Whether it says that question and query do not belong together, rather than that nothing proves it."""
-        return self.code not in UNPROVEN
+        return self.code not in INCONCLUSIVE
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationResult:
     """What all validators say of one pair."""
 
     findings: tuple[Finding, ...]
 
     @property
-    def wrong(self) -> bool:
+    def is_error(self) -> bool:
         """Whether any finding says that the pair is wrong."""
-        return any(finding.wrong for finding in self.findings)
+        return any(finding.is_error for finding in self.findings)
 
     def to_row(self, *, unproven: bool) -> dict[str, Any]:
         """Give the fields that a validated row has beside those of the pair.
@@ -51,7 +51,7 @@ class Verdict:
         """
         reasons = list(dict.fromkeys(finding.code for finding in self.findings))
         return {
-            "keep": not (self.wrong if unproven else self.findings),
+            "keep": not (self.is_error if unproven else self.findings),
             "reasons": reasons,
             "checks": {
                 name: not any(finding.validator == name for finding in self.findings) for name in VALIDATORS

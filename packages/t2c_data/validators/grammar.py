@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
-    from t2c_core.guard.verdict import Verdict
-    from t2c_data.validators.execution import Evidence
+    from t2c_core.guard.verdict import GuardVerdict
+    from t2c_data.validators.execution import ExecutionEvidence
 
 _WRITING = frozenset({"parse.write", "parse.load", "parse.command"})
 
 
-def check_grammar(verdict: Verdict, evidence: Evidence) -> list[Finding]:
+def check_grammar(verdict: GuardVerdict, evidence: ExecutionEvidence) -> list[Finding]:
     """Judge a query by the guard's verdict, then by what the server said of it.
 
     Returns:

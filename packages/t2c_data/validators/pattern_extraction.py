@@ -25,7 +25,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class RelationshipPattern:
     """A relationship of a pattern; its ends are variables, invented ones where the query gives none."""
 
     variable: str
@@ -33,12 +33,12 @@ class Edge:
     source: str
     target: str
     directed: bool
-    steps: bool = False
+    is_variable_length: bool = False
     """Whether it stands for several relationships in a row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ValueComparison:
     """A value that properties are compared with; none of a property if what is compared is a figure."""
 
     accesses: tuple[Access, ...]
@@ -56,11 +56,11 @@ class _Arrow(NamedTuple):
     right: bool
     variable: str
     types: tuple[str, ...]
-    entries: list[Comparison]
-    steps: bool
+    entries: list[ValueComparison]
+    is_variable_length: bool
 
 
-class Matching:
+class PatternExtractor:
     """What the patterns of a query match.
 
     Args:
@@ -73,8 +73,8 @@ class Matching:
         self.parameters = parameters or {}
         self.labels: dict[str, set[str]] = {}
         """Labels that each node variable is matched with; empty if with none."""
-        self.edges: list[Edge] = []
-        self.entries: list[Comparison] = []
+        self.edges: list[RelationshipPattern] = []
+        self.entries: list[ValueComparison] = []
         """Comparisons written as `{name: value}` in a pattern."""
         self.nested: list[Access] = []
         """Properties that a pattern compares with a map, which none can hold: `{age: {gt: 60}}`."""
@@ -101,7 +101,11 @@ class Matching:
             end, other, _ = following
             source, target = (other, variable) if arrow.left and not arrow.right else (variable, other)
             directed = arrow.left != arrow.right
-            self.edges.append(Edge(arrow.variable, arrow.types, source, target, directed, arrow.steps))
+            self.edges.append(
+                RelationshipPattern(
+                    arrow.variable, arrow.types, source, target, directed, arrow.is_variable_length
+                )
+            )
             self.entries += arrow.entries
             variable = other
         return end
@@ -133,14 +137,14 @@ class Matching:
         tokens = self._tokens
         left = tokens.has(place, "<")
         place += left + 1
-        name, steps = f"#e{place}", False
+        name, is_variable_length = f"#e{place}", False
         types: tuple[str, ...] = ()
-        entries: list[Comparison] = []
+        entries: list[ValueComparison] = []
         if tokens.has(place, "["):
             place, name = self._variable(place + 1)
             place, types = self._names(place)
             if tokens.has(place, "*"):
-                steps = True
+                is_variable_length = True
                 while place < len(tokens) and not tokens.has(place, "]", "{"):
                     place += 1
             place, entries = self._map(place, name)
@@ -152,7 +156,7 @@ class Matching:
         if not tokens.has(place, "-"):
             return None
         right = tokens.has(place + 1, ">")
-        return _Arrow(place + 1 + right, left, right, name, types, entries, steps)
+        return _Arrow(place + 1 + right, left, right, name, types, entries, is_variable_length)
 
     def _variable(self, place: int) -> tuple[int, str]:
         if self._tokens.is_name(place):
@@ -173,19 +177,19 @@ class Matching:
                 place += 1
         return place, () if negated else tuple(names)
 
-    def _map(self, place: int, variable: str) -> tuple[int, list[Comparison]]:
+    def _map(self, place: int, variable: str) -> tuple[int, list[ValueComparison]]:
         """Read `{name: value, ...}`."""
         tokens = self._tokens
         if not tokens.has(place, "{"):
             return place, []
         end = tokens.closing(place + 1)
-        found: list[Comparison] = []
+        found: list[ValueComparison] = []
         for at in range(place + 1, end - 1):
             if tokens.is_name(at) and tokens.has(at + 1, ":") and tokens.has(at - 1, "{", ","):
                 found += self._entry(at, end, variable)
         return end + 1, found
 
-    def _entry(self, place: int, end: int, variable: str) -> list[Comparison]:
+    def _entry(self, place: int, end: int, variable: str) -> list[ValueComparison]:
         """Read `name: value`; one whose value cannot be known is compared with the parameter `?`."""
         access = Access(variable, self._tokens[place].name)
         if self._tokens.has(place + 2, "{"):
@@ -195,6 +199,6 @@ class Matching:
         written = self._tokens[place + 2 : stop]
         values = [value for each in written if (value := each.value(self.parameters)) is not None]
         names = [each.text[1:] for each in written if each.kind == "parameter"] or [""]
-        return [Comparison((access,), "=", value, names[0]) for value in values] or [
-            Comparison((access,), "=", "", "?")
+        return [ValueComparison((access,), "=", value, names[0]) for value in values] or [
+            ValueComparison((access,), "=", "", "?")
         ]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from t2c_core.metrics.clauses import clauses, split_items
-from t2c_data.validators.pattern_extraction import Access, Comparison, Matching
+from t2c_core.metrics.clauses import split_clauses, split_items
+from t2c_data.validators.pattern_extraction import Access, PatternExtractor, ValueComparison
 from t2c_data.validators.tokens import BOUNDARIES, Tokens
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ALIAS = re.compile(r"^(?P<expression>.*?)\s+AS\s+(?P<alias>`(?:[^`]|``)+`|\w+)$
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ResultColumn:
     """A column of the result."""
 
     name: str
@@ -38,7 +38,7 @@ class Item:
     accesses: tuple[Access, ...]
 
 
-class QueryReading(Matching):
+class QueryAnalysis(PatternExtractor):
     """A query, read: what its patterns match, what it compares and returns."""
 
     @cached_property
@@ -61,14 +61,14 @@ class QueryReading(Matching):
         return tuple(dict.fromkeys([*held, *_accesses(self._tokens)]))
 
     @cached_property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[ValueComparison, ...]:
         """Every value that something is compared with."""
         return (*self.entries, *(each for term in self._terms() for each in self._compared(term)))
 
     @cached_property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[ResultColumn, ...]:
         """The columns of the (last) RETURN."""
-        found = clauses(self.cypher)
+        found = split_clauses(self.cypher)
         named: dict[str, str] = {}
         for clause in found:
             if clause.keyword == "WITH":
@@ -95,8 +95,8 @@ class QueryReading(Matching):
                 found = count.value(self.parameters)
         return found
 
-    def _item(self, name: str, text: str) -> Item:
-        return Item(name, text, bool(_AGGREGATES.search(text)), tuple(_accesses(Tokens(text))))
+    def _item(self, name: str, text: str) -> ResultColumn:
+        return ResultColumn(name, text, bool(_AGGREGATES.search(text)), tuple(_accesses(Tokens(text))))
 
     def _terms(self) -> Iterator[list[Token]]:
         """Cut the query at words and commas that part conditions."""
@@ -118,7 +118,7 @@ class QueryReading(Matching):
             term.append(token)
         yield term
 
-    def _compared(self, term: Sequence[Token]) -> Iterator[Comparison]:
+    def _compared(self, term: Sequence[Token]) -> Iterator[ValueComparison]:
         operators = [token.upper for token in term if token.upper in _COMPARING]
         if not operators or any(_starts_link(term, place) for place in range(len(term))):
             return
@@ -127,7 +127,7 @@ class QueryReading(Matching):
             value = token.value(self.parameters)
             if value is not None:
                 name = token.text[1:] if token.kind == "parameter" else ""
-                yield Comparison(accesses, operators[0], value, name)
+                yield ValueComparison(accesses, operators[0], value, name)
 
 
 def _starts_link(term: Sequence[Token], place: int) -> bool:

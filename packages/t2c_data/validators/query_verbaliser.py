@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_data.lexicon.draft import words_of
+from t2c_data.lexicon.draft import split_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_data.validators.pattern_extraction import Comparison
-    from t2c_data.validators.query_analysis import Item, QueryReading
+    from t2c_data.validators.pattern_extraction import ValueComparison
+    from t2c_data.validators.query_analysis import QueryAnalysis, ResultColumn
 
 _SIGNS = {
     "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",
@@ -22,11 +22,11 @@ _FIGURES = (
 )  # fmt: skip
 
 
-def say(query: QueryReading, owners: Mapping[str, frozenset[str]]) -> str:
+def verbalise_query(query: QueryAnalysis, owners: Mapping[str, frozenset[str]]) -> str:
     """Say what a query returns, how it joins things, and what it compares."""
     returned = ", ".join(_item(item, owners) for item in query.items)
     joined = "; ".join(
-        f"{_owner(edge.source, owners)} {words_of(' '.join(edge.types)).lower()} {_owner(edge.target, owners)}"
+        f"{_owner(edge.source, owners)} {split_identifier(' '.join(edge.types)).lower()} {_owner(edge.target, owners)}"
         for edge in query.edges
     )
     compared = ", ".join(_comparison(each, owners) for each in query.comparisons if each.accesses)
@@ -37,20 +37,22 @@ def say(query: QueryReading, owners: Mapping[str, frozenset[str]]) -> str:
 
 
 def _owner(variable: str, owners: Mapping[str, frozenset[str]]) -> str:
-    return words_of(min(owners.get(variable, ()), default=""))
+    return split_identifier(min(owners.get(variable, ()), default=""))
 
 
-def _item(item: Item, owners: Mapping[str, frozenset[str]]) -> str:
+def _item(item: ResultColumn, owners: Mapping[str, frozenset[str]]) -> str:
     code = item.expression.lower()
     figures = " ".join(word for name, word in _FIGURES if f"{name}(" in code or f"{name} {{" in code)
-    held = " ".join(f"{_owner(each.variable, owners)} {words_of(each.property)}" for each in item.accesses)
+    held = " ".join(
+        f"{_owner(each.variable, owners)} {split_identifier(each.property)}" for each in item.accesses
+    )
     if not held:
         inside = code[code.find("(") + 1 : code.find(")")] if "(" in code else code
-        held = _owner(inside.removeprefix("distinct ").strip(), owners) or words_of(item.name)
+        held = _owner(inside.removeprefix("distinct ").strip(), owners) or split_identifier(item.name)
     return f"{figures} {held}".strip()
 
 
-def _comparison(each: Comparison, owners: Mapping[str, frozenset[str]]) -> str:
+def _comparison(each: ValueComparison, owners: Mapping[str, frozenset[str]]) -> str:
     access = each.accesses[0]
-    name = f"{_owner(access.variable, owners)} {words_of(access.property)}"
+    name = f"{_owner(access.variable, owners)} {split_identifier(access.property)}"
     return f"{name} {_SIGNS.get(each.operator, '')} {each.value}"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
 
-from t2c_core.values.literals import Quotation, Reading, quotations, readings
-from t2c_core.values.stopwords import stem
+from t2c_core.values.literals import LiteralMention, Quotation, find_literals, find_quotations
 from t2c_core.values.normalization import fold, words
-from t2c_data.lexicon.draft import draft, words_of
+from t2c_core.values.stopwords import stem
+from t2c_data.lexicon.draft import draft_lexicon, split_identifier
 from t2c_data.lexicon.model import Lexicon, Noun, from_content
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def phrase(text: str) -> Phrase:
 
 
 @dataclass
-class ElementWords:
+class SchemaPhrases:
     """The phrases under which questions name the elements of a schema.
 
     Args:
@@ -64,23 +64,23 @@ class ElementWords:
     schema: GraphSchema
     lexicon: Lexicon | None = None
     properties: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
-    leads: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
+    cue_phrases: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
     """Words that stand before a value of a property and name it so: "containing", "based on"."""
     labels: dict[str, frozenset[Phrase]] = field(default_factory=dict, init=False)
     types: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     """Stems that tell a type from others: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
 
     def __post_init__(self) -> None:
-        known = self.lexicon or from_content(draft(self.schema), self.schema)
+        known = self.lexicon or from_content(draft_lexicon(self.schema), self.schema)
         self.lexicon = known
         for key, held in known.properties.items():
             self.properties[key] = _phrases(held.nouns, key[1])
-            self.leads[key] = frozenset(_leads(held.phrases))
+            self.cue_phrases[key] = frozenset(_leads(held.phrases))
         for label, called in known.labels.items():
             self.labels[label] = _phrases((*called.nouns, *called.people), label)
         for kind in self.schema.types:
             self.types[kind.name] = frozenset(
-                each for each in phrase(words_of(kind.name)) if each not in _SMALL
+                each for each in phrase(split_identifier(kind.name)) if each not in _SMALL
             )
 
     def naming(self, label: str) -> str:
@@ -88,7 +88,7 @@ class ElementWords:
         held = self.lexicon.labels.get(label) if self.lexicon else None
         return held.name[0] if held and held.name else ""
 
-    def said(self, owner: str, name: str, value: str) -> tuple[str, ...]:
+    def value_adjectives(self, owner: str, name: str, value: str) -> tuple[str, ...]:
         """Give the adjectives that say a value."""
         held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
         return held.values.get(value, ()) if held else ()
@@ -96,7 +96,7 @@ class ElementWords:
 
 def _phrases(nouns: tuple[Noun, ...], name: str) -> frozenset[Phrase]:
     texts = [one for noun in nouns for one in noun]
-    return frozenset(found for text in (*texts, words_of(name)) if (found := _plain(text)))
+    return frozenset(found for text in (*texts, split_identifier(name)) if (found := _plain(text)))
 
 
 def _leads(phrases: tuple[str, ...]) -> Iterator[Phrase]:
@@ -112,7 +112,7 @@ def _plain(text: str) -> Phrase:
 
 
 @dataclass
-class QuestionReading:
+class QuestionAnalysis:
     """A question, read.
 
     Args:
@@ -129,12 +129,12 @@ class QuestionReading:
     @cached_property
     def quoted(self) -> list[list[Quotation]]:
         """Quoted parts, each with its possible ends."""
-        return quotations(self.text)
+        return find_quotations(self.text)
 
     @cached_property
-    def readings(self) -> list[Reading]:
+    def readings(self) -> list[LiteralMention]:
         """Numbers, dates, years and months."""
-        return readings(self.text)
+        return find_literals(self.text)
 
     @cached_property
     def bare(self) -> str:

@@ -13,10 +13,10 @@ from t2c_data.validators.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_core.guard.verdict import Verdict
+    from t2c_core.guard.verdict import GuardVerdict
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.validators.pattern_extraction import Edge
-    from t2c_data.validators.query_analysis import QueryReading
+    from t2c_data.validators.pattern_extraction import RelationshipPattern
+    from t2c_data.validators.query_analysis import QueryAnalysis
 
 _REPAIRS = {
     "repair.direction": "schema.direction",
@@ -26,7 +26,7 @@ _REPAIRS = {
 }
 
 
-def check_schema(query: QueryReading, verdict: Verdict, hidden: tuple[str, ...]) -> list[Finding]:
+def check_schema(query: QueryAnalysis, verdict: GuardVerdict, hidden: tuple[str, ...]) -> list[Finding]:
     """Hold a query to a schema by what the guard says of it.
 
     Returns:
@@ -52,7 +52,7 @@ def check_schema(query: QueryReading, verdict: Verdict, hidden: tuple[str, ...])
     return [Finding(f"schema.{reason}", verdict.message), *nested] if layer == "schema" else nested
 
 
-def _shows(query: QueryReading, hidden: tuple[str, ...]) -> bool:
+def _shows(query: QueryAnalysis, hidden: tuple[str, ...]) -> bool:
     """Tell whether a query reads a hidden name or gives out whole nodes.
 
     That the guard keeps nodes with hidden labels out is no fault of a query.
@@ -66,11 +66,11 @@ def _shows(query: QueryReading, hidden: tuple[str, ...]) -> bool:
     )
 
 
-def owners(query: QueryReading, schema: GraphSchema) -> dict[str, frozenset[str]]:
+def owners(query: QueryAnalysis, schema: GraphSchema) -> dict[str, frozenset[str]]:
     """Tell which labels or types each variable of the patterns can have; an empty set if that is not known."""
     found: dict[str, frozenset[str]] = {name: frozenset(labels) for name, labels in query.labels.items()}
     for edge in query.edges:
-        if edge.steps:
+        if edge.is_variable_length:
             continue
         found[edge.variable] = found.get(edge.variable, frozenset()) | frozenset(
             edge.types or (each.type for each in schema.triples)
@@ -84,7 +84,7 @@ def owners(query: QueryReading, schema: GraphSchema) -> dict[str, frozenset[str]
     return found
 
 
-def _ends(edge: Edge, query: QueryReading, schema: GraphSchema) -> Iterator[tuple[str, str]]:
+def _ends(edge: RelationshipPattern, query: QueryAnalysis, schema: GraphSchema) -> Iterator[tuple[str, str]]:
     """List the labels that the two ends of an edge can have together."""
     left, right = query.labels.get(edge.source, set()), query.labels.get(edge.target, set())
     for triple in schema.triples:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from t2c_core.values.index import ValueIndex
-    from t2c_data.validators.question_analysis import ElementWords, Phrase, QuestionReading
-    from t2c_data.validators.query_analysis import QueryReading
+    from t2c_data.validators.query_analysis import QueryAnalysis
+    from t2c_data.validators.question_analysis import Phrase, QuestionAnalysis, SchemaPhrases
 
 
 def check_semantics(
-    question: QuestionReading,
-    query: QueryReading,
-    known: ElementWords,
+    question: QuestionAnalysis,
+    query: QueryAnalysis,
+    known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
     index: ValueIndex | None = None,
 ) -> list[Finding]:
@@ -48,7 +48,7 @@ def check_semantics(
     return list(dict.fromkeys(found))
 
 
-def _property(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+def _property(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
     """Look for properties named by two words or more that the query does not read."""
     read = {access.property for access in query.accesses}
     labels = {label for held in query.labels.values() for label in held}
@@ -66,7 +66,7 @@ def _property(question: QuestionReading, query: QueryReading, known: ElementWord
                 yield Finding("semantic.property", f"{name} is named and not used")
 
 
-def _inside_longer(found: Phrase, question: QuestionReading, satisfied: set[Phrase]) -> bool:
+def _inside_longer(found: Phrase, question: QuestionAnalysis, satisfied: set[Phrase]) -> bool:
     """Tell whether the words are only part of a longer name that the query does use."""
     return any(
         len(longer) > len(found)
@@ -76,7 +76,7 @@ def _inside_longer(found: Phrase, question: QuestionReading, satisfied: set[Phra
     )
 
 
-def _relation(question: QuestionReading, query: QueryReading, known: ElementWords) -> Iterator[Finding]:
+def _relation(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
     """Look for a type that is named and unused while one at the same label is used and not named."""
     used = {kind for edge in query.edges for kind in edge.types}
     stems = set(question.bare_stems)
@@ -94,9 +94,9 @@ def _relation(question: QuestionReading, query: QueryReading, known: ElementWord
 
 
 def _elsewhere(
-    question: QuestionReading,
-    query: QueryReading,
-    known: ElementWords,
+    question: QuestionAnalysis,
+    query: QueryAnalysis,
+    known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
     index: ValueIndex,
 ) -> Iterator[Finding]:
@@ -111,7 +111,10 @@ def _elsewhere(
                 continue
             own = (label, access.property)
             value = phrase(each.value)
-            names = [*known.properties.get(own, ()), *((*lead, *value) for lead in known.leads.get(own, ()))]
+            names = [
+                *known.properties.get(own, ()),
+                *((*lead, *value) for lead in known.cue_phrases.get(own, ())),
+            ]
             if any(question.names(words) for words in names):
                 continue
             if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):

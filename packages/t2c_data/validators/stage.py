@@ -17,14 +17,14 @@ from t2c_core.values.index import ValueIndex
 from t2c_data.pairs import write_lines
 from t2c_data.validators.coherence import check_coherence
 from t2c_data.validators.entity import check_entities
-from t2c_data.validators.execution import Evidence, Witness
-from t2c_data.validators.findings import VALIDATORS, Finding, Verdict
+from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
+from t2c_data.validators.findings import VALIDATORS, Finding, ValidationResult
 from t2c_data.validators.grammar import check_grammar
-from t2c_data.validators.question_analysis import ElementWords, QuestionReading
-from t2c_data.validators.query_analysis import QueryReading
+from t2c_data.validators.query_analysis import QueryAnalysis
+from t2c_data.validators.query_verbaliser import verbalise_query
+from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 from t2c_data.validators.schema import check_schema, owners
 from t2c_data.validators.semantic import check_semantics
-from t2c_data.validators.query_verbaliser import say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from t2c_data.llm.judge import Judge
     from t2c_data.pairs import Pair
 
-FAR = 0.25
+MIN_COSINE_SIMILARITY = 0.25
 """Question and query said in words are further apart than nearly all right pairs below this cosine."""
-AT_ONCE = 256
+BATCH_SIZE = 256
 """Pairs in memory."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class ValidationContext:
     """What pairs are held against; see `Ground.load`."""
 
     schema: GraphSchema
-    words: ElementWords
+    words: SchemaPhrases
     index: ValueIndex
     guard: Guard
 
     @classmethod
-    def load(cls, snapshot: Path, lexicon: Lexicon | None = None) -> Ground:
+    def load(cls, snapshot: Path, lexicon: Lexicon | None = None) -> ValidationContext:
         """Open a snapshot.
 
         Args:
@@ -65,18 +65,22 @@ class Ground:
         """
         schema = GraphSchema.load(snapshot)
         return cls(
-            schema, ElementWords(schema, lexicon), ValueIndex(snapshot / "values.sqlite"), Guard(schema)
+            schema, SchemaPhrases(schema, lexicon), ValueIndex(snapshot / "values.sqlite"), Guard(schema)
         )
 
 
-def examine(
-    question: str, cypher: str, parameters: Mapping[str, Scalar], evidence: Evidence, ground: Ground
+def run_validators(
+    question: str,
+    cypher: str,
+    parameters: Mapping[str, Scalar],
+    evidence: ExecutionEvidence,
+    ground: ValidationContext,
 ) -> list[Finding]:
     """Run all validators that need no model; a pair without a query says that there is no answer, and passes."""
     if not cypher:
         return []
     verdict = ground.guard.check(cypher, parameters)
-    asked, query = QuestionReading(question), QueryReading(cypher, parameters)
+    asked, query = QuestionAnalysis(question), QueryAnalysis(cypher, parameters)
     found = check_grammar(verdict, evidence) + check_schema(query, verdict, ground.schema.hidden)
     known = owners(query, ground.schema)
     found += check_entities(asked, query, ground.words, known, ground.index)
@@ -85,7 +89,7 @@ def examine(
     return found
 
 
-class Validation:
+class PairValidator:
     """Gives verdicts on pairs of one graph.
 
     Args:
@@ -98,7 +102,7 @@ class Validation:
 
     def __init__(
         self,
-        ground: Ground,
+        ground: ValidationContext,
         client: GraphClient,
         *,
         encoder: Encoder | None = None,
@@ -106,43 +110,43 @@ class Validation:
         workers: int = 6,
     ) -> None:
         self.ground = ground
-        self._witness = Witness(client, ground.guard)
+        self._witness = QueryExecutor(client, ground.guard)
         self._encoder = encoder
         self._judge = judge
         self._gate = asyncio.Semaphore(workers)
 
     async def verdicts(
         self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]
-    ) -> list[tuple[Verdict, Evidence]]:
+    ) -> list[tuple[ValidationResult, ExecutionEvidence]]:
         """Judge some pairs, given as question, query and parameters."""
         evidence = await asyncio.gather(*(self._gather(cypher, values) for _, cypher, values in pairs))
         far = self._far(pairs)
         found = [
-            examine(question, cypher, values, seen, self.ground) + far.get(number, [])
+            run_validators(question, cypher, values, seen, self.ground) + far.get(number, [])
             for number, ((question, cypher, values), seen) in enumerate(zip(pairs, evidence, strict=True))
         ]
         opinions = await asyncio.gather(
             *(self._opinions(*each) for each in zip(pairs, evidence, found, strict=True))
         )
         return [
-            (Verdict((*findings, *more)), seen)
+            (ValidationResult((*findings, *more)), seen)
             for findings, more, seen in zip(found, opinions, evidence, strict=True)
         ]
 
     async def _opinions(
-        self, pair: tuple[str, str, Mapping[str, Scalar]], seen: Evidence, found: list[Finding]
+        self, pair: tuple[str, str, Mapping[str, Scalar]], seen: ExecutionEvidence, found: list[Finding]
     ) -> list[Finding]:
         """Ask the model only of pairs that nothing else speaks against."""
         question, cypher, values = pair
-        if self._judge is None or not cypher or any(each.wrong for each in found):
+        if self._judge is None or not cypher or any(each.is_error for each in found):
             return []
-        return await self._judge.opinions(question, cypher, values, seen)
+        return await self._judge.judge(question, cypher, values, seen)
 
-    async def _gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> Evidence:
+    async def _gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> ExecutionEvidence:
         if not cypher:
-            return Evidence()
+            return ExecutionEvidence()
         async with self._gate:
-            return await self._witness.gather(cypher, parameters)
+            return await self._witness.execute(cypher, parameters)
 
     def _far(self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]) -> dict[int, list[Finding]]:
         if self._encoder is None:
@@ -150,17 +154,17 @@ class Validation:
         places, questions, said = [], [], []
         for number, (question, cypher, values) in enumerate(pairs):
             if cypher:
-                query = QueryReading(cypher, values)
+                query = QueryAnalysis(cypher, values)
                 places.append(number)
                 questions.append(question)
-                said.append(say(query, owners(query, self.ground.schema)))
+                said.append(verbalise_query(query, owners(query, self.ground.schema)))
         if not places:
             return {}
         near = self._encoder.similarities(questions, said)
         return {
             number: [Finding("semantic.far", f"the query in words is {cosine:.2f} like the question")]
             for number, cosine in zip(places, near, strict=True)
-            if cosine < FAR
+            if cosine < MIN_COSINE_SIMILARITY
         }
 
 
@@ -168,7 +172,7 @@ async def validate(
     pairs: Sequence[Pair],
     out: Path,
     *,
-    validation: Validation,
+    validation: PairValidator,
     unproven: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -205,9 +209,11 @@ async def validate(
     }
 
 
-async def _each(pairs: Sequence[Pair], validation: Validation) -> AsyncIterator[tuple[Pair, Verdict]]:
-    for start in range(0, len(pairs), AT_ONCE):
-        part = pairs[start : start + AT_ONCE]
+async def _each(
+    pairs: Sequence[Pair], validation: PairValidator
+) -> AsyncIterator[tuple[Pair, ValidationResult]]:
+    for start in range(0, len(pairs), BATCH_SIZE):
+        part = pairs[start : start + BATCH_SIZE]
         for pair, (verdict, _) in zip(
             part,
             await validation.verdicts([(each.question, each.cypher, each.parameters) for each in part]),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from t2c_service.access.principals import Caller
+    from t2c_service.access.principals import Principal
     from t2c_service.answering.records import Answer
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class AuditRecord:
     """What is written of one question or query."""
 
     at: str
@@ -62,11 +62,11 @@ class AuditLog:
         """Why the last record could not be written; empty if it was."""
 
     @property
-    def is_kept(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether there is a file."""
         return self._file is not None
 
-    def write(self, record: Record) -> bool:
+    def write(self, record: AuditRecord) -> bool:
         """Append a record; tell whether it could be, if it was to be."""
         if self._file is None:
             return True
@@ -82,11 +82,11 @@ class AuditLog:
         return True
 
 
-def record_answer(answer: Answer, caller: Caller, *, request_id: str, entry: Entry) -> Record:
+def from_answer(answer: Answer, caller: Principal, *, request_id: str, entry: Entry) -> AuditRecord:
     """Take from an answer what may be written."""
     codes = tuple(dict.fromkeys(code for each in answer.attempts for code in each.codes))
     is_policy = any(code.startswith("policy") for code in codes)
-    return Record(
+    return AuditRecord(
         at=_now(),
         request_id=request_id,
         entry=entry,
@@ -104,18 +104,18 @@ def record_answer(answer: Answer, caller: Caller, *, request_id: str, entry: Ent
     )
 
 
-def record_problem(
+def from_problem(
     kind: str,
-    caller: Caller,
+    caller: Principal,
     *,
     request_id: str,
     entry: Entry,
     database: str,
     question: str,
     cypher: str | None,
-) -> Record:
+) -> AuditRecord:
     """Write down a question or query that got no answer."""
-    return Record(
+    return AuditRecord(
         at=_now(),
         request_id=request_id,
         entry=entry,

@@ -56,11 +56,11 @@ def create_key(  # noqa: PLR0913  (one for each option)
 
     from pydantic import ValidationError
 
-    from t2c_service.access.keys import Grant, KeyStore
+    from t2c_service.access.keys import KeyPermissions, KeyStore
     from t2c_service.errors import KeysError
 
     try:
-        grant = Grant(
+        grant = KeyPermissions(
             name=name,
             scopes=scope,
             databases=database or None,
@@ -120,8 +120,8 @@ def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = N
 def _file(config: Path | None, file: Path | None) -> Path:
     if file is not None:
         return file
-    from t2c_service.settings_loader import load_access_settings
     from t2c_service.errors import SettingsError
+    from t2c_service.settings_loader import load_access_settings
 
     found = load_access_settings(config).keys
     if found is None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Lets a bounded number through at once; a bounded number more may wait, others are turned away at once.
 
     Args:
@@ -20,28 +20,28 @@ class Gate:
         waiting: most that wait.
     """
 
-    def __init__(self, concurrency: int, waiting: int) -> None:
+    def __init__(self, concurrency: int, queued: int) -> None:
         self._slots = asyncio.Semaphore(concurrency)
-        self._most_waiting = waiting
-        self.waiting = 0
+        self._most_waiting = queued
+        self.queued = 0
         """Questions that wait now."""
         self.active = 0
         """Questions worked on now."""
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Hold a place from entry to exit.
 
         Raises:
             OverloadedError: as many wait already as may.
         """
-        if self._slots.locked() and self.waiting >= self._most_waiting:
-            raise OverloadedError(f"{self.waiting} questions already wait; try again in a moment")
-        self.waiting += 1
+        if self._slots.locked() and self.queued >= self._most_waiting:
+            raise OverloadedError(f"{self.queued} questions already wait; try again in a moment")
+        self.queued += 1
         try:
             await self._slots.acquire()
         finally:
-            self.waiting -= 1
+            self.queued -= 1
         self.active += 1
         try:
             yield

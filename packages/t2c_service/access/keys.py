@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from t2c_core.guard.policy.policy import Policy
-from t2c_service.access.principals import Caller
+from t2c_service.access.principals import Principal
 from t2c_service.errors import KeysError, UnauthenticatedError
 from t2c_service.settings import Scope  # noqa: TC001  (pydantic reads it)
 
@@ -29,7 +29,7 @@ PREFIX = "gk"
 FORMAT = 1
 
 
-class Grant(BaseModel):
+class KeyPermissions(BaseModel):
     """What a key is good for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,16 +54,16 @@ class KeyRecord(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     created: datetime
     revoked: datetime | None = None
-    grant: Grant
+    grant: KeyPermissions
 
-    def is_good(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Tell whether it is neither revoked nor expired."""
         return self.revoked is None and (self.grant.expires is None or now < self.grant.expires)
 
-    def caller(self) -> Caller:
+    def caller(self) -> Principal:
         """Say who it stands for."""
         grant = self.grant
-        return Caller(
+        return Principal(
             name=grant.name,
             subject=f"key:{self.id}",
             key_id=self.id,
@@ -101,7 +101,7 @@ class KeyStore:
         self._records: dict[str, KeyRecord] = {}
         self._refresh()
 
-    def identify(self, token: str) -> Caller:
+    def authenticate(self, token: str) -> Principal:
         """Say who a key stands for.
 
         Raises:
@@ -113,11 +113,11 @@ class KeyStore:
         record = self._records.get(key_id)
         expected = record.sha256 if record else "0" * 64
         matches = hmac.compare_digest(_hash(secret), expected)
-        if prefix != PREFIX or record is None or not matches or not record.is_good(datetime.now(UTC)):
+        if prefix != PREFIX or record is None or not matches or not record.is_active(datetime.now(UTC)):
             raise UnauthenticatedError("this key is not good; make one with t2c-service keys create")
         return record.caller()
 
-    def create(self, grant: Grant) -> tuple[str, KeyRecord]:
+    def create(self, grant: KeyPermissions) -> tuple[str, KeyRecord]:
         """Make a key.
 
         Returns:
@@ -188,7 +188,7 @@ class KeyStore:
         self._stamp, self._records = _stamp(self._path), records
 
 
-class Doorkeeper:
+class Authenticator:
     """Says who a request comes from.
 
     Args:
@@ -198,12 +198,12 @@ class Doorkeeper:
 
     def __init__(self, keys: KeyStore | None, anonymous: tuple[Scope, ...] = ()) -> None:
         self._keys = keys
-        nobody = Caller(name="anonymous", subject="anonymous")
+        nobody = Principal(name="anonymous", subject="anonymous")
         self._anonymous = nobody if keys is None else replace(nobody, scopes=frozenset(anonymous))
 
-    def identify(
+    def authenticate(
         self, authorization: str | None = None, api_key: str | None = None, address: str = ""
-    ) -> Caller:
+    ) -> Principal:
         """Say who a request comes from.
 
         Args:
@@ -220,7 +220,7 @@ class Doorkeeper:
             token = rest.strip() if scheme.lower() == "bearer" else None
         if self._keys is None or token is None:
             return replace(self._anonymous, subject=f"address:{address}" if address else "anonymous")
-        return self._keys.identify(token)
+        return self._keys.authenticate(token)
 
 
 def _hash(secret: str) -> str:

@@ -17,7 +17,7 @@ ALL_SCOPES: frozenset[Scope] = frozenset({"query", "cypher", "schema", "metrics"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caller:
+class Principal:
     """Someone who may do some things."""
 
     name: str
@@ -50,7 +50,7 @@ class Caller:
         raise ForbiddenError(f"the key {self.name!r} has scopes {_listed(self.scopes)}, not {scope!r}")
 
 
-OWNER = Caller(name="owner", subject="owner")
+LOCAL_ADMIN = Principal(name="owner", subject="owner")
 """Whoever runs the command line: the settings are theirs."""
 
 

@@ -29,20 +29,20 @@ MAX_SUBJECTS = 100_000
 NAMESPACE = "graphling:"
 
 
-class Tally(Protocol):
+class RateLimiter(Protocol):
     """Counts what callers do."""
 
-    async def count(self, subject: str, most: int) -> float:
+    async def hit(self, subject: str, limit: int) -> float:
         """Count one question, if it may be asked.
 
         Returns:
             0 if so, else the seconds after which to try again; the question is then not counted.
         """
 
-    async def enter(self, subject: str, most: int) -> str | None:
+    async def acquire(self, subject: str, limit: int) -> str | None:
         """Take one of a caller's places; give its mark, or none if all are taken."""
 
-    async def leave(self, subject: str, mark: str) -> None:
+    async def release(self, subject: str, lease_id: str) -> None:
         """Give a place back."""
 
     async def check(self) -> None:
@@ -56,7 +56,7 @@ class Tally(Protocol):
         """Let go of connections."""
 
 
-class MemoryTally:
+class InMemoryRateLimiter:
     """Counts in this process.
 
     Args:
@@ -68,7 +68,7 @@ class MemoryTally:
         self._windows: dict[str, tuple[int, int, int]] = {}
         self._places: dict[str, set[str]] = {}
 
-    async def count(self, subject: str, most: int) -> float:
+    async def hit(self, subject: str, limit: int) -> float:
         """See `Tally.count`."""
         now = self._clock()
         window = int(now // WINDOW_S)
@@ -76,25 +76,25 @@ class MemoryTally:
         if known != window:
             before = current if known == window - 1 else 0
             current = 0
-        wait = _wait(now, current, before, most)
+        wait = _retry_after(now, current, before, limit)
         self._windows[subject] = (window, current + (wait == 0), before)
         if len(self._windows) > MAX_SUBJECTS:
             del self._windows[next(iter(self._windows))]
         return wait
 
-    async def enter(self, subject: str, most: int) -> str | None:
+    async def acquire(self, subject: str, limit: int) -> str | None:
         """See `Tally.enter`."""
         places = self._places.setdefault(subject, set())
-        if len(places) >= most:
+        if len(places) >= limit:
             return None
-        mark = secrets.token_hex(8)
-        places.add(mark)
-        return mark
+        lease_id = secrets.token_hex(8)
+        places.add(lease_id)
+        return lease_id
 
-    async def leave(self, subject: str, mark: str) -> None:
+    async def release(self, subject: str, lease_id: str) -> None:
         """See `Tally.leave`."""
         places = self._places.get(subject, set())
-        places.discard(mark)
+        places.discard(lease_id)
         if not places:
             self._places.pop(subject, None)
 
@@ -105,7 +105,7 @@ class MemoryTally:
         """Have nothing to let go of."""
 
 
-class RedisTally:
+class RedisRateLimiter:
     """Counts in Redis; places are leases, so that those of a replica that died come back.
 
     Args:
@@ -119,7 +119,7 @@ class RedisTally:
         self._lease_s = lease_s
         self._clock = clock
 
-    async def count(self, subject: str, most: int) -> float:
+    async def hit(self, subject: str, limit: int) -> float:
         """See `Tally.count`."""
         now = self._clock()
         window = int(now // WINDOW_S)
@@ -129,30 +129,30 @@ class RedisTally:
             pipeline.expire(f"{key}{window}", 2 * WINDOW_S)
             pipeline.get(f"{key}{window - 1}")
             current, _, before = await pipeline.execute()
-        wait = _wait(now, int(current) - 1, int(before or 0), most)
+        wait = _retry_after(now, int(current) - 1, int(before or 0), limit)
         if wait:
             await self._redis.decr(f"{key}{window}")
         return wait
 
-    async def enter(self, subject: str, most: int) -> str | None:
+    async def acquire(self, subject: str, limit: int) -> str | None:
         """See `Tally.enter`."""
         now = self._clock()
         key = f"{NAMESPACE}places:{subject}"
-        mark = secrets.token_hex(8)
+        lease_id = secrets.token_hex(8)
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.zremrangebyscore(key, "-inf", now)
-            pipeline.zadd(key, {mark: now + self._lease_s})
+            pipeline.zadd(key, {lease_id: now + self._lease_s})
             pipeline.expire(key, int(self._lease_s) + 1)
             pipeline.zcard(key)
             *_, taken = await pipeline.execute()
-        if int(taken) <= most:
-            return mark
-        await self._redis.zrem(key, mark)
+        if int(taken) <= limit:
+            return lease_id
+        await self._redis.zrem(key, lease_id)
         return None
 
-    async def leave(self, subject: str, mark: str) -> None:
+    async def release(self, subject: str, lease_id: str) -> None:
         """See `Tally.leave`."""
-        await self._redis.zrem(f"{NAMESPACE}places:{subject}", mark)
+        await self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id)
 
     async def check(self) -> None:
         """Ask Redis for a sign of life."""
@@ -163,7 +163,7 @@ class RedisTally:
         await self._redis.aclose()
 
 
-class SteadyTally:
+class FallbackRateLimiter:
     """Counts in Redis while it can be reached, else in this process, and says so.
 
     Args:
@@ -171,36 +171,36 @@ class SteadyTally:
         own: the count that does not.
     """
 
-    def __init__(self, shared: Tally, own: Tally) -> None:
+    def __init__(self, shared: RateLimiter, own: RateLimiter) -> None:
         self._shared = shared
         self._own = own
         self._is_down = False
 
-    async def count(self, subject: str, most: int) -> float:
+    async def hit(self, subject: str, limit: int) -> float:
         """See `Tally.count`."""
         try:
-            wait = await self._shared.count(subject, most)
+            wait = await self._shared.hit(subject, limit)
         except (RedisError, OSError) as error:
             self._note(error)
-            return await self._own.count(subject, most)
+            return await self._own.hit(subject, limit)
         self._note(None)
         return wait
 
-    async def enter(self, subject: str, most: int) -> str | None:
+    async def acquire(self, subject: str, limit: int) -> str | None:
         """See `Tally.enter`."""
         try:
-            mark = await self._shared.enter(subject, most)
+            lease_id = await self._shared.acquire(subject, limit)
         except (RedisError, OSError) as error:
             self._note(error)
-            return await self._own.enter(subject, most)
+            return await self._own.acquire(subject, limit)
         self._note(None)
-        return mark
+        return lease_id
 
-    async def leave(self, subject: str, mark: str) -> None:
+    async def release(self, subject: str, lease_id: str) -> None:
         """See `Tally.leave`."""
-        await self._own.leave(subject, mark)
+        await self._own.release(subject, lease_id)
         try:
-            await self._shared.leave(subject, mark)
+            await self._shared.release(subject, lease_id)
         except (RedisError, OSError) as error:
             self._note(error)
 
@@ -221,8 +221,8 @@ class SteadyTally:
 
 
 @asynccontextmanager
-async def counted(
-    tally: Tally, subject: str, *, per_minute: int | None, concurrency: int | None
+async def rate_limited(
+    tally: RateLimiter, subject: str, *, per_minute: int | None, concurrency: int | None
 ) -> AsyncIterator[None]:
     """Count one question from entry to exit.
 
@@ -235,28 +235,28 @@ async def counted(
     Raises:
         RateLimitedError: there were too many; it says when to try again.
     """
-    mark = None
+    lease_id = None
     if concurrency is not None:
-        mark = await tally.enter(subject, concurrency)
-        if mark is None:
+        lease_id = await tally.acquire(subject, concurrency)
+        if lease_id is None:
             raise RateLimitedError(f"{concurrency} questions at once are allowed", retry_after_s=1.0)
     try:
-        wait = 0.0 if per_minute is None else await tally.count(subject, per_minute)
+        wait = 0.0 if per_minute is None else await tally.hit(subject, per_minute)
         if wait:
             raise RateLimitedError(f"{per_minute} questions a minute are allowed", retry_after_s=wait)
         yield
     finally:
-        if mark is not None:
-            await tally.leave(subject, mark)
+        if lease_id is not None:
+            await tally.release(subject, lease_id)
 
 
-def _wait(now: float, current: int, before: int, most: int) -> float:
+def _retry_after(now: float, current: int, before: int, limit: int) -> float:
     """Give the seconds until one more is allowed; 0 if it is now."""
     gone = (now % WINDOW_S) / WINDOW_S
-    if current + before * (1 - gone) + 1 <= most:
+    if current + before * (1 - gone) + 1 <= limit:
         return 0.0
     left = (1 - gone) * WINDOW_S
-    if before and current + 1 <= most:
-        needed = 1 - (most - current - 1) / before
+    if before and current + 1 <= limit:
+        needed = 1 - (limit - current - 1) / before
         return max(0.1, (needed - gone) * WINDOW_S)
     return max(0.1, left)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from t2c_service.answering.prompting.examples import Example
 
 
-class AnyLinker(Protocol):
+class MentionLinker(Protocol):
     """Links questions to a graph."""
 
     def link(self, question: str) -> LinkedQuestion:
         """Find what a question names."""
 
 
-def visible_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
+def filter_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
     """Leave out of a schema what a policy hides; triples go with the label at either end."""
 
     def shown(owner: str, properties: tuple[Property, ...]) -> tuple[Property, ...]:
@@ -49,7 +49,7 @@ def visible_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
     )
 
 
-def visible_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Example, ...]:
+def filter_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Example, ...]:
     """Keep the examples whose queries name nothing that a policy hides; without a query, none can be sure."""
     hidden = {part for name in policy.hidden for part in name.split(".")[-1:]}
     if not hidden:
@@ -62,7 +62,7 @@ def visible_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Exa
     )
 
 
-class VisibleLinker:
+class FilteredLinker:
     """Links questions to what a policy shows: a value that occurs in hidden places only is none.
 
     Args:
@@ -70,7 +70,7 @@ class VisibleLinker:
         policy: what it hides.
     """
 
-    def __init__(self, linker: AnyLinker, policy: Policy) -> None:
+    def __init__(self, linker: MentionLinker, policy: Policy) -> None:
         self._linker = linker
         self._policy = policy
 
@@ -80,10 +80,12 @@ class VisibleLinker:
         links = (
             replace(
                 link,
-                places=tuple(
-                    place for place in link.places if not self._policy.hides(place.owner, place.property)
+                occurrences=tuple(
+                    place for place in link.occurrences if not self._policy.hides(place.owner, place.property)
                 ),
             )
             for link in linked.links
         )
-        return replace(linked, links=tuple(link for link in links if link.places or link.kind != "value"))
+        return replace(
+            linked, links=tuple(link for link in links if link.occurrences or link.kind != "value")
+        )

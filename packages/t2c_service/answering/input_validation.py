@@ -15,7 +15,7 @@ MAX_PARAMETERS = 100
 MAX_ITEMS = 1000
 
 
-def tidy(question: str, longest: int) -> str:
+def normalize_question(question: str, max_chars: int) -> str:
     """Make a question one line without control characters.
 
     Args:
@@ -25,8 +25,8 @@ def tidy(question: str, longest: int) -> str:
     Raises:
         QuestionError: it is empty, too long, or holds half a character.
     """
-    if len(question) > longest:
-        raise QuestionError(f"the question has {len(question)} characters where {longest} are allowed")
+    if len(question) > max_chars:
+        raise QuestionError(f"the question has {len(question)} characters where {max_chars} are allowed")
     if any(unicodedata.category(char) == "Cs" for char in question):
         raise QuestionError("the question holds half a character (a lone surrogate)")
     text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in question).strip()

@@ -9,17 +9,22 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.graph.client import Limits
+from t2c_core.graph.client import QueryLimits
 from t2c_core.guard.policy.policy import Policy
-from t2c_service.answering.attempts.runner import Attempter, Budget
-from t2c_service.answering.attempts.confidence import Tried, choose, rate
-from t2c_service.answering.explaining.diagnosis import DiagnosisBudget, diagnose
+from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
 from t2c_service.answering.attempts.guarded_graph import GuardedGraph
-from t2c_service.answering.prompting.builder import Prepared, Prompter
+from t2c_service.answering.attempts.runner import AttemptRunner, ExecutionBudget
+from t2c_service.answering.explaining.answer_builder import AnswerContext, build_answer
+from t2c_service.answering.explaining.diagnosis import DiagnosisBudget, diagnose
+from t2c_service.answering.explaining.result_graph import ResultGraphBuilder
+from t2c_service.answering.progress_events import (
+    ProgressEvent,
+    StageTimer,
+    no_op_callback,
+    set_span_attributes,
+)
+from t2c_service.answering.prompting.builder import PromptBuilder, PromptContext
 from t2c_service.answering.records import Answer, LinkedValue
-from t2c_service.answering.progress_events import Step, Stopwatch, annotate, ignore
-from t2c_service.answering.explaining.answer_builder import Told, told
-from t2c_service.answering.explaining.result_graph import Views
 from t2c_service.errors import DeadlineError
 from t2c_service.observability import REQUEST_ID
 
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.access.schema_filter import AnyLinker
-    from t2c_service.answering.prompting.examples import SimilarExamples
-    from t2c_service.answering.progress_events import Listener
+    from t2c_service.access.schema_filter import MentionLinker
+    from t2c_service.answering.progress_events import ProgressCallback
+    from t2c_service.answering.prompting.examples import ExampleSelector
     from t2c_service.models import CypherModel
     from t2c_service.settings import LimitSettings
 
@@ -48,20 +53,20 @@ class AskOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class AnswererDependencies:
     """What answering needs."""
 
     schema: GraphSchema
-    linker: AnyLinker
+    linker: MentionLinker
     prompt: PromptFormat
     model: CypherModel
     graph: GraphClient
     policy: Policy = field(default_factory=Policy)
-    similar: SimilarExamples | None = None
+    similar: ExampleSelector | None = None
     database: str = ""
     is_constrained: bool = False
     """Whether completions are kept within a grammar."""
-    is_mended: bool = True
+    allow_repairs: bool = True
     """Whether a query that the guard had to mend is run."""
 
 
@@ -74,15 +79,15 @@ class Answerer:
         model_timeout_s: longest wait for one completion.
     """
 
-    def __init__(self, parts: Parts, limits: LimitSettings, *, model_timeout_s: float) -> None:
+    def __init__(self, parts: AnswererDependencies, limits: LimitSettings, *, model_timeout_s: float) -> None:
         self._parts = parts
         self._limits = limits
         self._model_timeout_s = model_timeout_s
-        self._guarded = GuardedGraph(parts.graph, parts.schema, parts.policy, is_mended=parts.is_mended)
-        self._attempter = Attempter(parts.model, self._guarded)
-        self._views = Views(self._guarded, parts.schema, limits)
+        self._guarded = GuardedGraph(parts.graph, parts.schema, parts.policy, is_mended=parts.allow_repairs)
+        self._attempter = AttemptRunner(parts.model, self._guarded)
+        self._views = ResultGraphBuilder(self._guarded, parts.schema, limits)
         self._diagnosis_budget = DiagnosisBudget(queries=limits.diagnosis_queries, seconds=limits.diagnosis_s)
-        self._prompter = Prompter(
+        self._prompter = PromptBuilder(
             parts.schema,
             parts.prompt,
             similar=parts.similar,
@@ -91,7 +96,7 @@ class Answerer:
         )
 
     async def answer(
-        self, question: str, options: AskOptions | None = None, listener: Listener = ignore
+        self, question: str, options: AskOptions | None = None, listener: ProgressCallback = no_op_callback
     ) -> Answer:
         """Answer one question.
 
@@ -129,41 +134,43 @@ class Answerer:
         except TimeoutError as error:
             raise DeadlineError(f"no answer within {self._limits.request_s:.3g} s") from error
 
-    async def _answer(self, question: str, options: AskOptions, listener: Listener) -> Answer:
-        watch = Stopwatch()
+    async def _answer(self, question: str, options: AskOptions, listener: ProgressCallback) -> Answer:
+        watch = StageTimer()
         with watch("total"):
             with watch("link"):
                 linked = await asyncio.to_thread(self._parts.linker.link, question)
-                annotate(links=len(linked.links))
+                set_span_attributes(links=len(linked.links))
             links = tuple(map(LinkedValue.of, linked.links))
-            listener(Step("linked", {"linked_values": [each.model_dump(mode="json") for each in links]}))
+            listener(
+                ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]})
+            )
             with watch("prompt"):
                 prepared = await self._prepare(linked, listener)
             chosen, tried, samples = await self._try(prepared, options, listener)
-            found = Told(
+            found = AnswerContext(
                 question=question,
                 links=links,
                 chosen=chosen,
                 tried=tuple(tried),
-                confidence=rate(chosen, samples if chosen in samples else [chosen]),
-                ignored=prepared.ignored(chosen.attempt),
+                confidence=compute_confidence(chosen, samples if chosen in samples else [chosen]),
+                ignored=prepared.unused_mentions(chosen.attempt),
             )
             return await self._finish(found, options, watch, listener)
 
     async def _run(self, cypher: str, parameters: dict[str, Any], options: AskOptions) -> Answer:
-        watch = Stopwatch()
+        watch = StageTimer()
         with watch("total"):
-            tried = await self._attempter.run(cypher, parameters, self._budget(options), ignore)
-            found = Told(question="", links=(), chosen=tried, tried=(tried,))
-            return await self._finish(found, options, watch, ignore)
+            tried = await self._attempter.run(cypher, parameters, self._budget(options), no_op_callback)
+            found = AnswerContext(question="", links=(), chosen=tried, tried=(tried,))
+            return await self._finish(found, options, watch, no_op_callback)
 
-    async def _prepare(self, linked: LinkedQuestion, listener: Listener) -> Prepared:
+    async def _prepare(self, linked: LinkedQuestion, listener: ProgressCallback) -> PromptContext:
         if self._prompter.is_quick:
             return self._prompter.prepare(linked)
         prepared = await asyncio.to_thread(self._prompter.prepare, linked)
         if prepared.has_dialogue:
             listener(
-                Step(
+                ProgressEvent(
                     "prompted",
                     {
                         "labels": [label.name for label in prepared.schema.labels],
@@ -174,8 +181,8 @@ class Answerer:
         return prepared
 
     async def _try(
-        self, prepared: Prepared, options: AskOptions, listener: Listener
-    ) -> tuple[Tried, list[Tried], list[Tried]]:
+        self, prepared: PromptContext, options: AskOptions, listener: ProgressCallback
+    ) -> tuple[AttemptResult, list[AttemptResult], list[AttemptResult]]:
         """Try samples, then one attempt a round until one will do.
 
         Returns:
@@ -183,29 +190,33 @@ class Answerer:
         """
         budget = self._budget(options)
         count = min(max(1, options.samples or self._limits.default_samples), self._limits.samples)
-        first = prepared.first(count)
-        tasks = [asyncio.create_task(self._attempter.attempt(each, budget, listener)) for each in first]
+        first = prepared.initial_requests(count)
+        tasks = [asyncio.create_task(self._attempter.run_attempt(each, budget, listener)) for each in first]
         try:
             samples = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
         tried = list(samples)
-        corrected: list[Tried] = []
-        best = choose(tried, prepared.ignored)
+        corrected: list[AttemptResult] = []
+        best = select_by_majority(tried, prepared.unused_mentions)
         while len(corrected) + 1 < self._limits.attempts and not self._will_do(best, prepared):
             corrected.append(tried[-1] if corrected else best)
-            asked = prepared.again([each.attempt for each in tried], [each.attempt for each in corrected])
-            tried.append(await self._attempter.attempt(asked, budget, listener))
-            best = choose(tried, prepared.ignored)
+            asked = prepared.retry_request(
+                [each.attempt for each in tried], [each.attempt for each in corrected]
+            )
+            tried.append(await self._attempter.run_attempt(asked, budget, listener))
+            best = select_by_majority(tried, prepared.unused_mentions)
         return best, tried, samples
 
-    def _will_do(self, tried: Tried, prepared: Prepared) -> bool:
+    def _will_do(self, tried: AttemptResult, prepared: PromptContext) -> bool:
         if tried.is_empty:
             return not (self._limits.retry_empty and prepared.has_dialogue)
-        return tried.is_usable and not prepared.ignored(tried.attempt)
+        return tried.is_usable and not prepared.unused_mentions(tried.attempt)
 
-    async def _finish(self, found: Told, options: AskOptions, watch: Stopwatch, listener: Listener) -> Answer:
+    async def _finish(
+        self, found: AnswerContext, options: AskOptions, watch: StageTimer, listener: ProgressCallback
+    ) -> Answer:
         """Diagnose what is empty, show what is not, and tell it."""
         chosen = found.chosen
         for stage in ("wait", "model", "explain", "run"):
@@ -216,20 +227,20 @@ class Answerer:
             with watch("diagnose"):
                 diagnosis = await diagnose(self._guarded, chosen.passed, self._diagnosis_budget)
             if diagnosis is not None:
-                listener(Step("diagnosed", diagnosis.model_dump(mode="json")))
+                listener(ProgressEvent("diagnosed", diagnosis.model_dump(mode="json")))
         if chosen.result is not None and chosen.result.rows and options.graph:
             with watch("graph"):
-                view = await self._views.view(chosen)
-        answer = told(
+                view = await self._views.build(chosen)
+        answer = build_answer(
             replace(
                 found,
                 view=view,
                 diagnosis=diagnosis,
-                explained=options.explain or options.dry_run,
+                include_plan=options.explain or options.dry_run,
                 min_confidence=self._limits.min_confidence,
             )
         )
-        annotate(status=answer.status, attempts=len(found.tried), request_id=REQUEST_ID.get())
+        set_span_attributes(status=answer.status, attempts=len(found.tried), request_id=REQUEST_ID.get())
         return answer.model_copy(
             update={
                 "database": self._parts.database,
@@ -239,11 +250,11 @@ class Answerer:
             }
         )
 
-    def _budget(self, options: AskOptions) -> Budget:
+    def _budget(self, options: AskOptions) -> ExecutionBudget:
         ours = self._limits
         most = min(ours.max_rows, self._parts.policy.max_rows)
-        return Budget(
-            limits=Limits(
+        return ExecutionBudget(
+            limits=QueryLimits(
                 timeout_s=min(options.timeout_s or ours.timeout_s, ours.timeout_s),
                 max_rows=min(options.max_rows or most, most),
                 max_bytes=ours.max_bytes,

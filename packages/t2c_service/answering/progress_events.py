@@ -13,30 +13,30 @@ from opentelemetry import trace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-StepName = Literal["linked", "prompted", "generated", "guarded", "ran", "attempt", "diagnosed"]
+EventName = Literal["linked", "prompted", "generated", "guarded", "ran", "attempt", "diagnosed"]
 
 _tracer = trace.get_tracer("t2c_service")
 
 
 @dataclass(frozen=True)
-class Step:
+class ProgressEvent:
     """Something that has just been done for a question."""
 
-    name: StepName
+    name: EventName
     data: dict[str, Any]
     """As JSON holds it."""
 
 
-Listener = Callable[[Step], None]
+ProgressCallback = Callable[[ProgressEvent], None]
 """Is told of each step at once; must not block."""
 
 
-def ignore(_: Step) -> None:
+def no_op_callback(_: ProgressEvent) -> None:
     """Listen to nothing."""
 
 
 @dataclass
-class Stopwatch:
+class StageTimer:
     """Milliseconds by stage, each also a span of the trace; a stage that happens again adds up."""
 
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -55,13 +55,13 @@ class Stopwatch:
         """Add time to a stage."""
         self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
 
-    def move(self, stage: str, other: str, elapsed_ms: float) -> None:
+    def reattribute(self, stage: str, other: str, elapsed_ms: float) -> None:
         """Count a part of a stage's time, if there is any, as that of another."""
         part = min(max(elapsed_ms, 0.0), self.timings_ms[stage])
         self.add(stage, -part)
         self.add(other, part)
 
 
-def annotate(**attributes: str | float | bool) -> None:
+def set_span_attributes(**attributes: str | float | bool) -> None:
     """Add facts to the span of the current stage; never values of the graph."""
     trace.get_current_span().set_attributes({f"t2c.{key}": value for key, value in attributes.items()})

@@ -10,7 +10,7 @@ from t2c_core.schema.model import ParameterValue, Scalar  # noqa: TC001  (pydant
 
 if TYPE_CHECKING:
     from t2c_core.graph.client import QueryResult
-    from t2c_core.values.linker import Link
+    from t2c_core.values.linker import LinkedMention
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
 Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]
@@ -20,7 +20,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
-class PlaceFound(_Record):
+class Occurrence(_Record):
     """A property in which a linked value occurs."""
 
     owner: str
@@ -42,14 +42,14 @@ class LinkedValue(_Record):
     end: int
     kind: str
     value: Scalar
-    places: tuple[PlaceFound, ...] = ()
+    places: tuple[Occurrence, ...] = ()
 
     @classmethod
-    def of(cls, link: Link) -> LinkedValue:
+    def of(cls, link: LinkedMention) -> LinkedValue:
         """Take over what the linker found."""
         places = tuple(
-            PlaceFound(owner=each.owner, property=each.property, kind=each.kind, value=each.value)
-            for each in link.places
+            Occurrence(owner=each.owner, property=each.property, kind=each.kind, value=each.value)
+            for each in link.occurrences
         )
         return cls(
             name=link.name,

@@ -14,15 +14,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.explaining.markdown import as_markdown
+from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.api.dependencies import (
     RequestId,
     SchemaCaller,
     ServiceDependency,
     VisitDependency,
-    while_connected,
+    run_until_disconnect,
 )
 from t2c_service.api.models import QUESTION
 from t2c_service.api.problems import CHAT_PREFIX, PROBLEM_RESPONSES
@@ -137,7 +137,7 @@ async def complete(
     if question is None:
         raise QuestionError("there is no message of the role `user` to answer", pointer="messages")
     work = service.ask(question, AskOptions(graph=False), database=body.model, visit=visit)
-    completion = _completion(await while_connected(request, work), body.model, request_id)
+    completion = _completion(await run_until_disconnect(request, work), body.model, request_id)
     if body.stream:
         return StreamingResponse(
             _events(completion), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -150,7 +150,7 @@ async def models(service: ServiceDependency, caller: SchemaCaller) -> ModelsResp
     """Give the graphs that the caller may ask."""
     return ModelsResponse(
         data=[
-            ModelEntry(id=name, created=int(database.taken))
+            ModelEntry(id=name, created=int(database.created_at))
             for name, database in service.databases_of(caller).items()
         ]
     )

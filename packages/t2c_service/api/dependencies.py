@@ -8,15 +8,15 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from t2c_service.access.principals import Caller
+from t2c_service.access.principals import Principal
 from t2c_service.api.problems import request_id_of
 from t2c_service.errors import UnauthenticatedError
-from t2c_service.service import Service, Visit
+from t2c_service.service import RequestContext, Service
 from t2c_service.settings import Scope
 
 _Made = TypeVar("_Made")
 
-CLIENT_GONE = 499
+CLIENT_CLOSED_REQUEST = 499
 """Status in logs and metrics for a client that left; nobody reads it."""
 
 _bearer = HTTPBearer(
@@ -41,12 +41,12 @@ async def _request_id(request: Request) -> str:
 RequestId = Annotated[str, Depends(_request_id)]
 
 
-async def visit_of(
+async def get_request_context(
     request: Request,
     service: ServiceDependency,
     _bearer_key: Annotated[object, Security(_bearer)],
     _header_key: Annotated[str | None, Security(_header)],
-) -> Visit:
+) -> RequestContext:
     """Say whose visit a request is.
 
     Raises:
@@ -61,16 +61,16 @@ async def visit_of(
     except UnauthenticatedError:
         service.metrics.turned_away.labels("unauthenticated").inc()
         raise
-    return Visit(caller=caller, request_id=request_id_of(request), entry="http")
+    return RequestContext(caller=caller, request_id=request_id_of(request), entry="http")
 
 
-VisitDependency = Annotated[Visit, Depends(visit_of)]
+VisitDependency = Annotated[RequestContext, Depends(get_request_context)]
 
 
-def allowed(scope: Scope) -> Callable[[Visit], Awaitable[Caller]]:
+def require_scope(scope: Scope) -> Callable[[RequestContext], Awaitable[Principal]]:
     """Make a dependency that gives the caller, if it may do something."""
 
-    async def caller_of(visit: VisitDependency) -> Caller:
+    async def caller_of(visit: VisitDependency) -> Principal:
         assert visit.caller is not None  # noqa: S101
         visit.caller.require(scope)
         return visit.caller
@@ -78,22 +78,22 @@ def allowed(scope: Scope) -> Callable[[Visit], Awaitable[Caller]]:
     return caller_of
 
 
-SchemaCaller = Annotated[Caller, Depends(allowed("schema"))]
-MetricsCaller = Annotated[Caller, Depends(allowed("metrics"))]
+SchemaCaller = Annotated[Principal, Depends(require_scope("schema"))]
+MetricsCaller = Annotated[Principal, Depends(require_scope("metrics"))]
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, _Made]) -> _Made:
+async def run_until_disconnect(request: Request, work: Coroutine[Any, Any, _Made]) -> _Made:
     """Do some work for as long as its client is there.
 
     Raises:
         HTTPException: the client has left and the work was given up.
     """
     task = asyncio.create_task(work)
-    gone = asyncio.create_task(_gone(request))
+    gone = asyncio.create_task(_wait_for_disconnect(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise HTTPException(CLIENT_GONE, "the client has left")
+            raise HTTPException(CLIENT_CLOSED_REQUEST, "the client has left")
         return task.result()
     finally:
         for each in (task, gone):
@@ -101,6 +101,6 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, _Made]) ->
         await asyncio.gather(task, gone, return_exceptions=True)
 
 
-async def _gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

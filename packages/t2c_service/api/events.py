@@ -17,17 +17,17 @@ from t2c_service.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from t2c_service.answering.progress_events import ProgressCallback, ProgressEvent
     from t2c_service.answering.records import Answer
-    from t2c_service.answering.progress_events import Listener, Step
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "text/event-stream"
-BEAT_S = 10.0
+KEEPALIVE_INTERVAL_S = 10.0
 """A comment is sent after so long without an event, so that nothing on the way gives up."""
 
 
-class AnswerEvents:
+class AnswerEventStream:
     """Works on a question and tells its steps.
 
     Args:
@@ -35,12 +35,12 @@ class AnswerEvents:
         request_id: of the request.
     """
 
-    def __init__(self, ask: Callable[[Listener], Awaitable[Answer]], request_id: str) -> None:
-        self._queue: asyncio.Queue[Step | None] = asyncio.Queue()
+    def __init__(self, ask: Callable[[ProgressCallback], Awaitable[Answer]], request_id: str) -> None:
+        self._queue: asyncio.Queue[ProgressEvent | None] = asyncio.Queue()
         self._request_id = request_id
         self._task = asyncio.ensure_future(self._work(ask))
 
-    async def start(self) -> Step | None:
+    async def start(self) -> ProgressEvent | None:
         """Wait for the first step, so that what goes wrong before it is a problem with its own status.
 
         Raises:
@@ -55,7 +55,7 @@ class AnswerEvents:
             self._task.result()
         return first
 
-    async def events(self, first: Step | None) -> AsyncIterator[bytes]:
+    async def events(self, first: ProgressEvent | None) -> AsyncIterator[bytes]:
         """Write the events; giving up the iteration gives up the question."""
         try:
             step = first
@@ -63,7 +63,7 @@ class AnswerEvents:
                 yield event(step.name, step.data)
                 while True:
                     try:
-                        step = await asyncio.wait_for(self._queue.get(), BEAT_S)
+                        step = await asyncio.wait_for(self._queue.get(), KEEPALIVE_INTERVAL_S)
                         break
                     except TimeoutError:
                         yield b": still working\n\n"
@@ -72,7 +72,7 @@ class AnswerEvents:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _work(self, ask: Callable[[Listener], Awaitable[Answer]]) -> Answer:
+    async def _work(self, ask: Callable[[ProgressCallback], Awaitable[Answer]]) -> Answer:
         try:
             return await ask(self._queue.put_nowait)
         finally:

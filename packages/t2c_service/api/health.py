@@ -44,4 +44,4 @@ async def readyz(service: ServiceDependency, response: Response) -> Readiness:
 )
 async def metrics(service: ServiceDependency, _: MetricsCaller) -> Response:
     """Give all figures in Prometheus' text format; a key needs the scope `metrics`, where keys are asked for."""
-    return Response(service.metrics.text(), media_type=METRICS_TYPE)
+    return Response(service.metrics.render(), media_type=METRICS_TYPE)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from t2c_service.api.problems import NAMESPACE, problem
 from t2c_service.mcp import make_server
-from t2c_service.service import Service, Visit
+from t2c_service.service import RequestContext, Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +100,7 @@ class McpEndpoint:
         caller = self._service.identify(headers.get("authorization"), headers.get("x-api-key"), address)
         if not caller.scopes & {"query", "cypher", "schema"}:
             caller.require("query")
-        state["visit"] = Visit(caller=caller, request_id=request_id, entry="mcp")
+        state["visit"] = RequestContext(caller=caller, request_id=request_id, entry="mcp")
         assert self._manager is not None  # noqa: S101  (the lifespan runs it)
         await self._manager.handle_request(scope, receive, send)
 

@@ -45,7 +45,7 @@ PAGE_POLICY = (
 """The page's own templates are compiled in the browser, hence eval; nothing may come from or go to another host."""
 
 
-class Envelope:
+class RequestMiddleware:
     """Middleware around the whole application.
 
     Args:
@@ -74,11 +74,11 @@ class Envelope:
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
         if self._hosts and _host(headers) not in self._hosts:
-            await _refuse(scope, send, request_id, 421, "host", "This host is not served here")
+            await _send_problem(scope, send, request_id, 421, "host", "This host is not served here")
         elif scope["type"] == "websocket":
             await self._connect(scope, receive, send, headers)
         elif _length(headers) > self._body_bytes:
-            await _refuse(scope, send, request_id, 413, "too-long", self._too_long())
+            await _send_problem(scope, send, request_id, 413, "too-long", self._too_long())
         else:
             await self._answer(scope, receive, send, request_id)
 
@@ -116,7 +116,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(MutableHeaders(scope=message), request_id)
+                _add_security_headers(MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -126,11 +126,11 @@ class Envelope:
             if status:
                 raise
             status = 500
-            await _refuse(scope, send, request_id, 500, "fault", "A fault of the service")
+            await _send_problem(scope, send, request_id, 500, "fault", "A fault of the service")
         finally:
-            self._note(scope, status, time.perf_counter() - started)
+            self._record_request(scope, status, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, elapsed_s: float) -> None:
+    def _record_request(self, scope: Scope, status: int, elapsed_s: float) -> None:
         """Log and count a request; paths that are no route count as one, so that nobody can invent labels."""
         path = scope["path"]
         level = logging.DEBUG if path.startswith(PAGE_FILES) or path in QUIET else logging.INFO
@@ -157,7 +157,7 @@ class Envelope:
         return f"The body is longer than {self._body_bytes} bytes"
 
 
-def _dress(headers: MutableHeaders, request_id: str) -> None:
+def _add_security_headers(headers: MutableHeaders, request_id: str) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     is_page = headers.get("content-type", "").startswith("text/html")
@@ -167,7 +167,9 @@ def _dress(headers: MutableHeaders, request_id: str) -> None:
     headers[ID_HEADER] = request_id
 
 
-async def _refuse(scope: Scope, send: Send, request_id: str, status: int, kind: str, title: str) -> None:
+async def _send_problem(
+    scope: Scope, send: Send, request_id: str, status: int, kind: str, title: str
+) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": title})
         return
@@ -177,7 +179,7 @@ async def _refuse(scope: Scope, send: Send, request_id: str, status: int, kind: 
     headers["content-type"] = MEDIA_TYPE
     headers["content-length"] = str(len(body))
     headers["connection"] = "close"
-    _dress(headers, request_id)
+    _add_security_headers(headers, request_id)
     await send(message)
     await send({"type": "http.response.body", "body": body})
 

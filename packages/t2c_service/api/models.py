@@ -169,7 +169,7 @@ class SchemaResponse(BaseModel):
     )
 
 
-class Example(BaseModel):
+class ExampleItem(BaseModel):
     """A question that the graph can answer."""
 
     question: str = Field(examples=[QUESTION])
@@ -179,7 +179,7 @@ class Example(BaseModel):
 class ExamplesResponse(BaseModel):
     """Questions to start with, featured ones first."""
 
-    examples: list[Example]
+    examples: list[ExampleItem]
 
 
 class DatabaseEntry(BaseModel):

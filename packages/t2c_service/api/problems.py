@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from t2c_core.errors import T2CError
 from t2c_service.errors import QuestionError, RateLimitedError, ServiceError
-from t2c_service.problem_types import kind_of
+from t2c_service.problem_types import problem_type_of
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ RETRY_AFTER_S = "2"
 NAMESPACE = "urn:graphling:problem:"
 CHAT_PREFIX = "/v1"
 """Where chat clients ask."""
-MAX_TOLD = 20
+MAX_ERRORS = 20
 """Flaws of one request that are told."""
 MAX_TOLD_CHARS = 200
 
@@ -82,16 +82,22 @@ _STATUSES = frozenset(status.value for status in http.HTTPStatus)
 
 
 def problem(
-    request_id: str, status: int, kind: str, title: str, detail: str = "", **more: Any
+    request_id: str, status: int, problem_type: str, title: str, detail: str = "", **more: Any
 ) -> JSONResponse:
     """Write a problem as a response."""
-    content = {"type": kind, "title": title, "status": status, "detail": detail, "request_id": request_id}
+    content = {
+        "type": problem_type,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
     headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else {}
     headers |= more.pop("headers", None) or {}
     return JSONResponse({**content, **more}, status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
+def register_exception_handlers(app: FastAPI) -> None:
     """Make an application answer every error with a problem; faults are left to the envelope around it."""
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
@@ -105,12 +111,12 @@ def request_id_of(request: Request) -> str:
 
 
 def _answer(
-    request: Request, status: int, kind: str, title: str, detail: str = "", **more: Any
+    request: Request, status: int, problem_type: str, title: str, detail: str = "", **more: Any
 ) -> JSONResponse:
     """Answer a request with a problem; chat clients show the member `error` of theirs."""
     if request.url.path.startswith(CHAT_PREFIX + "/"):
-        more["error"] = {"message": detail or title, "type": kind, "code": str(status)}
-    return problem(request_id_of(request), status, kind, title, detail, **more)
+        more["error"] = {"message": detail or title, "type": problem_type, "code": str(status)}
+    return problem(request_id_of(request), status, problem_type, title, detail, **more)
 
 
 async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -120,8 +126,10 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
         detail = f"nothing is at {request.url.path}"
     if error.status_code == 405:
         detail = f"{request.method} is not possible at {request.url.path}"
-    kind = {413: NAMESPACE + "too-long", 408: NAMESPACE + "slow-body"}.get(error.status_code, "about:blank")
-    return _answer(request, error.status_code, kind, phrase, detail, headers=error.headers)
+    problem_type = {413: NAMESPACE + "too-long", 408: NAMESPACE + "slow-body"}.get(
+        error.status_code, "about:blank"
+    )
+    return _answer(request, error.status_code, problem_type, phrase, detail, headers=error.headers)
 
 
 async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -133,15 +141,15 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
             "pointer": "#/" + "/".join(str(part)[:MAX_TOLD_CHARS] for part in flaw["loc"][1:]),
             "detail": flaw["msg"].removeprefix("Value error, ")[:MAX_TOLD_CHARS],
         }
-        for flaw in flaws[:MAX_TOLD]
+        for flaw in flaws[:MAX_ERRORS]
     ]
     detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in told)
     return _answer(request, 422, NAMESPACE + "invalid", "The request is not valid", detail, errors=told)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    status, kind, title = kind_of(error)
-    log.warning("%s: %s", kind, error)
+    status, problem_type, title = problem_type_of(error)
+    log.warning("%s: %s", problem_type, error)
     more: dict[str, Any] = {}
     if isinstance(error, QuestionError):
         more["errors"] = [{"pointer": f"#/{error.pointer}", "detail": str(error)}]
@@ -149,15 +157,15 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         more["headers"] = {"Retry-After": str(math.ceil(error.retry_after_s))}
     if status == http.HTTPStatus.UNAUTHORIZED:
         more["headers"] = {"WWW-Authenticate": "Bearer"}
-    return _answer(request, status, NAMESPACE + kind, title, str(error), **more)
+    return _answer(request, status, NAMESPACE + problem_type, title, str(error), **more)
 
 
 def problem_content(error: Exception, request_id: str) -> dict[str, Any]:
     """Write an error of ours as the members of a problem."""
-    status, kind, title = kind_of(error)
+    status, problem_type, title = problem_type_of(error)
     detail = str(error) if status != http.HTTPStatus.INTERNAL_SERVER_ERROR else ""
     return {
-        "type": NAMESPACE + kind,
+        "type": NAMESPACE + problem_type,
         "title": title,
         "status": status,
         "detail": detail,
@@ -165,10 +173,10 @@ def problem_content(error: Exception, request_id: str) -> dict[str, Any]:
     }
 
 
-def problem_body(request_id: str, status: int, kind: str, title: str, detail: str) -> bytes:
+def problem_body(request_id: str, status: int, problem_type: str, title: str, detail: str) -> bytes:
     """Write a problem as bytes, for what answers below the application."""
     content = {
-        "type": NAMESPACE + kind,
+        "type": NAMESPACE + problem_type,
         "title": title,
         "status": status,
         "detail": detail,

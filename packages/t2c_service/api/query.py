@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.progress_events import ProgressCallback
 from t2c_service.answering.records import Answer
-from t2c_service.answering.progress_events import Listener
 from t2c_service.api import events
-from t2c_service.api.dependencies import RequestId, ServiceDependency, VisitDependency, while_connected
+from t2c_service.api.dependencies import RequestId, ServiceDependency, VisitDependency, run_until_disconnect
 from t2c_service.api.models import CypherRequest, QueryRequest, QueryResponse
 from t2c_service.api.problems import PROBLEM_RESPONSES
 
@@ -44,16 +44,16 @@ async def query(
     """
     options = AskOptions(**body.options.model_dump())
 
-    def ask(listener: Listener) -> Awaitable[Answer]:
+    def ask(listener: ProgressCallback) -> Awaitable[Answer]:
         return service.ask(body.question, options, database=body.database, visit=visit, listener=listener)
 
     if events.MEDIA_TYPE in request.headers.get("accept", ""):
-        stream = events.AnswerEvents(ask, request_id)
+        stream = events.AnswerEventStream(ask, request_id)
         first = await stream.start()
         return StreamingResponse(
             stream.events(first), media_type=events.MEDIA_TYPE, headers={"Cache-Control": "no-store"}
         )
-    answer = await while_connected(
+    answer = await run_until_disconnect(
         request, service.ask(body.question, options, database=body.database, visit=visit)
     )
     return QueryResponse(request_id=request_id, **dict(answer))
@@ -70,5 +70,5 @@ async def cypher(
     """Run Cypher through the same guard and limits; `refused` with reason codes is an answer too."""
     options = AskOptions(**body.options.model_dump())
     work = service.run(body.cypher, body.parameters, options, database=body.database, visit=visit)
-    answer = await while_connected(request, work)
+    answer = await run_until_disconnect(request, work)
     return QueryResponse(request_id=request_id, **dict(answer))

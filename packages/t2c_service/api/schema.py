@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from t2c_service.access.principals import Caller
+from t2c_service.access.principals import Principal
 from t2c_service.api.dependencies import SchemaCaller, ServiceDependency
 from t2c_service.api.models import (
     DatabaseEntry,
     DatabasesResponse,
-    Example,
+    ExampleItem,
     ExamplesResponse,
     SchemaResponse,
 )
@@ -52,19 +52,19 @@ async def examples(
     found = service.database_for(database, caller)
     return ExamplesResponse(
         examples=[
-            Example(question=each.question, featured=each.featured)
+            ExampleItem(question=each.question, featured=each.featured)
             for each in found.examples_for(caller.policy)
         ]
     )
 
 
-def _entry(database: Database, caller: Caller) -> DatabaseEntry:
+def _entry(database: Database, caller: Principal) -> DatabaseEntry:
     shown = database.schema_for(caller.policy)
     return DatabaseEntry(
         name=database.name,
         title=database.title,
         schema_version=shown.version,
-        snapshot_taken=datetime.fromtimestamp(database.taken, UTC),
+        snapshot_taken=datetime.fromtimestamp(database.created_at, UTC),
         nodes=sum(label.count for label in shown.labels),
         relationships=sum(kind.count for kind in shown.types),
         examples=len(database.examples_for(caller.policy)),

@@ -9,11 +9,11 @@ import httpx2
 from pydantic import ValidationError
 
 from t2c_core.errors import GraphError
-from t2c_service.access.principals import OWNER
+from t2c_service.access.principals import LOCAL_ADMIN
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.errors import DeadlineError, ModelError, OverloadedError, UnansweredError
-from t2c_service.service import Visit
+from t2c_service.service import RequestContext
 
 if TYPE_CHECKING:
     from t2c_service.service import Service
@@ -22,7 +22,7 @@ TRIES = 5
 TIMEOUT_S = 300.0
 
 
-class Asker(Protocol):
+class EvaluationClient(Protocol):
     """Something that answers questions."""
 
     async def ask(self, question: str) -> Answer:
@@ -33,7 +33,7 @@ class Asker(Protocol):
         """
 
 
-class LocalAsker:
+class InProcessClient:
     """Asks in this process.
 
     Args:
@@ -47,13 +47,13 @@ class LocalAsker:
         """See `Asker.ask`."""
         try:
             return await self._service.ask(
-                question, AskOptions(graph=False), visit=Visit(caller=OWNER, entry="command")
+                question, AskOptions(graph=False), visit=RequestContext(caller=LOCAL_ADMIN, entry="command")
             )
         except (GraphError, ModelError, DeadlineError, OverloadedError) as error:
             raise UnansweredError(str(error)) from error
 
 
-class RemoteAsker:
+class HttpClient:
     """Asks a running service.
 
     Args:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.errors import GraphTimeoutError, QueryError, RefusedError
-from t2c_core.graph.client import Limits
+from t2c_core.errors import GraphTimeoutError, QueryError, QueryRejectedError
+from t2c_core.graph.client import QueryLimits
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 from t2c_core.guard.policy.policy import Policy
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from t2c_core.graph.client import GraphClient
-    from t2c_service.evaluation.pairs import Pair
+    from t2c_service.evaluation.pairs import EvaluationPair
 
-LIMITS = Limits(timeout_s=30.0, max_rows=50_000, max_bytes=50_000_000, max_cell_chars=100_000)
+LIMITS = QueryLimits(timeout_s=30.0, max_rows=50_000, max_bytes=50_000_000, max_cell_chars=100_000)
 """Wide, since a gold that is cut is none."""
 _GUARD = Guard(policy=Policy(max_rows=LIMITS.max_rows))
 TOLERATED = frozenset({None, "inner limit"})
@@ -39,7 +39,7 @@ class GoldResult:
     """Provenance of its rows, if it can be told."""
 
 
-async def run_gold(graph: GraphClient | None, pair: Pair, *, traced: bool = True) -> GoldResult:  # noqa: PLR0911  (one for each verdict)
+async def run_gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: bool = True) -> GoldResult:  # noqa: PLR0911  (one for each verdict)
     """Find out what the gold of an answerable pair returns.
 
     Args:
@@ -52,7 +52,7 @@ async def run_gold(graph: GraphClient | None, pair: Pair, *, traced: bool = True
         return GoldResult(gold=Gold(rows, None, None)) if rows else GoldResult(excluded="empty")
     try:
         gold = await _run(graph, pair.cypher, pair.parameters)
-    except RefusedError as error:
+    except QueryRejectedError as error:
         return GoldResult(excluded="refused", detail=str(error))
     except QueryError as error:
         return GoldResult(excluded="fails", detail=str(error))
@@ -78,8 +78,8 @@ async def provenance(graph: GraphClient, cypher: str, parameters: Mapping[str, A
     try:
         passed = _GUARD.require(query, parameters).cypher
         check_plan(await graph.explain(passed, parameters))
-        result = await graph.read(passed, parameters, LIMITS)
-    except (RefusedError, QueryError, GraphTimeoutError):
+        result = await graph.execute_read(passed, parameters, LIMITS)
+    except (QueryRejectedError, QueryError, GraphTimeoutError):
         return None
     return None if result.truncated else frozenset(str(row[0]) for row in result.rows)
 
@@ -88,11 +88,11 @@ async def _run(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -
     query = GoldQuery(cypher, parameters)
     passed = _GUARD.require(cypher, parameters).cypher
     check_plan(await graph.explain(passed, parameters))
-    result = await graph.read(passed, parameters, LIMITS)
+    result = await graph.execute_read(passed, parameters, LIMITS)
     if result.truncated:
         return None
     probed = None
     if query.probe is not None:
         with suppress(QueryError):
-            probed = (await graph.read(query.probe, parameters, LIMITS)).rows
+            probed = (await graph.execute_read(query.probe, parameters, LIMITS)).rows
     return query.read(result.rows, probed)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class EvaluationPair:
     """A question and its gold."""
 
     id: str
@@ -30,7 +30,7 @@ class Pair:
     answerable: bool
 
 
-def read_pairs(file: Path) -> list[Pair]:
+def read_pairs(file: Path) -> list[EvaluationPair]:
     """Read the pairs of a file.
 
     Raises:
@@ -46,7 +46,7 @@ def read_pairs(file: Path) -> list[Pair]:
     return pairs
 
 
-def _pair(line: str, where: str, number: int) -> Pair:
+def _pair(line: str, where: str, number: int) -> EvaluationPair:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
@@ -60,7 +60,7 @@ def _pair(line: str, where: str, number: int) -> Pair:
         raise PairsError(f"{where}: `parameters` is no object")
     if rows is not None and not (isinstance(rows, list) and all(isinstance(each, list) for each in rows)):
         raise PairsError(f"{where}: `rows` is no list of lists")
-    return Pair(
+    return EvaluationPair(
         id=str(row.get("id", number)),
         question=row["question"].strip(),
         cypher=cypher or None,

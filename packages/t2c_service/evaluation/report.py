@@ -50,7 +50,7 @@ class Outcome:
     """Why attempts were refused or failed, all of them."""
 
 
-def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
+def compute_metrics(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
     """Make the report.
 
     Args:
@@ -94,7 +94,7 @@ def figures(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
     }
 
 
-def as_lines(outcomes: Sequence[Outcome]) -> str:
+def to_jsonl(outcomes: Sequence[Outcome]) -> str:
     """Write outcomes as JSONL."""
     return "".join(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in outcomes)
 

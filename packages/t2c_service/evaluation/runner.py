@@ -17,10 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from t2c_core.metrics import compare, jaccard, precision_recall
 from t2c_service.bootstrap import open_service
 from t2c_service.errors import PairsError, UnansweredError
-from t2c_service.evaluation.clients import Asker, LocalAsker, RemoteAsker
+from t2c_service.evaluation.clients import EvaluationClient, HttpClient, InProcessClient
 from t2c_service.evaluation.gold_results import LIMITS, provenance, run_gold
-from t2c_service.evaluation.pairs import Pair, read_pairs
-from t2c_service.evaluation.report import Outcome, as_lines, figures
+from t2c_service.evaluation.pairs import EvaluationPair, read_pairs
+from t2c_service.evaluation.report import Outcome, compute_metrics, to_jsonl
 from t2c_service.neo4j_connections import open_graph
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from t2c_service.settings import GraphSettings, Part, Settings
 
 CONCURRENCY = 4
-WORTH_ASKING = frozenset({None, "unstable"})
+EVALUATED_GOLDS = frozenset({None, "unstable"})
 """Golds whose questions are asked; the unstable ones are reported apart."""
 
 _Item = TypeVar("_Item")
@@ -77,7 +77,9 @@ async def evaluate(
     pairs = read_pairs(file)
     async with _opened(settings, graph_settings, url, key) as (asker, graph):
         if graph is not None:
-            await graph.check()  # alone, so that a graph that is down fails one connection and not many
+            await (
+                graph.verify_connectivity()
+            )  # alone, so that a graph that is down fails one connection and not many
         elif not any(pair.rows for pair in pairs):
             raise PairsError(
                 f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
@@ -86,31 +88,31 @@ async def evaluate(
             golds = await _each(pairs, partial(_gold, graph, traced=psjs), progress, "running golds")
             judged = list(zip(pairs, golds, strict=True))
             outcomes, model = await _outcomes(judged, asker, graph, progress)
-            _keep(outcomes, out)
-            report = figures(outcomes, model=model)
+            _write_outcomes(outcomes, out)
+            report = compute_metrics(outcomes, model=model)
             for part in without:
                 assert settings is not None  # noqa: S101  (of an own service only)
                 poorer = settings.model_copy(update={"ablate": (*settings.ablate, part)})
                 async with _opened(poorer, None, None, None) as (other, _):
                     outcomes, model = await _outcomes(judged, other, None, progress, f"asking without {part}")
-                _keep(outcomes, out and out.with_name(f"{out.stem}.without-{part}{out.suffix}"))
-                report.setdefault("without", {})[part] = figures(outcomes, model=model)
+                _write_outcomes(outcomes, out and out.with_name(f"{out.stem}.without-{part}{out.suffix}"))
+                report.setdefault("without", {})[part] = compute_metrics(outcomes, model=model)
     return report
 
 
-def _keep(outcomes: Sequence[Outcome], out: Path | None) -> None:
+def _write_outcomes(outcomes: Sequence[Outcome], out: Path | None) -> None:
     if out is None:
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     half = out.with_name(out.name + ".half")
-    half.write_text(as_lines(outcomes), encoding="utf-8")
+    half.write_text(to_jsonl(outcomes), encoding="utf-8")
     half.replace(out)
 
 
 @asynccontextmanager
 async def _opened(
     settings: Settings | None, graph_settings: GraphSettings | None, url: str | None, key: SecretStr | None
-) -> AsyncIterator[tuple[Asker, GraphClient | None]]:
+) -> AsyncIterator[tuple[EvaluationClient, GraphClient | None]]:
     if url is None:
         if settings is None:
             raise PairsError("there is nothing to ask: give --config, T2C_ variables, or --url")
@@ -122,24 +124,24 @@ async def _opened(
             }
         )
         async with open_service(settings.model_copy(update={"limits": wide})) as service:
-            yield LocalAsker(service), service.graph
+            yield InProcessClient(service), service.graph
         return
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     async with httpx2.AsyncClient(headers=headers) as client:
         if graph_settings is None:
-            yield RemoteAsker(url, client), None
+            yield HttpClient(url, client), None
         else:
             async with open_graph(graph_settings) as graph:
-                yield RemoteAsker(url, client), graph
+                yield HttpClient(url, client), graph
 
 
-async def _gold(graph: GraphClient | None, pair: Pair, *, traced: bool) -> GoldResult | None:
+async def _gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: bool) -> GoldResult | None:
     return await run_gold(graph, pair, traced=traced) if pair.answerable else None
 
 
 async def _outcomes(
-    judged: Sequence[tuple[Pair, GoldResult | None]],
-    asker: Asker,
+    judged: Sequence[tuple[EvaluationPair, GoldResult | None]],
+    asker: EvaluationClient,
     graph: GraphClient | None,
     progress: Progress,
     title: str = "asking",
@@ -147,9 +149,9 @@ async def _outcomes(
     """Ask all questions whose gold is worth it; without a graph provenance is left out."""
     models: list[str] = []
 
-    async def outcome_of(each: tuple[Pair, GoldResult | None]) -> Outcome:
+    async def outcome_of(each: tuple[EvaluationPair, GoldResult | None]) -> Outcome:
         pair, gold = each
-        if gold is not None and gold.excluded not in WORTH_ASKING:
+        if gold is not None and gold.excluded not in EVALUATED_GOLDS:
             return _outcome(pair, gold)
         try:
             answer = await asker.ask(pair.question)
@@ -165,7 +167,9 @@ async def _outcomes(
     return outcomes, models[0]
 
 
-async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: GraphClient | None) -> Outcome:
+async def _judged(
+    pair: EvaluationPair, gold: GoldResult | None, answer: Answer, graph: GraphClient | None
+) -> Outcome:
     failures = [attempt.message for attempt in answer.attempts if attempt.message]
     told = {
         "status": answer.status,
@@ -190,7 +194,7 @@ async def _judged(pair: Pair, gold: GoldResult | None, answer: Answer, graph: Gr
     return _outcome(pair, gold, **told)
 
 
-def _outcome(pair: Pair, gold: GoldResult | None, **told: Any) -> Outcome:
+def _outcome(pair: EvaluationPair, gold: GoldResult | None, **told: Any) -> Outcome:
     return Outcome(
         id=pair.id,
         category=pair.category,

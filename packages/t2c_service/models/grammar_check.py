@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xgrammar import CompiledGrammar
 
-KEPT = 64
+CACHE_SIZE = 64
 """Compiled grammars kept."""
 
 
-def keeps_to(grammar: str, text: str) -> bool:
+def matches_grammar(grammar: str, text: str) -> bool:
     """Tell whether a grammar takes a text as it is, or but for blanks around it.
 
     Args:
@@ -29,7 +29,7 @@ def keeps_to(grammar: str, text: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def _compiled(grammar: str) -> CompiledGrammar:
     from xgrammar import GrammarCompiler, TokenizerInfo
 

@@ -15,7 +15,7 @@ import httpx2
 import openai
 
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
-from t2c_service.models.grammar_check import keeps_to
+from t2c_service.models.grammar_check import matches_grammar
 from t2c_service.models.protocol import Completion
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class OpenAIModel:
             ) from error
         except (openai.OpenAIError, *UNREADABLE) as error:
             raise self._explained(error) from error
-        if grammar is not None and not await asyncio.to_thread(keeps_to, grammar.text, text):
+        if grammar is not None and not await asyncio.to_thread(matches_grammar, grammar.text, text):
             raise CompletionError(
                 f"{self.name} at {self._url} wrote what the grammar does not take; "
                 "if that server has no `structured_outputs`, set `model.grammar` to off"

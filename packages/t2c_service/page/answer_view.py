@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from t2c_service.answering.explaining.verbalise_rows import show, tell
+from t2c_service.answering.explaining.verbalise_rows import format_value, render_segments
 from t2c_service.page import trace
 from t2c_service.page.charts import chart
 from t2c_service.page.graph_chart import colours, label_of, name_of, options
@@ -94,7 +94,9 @@ class ResultView:
                 if not answer.rows:
                     ui.label(answer.answer)
                 for piece in (
-                    tell(answer.columns, answer.rows, truncated=answer.truncated) if answer.rows else ()
+                    render_segments(answer.columns, answer.rows, truncated=answer.truncated)
+                    if answer.rows
+                    else ()
                 ):
                     Span(piece.text)
                     if piece.row:
@@ -183,7 +185,7 @@ def _graph(view: GraphView) -> None:
         with detail:
             ui.label(f"{label_of(node)}: {name_of(node)}").classes("text-weight-medium")
             for key, value in list(node.properties.items())[:12]:
-                ui.label(f"{key}: {show(value, quoted=False)}").classes("g-muted g-small")
+                ui.label(f"{key}: {format_value(value, quoted=False)}").classes("g-muted g-small")
 
     with ui.column().classes("g-card"):
         with ui.row().classes("g-card-head"):

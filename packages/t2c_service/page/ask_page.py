@@ -10,18 +10,18 @@ from nicegui import ui
 
 from t2c_core.errors import T2CError
 from t2c_service.errors import ServiceError, UnauthenticatedError
-from t2c_service.problem_types import kind_of
-from t2c_service.page.local_storage import SLASH, keep, recall
-from t2c_service.page.sign_in import door
-from t2c_service.page.side_panels import history_panel, schema_panel
 from t2c_service.page.answer_view import OWN_QUERY, ResultView
+from t2c_service.page.local_storage import SLASH, load_state, save_state
+from t2c_service.page.side_panels import history_panel, schema_panel
+from t2c_service.page.sign_in import sign_in_form
 from t2c_service.page.theme import ACCENT, CSS, ICON
+from t2c_service.problem_types import problem_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from t2c_service.answering.records import Answer
-    from t2c_service.page.session import Remembered, Visitor
+    from t2c_service.page.session import HistoryEntry, PageSession
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ class AskPage:
         visitor: who they are.
     """
 
-    def __init__(self, visitor: Visitor) -> None:
+    def __init__(self, visitor: PageSession) -> None:
         self._visitor = visitor
         self._asking = False
         self._dark = ui.dark_mode(None)
-        self._result = ResultView(self._dark, self._run if visitor.may("cypher") else None)
+        self._result = ResultView(self._dark, self._run if visitor.has_scope("cypher") else None)
         self._shown: Answer | None = None
 
     async def build(self) -> None:
@@ -64,7 +64,7 @@ class AskPage:
 
     async def _remember(self) -> None:
         """Take over what the visitor's browser kept."""
-        kept = await recall()
+        kept = await load_state()
         if kept is not None:
             self._dark.value = kept.dark
             self._visitor.recall(kept.asked)
@@ -93,7 +93,7 @@ class AskPage:
     @ui.refreshable_method
     def _graphs(self) -> None:
         """Draw the choice of graphs, where there is one."""
-        graphs = self._visitor.databases if self._visitor.may("query") else {}
+        graphs = self._visitor.databases if self._visitor.has_scope("query") else {}
         if len(graphs) > 1:
             ui.select(graphs, value=self._visitor.database.name, on_change=self._switch).props(
                 "dense borderless options-dense aria-label=Graph"
@@ -102,8 +102,8 @@ class AskPage:
     @ui.refreshable_method
     def _frame(self) -> None:
         """Draw what depends on the graph and on what the visitor may do."""
-        if not self._visitor.may("query"):
-            door(self._enter)
+        if not self._visitor.has_scope("query"):
+            sign_in_form(self._enter)
             return
         self._hero()
         self._box()
@@ -112,15 +112,15 @@ class AskPage:
     def _enter(self, key: str) -> None:
         self._error.clear()
         try:
-            self._visitor.show_key(key)
+            self._visitor.sign_in(key)
         except UnauthenticatedError as error:
-            self._fail(kind_of(error)[2], str(error), again=None)
+            self._fail(problem_type_of(error)[2], str(error), again=None)
             return
-        if not self._visitor.may("query"):
+        if not self._visitor.has_scope("query"):
             self._fail("This key is not for asking", "Its scopes do not hold “query”.", again=None)
             return
         self._graphs.refresh()
-        self._result.run = self._run if self._visitor.may("cypher") else None
+        self._result.run = self._run if self._visitor.has_scope("cypher") else None
         self._frame.refresh()
 
     def _hero(self) -> None:
@@ -183,7 +183,7 @@ class AskPage:
         question = (self._question.value or "").strip()
         if question:
             await self._work(question, lambda listener: self._visitor.ask(question, listener), self._ask)
-            keep({"asked": [each.question for each in self._visitor.history]})
+            save_state({"asked": [each.question for each in self._visitor.history]})
 
     async def _run(self, cypher: str) -> None:
         parameters = self._shown.parameters if self._shown else {}
@@ -208,17 +208,17 @@ class AskPage:
         except (T2CError, ServiceError) as error:
             log.warning("page: %s", error)
             self._result.hide()
-            self._fail(kind_of(error)[2], str(error), again=again)
+            self._fail(problem_type_of(error)[2], str(error), again=again)
             await self._look()
         except Exception as error:  # the outer edge: the visitor must not wait for ever
             log.exception("page: fault")
             self._result.hide()
-            self._fail(kind_of(error)[2], "It has been logged.", again=again)
+            self._fail(problem_type_of(error)[2], "It has been logged.", again=again)
         finally:
             self._asking = False
             self._go.props(remove="loading")
 
-    async def _again(self, asked: Remembered) -> None:
+    async def _again(self, asked: HistoryEntry) -> None:
         """Show a question of before: its answer if it is still here, else it is asked anew."""
         self._history.close()
         self._question.value = asked.question
@@ -232,7 +232,7 @@ class AskPage:
 
     async def _forget(self) -> None:
         self._visitor.history.clear()
-        keep({"asked": []})
+        save_state({"asked": []})
         self._history.open()
 
     def _recall_last(self) -> None:
@@ -241,7 +241,7 @@ class AskPage:
 
     def _toggle_dark(self) -> None:
         self._dark.toggle()
-        keep({"dark": bool(self._dark.value)})
+        save_state({"dark": bool(self._dark.value)})
 
     def _switch(self, event: Any) -> None:
         self._visitor.choose(event.value)

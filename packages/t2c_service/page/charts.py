@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.verbalise_rows import show
 from t2c_service.answering.explaining.column_labels import heading
+from t2c_service.answering.explaining.verbalise_rows import format_value
 from t2c_service.page.graph_chart import INK
 from t2c_service.page.theme import ACCENT
 
@@ -28,7 +28,7 @@ def chart(answer: Answer) -> tuple[dict[str, Any], int] | None:
         return None
     name, figure = columns
     rows = answer.rows[:MOST_BARS]
-    names = [_short(show(row[name], quoted=False)) for row in rows]
+    names = [_short(format_value(row[name], quoted=False)) for row in rows]
     figures = [row[figure] for row in rows]
     title = heading(answer.columns[figure])
     common: dict[str, Any] = {"animation": False, "textStyle": {"color": INK}, "tooltip": {"trigger": "axis"}}
@@ -74,7 +74,7 @@ def _name_and_figure(answer: Answer) -> tuple[int, int] | None:
         for column in range(count)
         if column not in figures
         and all(isinstance(row[column], str | dict) for row in answer.rows)
-        and len({show(row[column]) for row in answer.rows}) == len(answer.rows)
+        and len({format_value(row[column]) for row in answer.rows}) == len(answer.rows)
     ]
     return (names[0], figures[0]) if names and len(figures) == 1 else None
 

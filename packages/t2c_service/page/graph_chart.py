@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.verbalise_rows import name_among, show
+from t2c_service.answering.explaining.verbalise_rows import find_name_property, format_value
 from t2c_service.page.theme import PALETTE
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def label_of(node: GraphNode) -> str:
 
 def name_of(node: GraphNode) -> str:
     """Choose what a node is called."""
-    name = name_among(node.properties)
-    return label_of(node) if name is None else show(name, quoted=False)
+    name = find_name_property(node.properties)
+    return label_of(node) if name is None else format_value(name, quoted=False)
 
 
 def options(view: GraphView) -> dict[str, Any]:

@@ -29,7 +29,7 @@ SLASH = """<script>document.addEventListener('keydown', event => {
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredState:
     """What a browser kept."""
 
     dark: bool
@@ -37,7 +37,7 @@ class Kept:
     """Questions, or whatever stands in their place."""
 
 
-async def recall() -> Kept | None:
+async def load_state() -> StoredState | None:
     """Ask the visitor's browser what it kept; none if it is gone or too slow."""
     try:
         kept = await ui.run_javascript(_RECALL, timeout=RECALL_S)
@@ -46,9 +46,9 @@ async def recall() -> Kept | None:
     if not isinstance(kept, dict):
         return None
     asked = kept.get("asked")
-    return Kept(bool(kept.get("dark")), asked if isinstance(asked, list) else [])
+    return StoredState(bool(kept.get("dark")), asked if isinstance(asked, list) else [])
 
 
-def keep(what: dict[str, Any]) -> None:
+def save_state(what: dict[str, Any]) -> None:
     """Have the visitor's browser keep something."""
     ui.run_javascript(_KEEP % json.dumps(what).replace("<", "\\u003c"))

@@ -12,9 +12,9 @@ from nicegui import ui
 from starlette.requests import Request  # noqa: TC002  (FastAPI reads it)
 from starlette.routing import Match, Mount
 
-from t2c_service.page.theme import ICON
 from t2c_service.page.ask_page import AskPage
-from t2c_service.page.session import Visitor
+from t2c_service.page.session import PageSession
+from t2c_service.page.theme import ICON
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,7 +50,7 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
     @ui.page("/", title=settings.title, dark=None)
     async def ask_page(request: Request) -> None:
         address = request.client.host if request.client else ""
-        await AskPage(Visitor(app.state.service, address)).build()
+        await AskPage(PageSession(app.state.service, address)).build()
 
     ui.run_with(
         app,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 if TYPE_CHECKING:
-    from t2c_service.answering.progress_events import Step
+    from t2c_service.answering.progress_events import ProgressEvent
 
 ICONS = {
     "linked": "link",
@@ -37,7 +37,7 @@ class ProgressView:
                 ui.spinner(size="16px", thickness=4)
                 self._now = ui.label("Looking for values of the graph in the question")
 
-    def note(self, step: Step) -> None:
+    def note(self, step: ProgressEvent) -> None:
         """Add a step; called as soon as it is done."""
         done, following = _told(step.name, step.data)
         if done:

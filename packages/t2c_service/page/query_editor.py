@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nicegui import ui
 
-from t2c_service.answering.explaining.verbalise_rows import show
+from t2c_service.answering.explaining.verbalise_rows import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -85,7 +85,7 @@ class QueryView:
         linked = {value.name: value for value in answer.linked_values}
         for name, parameter in answer.parameters.items():
             with ui.row().classes("g-param"):
-                ui.label(f"${name} = {show(parameter)}").classes("g-mono")
+                ui.label(f"${name} = {format_value(parameter)}").classes("g-mono")
                 if name in linked:
                     found = places(linked[name])
                     ui.label(f"from “{linked[name].text}”{f', found in {found}' if found else ''}").classes(

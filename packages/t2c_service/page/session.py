@@ -7,32 +7,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_service.errors import UnauthenticatedError
-from t2c_service.service import Visit
+from t2c_service.service import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from t2c_core.schema.model import GraphSchema
+    from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.examples import Example
     from t2c_service.answering.records import Answer
-    from t2c_service.answering.progress_events import Listener
     from t2c_service.databases import Database
     from t2c_service.service import Service
     from t2c_service.settings import Scope
 
-MEMORY = 30
+MAX_HISTORY = 30
 """Questions remembered."""
 
 
 @dataclass(frozen=True)
-class Remembered:
+class HistoryEntry:
     """A question asked on this page; its answer, if it was asked since the page was opened."""
 
     question: str
     answer: Answer | None = None
 
 
-class Visitor:
+class PageSession:
     """One visitor of the page.
 
     Args:
@@ -46,10 +46,10 @@ class Visitor:
         self._key: str | None = None
         self._caller = service.identify(address=address)
         self._name: str | None = None
-        self.history: list[Remembered] = []
+        self.history: list[HistoryEntry] = []
         """The latest first."""
 
-    def may(self, scope: Scope) -> bool:
+    def has_scope(self, scope: Scope) -> bool:
         """Tell whether they may do something, now: their key may have been revoked since they showed it."""
         try:
             self._identify(self._key)
@@ -57,7 +57,7 @@ class Visitor:
             return False
         return scope in self._caller.scopes
 
-    def show_key(self, key: str) -> None:
+    def sign_in(self, key: str) -> None:
         """Take a key that they typed in.
 
         Raises:
@@ -84,27 +84,27 @@ class Visitor:
     @property
     def schema(self) -> GraphSchema | None:
         """The shape of that graph, as they may see it; none if they may not."""
-        return self.database.schema_for(self._caller.policy) if self.may("schema") else None
+        return self.database.schema_for(self._caller.policy) if self.has_scope("schema") else None
 
     @property
     def examples(self) -> tuple[Example, ...]:
         """Questions to offer them, if they may see any."""
-        return self.database.examples_for(self._caller.policy) if self.may("schema") else ()
+        return self.database.examples_for(self._caller.policy) if self.has_scope("schema") else ()
 
-    async def ask(self, question: str, listener: Listener) -> Answer:
+    async def ask(self, question: str, listener: ProgressCallback) -> Answer:
         """Ask; see `Service.ask`."""
         answer = await self.service.ask(question, database=self._name, visit=self._visit(), listener=listener)
-        self.remember(Remembered(answer.question, answer))
+        self.remember(HistoryEntry(answer.question, answer))
         return answer
 
     async def run(self, cypher: str, parameters: Mapping[str, Any]) -> Answer:
         """Run a query of theirs; see `Service.run`."""
         return await self.service.run(cypher, dict(parameters), database=self._name, visit=self._visit())
 
-    def remember(self, asked: Remembered) -> None:
+    def remember(self, asked: HistoryEntry) -> None:
         """Keep a question, the same one once."""
         others = [each for each in self.history if each.question != asked.question]
-        self.history = [asked, *others][:MEMORY]
+        self.history = [asked, *others][:MAX_HISTORY]
 
     def recall(self, questions: list[Any]) -> None:
         """Take over what their browser kept of earlier visits; anything else is left out."""
@@ -112,12 +112,12 @@ class Visitor:
         known = {each.question for each in self.history}
         for question in questions:
             if isinstance(question, str) and 0 < len(question) <= limit and question not in known:
-                self.history.append(Remembered(question))
-        del self.history[MEMORY:]
+                self.history.append(HistoryEntry(question))
+        del self.history[MAX_HISTORY:]
 
     def _identify(self, key: str | None) -> None:
         self._caller = self.service.identify(api_key=key, address=self._address)
 
-    def _visit(self) -> Visit:
+    def _visit(self) -> RequestContext:
         self._identify(self._key)
-        return replace(Visit(), caller=self._caller, request_id=secrets.token_hex(8), entry="page")
+        return replace(RequestContext(), caller=self._caller, request_id=secrets.token_hex(8), entry="page")

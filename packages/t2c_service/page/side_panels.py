@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property
-    from t2c_service.page.session import Remembered, Visitor
+    from t2c_service.page.session import HistoryEntry, PageSession
 
 MOST_TRIPLES = 200
 
@@ -43,7 +43,7 @@ class Panel:
         self._dialog.close()
 
 
-def schema_panel(visitor: Visitor) -> Panel:
+def schema_panel(visitor: PageSession) -> Panel:
     """Make the panel of labels, properties and relationships."""
 
     def draw() -> None:
@@ -104,7 +104,9 @@ def _property(found: Property) -> None:
 
 
 def history_panel(
-    visitor: Visitor, choose: Callable[[Remembered], Awaitable[None]], forget: Callable[[], Awaitable[None]]
+    visitor: PageSession,
+    choose: Callable[[HistoryEntry], Awaitable[None]],
+    forget: Callable[[], Awaitable[None]],
 ) -> Panel:
     """Make the panel of questions asked before."""
 
@@ -126,7 +128,7 @@ def history_panel(
 
 
 def _chooser(
-    asked: Remembered, choose: Callable[[Remembered], Awaitable[None]]
+    asked: HistoryEntry, choose: Callable[[HistoryEntry], Awaitable[None]]
 ) -> Callable[[], Awaitable[None]]:
     async def choose_it() -> None:
         await choose(asked)

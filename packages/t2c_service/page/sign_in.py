@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def door(enter: Callable[[str], None]) -> None:
+def sign_in_form(enter: Callable[[str], None]) -> None:
     """Draw it.
 
     Args:

@@ -7,8 +7,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.verbalise_rows import show
 from t2c_service.answering.explaining.column_labels import heading
+from t2c_service.answering.explaining.verbalise_rows import format_value
 
 if TYPE_CHECKING:
     from t2c_service.answering.records import Answer
@@ -64,8 +64,8 @@ def _is_number(value: Any) -> bool:
 
 def _flat(value: Any) -> Any:
     if value is None or isinstance(value, int | float | str):
-        return show(value) if isinstance(value, bool) else value
-    return show(value, quoted=False)
+        return format_value(value) if isinstance(value, bool) else value
+    return format_value(value, quoted=False)
 
 
 def _inert(value: Any) -> Any:

@@ -153,5 +153,5 @@ def test_text_is_limited_before_it_is_read():
 
 def test_brackets_know_their_partners_and_last_bars():
     tokens = tokenize("[a | (b, c) | d]")
-    assert tokens.closings == {0: 10, 3: 7}
-    assert tokens.last_bars == {0: 8}
+    assert tokens.matching_brackets == {0: 10, 3: 7}
+    assert tokens.last_pipe_in_bracket == {0: 8}

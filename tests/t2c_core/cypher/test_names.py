@@ -2,20 +2,20 @@
 
 import pytest
 
-from t2c_core.cypher.identifiers import quote_name, read_name, write_name
+from t2c_core.cypher.identifiers import format_identifier, quote_identifier, unquote_identifier
 
 
 @pytest.mark.parametrize(
     "name", ["my label", "a`b", "é", "1x", "null", "NFC", "", "Case", "a\\u0041", "it's"]
 )
 def test_names_read_back_as_themselves(name: str) -> None:
-    assert read_name(write_name(name)) == name
-    assert read_name(quote_name(name)) == name
+    assert unquote_identifier(format_identifier(name)) == name
+    assert unquote_identifier(quote_identifier(name)) == name
 
 
 def test_back_ticks_stand_where_they_must() -> None:
-    assert write_name("Case") == "Case"
-    assert write_name("MATCH") == "MATCH"
-    assert write_name("is") == "`is`"
-    assert write_name("a`b") == "`a``b`"
-    assert write_name("a\\u0041") == "`a\\u005cu0041`"
+    assert format_identifier("Case") == "Case"
+    assert format_identifier("MATCH") == "MATCH"
+    assert format_identifier("is") == "`is`"
+    assert format_identifier("a`b") == "`a``b`"
+    assert format_identifier("a\\u0041") == "`a\\u005cu0041`"

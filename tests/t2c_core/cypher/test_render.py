@@ -93,22 +93,25 @@ def operations(depth):
     inner = expressions(depth)
     return st.one_of(
         st.builds(t.Property, inner, names),
-        st.builds(t.Index, inner, inner),
-        st.builds(t.Slice, inner, inner, optional(inner)),
-        st.builds(t.Slice, inner, st.none(), inner),
-        st.builds(t.Sign, st.sampled_from("+-"), inner),
+        st.builds(t.ContainerIndex, inner, inner),
+        st.builds(t.ListSlice, inner, inner, optional(inner)),
+        st.builds(t.ListSlice, inner, st.none(), inner),
+        st.builds(t.UnaryOp, st.sampled_from("+-"), inner),
         st.builds(t.Not, inner),
         st.builds(t.Logical, st.sampled_from(["AND", "OR", "XOR"]), tuples(inner, 2, 3)),
         chains(depth),
         st.builds(
-            t.Test, st.sampled_from(["=~", "STARTS WITH", "ENDS WITH", "CONTAINS", "IN"]), inner, inner
+            t.BinaryPredicate,
+            st.sampled_from(["=~", "STARTS WITH", "ENDS WITH", "CONTAINS", "IN"]),
+            inner,
+            inner,
         ),
-        st.builds(t.NullTest, inner, st.booleans()),
+        st.builds(t.IsNull, inner, st.booleans()),
         st.builds(
-            t.TypeTest, inner, st.sampled_from(["INTEGER", "STRING | LIST<ANY NOT NULL>"]), st.booleans()
+            t.IsTyped, inner, st.sampled_from(["INTEGER", "STRING | LIST<ANY NOT NULL>"]), st.booleans()
         ),
-        st.builds(t.NormalizedTest, inner, st.sampled_from(["NFC", "NFKD"]), st.booleans()),
-        st.builds(t.LabelTest, inner, labels),
+        st.builds(t.IsNormalized, inner, st.sampled_from(["NFC", "NFKD"]), st.booleans()),
+        st.builds(t.LabelPredicate, inner, labels),
     )
 
 
@@ -125,7 +128,7 @@ def nodes(depth):
     )
 
 
-lengths = st.builds(t.Length, optional(st.integers(0, 9)), optional(st.integers(0, 9)))
+lengths = st.builds(t.PathLength, optional(st.integers(0, 9)), optional(st.integers(0, 9)))
 quantifiers = st.builds(t.Quantifier, st.integers(0, 3), optional(st.integers(0, 3)))
 
 
@@ -143,7 +146,12 @@ def relationships(depth, quantified):
     )
 
 
-SELECTORS = [None, t.Selector("ANY"), t.Selector("ALL SHORTEST"), t.Selector("SHORTEST GROUPS", 2)]
+SELECTORS = [
+    None,
+    t.PathSelector("ANY"),
+    t.PathSelector("ALL SHORTEST"),
+    t.PathSelector("SHORTEST GROUPS", 2),
+]
 
 
 @st.composite
@@ -153,7 +161,9 @@ def paths(draw, depth, in_clause=True, variable=True):
         parts += [draw(relationships(depth, in_clause)), draw(nodes(depth))]
     if in_clause and draw(st.booleans()):
         inner = t.PathPattern((draw(nodes(depth)), draw(relationships(depth, True)), draw(nodes(depth))))
-        parts.append(t.GroupedPath(inner, draw(optional(expressions(depth))), draw(optional(quantifiers))))
+        parts.append(
+            t.ParenthesizedPath(inner, draw(optional(expressions(depth))), draw(optional(quantifiers)))
+        )
     selector = draw(st.sampled_from(SELECTORS)) if in_clause else None
     shortest = draw(st.sampled_from([None, "shortestPath", "allShortestPaths"])) if in_clause else None
     return t.PathPattern(tuple(parts), draw(optional(variables)) if variable else None, selector, shortest)
@@ -162,7 +172,7 @@ def paths(draw, depth, in_clause=True, variable=True):
 @cache
 def clauses(depth):
     inner = expressions(depth)
-    item = st.just((t.Item(t.Integer(1), t.Variable("one")),))
+    item = st.just((t.ProjectionItem(t.Integer(1), t.Variable("one")),))
     order = st.just((t.SortItem(t.Integer(1), True),))
     return st.one_of(
         st.builds(t.Match, tuples(paths(depth), 1), optional(inner), st.booleans()),
@@ -179,7 +189,7 @@ def clauses(depth):
 
 @st.composite
 def queries(draw, depth):
-    items = draw(tuples(st.builds(t.Item, expressions(depth), optional(variables)), 1))
+    items = draw(tuples(st.builds(t.ProjectionItem, expressions(depth), optional(variables)), 1))
     last = t.Return(items, draw(st.booleans()), draw(st.booleans()))
     return t.Query((t.SingleQuery((*draw(tuples(clauses(depth))), last)),))
 
@@ -188,16 +198,16 @@ def queries(draw, depth):
 def cases(draw, depth):
     inner = expressions(depth)
     subject = draw(optional(inner))
-    left = t.CaseSubject()
+    left = t.CaseOperand()
     tests = st.one_of(
         st.builds(t.Comparison, inner.map(lambda right: (left, right)), st.sampled_from([("=",), ("<",)])),
-        st.builds(t.Test, st.sampled_from(["=~", "STARTS WITH"]), st.just(left), inner),
-        st.just(t.NullTest(left, True)),
-        st.just(t.TypeTest(left, "STRING | MAP")),
+        st.builds(t.BinaryPredicate, st.sampled_from(["=~", "STARTS WITH"]), st.just(left), inner),
+        st.just(t.IsNull(left, True)),
+        st.just(t.IsTyped(left, "STRING | MAP")),
     )
     conditions = tuples(st.one_of(inner, tests), 1) if subject else tuples(inner, 1, 1)
-    branches = draw(tuples(st.builds(t.CaseBranch, conditions, inner), 1))
-    return t.Case(subject, branches, draw(optional(inner)))
+    branches = draw(tuples(st.builds(t.CaseAlternative, conditions, inner), 1))
+    return t.CaseExpression(subject, branches, draw(optional(inner)))
 
 
 FUNCTIONS = [("f",), ("any",), ("a b", "c"), ("count",), ("exists",), ("reduce",), ("case",), ("trim",)]
@@ -208,27 +218,27 @@ def forms(depth):
     inner = expressions(depth)
     maybe = optional(inner)
     projected = st.one_of(
-        st.just(t.AllProperties()),
-        st.builds(t.PropertyItem, names),
+        st.just(t.AllPropertiesSelector()),
+        st.builds(t.PropertySelector, names),
         variables,
         st.builds(t.MapEntry, names, inner),
     )
     return st.one_of(
         st.builds(t.ListLiteral, tuples(inner)),
         maps(depth),
-        st.builds(t.Function, st.sampled_from(FUNCTIONS), tuples(inner, 1), st.booleans()).filter(
+        st.builds(t.FunctionInvocation, st.sampled_from(FUNCTIONS), tuples(inner, 1), st.booleans()).filter(
             lambda call: call.name != ("trim",) or not call.distinct
         ),
         st.builds(t.Trim, st.sampled_from(["BOTH", "LEADING"]), maybe, inner),
         st.builds(t.Normalize, inner, st.just("NFD")),
         st.builds(t.MapProjection, variables, tuples(projected, 0, 3)),
         st.builds(t.ListComprehension, variables, inner, maybe, maybe),
-        st.builds(t.ListPredicate, st.sampled_from(["ANY", "NONE"]), variables, inner, maybe),
-        st.builds(t.Reduce, variables, inner, variables, inner, inner),
+        st.builds(t.IterablePredicate, st.sampled_from(["ANY", "NONE"]), variables, inner, maybe),
+        st.builds(t.ReduceExpression, variables, inner, variables, inner, inner),
         st.builds(t.PatternExpression, paths(depth, in_clause=False, variable=False)),
         st.builds(t.PatternComprehension, paths(depth, in_clause=False), maybe, inner),
         cases(depth),
-        st.builds(t.Subquery, st.sampled_from(["EXISTS", "COUNT", "COLLECT"]), queries(depth)),
+        st.builds(t.SubqueryExpression, st.sampled_from(["EXISTS", "COUNT", "COLLECT"]), queries(depth)),
     )
 
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import neo4j
 import pytest
 
-from t2c_core.errors import RefusedError
-from t2c_core.grammar import QuestionGrammars, atoms_grammar, cypher_grammar
+from t2c_core.errors import QueryRejectedError
+from t2c_core.grammar import GrammarCache, atoms_grammar, cypher_grammar
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
-from t2c_core.prompt import AtomsFormat, ChatFormat
-from t2c_core.prompt.schema_tokens import UNANSWERABLE
-from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, encode, split
+from t2c_core.prompt import ChatFormat, SchemaTokenFormat
+from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, encode, tokenize
 from t2c_core.prompt.parameter_usage import bound_variables
+from t2c_core.prompt.schema_tokens import UNANSWERABLE
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedQuestion
-from t2c_service.models.grammar_check import keeps_to
+from t2c_service.models.grammar_check import matches_grammar
 
 from .sampling import draw, read
 
@@ -80,7 +80,7 @@ SCHEMA = GraphSchema(
     ],
 )
 def test_compact_queries_are_taken(cypher: str) -> None:
-    assert keeps_to(atoms_grammar(SCHEMA), encode(cypher))
+    assert matches_grammar(atoms_grammar(SCHEMA), encode(cypher))
 
 
 @pytest.mark.parametrize(
@@ -101,25 +101,25 @@ def test_compact_queries_are_taken(cypher: str) -> None:
     ],
 )
 def test_other_queries_are_not(cypher: str) -> None:
-    assert not keeps_to(atoms_grammar(SCHEMA), encode(cypher))
+    assert not matches_grammar(atoms_grammar(SCHEMA), encode(cypher))
 
 
 @pytest.mark.parametrize("write", [atoms_grammar, cypher_grammar])
 def test_a_question_that_cannot_be_answered_has_a_completion(write: object) -> None:
     word = UNANSWERABLE if write is atoms_grammar else "UNANSWERABLE"
     for schema in (SCHEMA, GraphSchema(labels=(), types=(), triples=())):
-        assert keeps_to(write(schema), word)  # type: ignore[operator]
+        assert matches_grammar(write(schema), word)  # type: ignore[operator]
 
 
 def test_parameters_are_those_of_the_question() -> None:
     query = "MATCH (drug:Drug) WHERE drug.name = $v2 RETURN drug.name"
-    assert keeps_to(atoms_grammar(SCHEMA, parameters=2), encode(query))
-    assert not keeps_to(atoms_grammar(SCHEMA, parameters=1), encode(query))
-    assert keeps_to(atoms_grammar(SCHEMA, parameters=0), encode("MATCH (drug:Drug) RETURN drug.name"))
-    grammars = QuestionGrammars(SCHEMA, AtomsFormat(SCHEMA))
-    assert grammars.of(LinkedQuestion("", ())).text == atoms_grammar(SCHEMA, parameters=0)
-    chat = QuestionGrammars(SCHEMA, ChatFormat(SCHEMA)).of(LinkedQuestion("", ()))
-    assert (chat.text, chat.is_atomic) == (cypher_grammar(SCHEMA, parameters=0), False)
+    assert matches_grammar(atoms_grammar(SCHEMA, parameters=2), encode(query))
+    assert not matches_grammar(atoms_grammar(SCHEMA, parameters=1), encode(query))
+    assert matches_grammar(atoms_grammar(SCHEMA, parameters=0), encode("MATCH (drug:Drug) RETURN drug.name"))
+    grammars = GrammarCache(SCHEMA, SchemaTokenFormat(SCHEMA))
+    assert grammars.for_question(LinkedQuestion("", ())).text == atoms_grammar(SCHEMA, parameters=0)
+    chat = GrammarCache(SCHEMA, ChatFormat(SCHEMA)).for_question(LinkedQuestion("", ()))
+    assert (chat.text, chat.uses_schema_tokens) == (cypher_grammar(SCHEMA, parameters=0), False)
 
 
 @pytest.mark.parametrize("write", [atoms_grammar, cypher_grammar])
@@ -127,8 +127,8 @@ def test_what_a_policy_hides_cannot_be_written(write: object) -> None:
     hidden = Policy(hidden=frozenset({"Drug.year", "EASES", "Odd`Label"}))
     text = write(SCHEMA, policy=hidden)  # type: ignore[operator]
     assert not any(name in text for name in ("EASES", "Odd"))
-    assert keeps_to(text, "MATCH (drug:Drug) RETURN drug.name")
-    assert not keeps_to(text, "MATCH (drug:Drug) RETURN drug.year")
+    assert matches_grammar(text, "MATCH (drug:Drug) RETURN drug.name")
+    assert not matches_grammar(text, "MATCH (drug:Drug) RETURN drug.year")
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_what_a_policy_hides_cannot_be_written(write: object) -> None:
     ],
 )
 def test_general_queries_are_taken_or_not(cypher: str, *, taken: bool) -> None:
-    assert keeps_to(cypher_grammar(SCHEMA), cypher) is taken
+    assert matches_grammar(cypher_grammar(SCHEMA), cypher) is taken
 
 
 def test_texts_around_a_completion_do_not_count() -> None:
     grammar = cypher_grammar(SCHEMA)
-    assert keeps_to(grammar, "\nMATCH (d:Drug) RETURN d.name \n")
-    assert not keeps_to(grammar, "Here it is: MATCH (d:Drug) RETURN d.name")
+    assert matches_grammar(grammar, "\nMATCH (d:Drug) RETURN d.name \n")
+    assert not matches_grammar(grammar, "Here it is: MATCH (d:Drug) RETURN d.name")
 
 
 UNKNOWN_NAMES = {"01N50", "01N51", "01N52"}
@@ -201,7 +201,7 @@ def test_what_the_grammar_gives_runs(graph: TestGraph, seed: int) -> None:
     ):
         for _ in range(4000):
             text = draw(rules, rng)
-            atoms = split(text) if text != UNANSWERABLE else []
+            atoms = tokenize(text) if text != UNANSWERABLE else []
             simple = atoms and not {"WITH", "OPTIONAL MATCH", "ORDER BY", "EXISTS {", "COUNT {"} & set(atoms)
             if not simple or not is_scoped(atoms) or "variable" in text:
                 continue
@@ -223,7 +223,7 @@ def test_what_the_grammar_gives_runs(graph: TestGraph, seed: int) -> None:
 
 def test_a_refused_query_is_told(graph: TestGraph) -> None:
     guard = Guard(GraphSchema.load(graph.snapshot))
-    with pytest.raises(RefusedError):
+    with pytest.raises(QueryRejectedError):
         guard.require("MATCH (drug:Drug) DELETE drug")
 
 

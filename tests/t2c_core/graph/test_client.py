@@ -6,7 +6,7 @@ import time
 import pytest
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, InputError, QueryError
-from t2c_core.graph.client import GraphClient, Limits
+from t2c_core.graph.client import GraphClient, QueryLimits
 
 pytestmark = pytest.mark.graph
 
@@ -42,9 +42,9 @@ async def test_nodes_and_relationships_of_a_result_are_listed_once(client):
 @pytest.mark.parametrize(
     ("limits", "query"),
     [
-        (Limits(max_rows=3), "UNWIND range(1, 100) AS x RETURN x"),
-        (Limits(max_bytes=200), "UNWIND range(1, 100) AS x RETURN 'abcdefgh'"),
-        (Limits(max_cell_chars=5), "RETURN ['a', 'abcdefgh']"),
+        (QueryLimits(max_rows=3), "UNWIND range(1, 100) AS x RETURN x"),
+        (QueryLimits(max_bytes=200), "UNWIND range(1, 100) AS x RETURN 'abcdefgh'"),
+        (QueryLimits(max_cell_chars=5), "RETURN ['a', 'abcdefgh']"),
     ],
 )
 async def test_answers_are_cut_at_their_limits_and_say_so(client, limits, query):
@@ -54,7 +54,7 @@ async def test_answers_are_cut_at_their_limits_and_say_so(client, limits, query)
 
 
 async def test_a_result_of_exactly_the_limit_is_whole(client):
-    result = await client.read("UNWIND range(1, 3) AS x RETURN x", limits=Limits(max_rows=3))
+    result = await client.read("UNWIND range(1, 3) AS x RETURN x", limits=QueryLimits(max_rows=3))
     assert result.rows == ((1,), (2,), (3,))
     assert not result.truncated
 
@@ -73,7 +73,7 @@ async def test_slow_query_ends_at_its_time_limit_and_the_client_goes_on(client):
     started = time.monotonic()
     with pytest.raises(GraphTimeoutError):
         await client.read(
-            "UNWIND range(1, 1000000000) AS x WITH x WHERE x < 0 RETURN x", limits=Limits(timeout_s=1)
+            "UNWIND range(1, 1000000000) AS x WITH x WHERE x < 0 RETURN x", limits=QueryLimits(timeout_s=1)
         )
     assert time.monotonic() - started < 20
     assert (await client.read("RETURN 1")).rows == ((1,),)
@@ -116,9 +116,9 @@ async def test_absent_server_is_told_before_long():
             async with GraphClient(f"bolt://127.0.0.1:{port}") as client:
                 started = time.monotonic()
                 with pytest.raises((GraphUnavailableError, GraphTimeoutError)):
-                    await client.read("RETURN 1", limits=Limits(timeout_s=1))
+                    await client.execute_read("RETURN 1", limits=QueryLimits(timeout_s=1))
                 with pytest.raises(GraphUnavailableError):
-                    await client.check()
+                    await client.verify_connectivity()
                 assert time.monotonic() - started < 30
 
 

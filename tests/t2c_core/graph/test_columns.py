@@ -6,7 +6,7 @@ import pytest
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, Duration, Time
 
-from t2c_core.cypher.identifiers import quote_name
+from t2c_core.cypher.identifiers import quote_identifier
 from t2c_core.graph.csv_columns import HeaderError, read_column
 
 
@@ -125,5 +125,5 @@ def test_wrong_cell_is_refused(type_name, cell):
 
 
 def test_quoted_name_doubles_back_ticks_and_escapes_backslashes():
-    assert quote_name("a`b") == "`a``b`"
-    assert quote_name("a\\u0060 b") == "`a\\u005cu0060 b`"
+    assert quote_identifier("a`b") == "`a``b`"
+    assert quote_identifier("a\\u0060 b") == "`a\\u005cu0060 b`"

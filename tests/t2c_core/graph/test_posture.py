@@ -5,7 +5,7 @@ import pytest
 from t2c_core.graph import hardening_check as posture
 from t2c_core.graph.embedded import EmbeddedGraph
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.verdict import Verdict
+from t2c_core.guard.verdict import GuardVerdict
 
 pytestmark = pytest.mark.graph
 
@@ -15,7 +15,7 @@ def unsafe(found):
 
 
 async def test_server_of_ours_is_safe(graph):
-    found = await posture.examine(graph.uri)
+    found = await posture.check_hardening(graph.uri)
     assert found.safe
     assert unsafe(found) == set()
     tried = {check.name: check for check in found.checks}
@@ -24,9 +24,9 @@ async def test_server_of_ours_is_safe(graph):
 
 
 async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
-    monkeypatch.setattr(Guard, "require", lambda _, cypher: Verdict(verdict="allow", cypher=cypher))
+    monkeypatch.setattr(Guard, "require", lambda _, cypher: GuardVerdict(verdict="allow", cypher=cypher))
     monkeypatch.setattr(posture, "check_plan", lambda _: None)
-    found = await posture.examine(graph.uri)
+    found = await posture.check_hardening(graph.uri)
     assert not found.safe
     assert {"guard: a write", "guard: a file", "guard: a procedure", "guard: settings"} <= unsafe(found)
 
@@ -46,7 +46,7 @@ async def test_server_with_default_settings_is_unsafe_and_told_what_to_change(tm
     with EmbeddedGraph(tmp_path / "home") as server:
         (tmp_path / "home" / "import" / "etc").mkdir()
         (tmp_path / "home" / "import" / "etc" / "hostname").write_text("here\n", encoding="utf-8")
-        found = await posture.examine(server.uri)
+        found = await posture.check_hardening(server.uri)
     assert not found.safe
     assert unsafe(found) == {"file", "network", "time limit"}
     advice = " ".join(check.advice for check in found.checks)

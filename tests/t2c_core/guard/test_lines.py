@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from t2c_core.errors import InputError
-from t2c_core.guard.jsonl import judge_lines
+from t2c_core.guard.jsonl import check_jsonl
 
 from .conftest import SCHEMA
 
 
 def judged(guard, *rows):
-    return [json.loads(line) for line in judge_lines(guard, [json.dumps(row).encode() for row in rows])]
+    return [json.loads(line) for line in check_jsonl(guard, [json.dumps(row).encode() for row in rows])]
 
 
 def test_each_line_gets_a_verdict_in_order(guard):
@@ -42,13 +42,13 @@ def test_each_line_gets_a_verdict_in_order(guard):
 
 def test_text_that_cannot_be_sent_is_judged(guard):
     assert judged(guard, {"id": 1, "cypher": "RETURN '\ud800'"})[0]["codes"] == ["parse.token"]
-    assert list(judge_lines(guard, [b"\n", b"  \n"])) == []
+    assert list(check_jsonl(guard, [b"\n", b"  \n"])) == []
 
 
 @pytest.mark.parametrize("line", [b"[1]", b"{", b'{"id": 1}', b'{"cypher": 1}', b'{"cypher": "", "params": [1]}', b"\xff", b"[" * 90_000])  # fmt: skip
 def test_line_that_is_no_query_is_wrong_input(line, guard):
     with pytest.raises(InputError, match="line 2"):
-        list(judge_lines(guard, [b'{"cypher": "RETURN 1"}', line]))
+        list(check_jsonl(guard, [b'{"cypher": "RETURN 1"}', line]))
 
 
 def test_command_needs_no_database(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_core.errors import RefusedError
+from t2c_core.errors import QueryRejectedError
 from t2c_core.graph.client import GraphClient
 from t2c_core.guard.plan import check_plan
 
@@ -61,6 +61,6 @@ async def test_plan_that_reads_passes(graph, query):
 async def test_plan_that_does_more_is_refused(graph, code, query):
     async with GraphClient(graph.uri) as client:
         facts = await client.explain(query)
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(QueryRejectedError) as caught:
         check_plan(facts)
     assert caught.value.codes == (code,)

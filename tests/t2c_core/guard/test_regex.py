@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2c_core.guard.language.redos import is_bounded
+from t2c_core.guard.language.redos import is_redos_safe
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from t2c_core.guard.language.redos import is_bounded
     ],
 )
 def test_plain_pattern_is_bounded(pattern):
-    assert is_bounded(pattern, of_property=False)
+    assert is_redos_safe(pattern, of_property=False)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_plain_pattern_is_bounded(pattern):
     ],
 )  # fmt: skip
 def test_other_pattern_is_not(pattern):
-    assert not is_bounded(pattern, of_property=False)
+    assert not is_redos_safe(pattern, of_property=False)
 
 
 def test_stored_text_may_be_looked_through_once_more():
-    assert is_bounded(".*a.*b.*", of_property=True)
-    assert not is_bounded(".*a.*b.*", of_property=False)
+    assert is_redos_safe(".*a.*b.*", of_property=True)
+    assert not is_redos_safe(".*a.*b.*", of_property=False)

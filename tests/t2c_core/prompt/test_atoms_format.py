@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from t2c_core.prompt.schema_tokens import UNANSWERABLE, AtomsFormat
-from t2c_core.prompt.tokenizer import END, save_tokenizer, schema_atoms, train_tokenizer
+from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
+from t2c_core.prompt.tokenizer import END, save_tokenizer, schema_tokens, train_tokenizer
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.linker import Link, LinkedQuestion, Place
+from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
 
 SCHEMA = GraphSchema(
     labels=(
@@ -30,7 +30,7 @@ SCHEMA = GraphSchema(
         Triple(source="Case", type="with blank", target="odd né`me", count=9),
     ),
 )  # fmt: skip
-FORMAT = AtomsFormat(SCHEMA)
+FORMAT = SchemaTokenFormat(SCHEMA)
 TRIPLE = "(case_:Case)-[took:TOOK]->(drug:Drug)"
 
 
@@ -41,8 +41,8 @@ def linked(
     for number, (text, kind, value, places) in enumerate(found, 1):
         start = question.index(text, position)
         position = start + len(text)
-        where = tuple(Place(owner, name, "node", held) for owner, name, held in places)  # type: ignore[arg-type]
-        links.append(Link(f"v{number}", start, position, text, kind, where, value))  # type: ignore[arg-type]
+        where = tuple(Occurrence(owner, name, "node", held) for owner, name, held in places)  # type: ignore[arg-type]
+        links.append(LinkedMention(f"v{number}", start, position, text, kind, where, value))  # type: ignore[arg-type]
     return LinkedQuestion(question, tuple(links))
 
 
@@ -132,7 +132,7 @@ def test_a_completion_that_is_no_cypher_is_handed_on_for_the_guard() -> None:
 def test_every_atom_of_a_schema_is_one_token_of_a_stock_tokenizer(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     query = "MATCH (case_:Case)-[with_blank:`with blank`]->(odd_n_me:`odd né``me`) WHERE odd_n_me.`a b` = $v1 AND odd_n_me.`é` < $v12 RETURN avg(case_.age)"
-    completion = FORMAT.complete(query)
+    completion = FORMAT.encode_completion(query)
     prompt = FORMAT.render(
         linked("Wie viele Fälle < x", ("Fälle", "value", "Fälle", (("Drug", "name", "Fälle"),)))
     )
@@ -142,8 +142,8 @@ def test_every_atom_of_a_schema_is_one_token_of_a_stock_tokenizer(tmp_path: Path
     ids = loaded(completion)["input_ids"]
     assert loaded.decode(ids, skip_special_tokens=True) == completion
     assert len(ids) == 14
-    for atom in schema_atoms(SCHEMA):
-        text = FORMAT.complete(atom) if "{" not in atom else " " + atom
+    for atom in schema_tokens(SCHEMA):
+        text = FORMAT.encode_completion(atom) if "{" not in atom else " " + atom
         assert loaded.decode(loaded(text)["input_ids"]) == text
     both = loaded(prompt + completion)["input_ids"]
     assert both == loaded(prompt)["input_ids"] + ids

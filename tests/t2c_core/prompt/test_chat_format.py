@@ -2,7 +2,7 @@ import pytest
 
 from t2c_core.prompt.chat import ChatFormat, describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.linker import Link, LinkedQuestion, Place
+from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
 
 SCHEMA = GraphSchema(
     labels=(
@@ -18,8 +18,10 @@ CHAT = ChatFormat(SCHEMA)
 QUESTION = LinkedQuestion(
     "what treats aspirin in 5",
     (
-        Link("v1", 12, 19, "aspirin", "value", (Place("Drug", "name", "node", "Aspirin"),), "aspirin"),
-        Link("v2", 23, 24, "5", "number", (), 5),
+        LinkedMention(
+            "v1", 12, 19, "aspirin", "value", (Occurrence("Drug", "name", "node", "Aspirin"),), "aspirin"
+        ),
+        LinkedMention("v2", 23, 24, "5", "number", (), 5),
     ),
 )
 QUERY = "MATCH (d:Drug {name: $v1}) RETURN d.name LIMIT $v2"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2c_core.prompt.compact_cypher import CompactSyntaxError, decode, encode, join, split
+from t2c_core.prompt.compact_cypher import CompactSyntaxError, decode, detokenize, encode, tokenize
 
 QUERIES = [
     "MATCH (drug:Drug) RETURN drug.name, drug.price",
@@ -33,23 +33,23 @@ def test_a_completion_is_stable_under_another_round(query: str) -> None:
 
 
 def test_a_triple_a_property_and_a_keyword_are_one_atom_each() -> None:
-    assert split("MATCH (a:A)-[b:B|C]->(d:D) WHERE d.x.year >= $v1 RETURN count( DISTINCT a )") == [
+    assert tokenize("MATCH (a:A)-[b:B|C]->(d:D) WHERE d.x.year >= $v1 RETURN count( DISTINCT a )") == [
         "MATCH", "(a:A)-[b:B|C]->(d:D)", "WHERE", "d.x.year", ">=", "$v1", "RETURN", "count(", "DISTINCT", "a", ")",
     ]  # fmt: skip
 
 
 def test_blanks_and_a_final_semicolon_do_not_matter() -> None:
-    assert split("MATCH (a:A)\n  WHERE a.x  IS  NOT\tNULL RETURN a.x ;") == split(
+    assert tokenize("MATCH (a:A)\n  WHERE a.x  IS  NOT\tNULL RETURN a.x ;") == tokenize(
         "MATCH (a:A) WHERE a.x IS NOT NULL RETURN a.x"
     )
 
 
 def test_text_that_is_no_atom_is_refused_with_its_position() -> None:
     with pytest.raises(CompactSyntaxError, match="position 11"):
-        split("MATCH (a:A) ; ~ RETURN 1")
+        tokenize("MATCH (a:A) ; ~ RETURN 1")
 
 
-@given(st.lists(st.sampled_from([atom for query in QUERIES for atom in split(query)]), max_size=30))
+@given(st.lists(st.sampled_from([atom for query in QUERIES for atom in tokenize(query)]), max_size=30))
 def test_joined_atoms_split_into_the_same_atoms_unless_two_read_as_one(atoms: list[str]) -> None:
-    again = split(join(atoms))
+    again = tokenize(detokenize(atoms))
     assert "".join(again).replace(" ", "") == "".join(atoms).replace(" ", "")

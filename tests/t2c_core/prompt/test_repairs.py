@@ -1,8 +1,8 @@
 import pytest
 
-from t2c_core.prompt.schema_tokens import AtomsFormat
+from t2c_core.prompt.schema_tokens import SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
-from t2c_core.values.linker import Link, LinkedQuestion, Place
+from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
 
 SCHEMA = GraphSchema(
     labels=(
@@ -25,15 +25,19 @@ SCHEMA = GraphSchema(
         Triple(source="Case", type="TOOK", target="Drug", count=9),
     ),
 )
-FORMAT = AtomsFormat(SCHEMA)
+FORMAT = SchemaTokenFormat(SCHEMA)
 TOOK = "(case_:Case)-[took:TOOK]->(drug:Drug)"
 LED = "(case_:Case)-[led_to:LED_TO]->(outcome:Outcome)"
 ASKED = LinkedQuestion(
     "aspirin and death over 60",
     (
-        Link("v1", 0, 7, "aspirin", "value", (Place("Drug", "name", "node", "ASPIRIN"),), "aspirin"),
-        Link("v2", 12, 17, "death", "value", (Place("Outcome", "name", "node", "Death"),), "death"),
-        Link("v3", 23, 25, "60", "number", (), 60),
+        LinkedMention(
+            "v1", 0, 7, "aspirin", "value", (Occurrence("Drug", "name", "node", "ASPIRIN"),), "aspirin"
+        ),
+        LinkedMention(
+            "v2", 12, 17, "death", "value", (Occurrence("Outcome", "name", "node", "Death"),), "death"
+        ),
+        LinkedMention("v3", 23, 25, "60", "number", (), 60),
     ),
 )
 

@@ -56,10 +56,10 @@ def test_short_forms_stand_for_values_where_no_value_is_spelt_so(index: ValueInd
 
 
 def test_similar_forms_are_ranked(index: ValueIndex) -> None:
-    assert index.similar("pulmonry embolsim")[0].folded == "pulmonary embolism"
-    assert index.similar("stevens jonson")[0].folded == "stevens johnson syndrome"
-    assert index.similar("xyzzy quux") == []
-    assert index.similar("ab") == []
+    assert index.fuzzy("pulmonry embolsim")[0].folded == "pulmonary embolism"
+    assert index.fuzzy("stevens jonson")[0].folded == "stevens johnson syndrome"
+    assert index.fuzzy("xyzzy quux") == []
+    assert index.fuzzy("ab") == []
 
 
 @pytest.mark.parametrize(
@@ -75,20 +75,20 @@ def test_similar_forms_are_ranked(index: ValueIndex) -> None:
     ],
 )
 def test_slips_of_spelling_are_found(index: ValueIndex, word: str, meant: str) -> None:
-    assert meant in index.spellings(word)
+    assert meant in index.spelling_candidates(word)
 
 
 def test_a_digit_is_never_a_slip(tmp_path: Path) -> None:
     rows = [IndexedValue(value, "Cup", "name", "node") for value in ("canada2015", "canada2019")]
     ValueIndex.build(tmp_path / "v", rows)
     with ValueIndex(tmp_path / "v") as index:
-        assert index.spellings("canda2015") == ["canada2015"]
-        assert index.spellings("canada2016") == []
+        assert index.spelling_candidates("canda2015") == ["canada2015"]
+        assert index.spelling_candidates("canada2016") == []
 
 
 def test_words_that_are_spelt_right_or_unlike_any_have_no_spelling(index: ValueIndex) -> None:
-    assert index.spellings("unrelated") == []
-    assert index.spellings("ab") == []
+    assert index.spelling_candidates("unrelated") == []
+    assert index.spelling_candidates("ab") == []
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -107,11 +107,11 @@ def test_any_single_slip_in_a_word_is_undone(index: ValueIndex, data: st.DataObj
             ]
         )
     )
-    assert slip == word or word in index.spellings(slip)
+    assert slip == word or word in index.spelling_candidates(slip)
 
 
 def test_openings_tell_how_long_a_value_may_get(index: ValueIndex) -> None:
-    assert index.openings(["polyethylene", "glycol", "nothing", "pain"]) == {
+    assert index.prefix_lengths(["polyethylene", "glycol", "nothing", "pain"]) == {
         "polyethylene": 3,
         "glycol": 0,
         "pain": 3,
@@ -133,7 +133,7 @@ def test_the_order_of_rows_makes_no_difference(tmp_path: Path) -> None:
     with ValueIndex(tmp_path / "one") as one, ValueIndex(tmp_path / "two") as two:
         forms = [f"value {number}" for number in range(50)]
         assert one.forms(forms) == two.forms(forms)
-        assert one.similar("valve 12") == two.similar("valve 12")
+        assert one.fuzzy("valve 12") == two.fuzzy("valve 12")
 
 
 def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_an_empty_graph_has_an_index_too(tmp_path: Path) -> None:
     assert ValueIndex.build(tmp_path / "v", []) == 0
     with ValueIndex(tmp_path / "v") as index:
         assert index.forms(["x"]) == {}
-        assert index.similar("anything") == []
+        assert index.fuzzy("anything") == []
 
 
 def test_changes_leave_an_index_as_a_new_build_would(tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_changes_leave_an_index_as_a_new_build_would(tmp_path: Path) -> None:
         assert stored == built.count == changed.count
         forms = [f"item {number}" for number in range(160)] + [f"kind {number} thing" for number in range(8)]
         assert changed.forms(forms) == built.forms(forms)
-        assert changed.similar("itm 145 kind") == built.similar("itm 145 kind")
-        assert changed.similar("item 12 kind 5 thing", cutoff=99) == []
+        assert changed.fuzzy("itm 145 kind") == built.fuzzy("itm 145 kind")
+        assert changed.fuzzy("item 12 kind 5 thing", cutoff=99) == []
 
 
 def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_many_threads_may_ask_at_once(index: ValueIndex) -> None:
     words = ["aspirin", "humira", "pain", "nothing"] * 50
 
     def ask(word: str) -> tuple[str, int]:
-        index.similar(word + "x")
+        index.fuzzy(word + "x")
         return word, len(index.folded(word))
 
     with ThreadPoolExecutor(8) as pool:

@@ -10,17 +10,20 @@ from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from t2c_core.values.index import ValueIndex
-    from t2c_core.values.linker import Link, Linker
+    from t2c_core.values.linker import LinkedMention, Linker
 
 
 def values(linker: Linker, question: str) -> list[tuple[str, str, object]]:
     """Text, kind, and the best place's value or the link's own."""
     found = linker.link(question).links
-    return [(each.text, each.kind, each.places[0].value if each.places else each.value) for each in found]
+    return [
+        (each.text, each.kind, each.occurrences[0].value if each.occurrences else each.value)
+        for each in found
+    ]
 
 
-def holders(link: Link) -> list[str]:
-    return [f"{each.owner}.{each.property}" for each in link.places]
+def holders(link: LinkedMention) -> list[str]:
+    return [f"{each.owner}.{each.property}" for each in link.occurrences]
 
 
 @pytest.mark.parametrize(
@@ -163,13 +166,13 @@ def test_links_are_named_in_order_and_point_into_the_question(linker: Linker) ->
 
 def test_all_places_of_a_value_are_kept_exact_case_first(linker: Linker) -> None:
     (capital,) = linker.link("who takes ASPIRIN?").links
-    assert [(each.owner, each.property, each.value) for each in capital.places] == [
+    assert [(each.owner, each.property, each.value) for each in capital.occurrences] == [
         ("Drug", "name", "ASPIRIN"),
         ("Drug", "substance", "ASPIRIN"),
         ("Drug", "name", "Aspirin"),
     ]
     (mixed,) = linker.link("who takes Aspirin?").links
-    assert mixed.places[0].value == "Aspirin"
+    assert mixed.occurrences[0].value == "Aspirin"
 
 
 def test_a_property_named_nearby_comes_first(linker: Linker) -> None:
@@ -181,21 +184,21 @@ def test_a_property_named_nearby_comes_first(linker: Linker) -> None:
 
 def test_a_misspelling_of_several_values_keeps_them_all(linker: Linker) -> None:
     (link,) = linker.link("those on the drug zytia").links
-    assert {each.value for each in link.places} == {"ZETIA", "ZYTIGA"}
+    assert {each.value for each in link.occurrences} == {"ZETIA", "ZYTIGA"}
 
 
 def test_a_part_of_several_names_keeps_them_all(linker: Linker) -> None:
     (link,) = linker.link("patients with diabetes").links
-    assert {each.value for each in link.places} == {"Type 1 diabetes", "Type 2 diabetes"}
+    assert {each.value for each in link.occurrences} == {"Type 1 diabetes", "Type 2 diabetes"}
 
 
 def test_limits_have_no_places_and_bounds_only_numbers(linker: Linker) -> None:
     (limit,) = linker.link("top 45 drugs").links
     (bound,) = linker.link("ids greater than 45").links
     (text,) = linker.link("sequences greater than 20").links
-    assert limit.places == ()
+    assert limit.occurrences == ()
     assert holders(bound) == ["Case.primaryId"]
-    assert text.places == ()
+    assert text.occurrences == ()
 
 
 def test_a_number_in_the_graph_keeps_its_places(linker: Linker) -> None:
@@ -235,5 +238,5 @@ def test_every_name_is_found_however_it_is_cased_or_quoted(
     written = data.draw(st.sampled_from([name, name.lower(), name.upper(), name.title()]))
     quote = data.draw(st.sampled_from(["", '"', "'"]))
     (link,) = linker.link(f"How many are there for {quote}{written}{quote} in it?").links
-    assert link.places[0].value == name
+    assert link.occurrences[0].value == name
     assert index.exact(name)

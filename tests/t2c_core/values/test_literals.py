@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2c_core.values.literals import quotations, readings
+from t2c_core.values.literals import find_literals, find_quotations
 
 
 def read(text: str) -> list[tuple[str, str, object]]:
-    return [(text[each.start : each.end], each.kind, each.value) for each in readings(text)]
+    return [(text[each.start : each.end], each.kind, each.value) for each in find_literals(text)]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_every_whole_number_reads_back(number: int) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_readings_stand_in_order_and_never_overlap(text: str) -> None:
-    found = readings(text)
+    found = find_literals(text)
     assert all(before.end <= after.start for before, after in itertools.pairwise(found))
 
 
@@ -122,11 +122,11 @@ def test_readings_stand_in_order_and_never_overlap(text: str) -> None:
     ],
 )
 def test_quotations_are_told_from_apostrophes(text: str, expected: list[list[str]]) -> None:
-    assert [[each.content for each in ends] for ends in quotations(text)] == expected
+    assert [[each.content for each in ends] for ends in find_quotations(text)] == expected
 
 
 def test_two_quotations_in_a_row_are_two() -> None:
-    found = quotations("either 'a b' or 'c d'?")
+    found = find_quotations("either 'a b' or 'c d'?")
     assert [ends[0].content for ends in found] == ["a b", "c d"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2c_core.values.normalization import fold, short_forms, words
+from t2c_core.values.normalization import aliases, fold, words
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_words_point_into_their_text_and_join_to_its_folded_form(text: str) -> N
     ],
 )
 def test_short_forms_are_what_people_call_a_value(text: str, expected: list[str]) -> None:
-    assert short_forms(text) == expected
+    assert aliases(text) == expected

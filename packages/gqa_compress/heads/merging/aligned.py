@@ -6,14 +6,16 @@ docs/algorithm.md, section "Alignment".
 
 import torch
 
-from gqa_compress.heads.alignment import align_keys, align_values
 from gqa_compress.conversion.gram import HeadGrams, grouped_pairs
-from gqa_compress.heads.projections import Heads
+from gqa_compress.heads.alignment import align_keys, align_values
 from gqa_compress.heads.merging.mean import averaged
-from gqa_compress.heads.rope import Planes, as_complex, as_real, complex_gram
+from gqa_compress.heads.projections import HeadProjections
+from gqa_compress.heads.rope import RotaryPairs, as_complex, as_real, complex_gram
 
 
-def merge_aligned(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+def merge_aligned(
+    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+) -> HeadProjections:
     """Merge each group into the mean of its aligned heads.
 
     Args:
@@ -28,7 +30,9 @@ def merge_aligned(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.T
     return averaged(align(heads, grams, where, groups))
 
 
-def align(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+def align(
+    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+) -> HeadProjections:
     """Turn the heads of each group onto their mean; the model computes the same as before.
 
     Args:
@@ -40,20 +44,20 @@ def align(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -
     Returns:
         Projections as (G, M, ...).
     """
-    grouped = heads.grouped(groups)
+    grouped = heads.group_by(groups)
     keys = grouped_pairs(grams.keys, groups)
     turns = align_keys(complex_gram(keys, where)).transpose(1, 2)  # (G, M, P)
     maps = align_values(grouped_pairs(grams.values, groups))  # (G, M, D, D)
-    still = align_values(keys[:, :, where.rest][..., where.rest])  # (G, M, E, E)
-    return Heads(
+    still = align_values(keys[:, :, where.unrotated][..., where.unrotated])  # (G, M, E, E)
+    return HeadProjections(
         w_q=as_real(
             as_complex(grouped.w_q, where) * turns[:, :, None, :, None],
-            torch.einsum("gmed,gmrec->gmrdc", still, grouped.w_q[..., where.rest, :]),
+            torch.einsum("gmed,gmrec->gmrdc", still, grouped.w_q[..., where.unrotated, :]),
             where,
         ),
         w_k=as_real(
             as_complex(grouped.w_k, where) * turns[..., None],
-            still.transpose(-1, -2) @ grouped.w_k[..., where.rest, :],
+            still.transpose(-1, -2) @ grouped.w_k[..., where.unrotated, :],
             where,
         ),
         w_v=maps.transpose(-1, -2) @ grouped.w_v,

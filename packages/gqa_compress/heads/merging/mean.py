@@ -7,11 +7,13 @@ EMNLP 2023.
 import torch
 
 from gqa_compress.conversion.gram import HeadGrams
-from gqa_compress.heads.projections import Heads
-from gqa_compress.heads.rope import Planes
+from gqa_compress.heads.projections import HeadProjections
+from gqa_compress.heads.rope import RotaryPairs
 
 
-def merge_mean(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+def merge_mean(
+    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+) -> HeadProjections:
     """Merge each group into the mean of its key and value projections.
 
     Args:
@@ -24,10 +26,10 @@ def merge_mean(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tens
         Heads of G key-value heads.
     """
     del grams, where
-    return averaged(heads.grouped(groups))
+    return averaged(heads.group_by(groups))
 
 
-def averaged(grouped: Heads) -> Heads:
+def averaged(grouped: HeadProjections) -> HeadProjections:
     """Average keys and values over each group and let its query heads share them.
 
     Args:
@@ -36,7 +38,7 @@ def averaged(grouped: Heads) -> Heads:
     Returns:
         Heads of G key-value heads.
     """
-    return Heads(
+    return HeadProjections(
         w_q=grouped.w_q.flatten(1, 2),
         w_k=grouped.w_k.mean(1),
         w_v=grouped.w_v.mean(1),

@@ -8,15 +8,17 @@ the best single value is a weighted principal subspace. Source: docs/algorithm.m
 import torch
 
 from gqa_compress.conversion.gram import HeadGrams, grouped_pairs
-from gqa_compress.heads.projections import Heads
-from gqa_compress.heads.rope import Planes, as_complex, as_real, complex_gram
+from gqa_compress.heads.projections import HeadProjections
+from gqa_compress.heads.rope import RotaryPairs, as_complex, as_real, complex_gram
 
 # Directions that queries or outputs hardly use are weighted by at least this share of the mean, so that the
 # metric can be inverted.
 FLOOR = 1e-6
 
 
-def merge_weighted(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.Tensor) -> Heads:
+def merge_weighted(
+    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+) -> HeadProjections:
     """Merge each group into the keys and values that best predict its members.
 
     Args:
@@ -28,25 +30,26 @@ def merge_weighted(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.
     Returns:
         Heads of G key-value heads.
     """
-    grouped = heads.grouped(groups)
+    grouped = heads.group_by(groups)
     keys, queries = grouped_pairs(grams.keys, groups), grams.queries[groups]  # (G, M, D, M, D), (G, M, D, D)
-    encode_k, decode_k = best_plane(complex_gram(keys, where), _plane_energy(queries, where))
-    encode_e, decode_e = best_subspace(
-        keys[:, :, where.rest][..., where.rest], queries[..., where.rest, :][..., where.rest]
+    encode_k, decode_k = top_key_component(complex_gram(keys, where), _plane_energy(queries, where))
+    encode_e, decode_e = principal_value_subspace(
+        keys[:, :, where.unrotated][..., where.unrotated],
+        queries[..., where.unrotated, :][..., where.unrotated],
     )
     metric = torch.einsum("gmrdc,gmrec->gmde", grouped.w_o, grouped.w_o)
-    encode_v, decode_v = best_subspace(grouped_pairs(grams.values, groups), metric)
+    encode_v, decode_v = principal_value_subspace(grouped_pairs(grams.values, groups), metric)
     w_q = as_real(
         as_complex(grouped.w_q, where) * decode_k.conj()[:, :, None, :, None],
-        torch.einsum("gmde,gmrec->gmrdc", decode_e, grouped.w_q[..., where.rest, :]),
+        torch.einsum("gmde,gmrec->gmrdc", decode_e, grouped.w_q[..., where.unrotated, :]),
         where,
     )
     w_k = as_real(
         (as_complex(grouped.w_k, where) * encode_k[..., None]).sum(1),
-        torch.einsum("gmed,gmec->gdc", encode_e, grouped.w_k[..., where.rest, :]),
+        torch.einsum("gmed,gmec->gdc", encode_e, grouped.w_k[..., where.unrotated, :]),
         where,
     )
-    return Heads(
+    return HeadProjections(
         w_q=w_q.flatten(1, 2),
         w_k=w_k,
         w_v=torch.einsum("gmed,gmec->gdc", encode_v, grouped.w_v),
@@ -54,7 +57,7 @@ def merge_weighted(heads: Heads, grams: HeadGrams, where: Planes, groups: torch.
     )
 
 
-def best_plane(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def top_key_component(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Find, a rotary plane, the one key that best predicts those of a group.
 
     Args:
@@ -75,7 +78,7 @@ def best_plane(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor
     return encode.transpose(1, 2), decode.transpose(1, 2)
 
 
-def best_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def principal_value_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Find the D coordinates that best predict the M·D of a group.
 
     Args:
@@ -96,7 +99,7 @@ def best_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Ten
     return encode * scale, _divided(decode, scale)
 
 
-def key_spectrum(grams: HeadGrams, where: Planes, groups: torch.Tensor) -> torch.Tensor:
+def key_spectrum(grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor) -> torch.Tensor:
     """Return the shares of weighted key energy by component, greatest first.
 
     Args:
@@ -113,7 +116,7 @@ def key_spectrum(grams: HeadGrams, where: Planes, groups: torch.Tensor) -> torch
     return _shares(torch.linalg.eigvalsh(weight[..., :, None] * blocks * weight[..., None, :]))
 
 
-def value_spectrum(heads: Heads, grams: HeadGrams, groups: torch.Tensor) -> torch.Tensor:
+def value_spectrum(heads: HeadProjections, grams: HeadGrams, groups: torch.Tensor) -> torch.Tensor:
     """Return the shares of weighted value energy by direction, greatest first.
 
     Args:
@@ -147,7 +150,7 @@ def _scaled(blocks: torch.Tensor, outward: torch.Tensor) -> torch.Tensor:
     return scaled.flatten(3, 4).flatten(1, 2)
 
 
-def _plane_energy(queries: torch.Tensor, where: Planes) -> torch.Tensor:
+def _plane_energy(queries: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
     energy = queries.diagonal(dim1=-2, dim2=-1)
     return energy[..., where.real] + energy[..., where.imaginary]
 

@@ -22,9 +22,9 @@ class Binding:
     """Labels or types, one of which it has for sure; None if nothing is known."""
     inferred: frozenset[str] | None = None
     """What the schema leaves possible where `labels` is None."""
-    pinned: bool = False
+    is_selective: bool = False
     """Whether a property or identity is asked for, so that few are found."""
-    level: int = 0
+    subquery_depth: int = 0
     """How many subqueries it stands in; what one of them says of it holds in there only."""
     excluded: set[str] = field(default_factory=set)
     """Labels that a policy keeps it from having."""
@@ -36,12 +36,12 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class NonEntity:
     """Holds nothing of the graph but what was read of it by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class Top:
     """May hold anything."""
 
 
@@ -76,10 +76,10 @@ class PathOf:
     relationship: Element
 
 
-Value: TypeAlias = Plain | Unknown | Element | ListOf | MapOf | PathOf
+Value: TypeAlias = NonEntity | Top | Element | ListOf | MapOf | PathOf
 
-PLAIN = Plain()
-UNKNOWN = Unknown()
+PLAIN = NonEntity()
+UNKNOWN = Top()
 
 
 def join(first: Value, second: Value) -> Value:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import (
-        AllProperties,
-        Function,
-        Item,
-        LabelTest,
+        AllPropertiesSelector,
+        FunctionInvocation,
+        LabelPredicate,
         MapEntry,
         MapProjection,
         Match,
         NodePattern,
         PathPattern,
+        ProjectionItem,
         Property,
-        PropertyItem,
+        PropertySelector,
         Return,
         String,
         Variable,
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PropertyRead:
     """A property is read by name."""
 
     subject: Value
     key: str
-    node: Property | PropertyItem | MapEntry | String
+    node: Property | PropertySelector | MapEntry | String
     """Where the name stands."""
 
 
 @dataclass(frozen=True, slots=True)
-class NodeUse:
+class NodePatternRef:
     """A node pattern."""
 
     pattern: NodePattern
@@ -49,7 +49,7 @@ class NodeUse:
 
 
 @dataclass(frozen=True, slots=True)
-class RelationshipUse:
+class RelationshipPatternRef:
     """A relationship pattern; its neighbours if these are plain node patterns."""
 
     pattern: Arrow
@@ -60,7 +60,7 @@ class RelationshipUse:
 
 
 @dataclass(frozen=True, slots=True)
-class PathUse:
+class PathPatternRef:
     """A path pattern of a MATCH, or of an expression where `match` is None."""
 
     pattern: PathPattern
@@ -72,16 +72,16 @@ class Output:
     """A column of the result. `item` is None if it comes from `*`."""
 
     clause: Return
-    item: Item | None
+    item: ProjectionItem | None
     name: str
     value: Value
 
 
 @dataclass(frozen=True, slots=True)
-class WholeUse:
+class AllPropertiesAccess:
     """Something that looks at all properties: `properties(x)`, `keys(x)`, `x {.*}`."""
 
-    node: Function | AllProperties
+    node: FunctionInvocation | AllPropertiesSelector
     value: Value
     projection: MapProjection | None = None
 
@@ -98,19 +98,19 @@ Step: TypeAlias = Matched | Literal["aggregate", "enter", "leave"]
 
 
 @dataclass(slots=True)
-class Facts:
+class AnalysisResult:
     """All that was found."""
 
     unbound: list[Variable] = field(default_factory=list)
     """Variables that nothing before them has named."""
-    reads: list[Read] = field(default_factory=list)
+    reads: list[PropertyRead] = field(default_factory=list)
     dynamic: list[tuple[Value, int]] = field(default_factory=list)
     """Properties by an expression for a name: of what, and where."""
-    nodes: list[NodeUse] = field(default_factory=list)
-    relationships: list[RelationshipUse] = field(default_factory=list)
-    paths: list[PathUse] = field(default_factory=list)
-    label_tests: list[tuple[LabelTest, Value]] = field(default_factory=list)
-    whole: list[WholeUse] = field(default_factory=list)
+    nodes: list[NodePatternRef] = field(default_factory=list)
+    relationships: list[RelationshipPatternRef] = field(default_factory=list)
+    paths: list[PathPatternRef] = field(default_factory=list)
+    label_tests: list[tuple[LabelPredicate, Value]] = field(default_factory=list)
+    all_properties_accesses: list[AllPropertiesAccess] = field(default_factory=list)
     escapes: list[tuple[Value, int]] = field(default_factory=list)
     """Elements handed to functions that are not known to take them: what, and where."""
     outputs: list[Output] = field(default_factory=list)

@@ -9,17 +9,6 @@ from typing import Literal
 
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import walk
-from t2c_core.guard.dataflow.predicates import bindings_in, equated, labels_of, only, refine
-from t2c_core.guard.dataflow.expressions import Expressions, Scope
-from t2c_core.guard.dataflow.analysis import (
-    Facts,
-    Matched,
-    NodeUse,
-    Output,
-    PathUse,
-    Read,
-    RelationshipUse,
-)
 from t2c_core.guard.dataflow.abstract_values import (
     PLAIN,
     UNKNOWN,
@@ -32,25 +21,42 @@ from t2c_core.guard.dataflow.abstract_values import (
     join,
     list_of,
 )
+from t2c_core.guard.dataflow.analysis import (
+    AnalysisResult,
+    Matched,
+    NodePatternRef,
+    Output,
+    PathPatternRef,
+    PropertyRead,
+    RelationshipPatternRef,
+)
+from t2c_core.guard.dataflow.expressions import Expressions, Scope
+from t2c_core.guard.dataflow.predicates import (
+    bindings_in,
+    equality_groups,
+    labels_of,
+    narrow_labels,
+    single_node_binding,
+)
 
 AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
 
 
-def follow(query: t.Query) -> Facts:
+def analyze(query: t.Query) -> AnalysisResult:
     """Follow a whole query."""
-    flow = Flow()
+    flow = DataFlowAnalyzer()
     flow.query(query, {}, outermost=True)
     return flow.facts
 
 
-Holds = Literal["onwards", "within", "maybe"]
+ScopeExtent = Literal["onwards", "within", "maybe"]
 
 
-class Flow(Expressions):
+class DataFlowAnalyzer(Expressions):
     """One pass over a query."""
 
     def __init__(self) -> None:
-        self.facts = Facts()
+        self.facts = AnalysisResult()
         self._level = 0
 
     def query(self, query: t.Query, scope: Scope, *, outermost: bool = False) -> dict[str, Value]:
@@ -90,7 +96,7 @@ class Flow(Expressions):
             self._call(clause, scope)
         elif isinstance(clause, t.CallProcedure):
             self._procedure(clause, scope)
-        elif isinstance(clause, t.Page):
+        elif isinstance(clause, t.OrderBySkipLimit):
             self._page(clause, scope)
 
     def _project(self, clause: t.With | t.Return, scope: Scope) -> dict[str, Value]:
@@ -102,7 +108,7 @@ class Flow(Expressions):
             self.facts.steps.append("aggregate")
         return columns
 
-    def _page(self, clause: t.Page | t.Projection, scope: Scope) -> None:
+    def _page(self, clause: t.OrderBySkipLimit | t.Projection, scope: Scope) -> None:
         for sort in clause.order:
             self.value(sort.expression, scope)
         for each in (clause.skip, clause.limit):
@@ -147,18 +153,18 @@ class Flow(Expressions):
         before = {id(each) for each in bindings_in(scope)}
         groups = []
         for pattern in clause.patterns:
-            self.facts.paths.append(PathUse(pattern, clause))
+            self.facts.paths.append(PathPatternRef(pattern, clause))
             found = self.pattern(pattern, scope, holds="maybe" if clause.optional else "onwards")
             is_bound = any(id(each) in before for each in found)
             groups.append((frozenset(each for each in found if each.kind == "node"), is_bound))
-        groups += [(each, False) for each in equated(clause.where, scope)]
+        groups += [(each, False) for each in equality_groups(clause.where, scope)]
         self.facts.steps.append(Matched(tuple(groups), clause.position))
         if clause.where is not None:
             if not clause.optional:
-                refine(clause.where, scope, self._level)
+                narrow_labels(clause.where, scope, self._level)
             self.value(clause.where, scope)
 
-    def pattern(self, pattern: t.PathPattern, scope: Scope, holds: Holds = "within") -> list[Binding]:
+    def pattern(self, pattern: t.PathPattern, scope: Scope, holds: ScopeExtent = "within") -> list[Binding]:
         """Bind the variables of a path pattern in a scope; gives all its bindings.
 
         Args:
@@ -178,7 +184,7 @@ class Flow(Expressions):
             else:
                 self._group(part, scope)
                 found.append(None)
-            if not isinstance(part, t.GroupedPath) and part.where is not None:
+            if not isinstance(part, t.ParenthesizedPath) and part.where is not None:
                 wheres.append(part.where)
         bindings = [each for each in found if each is not None]
         self._neighbours(pattern, found)
@@ -191,23 +197,23 @@ class Flow(Expressions):
             self.value(where, scope)
         return bindings
 
-    def _node(self, part: t.NodePattern, scope: Scope, holds: Holds) -> Binding:
+    def _node(self, part: t.NodePattern, scope: Scope, holds: ScopeExtent) -> Binding:
         labels = labels_of(part.labels)
         known = scope.get(part.variable.name) if part.variable else None
-        old = only(known)
-        if old is not None and (labels is None or (holds == "onwards" and old.level == self._level)):
+        old = single_node_binding(known)
+        if old is not None and (labels is None or (holds == "onwards" and old.subquery_depth == self._level)):
             binding = old
             if labels is not None:
                 binding.labels = labels | (binding.labels or frozenset())
         else:
             if old is not None and old.labels and labels is not None:
                 labels |= old.labels
-            binding = Binding("node", part.position, labels, level=self._level)
+            binding = Binding("node", part.position, labels, subquery_depth=self._level)
             if part.variable is not None and (known is None or (old is not None and holds != "maybe")):
                 scope[part.variable.name] = Element("node", frozenset((binding,)))
         if part.properties is not None or part.where is not None:
-            binding.pinned = True
-        self.facts.nodes.append(NodeUse(part, binding))
+            binding.is_selective = True
+        self.facts.nodes.append(NodePatternRef(part, binding))
         self.labels(part.labels, scope)
         return binding
 
@@ -230,14 +236,14 @@ class Flow(Expressions):
             self.facts.dynamic.append((subject, part.properties.position))
             return
         for entry in part.properties.entries:
-            self.facts.reads.append(Read(subject, entry.key, entry))
+            self.facts.reads.append(PropertyRead(subject, entry.key, entry))
             self.value(entry.value, scope)
 
-    def _group(self, part: t.GroupedPath, scope: Scope) -> None:
+    def _group(self, part: t.ParenthesizedPath, scope: Scope) -> None:
         inner = dict(scope)
         self.pattern(part.pattern, inner)
         if part.where is not None:
-            refine(part.where, inner, self._level)
+            narrow_labels(part.where, inner, self._level)
             self.value(part.where, inner)
         for name, value in inner.items():
             if name not in scope:
@@ -249,9 +255,9 @@ class Flow(Expressions):
             if isinstance(part, t.RelationshipPattern) and binding is not None:
                 left = found[place - 1] if place else None
                 right = found[place + 1] if place + 1 < len(found) else None
-                self.facts.relationships.append(RelationshipUse(part, binding, left, right, pattern))
+                self.facts.relationships.append(RelationshipPatternRef(part, binding, left, right, pattern))
 
-    def _subquery(self, node: t.Subquery, scope: Scope) -> Value:
+    def _subquery(self, node: t.SubqueryExpression, scope: Scope) -> Value:
         self._enter()
         columns = self.query(node.query, scope)
         self._leave()
@@ -261,7 +267,7 @@ class Flow(Expressions):
 
     def _pattern_comprehension(self, node: t.PatternComprehension, scope: Scope) -> Value:
         inner = dict(scope)
-        self.facts.paths.append(PathUse(node.pattern, None))
+        self.facts.paths.append(PathPatternRef(node.pattern, None))
         self.pattern(node.pattern, inner)
         if node.where is not None:
             self.value(node.where, inner)
@@ -269,19 +275,19 @@ class Flow(Expressions):
 
     def _pattern_expression(self, node: t.PatternExpression, scope: Scope) -> Value:
         inner = dict(scope)
-        self.facts.paths.append(PathUse(node.pattern, None))
+        self.facts.paths.append(PathPatternRef(node.pattern, None))
         found = _path(node.pattern, self.pattern(node.pattern, inner))
         return found if node.pattern.shortest == "shortestPath" else ListOf(found)
 
     KNOWN = {  # noqa: RUF012 - as in the class above
         **Expressions.KNOWN,
-        t.Subquery: _subquery,
+        t.SubqueryExpression: _subquery,
         t.PatternComprehension: _pattern_comprehension,
         t.PatternExpression: _pattern_expression,
     }
 
 
-def name_of(item: t.Item) -> str:
+def name_of(item: t.ProjectionItem) -> str:
     """Give the name of a column, or for an expression without one its place as text."""
     if item.alias is not None:
         return item.alias.name
@@ -293,25 +299,29 @@ def name_of(item: t.Item) -> str:
 def _path(pattern: t.PathPattern, bindings: list[Binding]) -> PathOf:
     """Say what a path holds: what its patterns find, if each part is one element."""
     is_fixed = pattern.shortest is None and not any(
-        isinstance(each, t.GroupedPath)
+        isinstance(each, t.ParenthesizedPath)
         or (isinstance(each, t.RelationshipPattern) and (each.length or each.quantifier))
         for each in pattern.parts
     )
     nodes = frozenset(each for each in bindings if each.kind == "node") if is_fixed else None
     arrows = frozenset(each for each in bindings if each.kind == "relationship")
-    has_groups = any(isinstance(each, t.GroupedPath) for each in pattern.parts)
+    has_groups = any(isinstance(each, t.ParenthesizedPath) for each in pattern.parts)
     return PathOf(Element("node", nodes), Element("relationship", None if has_groups else arrows))
 
 
-def is_aggregate(item: t.Item) -> bool:
+def is_aggregate(item: t.ProjectionItem) -> bool:
     """Tell whether a column is worked out of many rows."""
     if isinstance(item.expression, t.Variable | t.Property):
         return False
     return any(
         isinstance(each, t.CountStar)
-        or (isinstance(each, t.Function) and len(each.name) == 1 and each.name[0].lower() in AGGREGATES)
+        or (
+            isinstance(each, t.FunctionInvocation)
+            and len(each.name) == 1
+            and each.name[0].lower() in AGGREGATES
+        )
         for each in walk(item.expression)
     )
 
 
-__all__ = ["Flow", "follow", "is_aggregate", "labels_of", "name_of"]
+__all__ = ["DataFlowAnalyzer", "analyze", "is_aggregate", "labels_of", "name_of"]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import children
-from t2c_core.guard.dataflow.analysis import Facts, Read, WholeUse
 from t2c_core.guard.dataflow.abstract_values import (
     PLAIN,
     UNKNOWN,
@@ -21,6 +20,7 @@ from t2c_core.guard.dataflow.abstract_values import (
     list_of,
     map_of,
 )
+from t2c_core.guard.dataflow.analysis import AllPropertiesAccess, AnalysisResult, PropertyRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ _TELLING = frozenset(
 class Expressions:
     """Works out values; the part of `Flow` that knows expressions."""
 
-    facts: Facts
+    facts: AnalysisResult
 
     def value(self, node: t.Node, scope: Scope) -> Value:
         """Work out what an expression may hold, noting what it reads."""
@@ -75,22 +75,22 @@ class Expressions:
         subject = self.value(node.subject, scope)
         if subject is PLAIN:
             return PLAIN
-        self.facts.reads.append(Read(subject, node.key, node))
+        self.facts.reads.append(PropertyRead(subject, node.key, node))
         return _entry(subject, node.key)
 
-    def _index(self, node: t.Index, scope: Scope) -> Value:
+    def _index(self, node: t.ContainerIndex, scope: Scope) -> Value:
         subject = self.value(node.subject, scope)
         self.value(node.index, scope)
         if subject is PLAIN:
             return PLAIN
         if isinstance(node.index, t.String):
-            self.facts.reads.append(Read(subject, node.index.value, node.index))
+            self.facts.reads.append(PropertyRead(subject, node.index.value, node.index))
             return _entry(subject, node.index.value)
         if not isinstance(subject, ListOf) and not isinstance(node.index, t.Integer):
             self.facts.dynamic.append((subject, node.position))
         return PLAIN if isinstance(subject, Element) else item_of(subject)
 
-    def _slice(self, node: t.Slice, scope: Scope) -> Value:
+    def _slice(self, node: t.ListSlice, scope: Scope) -> Value:
         for each in (node.start, node.end):
             if each is not None:
                 self.value(each, scope)
@@ -108,7 +108,7 @@ class Expressions:
             return PLAIN
         return list_of(joined([item_of(each) for each in found]))
 
-    def _case(self, node: t.Case, scope: Scope) -> Value:
+    def _case(self, node: t.CaseExpression, scope: Scope) -> Value:
         if node.subject is not None:
             self.value(node.subject, scope)
         results = []
@@ -120,7 +120,7 @@ class Expressions:
             results.append(self.value(node.default, scope))
         return joined(results)
 
-    def _function(self, node: t.Function, scope: Scope) -> Value:
+    def _function(self, node: t.FunctionInvocation, scope: Scope) -> Value:
         found = [self.value(each, scope) for each in node.arguments]
         if all(each is PLAIN for each in found):
             return PLAIN
@@ -131,7 +131,7 @@ class Expressions:
         if name in _GIVING:
             return _GIVING[name](first)
         if name in ("keys", "properties"):
-            self.facts.whole.append(WholeUse(node, first))
+            self.facts.all_properties_accesses.append(AllPropertiesAccess(node, first))
         elif name not in _TELLING:
             self.facts.escapes += [(each, node.position) for each in found if each is not PLAIN]
         return PLAIN
@@ -144,12 +144,12 @@ class Expressions:
                 entries.append((each.name, self._variable(each, scope)))
             elif isinstance(each, t.MapEntry):
                 entries.append((each.key, self.value(each.value, scope)))
-            elif isinstance(each, t.PropertyItem):
+            elif isinstance(each, t.PropertySelector):
                 if subject is not PLAIN:
-                    self.facts.reads.append(Read(subject, each.key, each))
+                    self.facts.reads.append(PropertyRead(subject, each.key, each))
                 entries.append((each.key, _entry(subject, each.key)))
             elif subject is not PLAIN:
-                self.facts.whole.append(WholeUse(each, subject, node))
+                self.facts.all_properties_accesses.append(AllPropertiesAccess(each, subject, node))
                 if isinstance(subject, MapOf):
                     entries += subject.entries
                 elif not isinstance(subject, Element):
@@ -163,17 +163,17 @@ class Expressions:
             self.value(node.where, inner)
         return source if node.result is None else list_of(self.value(node.result, inner))
 
-    def _list_predicate(self, node: t.ListPredicate, scope: Scope) -> Value:
+    def _list_predicate(self, node: t.IterablePredicate, scope: Scope) -> Value:
         inner = {**scope, node.variable.name: item_of(self.value(node.source, scope))}
         if node.where is not None:
             self.value(node.where, inner)
         return PLAIN
 
-    def _reduce(self, node: t.Reduce, scope: Scope) -> Value:
+    def _reduce(self, node: t.ReduceExpression, scope: Scope) -> Value:
         gathered = self.value(node.initial, scope)
         item = item_of(self.value(node.source, scope))
         inner = {**scope, node.variable.name: item, node.accumulator.name: gathered}
-        kept, self.facts = self.facts, Facts()  # a first look at what a step makes of it, not noted
+        kept, self.facts = self.facts, AnalysisResult()  # a first look at what a step makes of it, not noted
         gathered = join(gathered, self.value(node.step, inner))
         again = join(gathered, self.value(node.step, {**inner, node.accumulator.name: gathered}))
         self.facts = kept
@@ -181,7 +181,7 @@ class Expressions:
         self.value(node.step, {**inner, node.accumulator.name: gathered})
         return gathered
 
-    def _label_test(self, node: t.LabelTest, scope: Scope) -> Value:
+    def _label_test(self, node: t.LabelPredicate, scope: Scope) -> Value:
         self.facts.label_tests.append((node, self.value(node.operand, scope)))
         self.labels(node.labels, scope)
         return PLAIN
@@ -205,21 +205,21 @@ class Expressions:
         t.String: _constant,
         t.Parameter: _constant,
         t.CountStar: _constant,
-        t.CaseSubject: _constant,
+        t.CaseOperand: _constant,
         t.Variable: _variable,
         t.Property: _property,
-        t.Index: _index,
-        t.Slice: _slice,
+        t.ContainerIndex: _index,
+        t.ListSlice: _slice,
         t.ListLiteral: _list,
         t.MapLiteral: _map,
         t.Arithmetic: _arithmetic,
-        t.Case: _case,
-        t.Function: _function,
+        t.CaseExpression: _case,
+        t.FunctionInvocation: _function,
         t.MapProjection: _map_projection,
         t.ListComprehension: _list_comprehension,
-        t.ListPredicate: _list_predicate,
-        t.Reduce: _reduce,
-        t.LabelTest: _label_test,
+        t.IterablePredicate: _list_predicate,
+        t.ReduceExpression: _reduce,
+        t.LabelPredicate: _label_test,
     }
 
 

@@ -11,8 +11,8 @@ from t2c_core.guard.dataflow.abstract_values import Element
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from t2c_core.guard.dataflow.expressions import Scope
     from t2c_core.guard.dataflow.abstract_values import Binding, Value
+    from t2c_core.guard.dataflow.expressions import Scope
 
 
 def labels_of(node: t.LabelExpression | None) -> frozenset[str] | None:
@@ -28,7 +28,7 @@ def labels_of(node: t.LabelExpression | None) -> frozenset[str] | None:
     return None
 
 
-def only(value: Value | None) -> Binding | None:
+def single_node_binding(value: Value | None) -> Binding | None:
     """Give the one binding of a variable that holds a node, if there is just one."""
     if isinstance(value, Element) and value.kind == "node" and value.bindings and len(value.bindings) == 1:
         return next(iter(value.bindings))
@@ -42,18 +42,18 @@ def bindings_in(scope: Scope) -> Iterator[Binding]:
             yield from value.bindings or ()
 
 
-def refine(where: t.Expression, scope: Scope, level: int) -> None:
+def narrow_labels(where: t.Expression, scope: Scope, level: int) -> None:
     """Take over what a condition says of the nodes of its own query, if it holds wherever the whole condition does."""
     for each in _joined(where):
-        if isinstance(each, t.LabelTest) and isinstance(each.operand, t.Variable):
-            binding, labels = only(scope.get(each.operand.name)), labels_of(each.labels)
-            if binding is not None and labels is not None and binding.level == level:
+        if isinstance(each, t.LabelPredicate) and isinstance(each.operand, t.Variable):
+            binding, labels = single_node_binding(scope.get(each.operand.name)), labels_of(each.labels)
+            if binding is not None and labels is not None and binding.subquery_depth == level:
                 binding.labels = labels | (binding.labels or frozenset())
-        elif isinstance(each, t.Comparison | t.Test):
+        elif isinstance(each, t.Comparison | t.BinaryPredicate):
             _pin(each, scope)
 
 
-def equated(where: t.Expression | None, scope: Scope) -> Iterator[frozenset[Binding]]:
+def equality_groups(where: t.Expression | None, scope: Scope) -> Iterator[frozenset[Binding]]:
     """Give the nodes that a condition joins by an equality."""
     for each in _joined(where) if where is not None else ():
         if isinstance(each, t.Comparison) and each.operators == ("=",):
@@ -67,7 +67,7 @@ def _joined(where: t.Expression) -> tuple[t.Expression, ...]:
     return where.operands if isinstance(where, t.Logical) and where.operator == "AND" else (where,)
 
 
-def _pin(condition: t.Comparison | t.Test, scope: Scope) -> None:
+def _pin(condition: t.Comparison | t.BinaryPredicate, scope: Scope) -> None:
     """Note that a property or identity of a node is asked for by value."""
     if isinstance(condition, t.Comparison):
         if condition.operators != ("=",):
@@ -83,4 +83,4 @@ def _pin(condition: t.Comparison | t.Test, scope: Scope) -> None:
             if isinstance(inner, t.Variable):
                 value = scope.get(inner.name)
                 for binding in (value.bindings or ()) if isinstance(value, Element) else ():
-                    binding.pinned = True
+                    binding.is_selective = True

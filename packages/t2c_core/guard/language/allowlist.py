@@ -13,19 +13,19 @@ from t2c_core.guard.verdict import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from t2c_core.guard.language.depth_traversal import VisitedNode
     from t2c_core.guard.policy.policy import Policy
-    from t2c_core.guard.language.depth_traversal import Stop
 
 NODES: frozenset[type[t.Node]] = frozenset(
     {
-        t.Query, t.SingleQuery, t.Match, t.Unwind, t.With, t.Return, t.Page, t.Finish, t.CallSubquery, t.CallProcedure,
-        t.YieldItem, t.Item, t.SortItem, t.PathPattern, t.Selector, t.NodePattern, t.RelationshipPattern,
-        t.GroupedPath, t.Length, t.Quantifier, t.Label, t.DynamicLabel, t.AnyLabel, t.LabelNot, t.LabelAnd, t.LabelOr,
+        t.Query, t.SingleQuery, t.Match, t.Unwind, t.With, t.Return, t.OrderBySkipLimit, t.Finish, t.CallSubquery, t.CallProcedure,
+        t.YieldItem, t.ProjectionItem, t.SortItem, t.PathPattern, t.PathSelector, t.NodePattern, t.RelationshipPattern,
+        t.ParenthesizedPath, t.PathLength, t.Quantifier, t.Label, t.DynamicLabel, t.AnyLabel, t.LabelNot, t.LabelAnd, t.LabelOr,
         t.Null, t.Boolean, t.Integer, t.Float, t.FloatConstant, t.String, t.Parameter, t.Variable, t.ListLiteral,
-        t.MapLiteral, t.MapEntry, t.Property, t.Index, t.Slice, t.Sign, t.Not, t.Logical, t.Comparison, t.Arithmetic,
-        t.Test, t.NullTest, t.TypeTest, t.NormalizedTest, t.LabelTest, t.Case, t.CaseBranch, t.CaseSubject, t.Function,
-        t.CountStar, t.Trim, t.Normalize, t.MapProjection, t.AllProperties, t.PropertyItem, t.ListComprehension,
-        t.PatternComprehension, t.PatternExpression, t.Reduce, t.ListPredicate, t.Subquery,
+        t.MapLiteral, t.MapEntry, t.Property, t.ContainerIndex, t.ListSlice, t.UnaryOp, t.Not, t.Logical, t.Comparison, t.Arithmetic,
+        t.BinaryPredicate, t.IsNull, t.IsTyped, t.IsNormalized, t.LabelPredicate, t.CaseExpression, t.CaseAlternative, t.CaseOperand, t.FunctionInvocation,
+        t.CountStar, t.Trim, t.Normalize, t.MapProjection, t.AllPropertiesSelector, t.PropertySelector, t.ListComprehension,
+        t.PatternComprehension, t.PatternExpression, t.ReduceExpression, t.IterablePredicate, t.SubqueryExpression,
     }
 )  # fmt: skip
 """Every kind of node that only reads. A new kind is refused until it is written here."""
@@ -56,7 +56,7 @@ FUNCTIONS = frozenset(
 """Functions that work out a value of what they are given and touch nothing else, in small letters."""
 
 
-def check_allowed(stops: Sequence[Stop], policy: Policy) -> None:
+def check_allowed(stops: Sequence[VisitedNode], policy: Policy) -> None:
     """Pass a tree that is made of listed parts only.
 
     Raises:
@@ -65,7 +65,7 @@ def check_allowed(stops: Sequence[Stop], policy: Policy) -> None:
     for node, *_ in stops:
         if type(node) not in NODES:
             raise Refused("allow.node", f"{type(node).__name__} is not known to only read", node.position)
-        if isinstance(node, t.Function):
+        if isinstance(node, t.FunctionInvocation):
             name = ".".join(node.name).lower()
             if name not in FUNCTIONS and name not in policy.functions:
                 raise Refused(

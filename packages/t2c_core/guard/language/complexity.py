@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import walk
-from t2c_core.guard.language.size_growth import growth, replacing
-from t2c_core.guard.language.redos import is_bounded
+from t2c_core.guard.language.redos import is_redos_safe
+from t2c_core.guard.language.size_growth import amplification_factor, replace_amplification
 from t2c_core.guard.verdict import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from t2c_core.guard.language.depth_traversal import Stop
+    from t2c_core.guard.language.depth_traversal import VisitedNode
 
 MAX_DEPTH = 50
 MAX_OPERATORS = 500
@@ -47,14 +47,14 @@ MAX_CLAUSES: dict[type[t.Node], tuple[str, int]] = {
 MAX_OPTIONAL = 10
 MAX_UNION = 11
 
-_ACCESSES = (t.Property, t.Index, t.Slice)
+_ACCESSES = (t.Property, t.ContainerIndex, t.ListSlice)
 _SHORTENED = frozenset(
     "tolower toupper lower upper trim ltrim rtrim btrim left right substring tostring".split()
 )
 """Functions whose text is about as long as the one they are given."""
 
 
-def check_limits(query: t.Query, stops: Sequence[Stop], parameters: Mapping[str, object]) -> None:
+def check_limits(query: t.Query, stops: Sequence[VisitedNode], parameters: Mapping[str, object]) -> None:
     """Pass a tree that the server can take.
 
     Args:
@@ -97,7 +97,7 @@ def _too_deep(node: t.Node, depth: int, loops: int) -> Refused:
     return Refused("limits.depth", f"subqueries nest deeper than {MAX_SUBQUERIES}", node.position)
 
 
-def _check_clauses(query: t.Query, stops: Sequence[Stop], counts: Counter[type[t.Node]]) -> None:
+def _check_clauses(query: t.Query, stops: Sequence[VisitedNode], counts: Counter[type[t.Node]]) -> None:
     optional = sum(stop.node.optional for stop in stops if isinstance(stop.node, t.Match))
     if optional > MAX_OPTIONAL:
         raise Refused("limits.clauses", f"there are {optional} OPTIONAL MATCH; {MAX_OPTIONAL} are allowed")
@@ -106,7 +106,7 @@ def _check_clauses(query: t.Query, stops: Sequence[Stop], counts: Counter[type[t
     if counts[t.RelationshipPattern] + counts[t.PathPattern] > MAX_HOPS:
         _check_patterns(query)
     if counts[t.With] + counts[t.CallSubquery] + len(query.parts) > 1 and (
-        counts[t.Arithmetic] or counts[t.ListLiteral] or counts[t.Function]
+        counts[t.Arithmetic] or counts[t.ListLiteral] or counts[t.FunctionInvocation]
     ):
         _check_growth(query)
 
@@ -148,7 +148,7 @@ def _hops(clause: t.Clause) -> int:
 
 def _growth(clause: t.Clause) -> int:
     if isinstance(clause, t.Projection):
-        return max((growth(each.expression) for each in clause.items), default=1)
+        return max((amplification_factor(each.expression) for each in clause.items), default=1)
     if isinstance(clause, t.CallSubquery):
         return max(
             (_growth(inner) for part in clause.query.parts for inner in part.clauses),
@@ -157,7 +157,9 @@ def _growth(clause: t.Clause) -> int:
     return 1
 
 
-def _check_access(node: t.Property | t.Index | t.Slice, _parameters: Mapping[str, object]) -> int:
+def _check_access(
+    node: t.Property | t.ContainerIndex | t.ListSlice, _parameters: Mapping[str, object]
+) -> int:
     inner: t.Node = node
     for _ in range(MAX_ACCESSES):
         if not isinstance(inner, _ACCESSES):
@@ -177,9 +179,9 @@ def _check_unwind(node: t.Unwind, _parameters: Mapping[str, object]) -> int:
     return max(len(node.expression.items), 1) if isinstance(node.expression, t.ListLiteral) else 1
 
 
-def _check_function(node: t.Function, parameters: Mapping[str, object]) -> int:
+def _check_function(node: t.FunctionInvocation, parameters: Mapping[str, object]) -> int:
     name = node.name[-1].lower()
-    if name == "replace" and replacing(node) > MAX_GROWTH:
+    if name == "replace" and replace_amplification(node) > MAX_GROWTH:
         raise Refused("limits.grow", "replace() makes a text longer again and again", node.position)
     if name != "range" or len(node.name) > 1:
         return 1
@@ -198,12 +200,12 @@ def _bound(node: t.Expression, parameters: Mapping[str, object]) -> int | None: 
     """Give how large a number can be; 0 for the size of a list, which is there already; None if that is not known."""
     if isinstance(node, t.Integer):
         return abs(node.value)
-    if isinstance(node, t.Sign):
+    if isinstance(node, t.UnaryOp):
         return _bound(node.operand, parameters)
     if isinstance(node, t.Parameter):
         value = parameters.get(node.name)
         return abs(value) if isinstance(value, int) else None
-    if isinstance(node, t.Function) and len(node.name) == 1 and len(node.arguments) == 1:
+    if isinstance(node, t.FunctionInvocation) and len(node.name) == 1 and len(node.arguments) == 1:
         name = node.name[0].lower()
         if name in ("size", "length"):
             return 0
@@ -215,16 +217,16 @@ def _bound(node: t.Expression, parameters: Mapping[str, object]) -> int | None: 
     return None
 
 
-def _check_reduce(node: t.Reduce, _parameters: Mapping[str, object]) -> int:
+def _check_reduce(node: t.ReduceExpression, _parameters: Mapping[str, object]) -> int:
     """Keep what reduce() gathers from doubling with each step."""
-    if growth(node.step, node.accumulator.name) > 1:
+    if amplification_factor(node.step, node.accumulator.name) > 1:
         raise Refused(
             "limits.loops", "reduce() may use what it gathers only once in each step", node.position
         )
     return 1
 
 
-def _check_test(node: t.Test, parameters: Mapping[str, object]) -> int:
+def _check_test(node: t.BinaryPredicate, parameters: Mapping[str, object]) -> int:
     if node.operator != "=~":
         return 1
     pattern = node.right
@@ -232,7 +234,7 @@ def _check_test(node: t.Test, parameters: Mapping[str, object]) -> int:
     if isinstance(pattern, t.Parameter):
         value = parameters.get(pattern.name)
         text = value if isinstance(value, str) else None
-    if text is None or not is_bounded(text, of_property=_is_stored(node.left)):
+    if text is None or not is_redos_safe(text, of_property=_is_stored(node.left)):
         raise Refused(
             "limits.regex",
             "this regular expression could run without end; use CONTAINS, STARTS WITH or ENDS WITH",
@@ -242,7 +244,7 @@ def _check_test(node: t.Test, parameters: Mapping[str, object]) -> int:
 
 
 def _is_stored(node: t.Expression) -> bool:
-    if isinstance(node, t.Function):
+    if isinstance(node, t.FunctionInvocation):
         return node.name[-1].lower() in _SHORTENED and bool(node.arguments) and _is_stored(node.arguments[0])
     return isinstance(node, t.Property) and isinstance(node.subject, t.Variable)
 
@@ -264,22 +266,22 @@ _OPERATORS: dict[type[t.Node], Callable[[Any], int]] = {
     t.Arithmetic: _count_arithmetic,
     t.Comparison: lambda node: len(node.operators),
     t.Logical: lambda node: len(node.operands) - 1,
-    t.Test: _count_one,
+    t.BinaryPredicate: _count_one,
     t.Not: _count_one,
-    t.NullTest: _count_one,
-    t.Sign: _count_one,
-    t.LabelTest: _count_one,
+    t.IsNull: _count_one,
+    t.UnaryOp: _count_one,
+    t.LabelPredicate: _count_one,
 }
 """How many operators a node is."""
 _CHECKS: dict[type[t.Node], Callable[[Any, Mapping[str, object]], int]] = {
     t.Property: _check_access,
-    t.Index: _check_access,
-    t.Slice: _check_access,
+    t.ContainerIndex: _check_access,
+    t.ListSlice: _check_access,
     t.ListLiteral: _check_items,
     t.MapLiteral: _check_items,
     t.Unwind: _check_unwind,
-    t.Function: _check_function,
-    t.Reduce: _check_reduce,
-    t.Test: _check_test,
+    t.FunctionInvocation: _check_function,
+    t.ReduceExpression: _check_reduce,
+    t.BinaryPredicate: _check_test,
 }
 """Checks of one node; each gives the rows or items that it makes of one."""

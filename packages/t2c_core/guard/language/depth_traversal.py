@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 _BRACKETS: frozenset[type[t.Node]] = frozenset(
     {
-        t.ListLiteral, t.MapLiteral, t.Function, t.Case, t.Not, t.Sign, t.MapProjection, t.ListComprehension,
-        t.PatternComprehension, t.Reduce, t.ListPredicate, t.Subquery, t.CallSubquery, t.GroupedPath, t.LabelNot,
-        t.LabelAnd, t.LabelOr, t.Index, t.Slice, t.Trim, t.Normalize, t.Arithmetic, t.Logical, t.Comparison,
+        t.ListLiteral, t.MapLiteral, t.FunctionInvocation, t.CaseExpression, t.Not, t.UnaryOp, t.MapProjection, t.ListComprehension,
+        t.PatternComprehension, t.ReduceExpression, t.IterablePredicate, t.SubqueryExpression, t.CallSubquery, t.ParenthesizedPath, t.LabelNot,
+        t.LabelAnd, t.LabelOr, t.ContainerIndex, t.ListSlice, t.Trim, t.Normalize, t.Arithmetic, t.Logical, t.Comparison,
     }
 )  # fmt: skip
 """What nests; operators too, since inside each other they are in brackets, or would be on the server's stack."""
-LOOPS: frozenset[type[t.Node]] = frozenset({t.ListComprehension, t.Reduce, t.ListPredicate})
-SUBQUERIES: frozenset[type[t.Node]] = frozenset({t.Subquery, t.CallSubquery})
+LOOPS: frozenset[type[t.Node]] = frozenset({t.ListComprehension, t.ReduceExpression, t.IterablePredicate})
+SUBQUERIES: frozenset[type[t.Node]] = frozenset({t.SubqueryExpression, t.CallSubquery})
 
 
-class Stop(NamedTuple):
+class VisitedNode(NamedTuple):
     """A node and how many of each kind stand around it, itself included."""
 
     node: t.Node
@@ -31,9 +31,9 @@ class Stop(NamedTuple):
     subqueries: int
 
 
-def tour(query: t.Query) -> Iterator[Stop]:
+def walk_with_depth(query: t.Query) -> Iterator[VisitedNode]:
     """Visit every node, parents first."""
-    waiting = [Stop(query, 0, 0, 0)]
+    waiting = [VisitedNode(query, 0, 0, 0)]
     while waiting:
         stop = waiting.pop()
         yield stop
@@ -41,7 +41,7 @@ def tour(query: t.Query) -> Iterator[Stop]:
         for child in children(stop.node):
             kind = type(child)
             waiting.append(
-                Stop(
+                VisitedNode(
                     child,
                     depth + (kind in _BRACKETS),
                     loops + (kind in LOOPS),

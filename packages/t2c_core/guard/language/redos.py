@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 MAX_CHARS = 200
-MAX_ENDLESS = 2
-MAX_SPREAD = 4096
+MAX_UNBOUNDED_QUANTIFIERS = 2
+MAX_REPETITION_PRODUCT = 4096
 """Product of how many ways counted repetitions have: `{2,5}` has 4 and `?` has 2; less beside parts without end."""
 MAX_SPREAD_BESIDE = 64
 MAX_SHORT = 3
@@ -31,7 +31,7 @@ _PART = re.compile(
 )
 
 
-def is_bounded(pattern: str, *, of_property: bool) -> bool:
+def is_redos_safe(pattern: str, *, of_property: bool) -> bool:
     """Tell whether a pattern ends soon on any text.
 
     Args:
@@ -59,6 +59,6 @@ def is_bounded(pattern: str, *, of_property: bool) -> bool:
                 spread *= 2
         before = kind or ""
         place = part.end()
-    if endless > (MAX_SHORT if of_property else MAX_ENDLESS):
+    if endless > (MAX_SHORT if of_property else MAX_UNBOUNDED_QUANTIFIERS):
         return False
-    return spread <= (MAX_SPREAD_BESIDE if endless else MAX_SPREAD)
+    return spread <= (MAX_SPREAD_BESIDE if endless else MAX_REPETITION_PRODUCT)

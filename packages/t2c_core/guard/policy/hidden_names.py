@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType
 
 
-class Hidden:
+class HiddenNames:
     """Hidden labels, types and properties.
 
     Args:

@@ -12,16 +12,20 @@ from t2c_core.guard.verdict import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from t2c_core.guard.rewrites import Change, Edits
-    from t2c_core.guard.dataflow.analysis import Facts, PathUse, RelationshipUse
-    from t2c_core.guard.policy.hidden_names import Hidden
+    from t2c_core.guard.dataflow.analysis import AnalysisResult, PathPatternRef, RelationshipPatternRef
+    from t2c_core.guard.policy.hidden_names import HiddenNames
+    from t2c_core.guard.rewrites import Change, PendingRewrites
     from t2c_core.schema.model import GraphSchema
 
 STEP = t.Variable("step")
 
 
-def guard_paths(
-    query: t.Query, facts: Facts, hidden: Hidden, schema: GraphSchema | None, edits: Edits
+def restrict_paths(
+    query: t.Query,
+    facts: AnalysisResult,
+    hidden: HiddenNames,
+    schema: GraphSchema | None,
+    edits: PendingRewrites,
 ) -> None:
     """Keep relationships of hidden types, and long paths over nodes of hidden labels, out of all patterns.
 
@@ -40,7 +44,7 @@ def guard_paths(
             _guard_nodes(path, hidden, edits, None if stars else _fresh(names, number))
 
 
-def without(labels: Iterable[str]) -> Change:
+def exclude_labels(labels: Iterable[str]) -> Change:
     """Give a change that keeps a node pattern from having labels, or a relationship pattern from having types."""
     others = [t.LabelNot(t.Label(each)) for each in sorted(labels)]
 
@@ -53,7 +57,7 @@ def without(labels: Iterable[str]) -> Change:
     return change
 
 
-def negations(labels: t.LabelExpression | None) -> list[t.LabelNot]:
+def excluded_labels(labels: t.LabelExpression | None) -> list[t.LabelNot]:
     """Give the `!Label` that hold wherever a label expression does, such as this module adds."""
     return [each for each in _operands(labels) if isinstance(each, t.LabelNot)]
 
@@ -68,12 +72,14 @@ def _conjunction(labels: t.LabelExpression | None, others: list[t.LabelNot]) -> 
     return parts[0] if len(parts) == 1 else t.LabelAnd(parts)
 
 
-def _guard_types(use: RelationshipUse, hidden: Hidden, schema: GraphSchema | None, edits: Edits) -> None:
+def _guard_types(
+    use: RelationshipPatternRef, hidden: HiddenNames, schema: GraphSchema | None, edits: PendingRewrites
+) -> None:
     if use.binding.labels is not None:  # only types that are named, and are not hidden
         return
     edits.tell("repair.hidden", "what is hidden was left out", use.pattern.position)
     if use.pattern.length is None:
-        edits.add(use.pattern, without(hidden.types))
+        edits.add(use.pattern, exclude_labels(hidden.types))
         return
     if use.pattern.types is not None or schema is None or not schema.types:
         raise Refused(
@@ -92,7 +98,7 @@ def _is_long(pattern: t.PathPattern) -> bool:
     )
 
 
-def _guard_nodes(path: PathUse, hidden: Hidden, edits: Edits, name: str | None) -> None:
+def _guard_nodes(path: PathPatternRef, hidden: HiddenNames, edits: PendingRewrites, name: str | None) -> None:
     """Add a condition on all nodes of a path."""
     if path.match is None or (path.pattern.variable is None and name is None):
         raise Refused(
@@ -103,9 +109,11 @@ def _guard_nodes(path: PathUse, hidden: Hidden, edits: Edits, name: str | None) 
     variable = path.pattern.variable or t.Variable(cast("str", name))
     if path.pattern.variable is None:
         edits.add(path.pattern, lambda node: replace(cast("t.PathPattern", node), variable=variable))
-    tests = [t.LabelTest(STEP, t.Label(each)) for each in sorted(hidden.labels)]
+    tests = [t.LabelPredicate(STEP, t.Label(each)) for each in sorted(hidden.labels)]
     test = tests[0] if len(tests) == 1 else t.Logical("OR", tuple(tests))
-    free = t.ListPredicate("NONE", STEP, t.Function(("nodes",), (t.Variable(variable.name),)), test)
+    free = t.IterablePredicate(
+        "NONE", STEP, t.FunctionInvocation(("nodes",), (t.Variable(variable.name),)), test
+    )
 
     def change(node: t.Node) -> t.Node:
         match = cast("t.Match", node)

@@ -14,15 +14,15 @@ from t2c_core.guard.dataflow.abstract_values import Element
 from t2c_core.guard.verdict import Refused
 
 if TYPE_CHECKING:
-    from t2c_core.guard.rewrites import Edits
-    from t2c_core.guard.dataflow.analysis import Facts, Read, RelationshipUse
-    from t2c_core.guard.schema.index import Shape
     from t2c_core.guard.dataflow.abstract_values import Binding
+    from t2c_core.guard.dataflow.analysis import AnalysisResult, PropertyRead, RelationshipPatternRef
+    from t2c_core.guard.rewrites import PendingRewrites
+    from t2c_core.guard.schema.index import SchemaIndex
 
 _FLIPPED: dict[str, Literal["->", "<-"]] = {"->": "<-", "<-": "->"}
 
 
-def check_bound(facts: Facts) -> None:
+def check_variables_defined(facts: AnalysisResult) -> None:
     """Refuse a query with a variable that nothing has named; the server would not compile it.
 
     Raises:
@@ -36,7 +36,7 @@ def check_bound(facts: Facts) -> None:
         )
 
 
-def infer(facts: Facts, shape: Shape) -> None:
+def infer_labels(facts: AnalysisResult, shape: SchemaIndex) -> None:
     """Note which labels nodes without one can have by their relationships."""
     for _ in range(2):
         for use in facts.relationships:
@@ -50,23 +50,23 @@ def infer(facts: Facts, shape: Shape) -> None:
                 _narrow(use.right, frozenset(right for _, right in pairs))
 
 
-def check_validity(facts: Facts, shape: Shape, edits: Edits) -> None:
+def check_validity(facts: AnalysisResult, shape: SchemaIndex, edits: PendingRewrites) -> None:
     """Pass a query that fits the schema, or can be made to.
 
     Raises:
         Refused: `schema.label`, `schema.type`, `schema.property`, `schema.owner` or `schema.pattern`.
     """
     _check_names(facts, shape, edits)
-    infer(facts, shape)
+    infer_labels(facts, shape)
     for use in facts.relationships:
         _check_direction(use, shape, edits)
-    infer(facts, shape)
+    infer_labels(facts, shape)
     for read in facts.reads:
         if isinstance(read.subject, Element):
             _check_read(read, read.subject, shape, edits)
 
 
-def _check_names(facts: Facts, shape: Shape, edits: Edits) -> None:
+def _check_names(facts: AnalysisResult, shape: SchemaIndex, edits: PendingRewrites) -> None:
     for node in facts.nodes:
         if node.pattern.labels is not None:
             _check_labels(node.pattern.labels, "label", shape, edits, node.binding)
@@ -82,8 +82,8 @@ def _check_names(facts: Facts, shape: Shape, edits: Edits) -> None:
 def _check_labels(
     labels: t.LabelExpression,
     kind: Literal["label", "type"],
-    shape: Shape,
-    edits: Edits,
+    shape: SchemaIndex,
+    edits: PendingRewrites,
     binding: Binding | None,
 ) -> None:
     names = shape.labels if kind == "label" else shape.types
@@ -91,11 +91,11 @@ def _check_labels(
         if not isinstance(each, t.Label) or each.name in names or each.name in shape.kept_out:
             continue
         name = each.name
-        meant = shape.meant(kind, name)
+        meant = shape.resolve_label_or_type(kind, name)
         if meant is None:
             what = "label" if kind == "label" else "relationship type"
             raise Refused(
-                f"schema.{kind}", f"there is no {what} {name}{shape.like(name, names)}", each.position
+                f"schema.{kind}", f"there is no {what} {name}{shape.suggest(name, names)}", each.position
             )
         edits.add(each, lambda node, meant=meant: replace(cast("t.Label", node), name=meant))  # type: ignore[misc]
         edits.tell("repair.label", f"{name} → {meant}", each.position)
@@ -103,13 +103,13 @@ def _check_labels(
             binding.labels = binding.labels - {name} | {meant}
 
 
-def _is_single(use: RelationshipUse) -> bool:
+def _is_single(use: RelationshipPatternRef) -> bool:
     return use.pattern.length is None and use.pattern.quantifier is None
 
 
-def _pairs(use: RelationshipUse, shape: Shape, *, turned: bool = False) -> set[tuple[str, str]]:
+def _pairs(use: RelationshipPatternRef, shape: SchemaIndex, *, turned: bool = False) -> set[tuple[str, str]]:
     """Give the labels of left and right node that the schema leaves possible."""
-    ends = shape.ends(use.binding.labels)
+    ends = shape.endpoint_labels(use.binding.labels)
     direction = _FLIPPED.get(use.pattern.direction, "-") if turned else use.pattern.direction
     both: set[tuple[str, str]] = set()
     if direction != "<-":
@@ -130,7 +130,7 @@ def _narrow(binding: Binding, labels: frozenset[str]) -> None:
         binding.inferred = labels if binding.inferred is None else (binding.inferred & labels or labels)
 
 
-def _check_direction(use: RelationshipUse, shape: Shape, edits: Edits) -> None:
+def _check_direction(use: RelationshipPatternRef, shape: SchemaIndex, edits: PendingRewrites) -> None:
     if not _is_single(use) or _pairs(use, shape):
         return
     has_reverse = use.pattern.direction != "-" and _pairs(use, shape, turned=True)
@@ -145,19 +145,19 @@ def _check_direction(use: RelationshipUse, shape: Shape, edits: Edits) -> None:
             _narrow(binding, frozenset(each[place] for each in _pairs(use, shape, turned=True)))
 
 
-def _no_pattern(use: RelationshipUse, shape: Shape) -> str:
+def _no_pattern(use: RelationshipPatternRef, shape: SchemaIndex) -> str:
     types = "|".join(sorted(use.binding.labels or ())) or "any type"
     left, right = (
         "|".join(sorted(each.owners or ())) if each and each.owners else "any node"
         for each in (use.left, use.right)
     )
-    known = sorted(shape.ends(use.binding.labels))[:3]
+    known = sorted(shape.endpoint_labels(use.binding.labels))[:3]
     there = ", ".join(f"(:{source})-[:{types}]->(:{target})" for source, target in known)
     has = f"; there is {there}" if there and use.binding.labels else ""
     return f"no relationship of {types} is between {left} and {right}{has}"
 
 
-def _check_read(read: Read, subject: Element, shape: Shape, edits: Edits) -> None:
+def _check_read(read: PropertyRead, subject: Element, shape: SchemaIndex, edits: PendingRewrites) -> None:
     owners: set[str] = set()
     is_any = subject.bindings is None
     for binding in subject.bindings or ():
@@ -167,7 +167,7 @@ def _check_read(read: Read, subject: Element, shape: Shape, edits: Edits) -> Non
         owners = set(shape.labels if subject.kind == "node" else shape.types)
     if any(read.key in shape.properties.get(owner, ()) for owner in owners):
         return
-    meant = shape.meant_key(owners, read.key)
+    meant = shape.resolve_property(owners, read.key)
     if meant is not None:
         edits.add(read.node, lambda node: _renamed(node, meant))
         edits.tell("repair.property", f"{read.key} → {meant}", read.node.position)
@@ -178,12 +178,12 @@ def _check_read(read: Read, subject: Element, shape: Shape, edits: Edits) -> Non
     if not holders:
         raise Refused(
             "schema.property",
-            f"{whose} has no property {read.key}{shape.like(read.key, names)}",
+            f"{whose} has no property {read.key}{shape.suggest(read.key, names)}",
             read.node.position,
         )
     raise Refused(
         "schema.owner",
-        f"{whose} has no property {read.key}; {', '.join(holders[:4])} has it{shape.like(read.key, names)}",
+        f"{whose} has no property {read.key}; {', '.join(holders[:4])} has it{shape.suggest(read.key, names)}",
         read.node.position,
     )
 
@@ -191,4 +191,4 @@ def _check_read(read: Read, subject: Element, shape: Shape, edits: Edits) -> Non
 def _renamed(node: t.Node, key: str) -> t.Node:
     if isinstance(node, t.String):
         return replace(node, value=key)
-    return replace(cast("t.Property | t.PropertyItem | t.MapEntry", node), key=key)
+    return replace(cast("t.Property | t.PropertySelector | t.MapEntry", node), key=key)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Ends = tuple[str, str]
 
 
-class Shape:
+class SchemaIndex:
     """What a schema has.
 
     Args:
@@ -46,7 +46,7 @@ class Shape:
         }
         self._folded_keys = {owner: _fold(keys) for owner, keys in self.properties.items()}
 
-    def ends(self, types: frozenset[str] | None) -> set[Ends]:
+    def endpoint_labels(self, types: frozenset[str] | None) -> set[Ends]:
         """Give the pairs of labels that relationships of some types, or of any, lead from and to."""
         if types is None:
             return self._all_ends
@@ -54,7 +54,7 @@ class Shape:
             return self._ends.get(next(iter(types)), set())
         return set[Ends]().union(*(self._ends.get(each, set()) for each in types))
 
-    def arrows(
+    def relationship_count(
         self, types: frozenset[str] | None, one: frozenset[str] | None, other: frozenset[str] | None
     ) -> int:
         """Count relationships of some types between nodes of some labels, in either direction; None is any."""
@@ -68,17 +68,17 @@ class Shape:
             )
         )
 
-    def meant(self, kind: Literal["label", "type"], name: str) -> str | None:
+    def resolve_label_or_type(self, kind: Literal["label", "type"], name: str) -> str | None:
         """Give the one label or type that differs from a name in case, blanks, dashes and underscores only."""
         found = self._folded[kind].get(_plain(name), [])
         return found[0] if len(found) == 1 else None
 
-    def meant_key(self, owners: Iterable[str], name: str) -> str | None:
+    def resolve_property(self, owners: Iterable[str], name: str) -> str | None:
         """Give the one property of some owners that differs from a name in those only."""
         found = {key for owner in owners for key in self._folded_keys.get(owner, {}).get(_plain(name), [])}
         return found.pop() if len(found) == 1 else None
 
-    def like(self, name: str, names: Iterable[str]) -> str:
+    def suggest(self, name: str, names: Iterable[str]) -> str:
         """Word a suggestion for a name that is none."""
         close = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
         if close:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError
-from t2c_data.planning.slots.sampler import Choice
 from t2c_data.planning.slots.neighbours import NEIGHBOUR_SLOTS
 from t2c_data.planning.slots.properties import PROPERTY_SLOTS
+from t2c_data.planning.slots.sampler import SlotSampler
 
 if TYPE_CHECKING:
-    from t2c_data.planning.grounding import Binder
-    from t2c_data.templates.model import Pattern
+    from t2c_data.planning.grounding import Grounder
+    from t2c_data.planning.query_tree import QueryNode
     from t2c_data.planning.slots.sampler import Slot
-    from t2c_data.planning.query_tree import Node
+    from t2c_data.templates.model import QuestionTemplate
 
 _KINDS = {**PROPERTY_SLOTS, **NEIGHBOUR_SLOTS}
 
 
-def fill_slots(pattern: Pattern, binder: Binder, root: Node) -> dict[str, Slot]:
+def fill_slots(pattern: QuestionTemplate, binder: Grounder, root: QueryNode) -> dict[str, Slot]:
     """Choose what a pattern returns.
 
     Args:
@@ -30,7 +30,7 @@ def fill_slots(pattern: Pattern, binder: Binder, root: Node) -> dict[str, Slot]:
         UnfitError: the place in the sample does not offer one.
         TemplateError: the pattern asks for a slot that there is not.
     """
-    choice = Choice(pattern, binder, root)
+    choice = SlotSampler(pattern, binder, root)
     for name, kinds in pattern.slots.items():
         kind, _, rest = choice.rng.choice(kinds.split("|")).partition(" ")
         if kind not in _KINDS:

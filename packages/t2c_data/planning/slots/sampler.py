@@ -13,10 +13,16 @@ from t2c_data.errors import UnfitError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from t2c_data.planning.grounding import Binder
-    from t2c_data.templates.model import Pattern
-    from t2c_data.planning.query_tree import Condition, Link, Mention, Node, Operator
     from t2c_data.graph.context import Hop
+    from t2c_data.planning.grounding import Grounder
+    from t2c_data.planning.query_tree import (
+        Operator,
+        PropertyPredicate,
+        QueryNode,
+        QueryRelationship,
+        ValueMention,
+    )
+    from t2c_data.templates.model import QuestionTemplate
 
 FIXING: frozenset[Operator] = frozenset({"eq", "true", "false", "null", "on"})
 """Comparisons that leave a property one value."""
@@ -30,26 +36,26 @@ SHARE_OF_KEYS = 0.75
 class Slot:
     """Something that a question asks for."""
 
-    part: Node | Link
+    part: QueryNode | QueryRelationship
     name: str = ""
     """Property; empty for the thing itself."""
-    path: tuple[Link, ...] = ()
+    path: tuple[QueryRelationship, ...] = ()
     """Links from the root to it."""
-    present: bool = False
+    is_already_mentioned: bool = False
     """Whether a condition speaks of the part already."""
     suffix: str = ""
     """`.year` or `.month`."""
-    stated: Condition | None = None
+    separate_condition: PropertyPredicate | None = None
     """A condition on the link that the wording speaks of apart."""
-    values: tuple[Mention, ...] = ()
+    values: tuple[ValueMention, ...] = ()
     """Values that are compared."""
-    mention: Mention | None = None
+    mention: ValueMention | None = None
     """A number that the question gives."""
-    counted: bool = False
+    is_conditional_count: bool = False
     """Whether it is counted apart, by an EXISTS."""
 
 
-class Choice:
+class SlotSampler:
     """Chooses among the properties and links that no condition and no other slot has taken.
 
     Args:
@@ -58,7 +64,7 @@ class Choice:
         root: the tree.
     """
 
-    def __init__(self, pattern: Pattern, binder: Binder, root: Node) -> None:
+    def __init__(self, pattern: QuestionTemplate, binder: Grounder, root: QueryNode) -> None:
         self.pattern = pattern
         self.binder = binder
         self.root = root
@@ -78,29 +84,31 @@ class Choice:
             raise UnfitError("no key")
         return key
 
-    def own(self, *kinds: str, without: Collection[str] = ()) -> str:
+    def root_property(self, *kinds: str, without: Collection[str] = ()) -> str:
         """Choose a property of the root that no other slot has.
 
         Args:
             kinds: its kind; any if none is given.
             without: properties that it must not be.
         """
-        taken = self.taken(self.root).union(without)
-        return self.choose([name for name in self.names(self.root.label, kinds) if name not in taken])
+        used_properties = self.used_properties(self.root).union(without)
+        return self.choose(
+            [name for name in self.names(self.root.label, kinds) if name not in used_properties]
+        )
 
     def names(self, owner: str, kinds: Collection[str] = ()) -> list[str]:
         """List the properties of a label or type, of some kinds or of all."""
         names = self.world.properties_of(owner)
-        return [name for name in names if not kinds or self.world.kind(owner, name) in kinds]
+        return [name for name in names if not kinds or self.world.semantic_type(owner, name) in kinds]
 
-    def taken(self, part: Node | Link) -> set[str]:
+    def used_properties(self, part: QueryNode | QueryRelationship) -> set[str]:
         """Give the properties of a part that other slots have."""
         return {slot.name for slot in self.slots.values() if slot.part is part}
 
-    def settled(self) -> set[str]:
+    def fixed_properties(self) -> set[str]:
         """Give the properties of the root that conditions fix or other slots have."""
         fixed = {each.name for each in self.root.conditions if each.operator in FIXING}
-        return fixed | self.taken(self.root)
+        return fixed | self.used_properties(self.root)
 
     def choose(self, names: Sequence[str]) -> str:
         """Choose a property.
@@ -112,7 +120,7 @@ class Choice:
             raise UnfitError("no such property")
         return self.rng.choice(names)
 
-    def shown(self, label: str) -> str:
+    def display_property(self, label: str) -> str:
         """Choose what a neighbour is shown by."""
         names = self.world.properties_of(label)
         key = self.world.lexicon.labels[label].key
@@ -124,18 +132,18 @@ class Choice:
         Raises:
             UnfitError: it is.
         """
-        if slot.name and self.world.kind(self.world.owner(slot.part), slot.name) in kinds:
+        if slot.name and self.world.semantic_type(self.world.owner(slot.part), slot.name) in kinds:
             raise UnfitError("nobody groups by it")
 
-    def state(self, slot: Slot, link: Link) -> None:
+    def add_stated_condition(self, slot: Slot, link: QueryRelationship) -> None:
         """Put a condition on a link that the wording speaks of apart."""
-        slot.stated = self.binder.condition(link, operators=frozenset({"eq"}))
-        link.conditions.append(slot.stated)
+        slot.separate_condition = self.binder.condition(link, operators=frozenset({"eq"}))
+        link.conditions.append(slot.separate_condition)
 
     def hops(self) -> list[Hop]:
         """List the hops from the root over types that the tree does not use yet."""
         used = self.used()
-        return [hop for hop in self.binder.hops(self.root) if not used & hop.kinds]
+        return [hop for hop in self.binder.hops(self.root) if not used & hop.type_names]
 
     def used(self) -> set[str]:
         """Give the types of the root's links."""
@@ -151,9 +159,9 @@ class Choice:
             raise UnfitError("no link to return")
         return self.rng.choices(hops, [hop.weight for hop in hops])[0]
 
-    def extend(self, hops: Sequence[Hop]) -> Link:
+    def extend(self, hops: Sequence[Hop]) -> QueryRelationship:
         """Add a silent link to the root, over one of the hops."""
         link = self.binder.follow(self.root, self.hop(hops))
-        link.silent = True
+        link.is_unverbalised = True
         self.root.links.append(link)
         return link

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
 
     from t2c_core.graph.client import QueryResult
-    from t2c_service.answering.attempts.guarded_graph import Passed
+    from t2c_service.answering.attempts.guarded_graph import ApprovedQuery
 
 
 @dataclass(frozen=True)
-class Tried:
+class AttemptResult:
     """An attempt and its rows, if it ran."""
 
     attempt: Attempt
     result: QueryResult | None = None
-    passed: Passed | None = None
+    passed: ApprovedQuery | None = None
     """What the guard let through."""
 
     @property
@@ -40,7 +40,9 @@ class Tried:
 _RANK = {"ran": 0, "passed": 0, "unanswerable": 1, "refused": 2, "failed": 3}
 
 
-def choose(samples: Sequence[Tried], ignored: Callable[[Attempt], Sized] = lambda _: ()) -> Tried:
+def select_by_majority(
+    samples: Sequence[AttemptResult], ignored: Callable[[Attempt], Sized] = lambda _: ()
+) -> AttemptResult:
     """Choose the sample to answer with.
 
     Rows go before no rows, an answer before none; then what leaves the fewest of the question's names aside, what
@@ -50,15 +52,15 @@ def choose(samples: Sequence[Tried], ignored: Callable[[Attempt], Sized] = lambd
         samples: at least one.
         ignored: the names of the question that an attempt leaves aside.
     """
-    votes = Counter(fingerprint(each) for each in samples)
+    votes = Counter(result_key(each) for each in samples)
 
-    def preference(each: Tried) -> tuple[bool, int, int, int, float, int]:
+    def preference(each: AttemptResult) -> tuple[bool, int, int, int, float, int]:
         attempt = each.attempt
         return (
             not each.is_usable or each.is_empty,
             _RANK[attempt.outcome],
             len(ignored(attempt)),
-            -votes[fingerprint(each)],
+            -votes[result_key(each)],
             -_probability(attempt, 0.0),
             attempt.hypothesis,
         )
@@ -66,7 +68,7 @@ def choose(samples: Sequence[Tried], ignored: Callable[[Attempt], Sized] = lambd
     return min(samples, key=preference)
 
 
-def rate(chosen: Tried, samples: Sequence[Tried]) -> Confidence | None:
+def compute_confidence(chosen: AttemptResult, samples: Sequence[AttemptResult]) -> Confidence | None:
     """Say how much speaks for a sample.
 
     Args:
@@ -77,8 +79,8 @@ def rate(chosen: Tried, samples: Sequence[Tried]) -> Confidence | None:
         return None
     agreement = None
     if len(samples) > 1:
-        own = fingerprint(chosen)
-        agreement = sum(fingerprint(each) == own for each in samples) / len(samples)
+        own = result_key(chosen)
+        agreement = sum(result_key(each) == own for each in samples) / len(samples)
     known = None if chosen.attempt.mean_logprob is None else _probability(chosen.attempt, 0.0)
     figures = [each for each in (agreement, known) if each is not None]
     if not figures:
@@ -91,7 +93,7 @@ def rate(chosen: Tried, samples: Sequence[Tried]) -> Confidence | None:
     )
 
 
-def fingerprint(tried: Tried) -> str:
+def result_key(tried: AttemptResult) -> str:
     """Give what two samples must share to agree: rows in any order, or the way in which there are none."""
     if tried.result is None:
         attempt = tried.attempt

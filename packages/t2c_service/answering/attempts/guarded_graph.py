@@ -8,23 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.errors import RefusedError
+from t2c_core.errors import QueryRejectedError
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.plan import check_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_core.graph.client import GraphClient, Limits, PlanFacts, QueryResult
+    from t2c_core.graph.client import GraphClient, PlanFacts, QueryLimits, QueryResult
     from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passed:
+class ApprovedQuery:
     """A query that may run."""
 
-    runs: str
+    executable_cypher: str
     """The text that is sent."""
     cypher: str
     """The same for people: as it was written if nothing but a LIMIT was added."""
@@ -51,7 +51,7 @@ class GuardedGraph:
         self._is_mended = is_mended
         self._guard = Guard(schema, policy)
 
-    async def check(self, cypher: str, parameters: Mapping[str, Any]) -> Passed:
+    async def check(self, cypher: str, parameters: Mapping[str, Any]) -> ApprovedQuery:
         """Let a query through, or not.
 
         Raises:
@@ -62,19 +62,19 @@ class GuardedGraph:
         verdict = self._guard.require(cypher, parameters)
         mended = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
         if mended and not self._is_mended:
-            raise RefusedError(
+            raise QueryRejectedError(
                 f"the query would have to be mended: {mended[0].told}", codes=(mended[0].code,)
             )
         plan = await self._graph.explain(verdict.cypher, parameters)
         check_plan(plan)
-        return Passed(
-            runs=verdict.cypher,
+        return ApprovedQuery(
+            executable_cypher=verdict.cypher,
             cypher=verdict.cypher if mended else cypher,
             parameters=parameters,
             plan=plan,
             repairs=tuple(f"{repair.code}: {repair.told}" for repair in verdict.repairs),
         )
 
-    async def run(self, passed: Passed, limits: Limits) -> QueryResult:
+    async def run(self, passed: ApprovedQuery, limits: QueryLimits) -> QueryResult:
         """Run what `check` passed, in a READ transaction; see `GraphClient.read` for what it raises."""
-        return await self._graph.read(passed.runs, passed.parameters, limits)
+        return await self._graph.execute_read(passed.executable_cypher, passed.parameters, limits)

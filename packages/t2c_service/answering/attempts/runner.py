@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.cypher.lexer import MAX_CHARS
-from t2c_core.errors import GraphTimeoutError, QueryError, RefusedError
-from t2c_service.answering.attempts.confidence import Tried
+from t2c_core.errors import GraphTimeoutError, QueryError, QueryRejectedError
+from t2c_service.answering.attempts.confidence import AttemptResult
+from t2c_service.answering.progress_events import ProgressEvent, StageTimer, set_span_attributes
 from t2c_service.answering.records import Attempt
-from t2c_service.answering.progress_events import Step, Stopwatch, annotate
 from t2c_service.errors import CompletionError
 
 if TYPE_CHECKING:
-    from t2c_core.graph.client import Limits
+    from t2c_core.graph.client import QueryLimits
     from t2c_service.answering.attempts.guarded_graph import GuardedGraph
-    from t2c_service.answering.prompting.builder import Asked
-    from t2c_service.answering.progress_events import Listener
+    from t2c_service.answering.progress_events import ProgressCallback
+    from t2c_service.answering.prompting.builder import GenerationRequest
     from t2c_service.models import Completion, CypherModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class ExecutionBudget:
     """How one query is run, if it is."""
 
-    limits: Limits
+    limits: QueryLimits
     model_timeout_s: float
     dry_run: bool = False
 
 
-class Attempter:
+class AttemptRunner:
     """Tries hypotheses on one graph.
 
     Args:
@@ -41,7 +41,9 @@ class Attempter:
         self._model = model
         self._guarded = guarded
 
-    async def attempt(self, asked: Asked, budget: Budget, listener: Listener) -> Tried:
+    async def run_attempt(
+        self, asked: GenerationRequest, budget: ExecutionBudget, listener: ProgressCallback
+    ) -> AttemptResult:
         """Have the model write one query and run it.
 
         Args:
@@ -53,7 +55,7 @@ class Attempter:
             ModelError, OverloadedError, DeadlineError: the model gave no completion, through no fault of its own.
             GraphUnavailableError: the graph cannot be reached.
         """
-        watch = Stopwatch()
+        watch = StageTimer()
         made: dict[str, Any] = {
             "hypothesis": asked.number,
             "round": asked.round,
@@ -63,27 +65,28 @@ class Attempter:
         try:
             with watch("model"):
                 completion = await self._completion(asked, budget.model_timeout_s)
-            watch.move("model", "wait", watch.timings_ms["model"] - completion.elapsed_ms)
+            watch.reattribute("model", "wait", watch.timings_ms["model"] - completion.elapsed_ms)
             made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
             generated = asked.parse(completion.text)
         except CompletionError as error:
             return _told(
-                Tried(Attempt(outcome="failed", codes=("completion",), message=str(error), **made)), listener
+                AttemptResult(Attempt(outcome="failed", codes=("completion",), message=str(error), **made)),
+                listener,
             )
         if generated.unanswerable:
-            return _told(Tried(Attempt(outcome="unanswerable", **made)), listener)
+            return _told(AttemptResult(Attempt(outcome="unanswerable", **made)), listener)
         made["repairs"] = generated.repairs
-        listener(Step("generated", {"hypothesis": asked.number, "cypher": generated.cypher}))
+        listener(ProgressEvent("generated", {"hypothesis": asked.number, "cypher": generated.cypher}))
         return await self.run(generated.cypher, generated.parameters, budget, listener, made)
 
     async def run(
         self,
         cypher: str,
         parameters: dict[str, Any],
-        budget: Budget,
-        listener: Listener,
+        budget: ExecutionBudget,
+        listener: ProgressCallback,
         made: dict[str, Any] | None = None,
-    ) -> Tried:
+    ) -> AttemptResult:
         """Guard a query and run it.
 
         Args:
@@ -97,7 +100,7 @@ class Attempter:
             GraphUnavailableError: the graph cannot be reached.
         """
         made = {"hypothesis": 0, "timings_ms": {}, **(made or {})}
-        watch = Stopwatch(made["timings_ms"])
+        watch = StageTimer(made["timings_ms"])
         made |= {"cypher": cypher, "parameters": parameters}
         try:
             with watch("explain"):
@@ -108,24 +111,28 @@ class Attempter:
                 "repairs": (*made.get("repairs", ()), *passed.repairs),
                 "written": cypher if passed.cypher != cypher else None,
             }
-            listener(Step("guarded", {"hypothesis": made["hypothesis"], "repairs": list(passed.repairs)}))
+            listener(
+                ProgressEvent("guarded", {"hypothesis": made["hypothesis"], "repairs": list(passed.repairs)})
+            )
             if budget.dry_run:
-                return _told(Tried(Attempt(outcome="passed", **made), None, passed), listener)
+                return _told(AttemptResult(Attempt(outcome="passed", **made), None, passed), listener)
             with watch("run"):
                 result = await self._guarded.run(passed, budget.limits)
-                annotate(rows=len(result.rows), truncated=result.truncated)
-        except RefusedError as error:
-            attempt = Attempt(outcome="refused", codes=error.codes, message=str(error), **made)
+                set_span_attributes(rows=len(result.rows), truncated=result.truncated)
+        except QueryRejectedError as error:
+            run_attempt = Attempt(outcome="refused", codes=error.codes, message=str(error), **made)
         except QueryError as error:
-            attempt = Attempt(outcome="failed", codes=(error.code or "query",), message=str(error), **made)
+            run_attempt = Attempt(
+                outcome="failed", codes=(error.code or "query",), message=str(error), **made
+            )
         except GraphTimeoutError as error:
-            attempt = Attempt(outcome="failed", codes=("timeout",), message=str(error), **made)
+            run_attempt = Attempt(outcome="failed", codes=("timeout",), message=str(error), **made)
         else:
-            attempt = Attempt(outcome="ran", rows=len(result.rows), **made)
-            return _told(Tried(attempt, result, passed), listener)
-        return _told(Tried(attempt), listener)
+            run_attempt = Attempt(outcome="ran", rows=len(result.rows), **made)
+            return _told(AttemptResult(run_attempt, result, passed), listener)
+        return _told(AttemptResult(run_attempt), listener)
 
-    async def _completion(self, asked: Asked, timeout_s: float) -> Completion:
+    async def _completion(self, asked: GenerationRequest, timeout_s: float) -> Completion:
         completion = await self._model.complete(
             asked.prompt, hypothesis=asked.hypothesis, grammar=asked.grammar, timeout_s=timeout_s
         )
@@ -133,12 +140,12 @@ class Attempter:
             raise CompletionError(
                 f"the model wrote {len(completion.text)} characters, more than any query has"
             )
-        annotate(tokens=completion.tokens)
+        set_span_attributes(tokens=completion.tokens)
         return completion
 
 
-def _told(tried: Tried, listener: Listener) -> Tried:
-    attempt = tried.attempt
-    annotate(outcome=attempt.outcome, hypothesis=attempt.hypothesis)
-    listener(Step("attempt", attempt.model_dump(mode="json")))
+def _told(tried: AttemptResult, listener: ProgressCallback) -> AttemptResult:
+    run_attempt = tried.attempt
+    set_span_attributes(outcome=run_attempt.outcome, hypothesis=run_attempt.hypothesis)
+    listener(ProgressEvent("attempt", run_attempt.model_dump(mode="json")))
     return tried

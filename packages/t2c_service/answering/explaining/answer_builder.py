@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from t2c_core.graph.client import PlanFacts, QueryResult
-    from t2c_service.answering.attempts.confidence import Tried
+    from t2c_service.answering.attempts.confidence import AttemptResult
     from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
 
 DOUBT = 0.3
@@ -26,33 +26,33 @@ STATUS_BY_OUTCOME: dict[str, Status] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class AnswerContext:
     """What there is to tell of a question."""
 
     question: str
     links: tuple[LinkedValue, ...]
-    chosen: Tried
-    tried: tuple[Tried, ...]
+    chosen: AttemptResult
+    tried: tuple[AttemptResult, ...]
     confidence: Confidence | None = None
     view: GraphView | None = None
     diagnosis: Diagnosis | None = None
-    explained: bool = False
+    include_plan: bool = False
     min_confidence: float = 0.0
     ignored: tuple[str, ...] = ()
     """Names of the question that the chosen query leaves aside."""
 
     @property
-    def is_doubtful(self) -> bool:
+    def is_low_confidence(self) -> bool:
         """Whether too little speaks for what was found."""
         return self.confidence is not None and self.confidence.score < self.min_confidence
 
     @property
     def result(self) -> QueryResult | None:
         """The rows to tell, if there are any to be told."""
-        return None if self.is_doubtful else self.chosen.result
+        return None if self.is_low_confidence else self.chosen.result
 
 
-def told(what: Told) -> Answer:
+def build_answer(what: AnswerContext) -> Answer:
     """Make the answer; the caller adds what it knows of model, graph and times."""
     chosen = what.chosen
     attempt, result = chosen.attempt, what.result
@@ -66,11 +66,11 @@ def told(what: Told) -> Answer:
         columns=tuple(result.columns) if result else (),
         rows=tuple(tuple(row) for row in result.rows) if result else (),
         truncated=bool(result and result.truncated),
-        graph=GraphView() if what.is_doubtful else what.view or GraphView(),
+        graph=GraphView() if what.is_low_confidence else what.view or GraphView(),
         linked_values=what.links,
         confidence=what.confidence,
         diagnosis=what.diagnosis,
-        plan=_plan(chosen.passed.plan) if what.explained and chosen.passed else None,
+        plan=_plan(chosen.passed.plan) if what.include_plan and chosen.passed else None,
         attempts=tuple(each.attempt for each in what.tried),
         warnings=tuple(_warnings(what)),
         model="",
@@ -78,8 +78,8 @@ def told(what: Told) -> Answer:
     )
 
 
-def _status(what: Told) -> Status:
-    if what.is_doubtful:
+def _status(what: AnswerContext) -> Status:
+    if what.is_low_confidence:
         return "unanswerable"
     if what.result is not None:
         return "answered" if what.result.rows else "empty"
@@ -87,12 +87,12 @@ def _status(what: Told) -> Status:
     return STATUS_BY_OUTCOME[outcome]
 
 
-def _text(status: Status, what: Told) -> str:
+def _text(status: Status, what: AnswerContext) -> str:
     result = what.result
-    if what.is_doubtful:
+    if what.is_low_confidence:
         return wording.DOUBTFUL
     if result is not None:
-        return wording.phrase(result.columns, result.rows, truncated=result.truncated)
+        return wording.render_text(result.columns, result.rows, truncated=result.truncated)
     if what.chosen.passed is not None:
         return wording.not_run(what.chosen.passed.plan.estimated_rows)
     return {
@@ -102,7 +102,7 @@ def _text(status: Status, what: Told) -> str:
     }[status]
 
 
-def _warnings(what: Told) -> Iterator[str]:
+def _warnings(what: AnswerContext) -> Iterator[str]:
     attempt, result = what.chosen.attempt, what.result
     if result is not None and attempt.round > 1:
         before = next(each.attempt for each in what.tried if each is not what.chosen)

@@ -9,20 +9,20 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.ast_nodes import Logical, MapLiteral, Match, NodePattern, RelationshipPattern, With
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.ast_nodes import Logical, MapLiteral, Match, NodePattern, RelationshipPattern, With
-from t2c_core.cypher.traversal import rewrite, walk
-from t2c_core.errors import CypherSyntaxError, GraphError, RefusedError
-from t2c_core.graph.client import Limits
-from t2c_service.answering.explaining.verbalise_rows import show
+from t2c_core.cypher.traversal import transform, walk
+from t2c_core.errors import CypherSyntaxError, GraphError, QueryRejectedError
+from t2c_core.graph.client import QueryLimits
+from t2c_service.answering.explaining.verbalise_rows import format_value
 from t2c_service.answering.records import Diagnosis, Relaxation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from t2c_core.cypher.ast_nodes import Expression, Node, Query
-    from t2c_service.answering.attempts.guarded_graph import GuardedGraph, Passed
+    from t2c_service.answering.attempts.guarded_graph import ApprovedQuery, GuardedGraph
 
 COUNTED_ROWS = 100
 """Rows counted at most for a relaxed query."""
@@ -48,7 +48,7 @@ class DiagnosisBudget:
     seconds: float
 
 
-async def diagnose(guarded: GuardedGraph, passed: Passed, budget: DiagnosisBudget) -> Diagnosis | None:
+async def diagnose(guarded: GuardedGraph, passed: ApprovedQuery, budget: DiagnosisBudget) -> Diagnosis | None:
     """Find out why a query has no rows.
 
     Args:
@@ -119,18 +119,18 @@ def _without_each(where: Expression) -> Iterator[tuple[Expression, Expression | 
 
 
 def _condition(query: Query, old: Node, new: Node, text: str) -> Condition:
-    return Condition(text, rewrite(query, lambda node: new if node is old else node))
+    return Condition(text, transform(query, lambda node: new if node is old else node))
 
 
 async def _relaxed(
-    guarded: GuardedGraph, passed: Passed, condition: Condition, budget: DiagnosisBudget
+    guarded: GuardedGraph, passed: ApprovedQuery, condition: Condition, budget: DiagnosisBudget
 ) -> Relaxation | None:
     cypher = render(condition.relaxed)
-    limits = Limits(timeout_s=budget.seconds, max_rows=COUNTED_ROWS)
+    limits = QueryLimits(timeout_s=budget.seconds, max_rows=COUNTED_ROWS)
     used = {name: value for name, value in passed.parameters.items() if f"${name}" in cypher}
     try:
         result = await guarded.run(await guarded.check(cypher, used), limits)
-    except (RefusedError, GraphError):
+    except (QueryRejectedError, GraphError):
         return None
     return Relaxation(
         condition=condition.text[:MAX_CONDITION_CHARS],
@@ -157,5 +157,5 @@ def _summary(tried: list[Relaxation], parameters: Mapping[str, object], *, compl
 def _told(condition: str, parameters: Mapping[str, object]) -> str:
     """Write a condition with the values of its parameters, longest name first so that $v1 does not spoil $v10."""
     for name in sorted(parameters, key=len, reverse=True):
-        condition = condition.replace(f"${name}", show(parameters[name]))
+        condition = condition.replace(f"${name}", format_value(parameters[name]))
     return condition

@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.verbalise_rows import show
 from t2c_service.answering.explaining.column_labels import heading
+from t2c_service.answering.explaining.verbalise_rows import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     lines = [
         [escaped(heading(each)) for each in columns],
         ["---"] * len(columns),
-        *([escaped(show(cell, quoted=False)) for cell in row] for row in rows[:MAX_ROWS]),
+        *([escaped(format_value(cell, quoted=False)) for cell in row] for row in rows[:MAX_ROWS]),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

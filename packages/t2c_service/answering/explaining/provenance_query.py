@@ -10,17 +10,15 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.cypher.parser import parse
-from t2c_core.cypher.render import render
 from t2c_core.cypher.ast_nodes import (
     CallSubquery,
     Comparison,
-    GroupedPath,
     Integer,
-    Item,
     Logical,
     Match,
     Parameter,
+    ParenthesizedPath,
+    ProjectionItem,
     Property,
     Query,
     RelationshipPattern,
@@ -29,6 +27,8 @@ from t2c_core.cypher.ast_nodes import (
     Unwind,
     Variable,
 )
+from t2c_core.cypher.parser import parse
+from t2c_core.cypher.render import render
 from t2c_core.cypher.traversal import walk
 from t2c_core.errors import CypherSyntaxError
 
@@ -42,7 +42,7 @@ MAX_MATCHES = 40
 """Matches drawn at most."""
 MAX_VALUES = 10
 """Rows whose matches are drawn, the same number for each."""
-SHOWN = "shown"
+ROW_VALUES = "shown"
 
 _PLAIN_TYPES = frozenset({"STRING", "INTEGER", "FLOAT", "BOOLEAN"})
 
@@ -60,26 +60,26 @@ def plain_properties(schema: GraphSchema) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Behind:
+class ProvenanceQuery:
     """A query for the elements behind some rows."""
 
     cypher: str
     parameters: dict[str, Any]
-    most: int
+    max_matches: int
     """Matches that it looks for, for each row; where there are as many, there may be more."""
 
     def is_sample(self, rows: Sequence[Sequence[Any]]) -> bool:
         """Tell from its rows whether there may be more matches than it found."""
-        return any(count >= self.most for count in Counter(repr(row[0]) for row in rows).values())
+        return any(count >= self.max_matches for count in Counter(repr(row[0]) for row in rows).values())
 
 
-def behind(
+def build_provenance_query(
     cypher: str,
     parameters: Mapping[str, ParameterValue],
     rows: Sequence[Sequence[Any]],
     *,
     plain: frozenset[str],
-) -> Behind | None:
+) -> ProvenanceQuery | None:
     """Rewrite a query so that it returns the nodes and relationships behind its rows.
 
     Args:
@@ -98,20 +98,22 @@ def behind(
     variables = _variables(pattern for match in matches for pattern in match.patterns)
     if not variables:
         return None
-    elements = tuple(Item(Variable(name)) for name in variables)
+    elements = tuple(ProjectionItem(Variable(name)) for name in variables)
     column, key = _plain_column(returned, plain)
     if key is None:
-        sample = Return((Item(Integer(1)), *elements), limit=Integer(MAX_MATCHES))
-        return Behind(render(_query(*matches, sample)), dict(parameters), MAX_MATCHES)
+        sample = Return((ProjectionItem(Integer(1)), *elements), limit=Integer(MAX_MATCHES))
+        return ProvenanceQuery(render(_query(*matches, sample)), dict(parameters), MAX_MATCHES)
     values = list(dict.fromkeys(row[column] for row in rows if row[column] is not None))[:MAX_VALUES]
-    most = MAX_MATCHES // max(1, len(values))
-    shown = Variable(SHOWN)
+    max_matches = MAX_MATCHES // max(1, len(values))
+    shown = Variable(ROW_VALUES)
     condition = Comparison((key, shown), ("=",))
-    inner = _query(*matches[:-1], _also(matches[-1], condition), Return(elements, limit=Integer(most)))
+    inner = _query(*matches[:-1], _also(matches[-1], condition), Return(elements, limit=Integer(max_matches)))
     query = _query(
-        Unwind(Parameter(SHOWN), shown), CallSubquery(inner, (shown,)), Return((Item(shown), *elements))
+        Unwind(Parameter(ROW_VALUES), shown),
+        CallSubquery(inner, (shown,)),
+        Return((ProjectionItem(shown), *elements)),
     )
-    return Behind(render(query), {**parameters, SHOWN: values}, most)
+    return ProvenanceQuery(render(query), {**parameters, ROW_VALUES: values}, max_matches)
 
 
 def _shape(cypher: str) -> tuple[tuple[Match, ...], Return] | None:
@@ -125,7 +127,7 @@ def _shape(cypher: str) -> tuple[tuple[Match, ...], Return] | None:
     if len(query.parts) > 1 or len(matches) < len(before) or not matches or not isinstance(last, Return):
         return None
     nodes = list(walk(query))
-    takes_name = any(isinstance(node, Variable | Parameter) and node.name == SHOWN for node in nodes)
+    takes_name = any(isinstance(node, Variable | Parameter) and node.name == ROW_VALUES for node in nodes)
     patterns = [node for match in matches for pattern in match.patterns for node in walk(pattern)]
     has_relationship = any(isinstance(node, RelationshipPattern) for node in patterns)
     return (matches, last) if has_relationship and not takes_name else None
@@ -136,7 +138,7 @@ def _variables(patterns: Iterable[PathPattern]) -> dict[str, None]:
     found: dict[str, None] = {}
     for pattern in patterns:
         for part in pattern.parts:
-            if isinstance(part, GroupedPath):
+            if isinstance(part, ParenthesizedPath):
                 found |= _variables([part.pattern])
             elif part.variable:
                 found[part.variable.name] = None

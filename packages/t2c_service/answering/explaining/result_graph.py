@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.errors import GraphError, RefusedError
-from t2c_core.graph.client import Limits
-from t2c_service.answering.explaining.provenance_query import MAX_MATCHES, MAX_VALUES, behind, plain_properties
+from t2c_core.errors import GraphError, QueryRejectedError
+from t2c_core.graph.client import QueryLimits
+from t2c_service.answering.explaining.provenance_query import (
+    MAX_MATCHES,
+    MAX_VALUES,
+    build_provenance_query,
+    plain_properties,
+)
 from t2c_service.answering.records import GraphView
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
-    from t2c_service.answering.attempts.confidence import Tried
+    from t2c_service.answering.attempts.confidence import AttemptResult
     from t2c_service.answering.attempts.guarded_graph import GuardedGraph
     from t2c_service.settings import LimitSettings
 
@@ -20,7 +25,7 @@ TIMEOUT_S = 2.0
 CELL_CHARS = 200
 
 
-class Views:
+class ResultGraphBuilder:
     """Makes views of answers on one graph.
 
     Args:
@@ -32,14 +37,14 @@ class Views:
     def __init__(self, guarded: GuardedGraph, schema: GraphSchema, limits: LimitSettings) -> None:
         self._guarded = guarded
         self._plain = plain_properties(schema)
-        self._limits = Limits(
+        self._limits = QueryLimits(
             timeout_s=min(TIMEOUT_S, limits.timeout_s),
             max_rows=MAX_MATCHES,
             max_bytes=limits.max_bytes,
             max_cell_chars=CELL_CHARS,
         )
 
-    async def view(self, tried: Tried) -> GraphView:
+    async def build(self, tried: AttemptResult) -> GraphView:
         """Show what stands behind rows; a view that cannot be made is an empty one, the answer stands without it."""
         result = tried.result
         if result is None:
@@ -47,13 +52,15 @@ class Views:
         if result.graph.nodes:
             return GraphView.of(result, sampled=result.truncated)
         attempt = tried.attempt
-        query = behind(attempt.cypher or "", attempt.parameters, result.rows, plain=self._plain)
+        query = build_provenance_query(
+            attempt.cypher or "", attempt.parameters, result.rows, plain=self._plain
+        )
         if query is None:
             return GraphView()
         try:
             passed = await self._guarded.check(query.cypher, query.parameters)
             found = await self._guarded.run(passed, self._limits)
-        except (RefusedError, GraphError):
+        except (QueryRejectedError, GraphError):
             return GraphView()
         sampled = query.is_sample(found.rows) or len(result.rows) > MAX_VALUES
         return GraphView.of(found, sampled=sampled)

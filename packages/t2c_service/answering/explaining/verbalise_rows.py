@@ -33,20 +33,22 @@ def not_run(estimated_rows: float) -> str:
 
 
 @dataclass(frozen=True)
-class Said:
+class AnswerSegment:
     """A piece of an answer and the row that it is taken from, counted from 1; none if from no single row."""
 
     text: str
     row: int | None = None
 
 
-def phrase(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False) -> str:
+def render_text(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False) -> str:
     """Tell rows as plain text in which `[n]` cites row n; see `tell`."""
-    pieces = tell(columns, rows, truncated=truncated)
+    pieces = render_segments(columns, rows, truncated=truncated)
     return "".join(piece.text + (f" [{piece.row}]" if piece.row else "") for piece in pieces)
 
 
-def tell(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False) -> list[Said]:
+def render_segments(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False
+) -> list[AnswerSegment]:
     """Tell rows in a sentence or two.
 
     Args:
@@ -55,19 +57,23 @@ def tell(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bo
         truncated: whether there are more rows than these.
     """
     if not rows:
-        return [Said(EMPTY)]
+        return [AnswerSegment(EMPTY)]
     if len(rows) == 1:
-        return [Said(_sentence(columns[0], rows[0][0]) if len(columns) == 1 else _pairs(columns, rows[0]), 1)]
+        return [
+            AnswerSegment(
+                _sentence(columns[0], rows[0][0]) if len(columns) == 1 else _pairs(columns, rows[0]), 1
+            )
+        ]
     count = f"{'More than ' if truncated else ''}{len(rows)} {'rows' if len(columns) > 1 else 'results'}: "
-    told = [Said(count)]
+    told = [AnswerSegment(count)]
     items = MAX_ITEMS if len(columns) <= 2 else MAX_WIDE_ITEMS
     for number, row in enumerate(rows[:items], start=1):
-        told += [Said("; ")] if number > 1 else []
-        told.append(Said(_row(columns, row), number))
-    return [*told, Said("; and more in the table." if len(rows) > items or truncated else ".")]
+        told += [AnswerSegment("; ")] if number > 1 else []
+        told.append(AnswerSegment(_row(columns, row), number))
+    return [*told, AnswerSegment("; and more in the table." if len(rows) > items or truncated else ".")]
 
 
-def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case a type)
+def format_value(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case a type)
     """Write a value as text on one line, without control or direction characters and of bounded length."""
     match value:
         case None:
@@ -82,24 +88,24 @@ def show(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case
             text = _plain(value)
             return f"“{text}”" if quoted else text
         case list() | tuple():
-            items = [show(item, quoted=quoted) for item in value[:MAX_ITEMS]]
+            items = [format_value(item, quoted=quoted) for item in value[:MAX_ITEMS]]
             return ", ".join(items) + (
                 f" and {len(value) - MAX_ITEMS} more" if len(value) > MAX_ITEMS else ""
             )
         case {"element_id": _, "properties": dict() as properties}:
             kind = _plain(":".join(value.get("labels") or [str(value.get("type", ""))]))
-            name = name_among(properties)
-            return kind if name is None else f"{kind} {show(name, quoted=quoted)}".strip()
+            name = find_name_property(properties)
+            return kind if name is None else f"{kind} {format_value(name, quoted=quoted)}".strip()
         case dict():
             items = [
-                f"{_plain(str(key))} {show(item, quoted=quoted)}"
+                f"{_plain(str(key))} {format_value(item, quoted=quoted)}"
                 for key, item in list(value.items())[:MAX_COLUMNS]
             ]
             return "(" + ", ".join(items) + ")"
     return _plain(str(value))
 
 
-def name_among(properties: Mapping[str, Any]) -> str | None:
+def find_name_property(properties: Mapping[str, Any]) -> str | None:
     """Choose the property that a node is called by; none if it has no text or whole number."""
     by_key = {key.lower(): value for key, value in properties.items()}
     values = [*(by_key.get(key) for key in NAME_PROPERTIES), *properties.values()]
@@ -111,19 +117,19 @@ def _sentence(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     name = heading(column)
-    return f"{name[:1].upper()}{name[1:]}: {show(value)}"
+    return f"{name[:1].upper()}{name[1:]}: {format_value(value)}"
 
 
 def _row(columns: Sequence[str], row: Sequence[Any]) -> str:
     if len(columns) == 1:
-        return show(row[0])
+        return format_value(row[0])
     if len(columns) == 2:
-        return f"{show(row[0])}: {show(row[1])}"
-    return f"{show(row[0])} ({_pairs(columns[1:], row[1:], start=str.lower)})"
+        return f"{format_value(row[0])}: {format_value(row[1])}"
+    return f"{format_value(row[0])} ({_pairs(columns[1:], row[1:], start=str.lower)})"
 
 
 def _pairs(columns: Sequence[str], row: Sequence[Any], *, start: Callable[[str], str] = str.upper) -> str:
-    pairs = [f"{heading(column)} {show(value)}" for column, value in zip(columns, row, strict=True)]
+    pairs = [f"{heading(column)} {format_value(value)}" for column, value in zip(columns, row, strict=True)]
     more = len(pairs) - MAX_COLUMNS
     text = ", ".join(pairs[:MAX_COLUMNS]) + (f" and {more} more columns" if more > 0 else "")
     return start(text[:1]) + text[1:]

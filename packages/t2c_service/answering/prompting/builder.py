@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from t2c_core.grammar import QuestionGrammars
+from t2c_core.grammar import GrammarCache
 from t2c_core.prompt import ChatFormat
-from t2c_service.answering.prompting.schema_pruning import choose_part
+from t2c_service.answering.prompting.schema_pruning import prune_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from t2c_core.grammar import Grammar
     from t2c_core.prompt import PromptFormat
-    from t2c_core.prompt.format import Generated
+    from t2c_core.prompt.format import ParsedCompletion
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.answering.prompting.examples import SimilarExamples
+    from t2c_service.answering.prompting.examples import ExampleSelector
     from t2c_service.answering.records import Attempt
     from t2c_service.models import Prompt
 
@@ -33,7 +33,7 @@ EMPTY = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class GenerationRequest:
     """One call of the model."""
 
     prompt: Prompt
@@ -42,14 +42,14 @@ class Asked:
     number: int
     """Of the attempt, over all rounds."""
     round: int
-    parse: Callable[[str], Generated]
+    parse: Callable[[str], ParsedCompletion]
     feedback: str = ""
     grammar: Grammar | None = None
     """What the completion must be; anything without one."""
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PromptContext:
     """A question with what the model needs to know for it."""
 
     linked: LinkedQuestion
@@ -65,11 +65,11 @@ class Prepared:
         """Whether the model can be told what was wrong."""
         return isinstance(self.format, ChatFormat)
 
-    def parse(self, text: str) -> Generated:
+    def parse(self, text: str) -> ParsedCompletion:
         """Read a completion."""
         return self.format.parse(text, self.linked)
 
-    def ignored(self, attempt: Attempt) -> tuple[str, ...]:
+    def unused_mentions(self, attempt: Attempt) -> tuple[str, ...]:
         """List names of the question that a query leaves aside, where it would use them as parameters."""
         if self.has_dialogue or attempt.cypher is None:
             return ()
@@ -78,19 +78,20 @@ class Prepared:
         return tuple(
             each.text
             for each in self.linked.links
-            if each.is_name
+            if each.is_proper_name
             and each.name not in attempt.parameters
             and str(meant[each.name]).casefold() not in used
         )
 
-    def first(self, samples: int) -> list[Asked]:
+    def initial_requests(self, samples: int) -> list[GenerationRequest]:
         """Ask for the likeliest completions."""
         prompt = self._prompt([])
         return [
-            Asked(prompt, number, number, 1, self.parse, grammar=self.grammar) for number in range(samples)
+            GenerationRequest(prompt, number, number, 1, self.parse, grammar=self.grammar)
+            for number in range(samples)
         ]
 
-    def again(self, earlier: Sequence[Attempt], corrected: Sequence[Attempt]) -> Asked:
+    def retry_request(self, earlier: Sequence[Attempt], corrected: Sequence[Attempt]) -> GenerationRequest:
         """Ask once more after attempts that cannot be used.
 
         Args:
@@ -100,11 +101,15 @@ class Prepared:
         number = len(earlier)
         round_ = earlier[-1].round + 1
         if not self.has_dialogue:
-            return Asked(self._prompt([]), number, number, round_, self.parse, grammar=self.grammar)
+            return GenerationRequest(
+                self._prompt([]), number, number, round_, self.parse, grammar=self.grammar
+            )
         told = [attempt for attempt in corrected if attempt.cypher]
         silent = sum(not attempt.cypher for attempt in earlier)
         feedback = explain(told[-1]) if told else ""
-        return Asked(self._prompt(told), silent, number, round_, self.parse, feedback, self.grammar)
+        return GenerationRequest(
+            self._prompt(told), silent, number, round_, self.parse, feedback, self.grammar
+        )
 
     def _prompt(self, told: Sequence[Attempt]) -> Prompt:
         if not isinstance(self.format, ChatFormat):
@@ -118,7 +123,7 @@ class Prepared:
         return messages
 
 
-class Prompter:
+class PromptBuilder:
     """Prepares questions about one graph.
 
     Args:
@@ -134,7 +139,7 @@ class Prompter:
         schema: GraphSchema,
         format_: PromptFormat,
         *,
-        similar: SimilarExamples | None = None,
+        similar: ExampleSelector | None = None,
         schema_chars: int = 12_000,
         is_constrained: bool = False,
     ) -> None:
@@ -143,24 +148,26 @@ class Prompter:
         self._similar = similar
         self._schema_chars = schema_chars
         self._is_constrained = is_constrained
-        self._grammars = QuestionGrammars(schema, format_)
+        self._grammars = GrammarCache(schema, format_)
         self.is_quick = not isinstance(format_, ChatFormat)
         """Whether preparing takes no time worth a thread."""
         self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
 
-    def prepare(self, linked: LinkedQuestion) -> Prepared:
+    def prepare(self, linked: LinkedQuestion) -> PromptContext:
         """Choose schema part and examples for a question."""
         if not isinstance(self._format, ChatFormat):
-            return Prepared(linked, self._format, self._schema, grammar=self._grammar(linked, self._grammars))
+            return PromptContext(
+                linked, self._format, self._schema, grammar=self._grammar(linked, self._grammars)
+            )
         part, grammars = self._format, self._grammars
         if self._is_large:
-            part = ChatFormat(choose_part(self._schema, linked, max_chars=self._schema_chars))
-            grammars = QuestionGrammars(part.schema, part)
-        examples = self._similar.find(linked) if self._similar else ()
-        return Prepared(linked, part, part.schema, examples, self._grammar(linked, grammars))
+            part = ChatFormat(prune_schema(self._schema, linked, max_chars=self._schema_chars))
+            grammars = GrammarCache(part.schema, part)
+        examples = self._similar.select(linked) if self._similar else ()
+        return PromptContext(linked, part, part.schema, examples, self._grammar(linked, grammars))
 
-    def _grammar(self, linked: LinkedQuestion, grammars: QuestionGrammars) -> Grammar | None:
-        return grammars.of(linked) if self._is_constrained else None
+    def _grammar(self, linked: LinkedQuestion, grammars: GrammarCache) -> Grammar | None:
+        return grammars.for_question(linked) if self._is_constrained else None
 
 
 def explain(attempt: Attempt) -> str:

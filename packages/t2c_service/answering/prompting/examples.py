@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.access.schema_filter import AnyLinker
+    from t2c_service.access.schema_filter import MentionLinker
 
     Encoder = Callable[[Sequence[str]], Sequence[Sequence[float]]]
     """Gives sentences as vectors of length one."""
 
-MAX_SHOWN = 3
+MAX_SHOTS = 3
 """Examples in one prompt."""
 CANDIDATES = 12
 """Examples looked at, because not all can be written with the parameters that the linker finds."""
@@ -60,7 +60,7 @@ def load_examples(file: Path | None) -> tuple[Example, ...]:
     return tuple(sorted(examples, key=lambda example: not example.featured))
 
 
-class SimilarExamples:
+class ExampleSelector:
     """Finds the examples that are most like a question.
 
     Likeness is that of words weighted by how rare they are (TF-IDF), or of an encoder's vectors. Values that the
@@ -73,7 +73,7 @@ class SimilarExamples:
     """
 
     def __init__(
-        self, examples: Sequence[Example], linker: AnyLinker, *, encoder: Encoder | None = None
+        self, examples: Sequence[Example], linker: MentionLinker, *, encoder: Encoder | None = None
     ) -> None:
         self._linker = linker
         self._encoder = encoder
@@ -90,7 +90,7 @@ class SimilarExamples:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def find(self, linked: LinkedQuestion, most: int = MAX_SHOWN) -> tuple[tuple[LinkedQuestion, str], ...]:
+    def select(self, linked: LinkedQuestion, most: int = MAX_SHOTS) -> tuple[tuple[LinkedQuestion, str], ...]:
         """Find examples, the most fitting last; the question itself is none."""
         text = mask(linked)
         if self._encoder:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VALUE_WEIGHT = 3.0
 NAME_WEIGHT = 2.0
 PROPERTY_WEIGHT = 1.0
-ALIKE = 85
+MIN_SIMILARITY = 85
 """From here on two words count as the same, 0 to 100: plurals, endings, slips."""
 MAX_SEEDS = 6
 """Labels that are connected with one another."""
@@ -32,7 +32,7 @@ MAX_PROPERTIES = 8
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
-def choose_part(schema: GraphSchema, linked: LinkedQuestion, *, max_chars: int) -> GraphSchema:
+def prune_schema(schema: GraphSchema, linked: LinkedQuestion, *, max_chars: int) -> GraphSchema:
     """Choose a part of a schema.
 
     Args:
@@ -75,22 +75,22 @@ def _scores(schema: GraphSchema, linked: LinkedQuestion, words: set[str]) -> Cou
             scores[end] += weight / 2  # type: ignore[assignment]
 
     for link in linked.links:
-        for place in link.places:
-            credit(place.owner, VALUE_WEIGHT / len(link.places))
+        for place in link.occurrences:
+            credit(place.owner, VALUE_WEIGHT / len(link.occurrences))
     owners: list[NodeLabel | RelationshipType] = [*schema.labels, *schema.types]
     for owner in owners:
-        if (likeness := _likeness(owner.name, words)) > 0:
+        if (likeness := _name_similarity(owner.name, words)) > 0:
             credit(owner.name, NAME_WEIGHT * likeness)
-        best = max((_likeness(each.name, words) for each in owner.properties), default=0.0)
+        best = max((_name_similarity(each.name, words) for each in owner.properties), default=0.0)
         if best > 0:
             credit(owner.name, PROPERTY_WEIGHT * best)
     return scores
 
 
-def _likeness(name: str, words: set[str]) -> float:
+def _name_similarity(name: str, words: set[str]) -> float:
     """Give the share of a name's words that the question has too."""
     own = [word.lower() for word in _WORD.findall(name) if len(word) > 2]
-    found = sum(any(fuzz.ratio(word, other) >= ALIKE for other in words) for word in own)
+    found = sum(any(fuzz.ratio(word, other) >= MIN_SIMILARITY for other in words) for word in own)
     return found / len(own) if own else 0.0
 
 
@@ -113,11 +113,11 @@ def _connected(schema: GraphSchema, seeds: list[str]) -> frozenset[str]:
     neighbours = _neighbours(schema)
     chosen = {seeds[0]} if seeds else set()
     for seed in seeds[1:]:
-        chosen.update(_way(neighbours, seed, chosen))
+        chosen.update(_shortest_path(neighbours, seed, chosen))
     return frozenset(chosen)
 
 
-def _way(neighbours: dict[str, set[str]], start: str, goals: set[str]) -> list[str]:
+def _shortest_path(neighbours: dict[str, set[str]], start: str, goals: set[str]) -> list[str]:
     came_from: dict[str, str | None] = {start: None}
     queue = deque([start])
     while queue:
@@ -151,13 +151,15 @@ def _part(schema: GraphSchema, chosen: Iterable[str], words: set[str], linked: L
     names = set(chosen)
     triples = tuple(each for each in schema.triples if each.source in names and each.target in names)
     kinds = {each.type for each in triples}
-    held = {(place.owner, place.property) for link in linked.links for place in link.places}
+    held = {(place.owner, place.property) for link in linked.links for place in link.occurrences}
 
     def kept(owner: str, properties: tuple[Property, ...]) -> tuple[Property, ...]:
         if len(properties) <= MAX_PROPERTIES:
             return properties
         wanted = [
-            each for each in properties if (owner, each.name) in held or _likeness(each.name, words) > 0
+            each
+            for each in properties
+            if (owner, each.name) in held or _name_similarity(each.name, words) > 0
         ]
         common = sorted(properties, key=lambda each: (-each.share, not each.unique, each.name))
         names_kept = {each.name for each in [*wanted, *common][: max(MAX_PROPERTIES, len(wanted))]}

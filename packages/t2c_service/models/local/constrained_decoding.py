@@ -19,7 +19,7 @@ CACHE_BYTES = 256_000_000
 """Compiled grammars kept; the oldest go first."""
 
 
-class Guide:
+class GrammarConstraint:
     """Where in a grammar one completion is.
 
     Args:
@@ -35,7 +35,7 @@ class Guide:
         self._whole = whole
         self._mask = torch.full((1, words), -1, dtype=torch.int32)
 
-    def restrict_(self, logits: Tensor) -> None:
+    def mask_logits_(self, logits: Tensor) -> None:
         """Take away, in place, what cannot stand next.
 
         Args:
@@ -55,7 +55,7 @@ class Guide:
         return all(self._matcher.accept_token(token) for token in tokens)
 
 
-class Guides:
+class GrammarConstraintFactory:
     """Makes guides for one tokenizer.
 
     Args:
@@ -72,14 +72,14 @@ class Guides:
         self._words = (vocabulary + 31) // 32
         self._atoms = _bits([*tokenizer.get_added_vocab().values(), *ends], self._words)
 
-    def start(self, grammar: Grammar) -> Guide:
+    def start(self, grammar: Grammar) -> GrammarConstraint:
         """Begin a completion; blocks while a grammar is compiled that was not seen before.
 
         Raises:
             RuntimeError: it is no grammar.
         """
         compiled = self._compiler.compile_grammar(grammar.text)
-        return Guide(compiled, self._atoms if grammar.is_atomic else None, self._words)
+        return GrammarConstraint(compiled, self._atoms if grammar.uses_schema_tokens else None, self._words)
 
 
 def _bits(tokens: Iterable[int], words: int) -> Tensor:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from t2c_service.models.local.constrained_decoding import GrammarConstraint
     from t2c_service.models.local.engine import Engine
-    from t2c_service.models.local.constrained_decoding import Guide
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +29,30 @@ class Step:
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class DecodingSequence:
     """A completion in the making."""
 
     prompt: tuple[int, ...]
-    room: int
+    max_new_tokens: int
     """Tokens that the completion may have."""
-    guide: Guide | None
-    given_up: list[threading.Event]
+    guide: GrammarConstraint | None
+    cancelled: list[threading.Event]
     """Of all who wait for it; nobody does when all are set."""
     steps: list[Step] = field(default_factory=list)
     """Taken so far; the guide must have accepted them."""
 
-    def is_done(self, ends: frozenset[int]) -> bool:
+    def is_done(self, eos_token_ids: frozenset[int]) -> bool:
         """Whether it has come to its end, to the end of its room, or is not wanted any more."""
-        ended = bool(self.steps) and self.steps[-1].token in ends
-        return ended or len(self.steps) >= self.room or self.is_unwanted
+        ended = bool(self.steps) and self.steps[-1].token in eos_token_ids
+        return ended or len(self.steps) >= self.max_new_tokens or self.is_unwanted
 
     @property
     def is_unwanted(self) -> bool:
         """Whether nobody waits for it any more."""
-        return all(each.is_set() for each in self.given_up)
+        return all(each.is_set() for each in self.cancelled)
 
 
-def decode(engine: Engine, rows: Sequence[Row], ends: frozenset[int]) -> None:
+def decode(engine: Engine, rows: Sequence[DecodingSequence], eos_token_ids: frozenset[int]) -> None:
     """Continue rows with the likeliest token at each step until all are done.
 
     Args:
@@ -60,24 +60,24 @@ def decode(engine: Engine, rows: Sequence[Row], ends: frozenset[int]) -> None:
         rows: their steps are added to.
         ends: tokens that end a completion.
     """
-    alive = [row for row in rows if not row.is_done(ends)]
+    alive = [row for row in rows if not row.is_done(eos_token_ids)]
     if not alive:
         return
     prompts = [(*row.prompt, *(step.token for step in row.steps)) for row in alive]
-    state, logits = engine.start(prompts, max(row.room - len(row.steps) for row in alive))
+    state, logits = engine.prefill(prompts, max(row.max_new_tokens - len(row.steps) for row in alive))
     while True:
         for row, step in zip(alive, _choose(logits, alive), strict=True):
             row.steps.append(step)
-        kept = [number for number, row in enumerate(alive) if not row.is_done(ends)]
+        kept = [number for number, row in enumerate(alive) if not row.is_done(eos_token_ids)]
         if not kept:
             return
         if len(kept) < len(alive):
             state.keep(kept)
             alive = [alive[number] for number in kept]
-        logits = engine.step(state, [row.steps[-1].token for row in alive])
+        logits = engine.decode_step(state, [row.steps[-1].token for row in alive])
 
 
-def fork(steps: Sequence[Step], hypothesis: int) -> list[Step] | None:
+def branch(steps: Sequence[Step], hypothesis: int) -> list[Step] | None:
     """Take the runner-up where a completion was least sure, the next least sure place for each hypothesis.
 
     Args:
@@ -95,11 +95,11 @@ def fork(steps: Sequence[Step], hypothesis: int) -> list[Step] | None:
     return [*steps[:place], Step(sure.runner_up, sure.logprob - sure.margin, sure.token, -sure.margin)]
 
 
-def _choose(logits: Tensor, rows: Sequence[Row]) -> list[Step]:
+def _choose(logits: Tensor, rows: Sequence[DecodingSequence]) -> list[Step]:
     logprobs = logits.log_softmax(-1)  # (B, N)
     for number, row in enumerate(rows):
         if row.guide is not None:
-            row.guide.restrict_(logprobs[number])
+            row.guide.mask_logits_(logprobs[number])
     values, tokens = (each.tolist() for each in logprobs.topk(2))
     steps = []
     for row, (best, second), (token, runner_up) in zip(rows, values, tokens, strict=True):

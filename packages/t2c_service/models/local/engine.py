@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PROBE_TOKENS = 12
+PARITY_CHECK_TOKENS = 12
 TOLERANCE = 1e-2
 """Largest difference of log-probabilities between our pass and transformers' for ours to be used."""
 
@@ -25,10 +25,10 @@ TOLERANCE = 1e-2
 class Engine(Protocol):
     """A causal language model."""
 
-    def start(self, rows: Sequence[Sequence[int]], room: int) -> tuple[Any, Tensor]:
+    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[Any, Tensor]:
         """Read prompts of token ids; gives a state, to be handed to `step`, and the logits after each, (B, N)."""
 
-    def step(self, state: Any, tokens: Sequence[int]) -> Tensor:
+    def decode_step(self, state: Any, tokens: Sequence[int]) -> Tensor:
         """Read one more token of each row; gives the logits after it, (B, N)."""
 
 
@@ -44,7 +44,7 @@ class TransformersState:
         self.cache = cache
         self.mask = mask
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select_rows(self, rows: Sequence[int]) -> None:
         """Go on with some rows only, in the order given."""
         chosen = torch.tensor(rows)
         self.cache.batch_select_indices(chosen)
@@ -61,7 +61,7 @@ class TransformersEngine:
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
 
-    def start(self, rows: Sequence[Sequence[int]], room: int) -> tuple[TransformersState, Tensor]:  # noqa: ARG002
+    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[TransformersState, Tensor]:  # noqa: ARG002
         """Read prompts; see `Engine.start`."""
         from transformers import DynamicCache
 
@@ -71,7 +71,7 @@ class TransformersEngine:
         state = TransformersState(DynamicCache(config=self._model.config), mask)
         return state, self._forward(state, tokens)
 
-    def step(self, state: TransformersState, tokens: Sequence[int]) -> Tensor:
+    def decode_step(self, state: TransformersState, tokens: Sequence[int]) -> Tensor:
         """Read one more token of each row; see `Engine.step`."""
         state.mask = torch.cat([state.mask, torch.ones_like(state.mask[:, :1])], dim=1)
         return self._forward(state, torch.tensor(tokens)[:, None])
@@ -98,7 +98,7 @@ def choose_engine(model: PreTrainedModel, *, is_small: bool) -> Engine:
         return theirs
     generator = torch.Generator().manual_seed(0)
     vocabulary = int(model.config.vocab_size)
-    probe = torch.randint(0, vocabulary, (PROBE_TOKENS,), generator=generator).tolist()
+    probe = torch.randint(0, vocabulary, (PARITY_CHECK_TOKENS,), generator=generator).tolist()
     with torch.inference_mode():
         difference = max(
             float((left.log_softmax(-1) - right.log_softmax(-1)).abs().max())
@@ -112,5 +112,5 @@ def choose_engine(model: PreTrainedModel, *, is_small: bool) -> Engine:
 
 def _read(engine: Engine, tokens: list[int]) -> list[Tensor]:
     """Give the logits after a prompt beside a shorter one, and after one more token."""
-    state, first = engine.start([tokens[:-1], tokens[:3]], 1)
-    return [first, engine.step(state, [tokens[-1], tokens[-1]])]
+    state, first = engine.prefill([tokens[:-1], tokens[:3]], 1)
+    return [first, engine.decode_step(state, [tokens[-1], tokens[-1]])]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from t2c_service.models.local.packed_linear import Weight
+from t2c_service.models.local.packed_linear import PackedLinear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +31,11 @@ ARCHITECTURES = frozenset({"llama", "mistral"})
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    qkv: Weight
+    qkv: PackedLinear
     """Queries and keys by pairs that turn together, see `_paired`."""
-    o: Weight
-    gate_up: Weight
-    down: Weight
+    o: PackedLinear
+    gate_up: PackedLinear
+    down: PackedLinear
 
 
 class LlamaState:
@@ -57,7 +57,7 @@ class LlamaState:
         """Whether it is one row, without padding."""
         return len(self.padding) == 1 and not self.is_padded
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select_rows(self, rows: Sequence[int]) -> None:
         """Go on with some rows only, in the order given."""
         chosen = torch.tensor(rows)
         self.caches = [each[chosen] for each in self.caches]
@@ -83,7 +83,7 @@ class FastLlama:
         self._layers = [_folded(each, self._head_size, is_quantised=is_quantised) for each in body.layers]
         whole: Any = model
         head = whole.lm_head.weight.detach() * body.norm.weight.detach()
-        self._head = Weight(head, is_quantised=is_quantised)
+        self._head = PackedLinear(head, is_quantised=is_quantised)
         positions = torch.arange(config.max_position_embeddings)[None]
         cosine, sine = body.rotary_emb(self._embedding[:1], positions)
         half = self._head_size // 2
@@ -102,7 +102,7 @@ class FastLlama:
         )
         return cls(model, is_quantised=is_quantised) if plain else None
 
-    def start(self, rows: Sequence[Sequence[int]], room: int) -> tuple[LlamaState, Tensor]:
+    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[LlamaState, Tensor]:
         """Read prompts.
 
         Args:
@@ -119,41 +119,41 @@ class FastLlama:
         tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
         return state, self._forward(state, tokens)
 
-    def step(self, state: LlamaState, tokens: Sequence[int]) -> Tensor:
+    def decode_step(self, state: LlamaState, tokens: Sequence[int]) -> Tensor:
         """Read one more token of each row; gives the logits after it, (B, N)."""
         if state.is_single:
             return self._advance(state, tokens[0])
         return self._forward(state, torch.tensor(tokens)[:, None])
 
     def _forward(self, state: LlamaState, tokens: Tensor) -> Tensor:
-        before, count = state.length, tokens.shape[1]
-        after = before + count
+        past_length, count = state.length, tokens.shape[1]
+        after = past_length + count
         if state.is_padded:
-            places = (torch.arange(before, after) - state.padding[:, None]).clamp_(min=0)  # (B, T)
-            turns = self._turns[places][:, :, None]
+            places = (torch.arange(past_length, after) - state.padding[:, None]).clamp_(min=0)  # (B, T)
+            rotary_factors = self._turns[places][:, :, None]
         else:
-            turns = self._turns[before:after, None]
-        mask = _mask(state, before, after)
+            rotary_factors = self._turns[past_length:after, None]
+        mask = _mask(state, past_length, after)
         hidden = self._embedding[tokens]  # (B, T, C)
         for layer, held in zip(self._layers, state.caches, strict=True):
-            joint = layer.qkv.many(self._norm(hidden))
-            hidden += layer.o.many(self._attend(joint, held, before, turns, mask))
-            gate, up = layer.gate_up.many(self._norm(hidden)).chunk(2, dim=-1)
-            hidden += layer.down.many(functional.silu(gate) * up)
+            qkv = layer.qkv.matmul_batch(self._norm(hidden))
+            hidden += layer.o.matmul_batch(self._attend(qkv, held, past_length, rotary_factors, mask))
+            gate, up = layer.gate_up.matmul_batch(self._norm(hidden)).chunk(2, dim=-1)
+            hidden += layer.down.matmul_batch(functional.silu(gate) * up)
         state.length = after
-        return self._head.many(self._norm(hidden[:, -1]))  # (B, N)
+        return self._head.matmul_batch(self._norm(hidden[:, -1]))  # (B, N)
 
     def _attend(
-        self, joint: Tensor, cache: Tensor, before: int, turns: Tensor, mask: Tensor | None
+        self, qkv: Tensor, cache: Tensor, past_length: int, rotary_factors: Tensor, mask: Tensor | None
     ) -> Tensor:
         """Mix values; `joint` holds queries, keys and values, (B, T, (H + 2M) D)."""
-        rows, count = joint.shape[:2]
+        rows, count = qkv.shape[:2]
         heads, kv_heads, size = self._heads, self._kv_heads, self._head_size
-        after = before + count
-        joint = joint.view(rows, count, heads + 2 * kv_heads, size)
-        _pairs(joint[:, :, : heads + kv_heads]).mul_(turns)
-        cache[:, :, before:after] = joint[:, :, heads:].transpose(1, 2)
-        query = joint[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, M, G T, D)
+        after = past_length + count
+        qkv = qkv.view(rows, count, heads + 2 * kv_heads, size)
+        _pairs(qkv[:, :, : heads + kv_heads]).mul_(rotary_factors)
+        cache[:, :, past_length:after] = qkv[:, :, heads:].transpose(1, 2)
+        query = qkv[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, M, G T, D)
         scores = query @ cache[:, :kv_heads, :after].transpose(2, 3)  # (B, M, G T, S)
         if mask is not None:
             scores = (scores.view(rows, kv_heads, -1, count, after) + mask).view(rows, kv_heads, -1, after)
@@ -167,17 +167,17 @@ class FastLlama:
         turn = self._turns[state.length]
         hidden = self._embedding[token : token + 1].clone()  # (1, C)
         for layer, held in zip(self._layers, state.caches, strict=True):
-            joint = layer.qkv.one(self._normed(hidden)).float().view(heads + 2 * kv_heads, size)
-            _pairs(joint[: heads + kv_heads]).mul_(turn)
-            held[0, :, state.length] = joint[heads:]
+            qkv = layer.qkv.matmul_single(self._normed(hidden)).float().view(heads + 2 * kv_heads, size)
+            _pairs(qkv[: heads + kv_heads]).mul_(turn)
+            held[0, :, state.length] = qkv[heads:]
             keys, values = held[0, :kv_heads, :after], held[0, kv_heads:, :after]  # (M, S, D)
-            scores = torch.bmm(joint[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (M, G, S)
+            scores = torch.bmm(qkv[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (M, G, S)
             mixed = torch.bmm(scores.softmax(-1), values)  # (M, G, D)
-            hidden += layer.o.one(mixed.view(1, -1))
-            gate, up = layer.gate_up.one(self._normed(hidden)).chunk(2, dim=-1)
-            hidden += layer.down.one(functional.silu(gate).mul_(up))
+            hidden += layer.o.matmul_single(mixed.view(1, -1))
+            gate, up = layer.gate_up.matmul_single(self._normed(hidden)).chunk(2, dim=-1)
+            hidden += layer.down.matmul_single(functional.silu(gate).mul_(up))
         state.length = after
-        return self._head.one(self._normed(hidden)).float()
+        return self._head.matmul_single(self._normed(hidden)).float()
 
     def _normed(self, hidden: Tensor) -> Tensor:
         """Norm (1, C) by a factor that is worked out outside of PyTorch."""
@@ -188,9 +188,9 @@ class FastLlama:
         return functional.rms_norm(hidden, hidden.shape[-1:], eps=self._epsilon)
 
 
-def _pairs(turning: Tensor) -> Tensor:
+def _pairs(rotated: Tensor) -> Tensor:
     """See (…, D) as (…, D / 2) complex numbers, which turn by a product; shares memory."""
-    return torch.view_as_complex(turning.view(*turning.shape[:-1], -1, 2))
+    return torch.view_as_complex(rotated.view(*rotated.shape[:-1], -1, 2))
 
 
 def _paired(weight: Tensor, head_size: int) -> Tensor:
@@ -211,22 +211,22 @@ def _folded(layer: Any, head_size: int, *, is_quantised: bool) -> _Layer:
     ]
     gate_up = [mlp.gate_proj.weight.detach(), mlp.up_proj.weight.detach()]
     return _Layer(
-        qkv=Weight(torch.cat(qkv) * inward, is_quantised=is_quantised),
-        o=Weight(attention.o_proj.weight.detach(), is_quantised=is_quantised),
-        gate_up=Weight(torch.cat(gate_up) * between, is_quantised=is_quantised),
-        down=Weight(mlp.down_proj.weight.detach(), is_quantised=is_quantised),
+        qkv=PackedLinear(torch.cat(qkv) * inward, is_quantised=is_quantised),
+        o=PackedLinear(attention.o_proj.weight.detach(), is_quantised=is_quantised),
+        gate_up=PackedLinear(torch.cat(gate_up) * between, is_quantised=is_quantised),
+        down=PackedLinear(mlp.down_proj.weight.detach(), is_quantised=is_quantised),
     )
 
 
-def _mask(state: LlamaState, before: int, after: int) -> Tensor | None:
+def _mask(state: LlamaState, past_length: int, after: int) -> Tensor | None:
     """Keep new tokens from seeing later ones and padding; (B or 1, 1, 1, T, S), or none if there is nothing to hide."""
-    if after - before == 1 and not state.is_padded:
+    if after - past_length == 1 and not state.is_padded:
         return None
     seen = torch.arange(after)
-    hidden = seen > torch.arange(before, after)[:, None]  # (T, S)
+    hidden = seen > torch.arange(past_length, after)[:, None]  # (T, S)
     if state.is_padded:
         # A padded place sees itself, or softmax would have nothing to share out.
-        own = seen == torch.arange(before, after)[:, None]
+        own = seen == torch.arange(past_length, after)[:, None]
         hidden = hidden | ((seen < state.padding[:, None, None]) & ~own)  # (B, T, S)
     else:
         hidden = hidden[None]

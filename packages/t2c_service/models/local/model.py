@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from t2c_core.grammar import Grammar
-    from t2c_service.models.local.decoding import Row, Step
+    from t2c_service.models.local.decoding import DecodingSequence, Step
     from t2c_service.models.protocol import Prompt
 
 SMALL_MODEL_PARAMETERS = 100_000_000
 """Below this, a second thread costs more in waiting than it computes."""
-WAITING = 256
+MAX_QUEUED = 256
 """Completions that may wait for the worker."""
-BATCH = 8
+MAX_BATCH_SIZE = 8
 """Completions decoded together."""
-REMEMBERED = 64
+CACHE_SIZE = 64
 """Likeliest completions kept, for further hypotheses of the same prompts."""
 
 _Key = tuple[tuple[int, ...], str]
@@ -61,8 +61,8 @@ class LocalModel:
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str, max_tokens: int
     ) -> None:
+        from t2c_service.models.local.constrained_decoding import GrammarConstraintFactory
         from t2c_service.models.local.engine import choose_engine
-        from t2c_service.models.local.constrained_decoding import Guides
 
         self.name = name
         self._tokenizer = tokenizer
@@ -71,7 +71,9 @@ class LocalModel:
         self._context = int(getattr(model.config, "max_position_embeddings", 1 << 20))
         is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
         self._engine = choose_engine(model, is_small=is_small)
-        self._guides = Guides(tokenizer, vocabulary=model.config.vocab_size, ends=sorted(self._ends))
+        self._guides = GrammarConstraintFactory(
+            tokenizer, vocabulary=model.config.vocab_size, ends=sorted(self._ends)
+        )
         self._likeliest: OrderedDict[_Key, list[Step]] = OrderedDict()
         self._jobs: deque[_Job] = deque()
         self._pending = 0
@@ -118,14 +120,14 @@ class LocalModel:
         self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
     ) -> Completion:
         """Write one completion; see `CypherModel.complete`."""
-        if self._pending >= WAITING:
+        if self._pending >= MAX_QUEUED:
             raise OverloadedError(f"{self._pending} questions already wait for the model {self.name}")
         job = _Job(prompt, hypothesis, grammar, threading.Event(), Future())
         self._pending += 1
         try:
             async with asyncio.timeout(timeout_s):
                 self._jobs.append(job)
-                self._worker.submit(self._work)
+                self._worker.submit(self._worker_loop)
                 return await asyncio.wrap_future(job.result)
         except TimeoutError as error:
             raise DeadlineError(f"the model {self.name} took longer than {timeout_s:.3g} s") from error
@@ -142,12 +144,12 @@ class LocalModel:
         for job in tuple(self._jobs):
             job.result.cancel()
 
-    def _work(self) -> None:
+    def _worker_loop(self) -> None:
         """Decode what waits, if an earlier call has not done so."""
         import torch
 
         batch: list[_Job] = []
-        while len(batch) < BATCH and self._jobs:
+        while len(batch) < MAX_BATCH_SIZE and self._jobs:
             job = self._jobs.popleft()
             if job.result.set_running_or_notify_cancel():
                 batch.append(job)
@@ -170,7 +172,7 @@ class LocalModel:
         from t2c_service.models.local.decoding import decode
 
         keys: dict[_Job, _Key] = {}
-        rows: dict[_Key, Row] = {}
+        rows: dict[_Key, DecodingSequence] = {}
         for job in jobs:
             key = self._encode(job.prompt), job.grammar.text if job.grammar else ""
             if self._room(key) < 2:
@@ -178,7 +180,7 @@ class LocalModel:
                 continue
             keys[job] = key
             if key in rows:
-                rows[key].given_up.append(job.cancelled)
+                rows[key].cancelled.append(job.cancelled)
             elif key not in self._likeliest:
                 rows[key] = self._row(job, key)
         decode(self._engine, list(rows.values()), self._ends)
@@ -190,7 +192,7 @@ class LocalModel:
             other = others.get(job)
             steps = [] if job.hypothesis else likeliest[key]
             self._finish(job, other.steps if other else steps, started)
-        while len(self._likeliest) > REMEMBERED:
+        while len(self._likeliest) > CACHE_SIZE:
             self._likeliest.popitem(last=False)
 
     def _room(self, key: _Key) -> int:
@@ -201,17 +203,17 @@ class LocalModel:
             f"a prompt of {len(key[0])} tokens leaves no room in the {self._context} that {self.name} takes"
         )
 
-    def _row(self, job: _Job, key: _Key) -> Row:
-        from t2c_service.models.local.decoding import Row
+    def _row(self, job: _Job, key: _Key) -> DecodingSequence:
+        from t2c_service.models.local.decoding import DecodingSequence
 
         guide = self._guides.start(job.grammar) if job.grammar else None
-        return Row(key[0], self._room(key), guide, [job.cancelled])
+        return DecodingSequence(key[0], self._room(key), guide, [job.cancelled])
 
-    def _forked(self, job: _Job, key: _Key, likeliest: list[Step]) -> Row | None:
+    def _forked(self, job: _Job, key: _Key, likeliest: list[Step]) -> DecodingSequence | None:
         """Begin another hypothesis than the likeliest; none if there is none that the grammar takes."""
-        from t2c_service.models.local.decoding import fork
+        from t2c_service.models.local.decoding import branch
 
-        steps = fork(likeliest, job.hypothesis)
+        steps = branch(likeliest, job.hypothesis)
         if steps is None:
             return None
         row = self._row(job, key)

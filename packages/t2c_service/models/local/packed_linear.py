@@ -15,14 +15,14 @@ from torch.nn import functional
 
 ROWS = 8
 """Tokens at a time for which weights are laid out; others are multiplied as well."""
-LARGEST = 127
-STEP = 16
+INT8_MAX = 127
+ALIGNMENT = 16
 """Inputs that the product with integers takes at a time; it reads beyond a row whose length is no multiple."""
 TOLERANCE = 0.02
 """Largest difference, relative to the largest output, of a product with integers: its inputs are in bfloat16."""
 
 
-class Weight:
+class PackedLinear:
     """One matrix.
 
     Args:
@@ -32,10 +32,10 @@ class Weight:
 
     def __init__(self, weight: Tensor, *, is_quantised: bool) -> None:
         self._integers: Tensor | None = None
-        if is_quantised and weight.shape[1] % STEP == 0 and _has_integers():
+        if is_quantised and weight.shape[1] % ALIGNMENT == 0 and _has_integers():
             # bfloat16 is what the product takes scales in.
-            scales = (weight.abs().amax(1) / LARGEST).clamp_min(torch.finfo(torch.float32).tiny).bfloat16()
-            rounded = (weight / scales.float()[:, None]).round_().clamp_(-LARGEST, LARGEST)
+            scales = (weight.abs().amax(1) / INT8_MAX).clamp_min(torch.finfo(torch.float32).tiny).bfloat16()
+            rounded = (weight / scales.float()[:, None]).round_().clamp_(-INT8_MAX, INT8_MAX)
             self._integers, self._scales = rounded.to(torch.int8), scales
             weight = rounded * scales.float()[:, None]
         self._is_laid_out = _has_layouts()
@@ -45,17 +45,17 @@ class Weight:
             else weight
         )
 
-    def many(self, rows: Tensor) -> Tensor:
+    def matmul_batch(self, rows: Tensor) -> Tensor:
         """Multiply rows (…, in); gives (…, out)."""
         if not self._is_laid_out:
             return functional.linear(rows, self._weight)
         found: Tensor = torch.ops.mkldnn._linear_pointwise.default(rows, self._weight, None, "none", [], "")
         return found
 
-    def one(self, row: Tensor) -> Tensor:
+    def matmul_single(self, row: Tensor) -> Tensor:
         """Multiply a single row (1, in); gives (1, out), in bfloat16 if it is by integers."""
         if self._integers is None:
-            return self.many(row.float())
+            return self.matmul_batch(row.float())
         return torch._weight_int8pack_mm(row.bfloat16(), self._integers, self._scales)
 
 
@@ -77,8 +77,10 @@ def _has_layouts() -> bool:
 def _has_integers() -> bool:
     """Whether this build of PyTorch multiplies bfloat16 rows with 8-bit weights, and rightly."""
     generator = torch.Generator().manual_seed(0)
-    row = torch.randn(1, 2 * STEP, generator=generator)
-    integers = torch.randint(-LARGEST, LARGEST + 1, (37, 2 * STEP), generator=generator, dtype=torch.int8)
+    row = torch.randn(1, 2 * ALIGNMENT, generator=generator)
+    integers = torch.randint(
+        -INT8_MAX, INT8_MAX + 1, (37, 2 * ALIGNMENT), generator=generator, dtype=torch.int8
+    )
     scales = torch.rand(37, generator=generator).bfloat16()
     expected = row @ (integers * scales.float()[:, None]).T
     try:
