@@ -95,6 +95,15 @@ class GraphSchema:
     """Server version, for instance `2026.08.1`."""
     hidden: tuple[str, ...] = ()
     """What a policy left out, as `Label`, `Label.property`, `TYPE` or `TYPE.property`."""
+    partial_properties: tuple[str, ...] = ()
+    """Labels and types whose property names come from a sample; others may exist."""
+    partial_triples: tuple[str, ...] = ()
+    """Relationship types whose triples come from a sample; others may exist."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the graph may have properties or triples that the schema does not list."""
+        return bool(self.partial_properties or self.partial_triples)
 
     @cached_property
     def version(self) -> str:
@@ -119,6 +128,9 @@ class GraphSchema:
     def to_json(self) -> str:
         """Write the schema as indented JSON, the same bytes for the same schema."""
         content = {"format": FORMAT_VERSION, **asdict(self)}
+        for name in ("partial_properties", "partial_triples"):
+            if not content[name]:
+                del content[name]
         return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
     @classmethod
@@ -140,6 +152,8 @@ class GraphSchema:
                 types=tuple(RelationshipType(**_with_properties(each)) for each in content.pop("types")),
                 triples=tuple(Triple(**each) for each in content.pop("triples")),
                 hidden=tuple(content.pop("hidden")),
+                partial_properties=tuple(content.pop("partial_properties", ())),
+                partial_triples=tuple(content.pop("partial_triples", ())),
                 **content,
             )
         except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
