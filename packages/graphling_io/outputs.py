@@ -1,144 +1,296 @@
-"""Files and folders that appear whole or not at all.
+"""Atomic output files and folders: a result appears under its name when it is complete, or not at all.
 
-Holds the temporary-name-then-rename writers that every artefact goes through. Knows nothing of
-what is written.
+Every output is written to a scratch folder beside its target (`.NAME.RANDOM.graphling-tmp`) and renamed. A scratch
+folder is locked while its process lives, so that a later run can remove what a killed one left behind.
 """
 
 import errno
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+SCRATCH_SUFFIX = ".graphling-tmp"
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
 
 class OutputError(ValueError):
-    """An output cannot be written: it exists already, or there is no room."""
-
-
-FULL = {errno.ENOSPC, errno.EDQUOT}
+    """An output cannot be written: it exists, overlaps an input, is not ours to replace, or the disk is full."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it.
+    """Write a UTF-8 text file atomically.
 
     Args:
-        path: the final name; its folder exists.
-        text: the content, written as UTF-8.
+        path: file to write; missing parents are created.
+        text: the content.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
-    with atomic_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON under a temporary name and rename it.
+    """Write indented JSON atomically.
 
     Args:
-        path: the final name; its folder exists.
-        content: anything `json` can write; paths become text.
+        path: file to write; missing parents are created.
+        content: a JSON value; other objects become strings.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Write a file under a temporary name and rename it when the block ends without an error.
+def atomic_file(path: Path, *, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Write a file to a temporary path and rename it when the block ends without an error.
 
     Args:
-        path: the final name; its folder exists.
+        path: file to write; missing parents are created. An existing file is replaced.
+        inputs: files and folders that are read; the output must not overlap them.
 
     Yields:
-        The temporary name.
+        The temporary path, on the same file system.
+
+    Raises:
+        OutputError: the path is a folder or overlaps an input, or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    check_no_overlap(path, inputs)
+    path = path.resolve()
+    if path.is_dir():
+        raise OutputError(f"the output {path} is a folder; name a file")
+    with _scratch(path) as scratch, _clear_disk_errors(path):
+        yield scratch / path.name
+        (scratch / path.name).replace(path)
 
 
 @contextmanager
-def atomic_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Fill a folder under a temporary name and rename it when the block ends without an error.
+def atomic_directory(
+    path: Path,
+    *,
+    markers: Iterable[str],
+    inputs: Iterable[Path] = (),
+    contents: Iterable[str] | None = None,
+    force: bool = False,
+) -> Iterator[Path]:
+    """Fill a temporary folder and rename it when the block ends without an error.
 
     Args:
-        path: the final folder.
-        force: replace a folder that is there and not empty.
+        path: folder to write; missing parents are created.
+        markers: names of files of which our folders of this kind hold at least one, such as a manifest.
+        inputs: files and folders that are read; the output must not overlap them.
+        contents: glob patterns of all names that such a folder may hold; anything if None.
+        force: replace a folder that is not empty, if it is one of ours.
 
     Yields:
-        The temporary folder to write into, beside the final one.
+        The temporary folder, on the same file system.
 
     Raises:
-        OutputError: the folder is there, is not empty and `force` is off; or it cannot be made, or there is no room.
+        OutputError: see `check_output_directory`; or the folder cannot be written.
     """
-    check_output_empty(path, force=force)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-    except OSError as error:
-        raise OutputError(f"the output {path} cannot be written: {error}") from error
-    try:
-        yield partial
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+    markers, contents = list(markers), None if contents is None else list(contents)
+    check_output_directory(path, markers=markers, inputs=inputs, contents=contents, force=force)
+    path = path.resolve()
+    with _scratch(path) as scratch, _clear_disk_errors(path):
+        new = scratch / "new"
+        new.mkdir()
+        yield new
+        # Again: the folder may have been filled meanwhile.
+        check_output_directory(path, markers=markers, contents=contents, force=force)
         if path.exists():
-            path.replace(old)
-        partial.replace(path)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise OutputError(f"the output {path} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            path.replace(scratch / "previous")
+        new.replace(path)
 
 
-def apply_umask(path: Path) -> None:
-    """Give a file the mode that `open` gives new files; some libraries write for the owner alone.
+def clear_directory(path: Path, *, markers: Iterable[str], contents: Iterable[str] | None = None) -> None:
+    """Delete all that one of our own output folders holds, for outputs that are written in place.
 
     Args:
-        path: the file.
-    """
-    probe = path.with_name(f".{path.name}.mode")
-    probe.touch()
-    path.chmod(probe.stat().st_mode & 0o777)
-    probe.unlink()
-
-
-def check_free_space(path: Path, needed_bytes: int) -> None:
-    """Refuse an output for which there is no room.
-
-    Args:
-        path: the folder that is to be written.
-        needed_bytes: about how much it will hold.
+        path: folder to empty; nothing happens if it does not exist or is empty.
+        markers: see `atomic_directory`.
+        contents: see `atomic_directory`.
 
     Raises:
-        OutputError: the file system has less left.
+        OutputError: the folder is not one of ours.
     """
-    there = next(parent for parent in path.absolute().parents if parent.is_dir())
-    free = shutil.disk_usage(there).free
-    if free < needed_bytes:
+    markers = list(markers)
+    check_output_directory(path, markers=markers, contents=contents, force=True)
+    # A marker goes last: what a killed run leaves is still recognised.
+    for item in sorted(path.iterdir() if path.is_dir() else (), key=lambda item: item.name in markers):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
+
+
+def check_output_directory(
+    path: Path,
+    *,
+    markers: Iterable[str],
+    inputs: Iterable[Path] = (),
+    contents: Iterable[str] | None = None,
+    force: bool = False,
+) -> None:
+    """Check that an output folder may be written, before any work is done.
+
+    Args:
+        path: see `atomic_directory`, as all other arguments.
+        markers: names of files that show that a folder is ours.
+        inputs: files and folders that are read.
+        contents: glob patterns of all names that such a folder may hold.
+        force: accept a folder of ours that is not empty.
+
+    Raises:
+        OutputError: the path is a file, overlaps an input, or is a folder that is not empty while `force` is off, has
+            no marker, or holds other names than `contents`.
+    """
+    check_no_overlap(path, inputs)
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"the output {path} is a file; name a folder")
+    found = sorted(item.name for item in path.iterdir()) if path.is_dir() else []
+    if not found:
+        return
+    if not force:
+        raise OutputError(f"the output folder {path} is not empty; name another one or give --force")
+    markers = list(markers)
+    if not any((path / name).is_file() for name in markers):
         raise OutputError(
-            f"the output {path} needs about {needed_bytes:,} bytes and no more than {free:,} are free; "
-            "make room or name another place"
+            f"the output folder {path} holds {_some(found)} but no {' or '.join(markers)}, so it was not made by "
+            "this command and is not replaced even with --force; name another folder or empty it yourself"
+        )
+    allowed = None if contents is None else [*contents, *markers]
+    foreign = [name for name in found if not any(fnmatch(name, pattern) for pattern in allowed or "*")]
+    if foreign:
+        raise OutputError(
+            f"the output folder {path} also holds {_some(foreign)}, which this command does not make; move that away "
+            "or name another folder"
         )
 
 
-def check_output_empty(path: Path, *, force: bool = False) -> None:
-    """Refuse an output folder that already holds something.
+def check_no_overlap(path: Path, inputs: Iterable[Path]) -> None:
+    """Check that an output does not overlap what is read.
 
     Args:
-        path: the folder that is to be written.
-        force: accept it nevertheless.
+        path: file or folder to write.
+        inputs: files and folders that are read.
 
     Raises:
-        OutputError: it is a file, or a folder that is not empty and `force` is off.
+        OutputError: the output equals, contains or lies within an input; symbolic links are followed.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"the output {path} is a file; name a folder")
-    if not force and path.is_dir() and any(path.iterdir()):
-        raise OutputError(f"the output folder {path} is not empty; name another one or give --force")
+    output = path.resolve()
+    for item in inputs:
+        source = item.resolve()
+        if source == output:
+            relation = "is also the input"
+        elif output in source.parents:
+            relation = "contains the input"
+        elif source in output.parents:
+            relation = "lies within the input"
+        else:
+            continue
+        raise OutputError(f"the output {path} {relation} {item}; name another output")
+
+
+def check_free_space(path: Path, needed_bytes: int) -> None:
+    """Check that the file system has room for an output.
+
+    Args:
+        path: file or folder to write.
+        needed_bytes: its approximate size.
+
+    Raises:
+        OutputError: less is free.
+    """
+    parent = next(parent for parent in path.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(parent).free
+    if free < needed_bytes:
+        raise OutputError(
+            f"the output {path} needs about {needed_bytes:,} bytes and only {free:,} are free; free some space or "
+            "name another place"
+        )
+
+
+def apply_umask(path: Path) -> None:
+    """Give a file the permissions that `open` gives new files; some libraries create files with mode 0600.
+
+    Args:
+        path: file to change.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        probe = Path(folder) / "probe"
+        probe.touch()
+        path.chmod(probe.stat().st_mode & 0o777)
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Create a locked scratch folder beside a target; remove it in the end, and those of killed runs first."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        scratch, lock = _locked_scratch(path)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {error}") from error
+    try:
+        yield scratch
+    finally:
+        _remove_scratch(scratch, path)
+        os.close(lock)
+
+
+def _locked_scratch(path: Path) -> tuple[Path, int]:
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=SCRATCH_SUFFIX, dir=path.parent))
+        lock = os.open(scratch, os.O_RDONLY)
+        with suppress(
+            OSError
+        ):  # some network file systems have no locks; nothing is taken for abandoned there
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if scratch.exists():  # else another run took it for abandoned before it was locked
+            return scratch, lock
+        os.close(lock)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove scratch folders of this target whose process has ended."""
+    for scratch in path.parent.iterdir():
+        if not (scratch.name.startswith(f".{path.name}.") and scratch.name.endswith(SCRATCH_SUFFIX)):
+            continue
+        with suppress(OSError):
+            lock = os.open(scratch, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_scratch(scratch, path)
+            finally:
+                os.close(lock)
+
+
+def _remove_scratch(scratch: Path, path: Path) -> None:
+    """Remove a scratch folder; a target that was moved into it and not replaced goes back."""
+    if (scratch / "previous").exists() and not path.exists():
+        (scratch / "previous").replace(path)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _clear_disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise OutputError(f"the output {path} cannot be written: {error}") from error
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

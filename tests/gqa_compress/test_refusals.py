@@ -131,7 +131,7 @@ def test_a_full_disk_is_noticed_before_any_work(
 ) -> None:
     source = save_tiny(tiny_model("llama"), tmp_path / "source")
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(OutputError, match="no more than 1,000 are free"):
+    with pytest.raises(OutputError, match="only 1,000 are free"):
         convert(source, text, tmp_path / "out", PLAN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
 
@@ -177,5 +177,8 @@ def test_a_filled_folder_is_refused_and_kept(tmp_path: Path, text: Path) -> None
     with pytest.raises(OutputError, match="not empty"):
         convert(source, text, tmp_path / "out", PLAN)
     assert (tmp_path / "out" / "mine").read_text() == "x"
+    with pytest.raises(OutputError, match="not replaced even with --force"):
+        convert(source, text, tmp_path / "out", PLAN, force=True)
+    (tmp_path / "out" / "conversion.json").write_text("{}")
     convert(source, text, tmp_path / "out", PLAN, force=True)
     assert not (tmp_path / "out" / "mine").exists()

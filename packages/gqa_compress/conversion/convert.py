@@ -60,7 +60,7 @@ def convert(
     begun = time.monotonic()
     device = default_device()
     disable_malloc_trim()
-    with atomic_directory(out, force=force) as partial:
+    with atomic_directory(out, markers=["conversion.json"], inputs=[source], force=force) as partial:
         checkpoint = Checkpoint(source)
         plan.check(checkpoint.geometry)
         check_free_space(out, checkpoint.size_bytes)

@@ -102,7 +102,9 @@ class MixedHeadModel:
         delattr(self.model, MASKS)
 
 
-def _mixed(layer: torch.nn.Module, name: str, weights: dict[str, torch.Tensor], heads: int) -> MixedProjection:
+def _mixed(
+    layer: torch.nn.Module, name: str, weights: dict[str, torch.Tensor], heads: int
+) -> MixedProjection:
     original = layer.get_submodule(name)
     assert isinstance(original, torch.nn.Linear)  # noqa: S101  supported types have no other projections
     rows, width = weights["weight"].shape

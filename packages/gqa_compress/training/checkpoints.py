@@ -93,7 +93,9 @@ def save(
     Writes:
         FOLDER/step-00000200/{model.safetensors, optimizer.pt, progress.json}.
     """
-    with atomic_directory(folder / f"step-{progress.step:08d}", force=True) as partial:
+    with atomic_directory(
+        folder / f"step-{progress.step:08d}", markers=["progress.json"], force=True
+    ) as partial:
         write_tensors(partial / "model.safetensors", trainable_state_dict(model))
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
         torch.save({"optimizer": optimizer.state_dict(), "generators": generators}, partial / "optimizer.pt")

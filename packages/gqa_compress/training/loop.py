@@ -18,12 +18,14 @@ from gqa_compress.text.training_rows import Batch
 from gqa_compress.training import artifacts as outcome
 from gqa_compress.training import checkpoints as state
 from gqa_compress.training.artifacts import TrainingReport
-from gqa_compress.training.config import TrainingConfig
+from gqa_compress.training.config import TrainingConfig, as_json
 from gqa_compress.training.early_stopping import evaluate, load_best_weights, should_stop_early, update_best
 from gqa_compress.training.schedule import learning_rate, progress_fraction
 from gqa_compress.training.session import TrainingSession, prepare
 from graphling_io.console import CONSOLE
-from graphling_io.outputs import check_output_empty
+from graphling_io.outputs import check_output_directory, clear_directory, write_json
+
+MARKERS = ("training.json", "recipe.json")
 
 __all__ = ["TrainingReport", "train"]
 
@@ -49,19 +51,22 @@ def train(recipe: TrainingConfig, *, resume: bool = False, force: bool = False) 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     if not resume:
-        check_output_empty(recipe.out, force=force)
+        inputs = [each for each in (recipe.train, recipe.dev, recipe.checkpoint, recipe.tokenizer) if each]
+        check_output_directory(recipe.out, markers=MARKERS, inputs=inputs, force=force)
     elif (done := outcome.load_finished_report(recipe)) is not None:
         return done
     run, tokenizer = prepare(recipe, resume=resume)
-    if not resume and recipe.out.is_dir():
-        shutil.rmtree(recipe.out)
+    if not resume:
+        clear_directory(recipe.out, markers=MARKERS)
     checkpoints = recipe.out / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
+    write_json(recipe.out / "recipe.json", as_json(recipe))
     outcome.truncate_metrics(recipe.out / "metrics.jsonl", run.progress.step)
     last = _training_loop(run)
     report = outcome.build_report(run, last)
     outcome.write_checkpoint(run, tokenizer, report)
     shutil.rmtree(checkpoints)
+    (recipe.out / "recipe.json").unlink()
     return report
 
 
