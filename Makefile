@@ -49,7 +49,7 @@ test: $(VLLM_STAMP) check ## Every check, with the real Neo4j, models, vLLM and 
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 bench: $(VLLM_STAMP) ## Run the benchmarks and write benchmarks/results
-	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+	@for program in benchmarks/*.py benchmarks/*/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
 clean: ## Remove what the tools leave behind; models/ and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build

@@ -96,7 +96,7 @@ def matches(gold: Gold, link: LinkedMention, index: ValueIndex) -> bool:
     if placed:
         return True
     stored = gold.equality and any(
-        (hit.owner, hit.property, hit.value) == (gold.owner, gold.property, gold.value)
+        (hit.label_or_type, hit.property, hit.value) == (gold.owner, gold.property, gold.value)
         for hit in index.folded(str(gold.value))
     )
     if stored:

@@ -55,7 +55,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         metrics.active.set_function(lambda: gate.active)
         metrics.waiting.set_function(lambda: gate.queued)
         metrics.track_snapshot_age(
-            (name, partial(getattr, each, "taken")) for name, each in databases.items()
+            (name, partial(getattr, each, "created_at")) for name, each in databases.items()
         )
         service = Service(
             settings=settings,
@@ -118,7 +118,7 @@ async def _given(model: CypherModel) -> CypherModel:
 async def _encoder(settings: Settings) -> Encoder | None:
     if settings.encoder is None:
         return None
-    from t2c_service.answering.prompting.sentence_encoder import load_encoder
+    from t2c_service.answering.prompting.examples import load_encoder
 
     return await asyncio.to_thread(load_encoder, settings.encoder)
 

@@ -18,7 +18,7 @@ import neo4j
 import pytest
 
 from t2c_core.graph.embedded import EmbeddedGraph
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
 from .conftest import DEPLOY
 

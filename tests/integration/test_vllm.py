@@ -25,7 +25,7 @@ from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, ModelSettings, Settings
-from t2c_service.testing import overfit_tiny_model
+from tests.model_doubles import overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

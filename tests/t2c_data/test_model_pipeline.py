@@ -21,7 +21,7 @@ from t2c_data.llm.pipeline import GraphSource, LLMPipelineConfig, build_llm_pair
 from t2c_data.pairs import Pair, normalize_question, read_pairs
 from t2c_data.testing import ScriptedWriter
 from t2c_data.validators.stage import ValidationContext
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
 LEXICON = Path(__file__).parents[2] / "demo" / "lexicon.yaml"
 GOOD = [

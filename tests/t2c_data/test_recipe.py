@@ -11,7 +11,7 @@ from t2c_data.errors import DataInputError
 from t2c_data.jobs.recipe import Recipe, run_recipe
 from t2c_data.pairs import read_pairs
 from t2c_data.testing import ScriptedWriter
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
 GOOD = [
     ("How many drugs are there?", "MATCH (d:Drug) RETURN count(d)"),

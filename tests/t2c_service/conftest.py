@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, LimitSettings, ModelSettings, Settings
-from t2c_service.testing import Reply, ScriptedServer, overfit_tiny_model
+from tests.model_doubles import Reply, ScriptedServer, overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -14,7 +14,7 @@ from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_service.databases import Database, DatabaseResources
 from t2c_service.settings import DatabaseSettings, GraphSettings, LimitSettings
-from t2c_service.testing import FakeModel, Reply
+from tests.model_doubles import FakeModel, Reply
 
 from .conftest import Script, running
 

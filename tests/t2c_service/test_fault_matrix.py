@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from t2c_service.settings import GraphSettings, ModelSettings
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
 from .conftest import Script, running
 from .faults import Cable, Nonsense, nonsense

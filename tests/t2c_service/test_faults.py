@@ -11,7 +11,7 @@ from t2c_core.errors import EmbeddedError, SnapshotError
 from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
 from t2c_service.settings import GraphSettings, ModelSettings
-from t2c_service.testing import Reply
+from tests.model_doubles import Reply
 
 from .conftest import Script, running
 from .faults import Cable

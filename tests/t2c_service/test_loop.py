@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from t2c_service.testing import Reply
+from tests.model_doubles import Reply
 
 from .conftest import Script, running
 

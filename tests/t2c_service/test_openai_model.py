@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from t2c_core.grammar import Grammar
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
 from t2c_service.models.openai import OpenAIModel
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
 
 def always(reply: Reply) -> Callable[[dict[str, Any]], Reply]:

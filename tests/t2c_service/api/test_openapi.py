@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-    from .conftest import Script
+    from ..conftest import Script
 
 pytestmark = pytest.mark.graph
 

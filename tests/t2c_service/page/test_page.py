@@ -17,9 +17,9 @@ import yaml
 from playwright.async_api import async_playwright, expect
 
 from t2c_service.access.keys import KeyPermissions, KeyStore
-from t2c_service.testing import Reply, ScriptedServer
+from tests.model_doubles import Reply, ScriptedServer
 
-from .conftest import Script
+from ..conftest import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -207,7 +207,7 @@ async def test_a_query_is_changed_a_chart_drawn_and_a_question_found_again(
 async def test_every_way_in_gives_the_same_answer(address: str, script: Script) -> None:
     script.by_words = {"treat": TREATS, "cost": "<unanswerable>"}
     script.says = [COUNTS]
-    program = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "entries.py"))
+    program = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "t2c_service" / "entries.py"))
     questions = ["Which drugs treat asthma?", "What does warfarin cost?", "How many are there of each?"]
     found = await program["compare"](address, questions)
     assert found["differences"] == []

@@ -1,10 +1,10 @@
 """Memory over many questions: is it flat? The same system as load.py's; loopback only.
 
-    python benchmarks/soak.py [--requests 100000] [--clients 32] [--uri bolt://...]
+    python benchmarks/t2c_service/soak.py [--requests 100000] [--clients 32] [--uri bolt://...]
 
 Samples the resident memory of the service process fifty times. The first fifth is left out: caches fill. Over the
 rest a line is fitted; flat means that it rises by less than 50 bytes a question, which is 5 MB over 100,000.
-Writes benchmarks/results/soak.json; exit status 1 if memory is not flat or a request failed.
+Writes benchmarks/t2c_service/results/soak.json; exit status 1 if memory is not flat or a request failed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from load import ROOT, Running, ask_many, demo_rows, machine, save, system
 
-RESULT = ROOT / "benchmarks" / "results" / "soak.json"
+RESULT = ROOT / "benchmarks" / "t2c_service" / "results" / "soak.json"
 SAMPLES = 50
 WARM = 0.2
 FLAT_BYTES = 50.0

@@ -37,7 +37,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[EmbeddedGraph]:
 async def test_a_store_whose_process_is_killed_answers_again_at_the_same_address(
     tmp_path: Path, started: list[EmbeddedGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphs, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(graphs, "INITIAL_BACKOFF_S", 0.1)
     home = tmp_path / "store"
     async with graphs.supervised_store(home) as uri, GraphClient(uri) as client:
         await client.verify_connectivity()
@@ -110,8 +110,8 @@ async def test_a_store_that_is_starting_again_when_the_service_ends_is_stopped(
         return made[-1]
 
     monkeypatch.setattr(graphs, "_start", start)
-    monkeypatch.setattr(graphs, "LOOK_S", 0.0)
-    monkeypatch.setattr(graphs, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(graphs, "POLL_INTERVAL_S", 0.0)
+    monkeypatch.setattr(graphs, "INITIAL_BACKOFF_S", 0.0)
 
     async def serve() -> None:
         async with graphs.supervised_store(tmp_path):

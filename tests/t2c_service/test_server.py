@@ -13,7 +13,7 @@ import uvicorn
 
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
-from t2c_service.testing import Reply
+from tests.model_doubles import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,9 +10,9 @@ import neo4j
 import pytest
 
 from t2c_service.api.models import QueryResponse
-from t2c_service.testing import Reply
+from tests.model_doubles import Reply
 
-from .conftest import Script, running
+from ..conftest import Script, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

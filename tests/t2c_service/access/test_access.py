@@ -11,9 +11,9 @@ import pytest
 from t2c_service.access.audit import AuditLog, mask_literals
 from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.settings import AccessSettings, DatabaseSettings
-from t2c_service.testing import Reply
+from tests.model_doubles import Reply
 
-from .conftest import Script, running
+from ..conftest import Script, running
 
 if TYPE_CHECKING:
     from pathlib import Path

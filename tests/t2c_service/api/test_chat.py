@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-    from .conftest import Script
+    from ..conftest import Script
 
 HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
 DOSES = "MATCH (drug:Drug) RETURN drug.name, drug.halfLifeHours ORDER BY drug.name LIMIT 30"

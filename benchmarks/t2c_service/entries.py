@@ -1,8 +1,8 @@
 """The same questions by every way in: page (a real browser), POST /query, server-sent events, MCP. Same answers?
 
-    python benchmarks/entries.py --url http://127.0.0.1:8080 [--questions demo/questions.jsonl] [--count 40]
+    python benchmarks/t2c_service/entries.py --url http://127.0.0.1:8080 [--questions demo/questions.jsonl] [--count 40]
 
-Asks a running service, for instance `make demo`'s. Writes benchmarks/results/entries.json; exit status 1 if two ways
+Asks a running service, for instance `make demo`'s. Writes benchmarks/t2c_service/results/entries.json; exit status 1 if two ways
 differ in status, words, query or rows.
 """
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Page
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "entries.json"
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "benchmarks" / "t2c_service" / "results" / "entries.json"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",

@@ -1,10 +1,10 @@
 """Load on the running service: many clients at once, a stub model, the real demo graph; loopback only.
 
-    python benchmarks/load.py [--clients 200] [--requests 4000] [--alone 400] [--uri bolt://...]
+    python benchmarks/t2c_service/load.py [--clients 200] [--requests 4000] [--alone 400] [--uri bolt://...]
 
 Starts an embedded Neo4j with the demo graph, a stub of an OpenAI-compatible server (it writes the demo's own queries,
 at once), and `t2c-service serve` as a process of its own. Measures first one client alone, for what the service adds
-to model and database, then all clients together. Writes benchmarks/results/load.json.
+to model and database, then all clients together. Writes benchmarks/t2c_service/results/load.json.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from t2c_core.schema.snapshot import write_snapshot
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "load.json"
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "benchmarks" / "t2c_service" / "results" / "load.json"
 NOT_OURS = ("model", "wait", "explain", "run", "graph", "diagnose")
 """Stages that are spent on the model's or the database's answer."""
 
