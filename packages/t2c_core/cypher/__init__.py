@@ -1,1 +1,1 @@
-"""The text of Cypher queries."""
+"""Cypher: parser, syntax tree and renderer of the read-only subset."""

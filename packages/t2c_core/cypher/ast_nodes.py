@@ -1,19 +1,20 @@
-"""The syntax tree of a reading query: immutable, typed, with the position of every node.
+"""Syntax tree of a read-only query: immutable typed nodes with source positions.
 
-Holds no parsing, printing or meaning. Two trees are equal if they say the same; positions take no part, and forms that
-mean the same are one (`:A:B` and `:A&B`, `SKIP` and `OFFSET`, `0x10` and `16`, brackets that change nothing).
+Two trees are equal if they have the same meaning; positions are not compared, and equivalent notations give equal trees
+(`:A:B` and `:A&B`, `SKIP` and `OFFSET`, `0x10` and `16`, redundant brackets).
 
     Query                       parts: SingleQuery ... joined by UNION
-      SingleQuery               clauses in their order
-        Match Unwind With Return Page Finish CallSubquery CallProcedure         Clause
-          PathPattern           [p =] [selector] parts
-            NodePattern RelationshipPattern GroupedPath                         PathPart
-              Label DynamicLabel AnyLabel LabelNot LabelAnd LabelOr             LabelExpression
+      SingleQuery               clauses in order
+        Match Unwind With Return OrderBySkipLimit Finish CallSubquery CallProcedure         Clause
+          PathPattern           [variable =] [selector] parts
+            NodePattern RelationshipPattern ParenthesizedPath                               PathPart
+              Label DynamicLabel AnyLabel LabelNot LabelAnd LabelOr                         LabelExpression
           Expression
             Null Boolean Integer Float FloatConstant String Parameter Variable ListLiteral MapLiteral
-            Property Index Slice Sign Not Logical Comparison Arithmetic Test NullTest TypeTest NormalizedTest LabelTest
-            Case CaseSubject Function CountStar Trim Normalize MapProjection ListComprehension PatternComprehension
-            PatternExpression Reduce ListPredicate Subquery
+            Property ContainerIndex ListSlice UnaryOp Not Logical Comparison Arithmetic BinaryPredicate
+            IsNull IsTyped IsNormalized LabelPredicate CaseExpression CaseOperand FunctionInvocation CountStar
+            Trim Normalize MapProjection ListComprehension PatternComprehension PatternExpression
+            ReduceExpression IterablePredicate SubqueryExpression
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Anything in the tree."""
+    """A node of the syntax tree."""
 
     position: int = field(default=-1, compare=False, repr=False, kw_only=True)
-    """Where its first character stands in the text, from 0; of `a.key`, `key`. -1 in a tree that was made by hand."""
+    """Offset of the first character in the text; for `a.key` that of `key`. -1 in a tree not made by the parser."""
 
 
 # Values
@@ -47,14 +48,14 @@ class Boolean(Node):
 
 @dataclass(frozen=True, slots=True)
 class Integer(Node):
-    """A whole number with its sign, of 64 bits."""
+    """A signed 64-bit integer."""
 
     value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Float(Node):
-    """A finite decimal number with its sign."""
+    """A finite signed floating-point number."""
 
     value: float
 
@@ -68,7 +69,7 @@ class FloatConstant(Node):
 
 @dataclass(frozen=True, slots=True)
 class String(Node):
-    """Text, its escapes decoded."""
+    """A string, its escapes decoded."""
 
     value: str
 
@@ -82,7 +83,7 @@ class Parameter(Node):
 
 @dataclass(frozen=True, slots=True)
 class Variable(Node):
-    """A name that stands for a value, where it is used and where it is made."""
+    """A variable, where it is used and where it is defined."""
 
     name: str
 
@@ -122,7 +123,7 @@ class Property(Node):
 
 @dataclass(frozen=True, slots=True)
 class ContainerIndex(Node):
-    """`subject[index]`: an item of a list, or a key of a map, node or relationship that is worked out."""
+    """`subject[index]`: a list element, or a computed key of a map, node or relationship."""
 
     subject: Expression
     index: Expression
@@ -139,7 +140,7 @@ class ListSlice(Node):
 
 @dataclass(frozen=True, slots=True)
 class UnaryOp(Node):
-    """`-operand` or `+operand`; a number has its own sign."""
+    """`-operand` or `+operand`; number literals have their own sign."""
 
     operator: Literal["+", "-"]
     operand: Expression
@@ -154,7 +155,7 @@ class Not(Node):
 
 @dataclass(frozen=True, slots=True)
 class Logical(Node):
-    """Two operands or more, all joined by the same word."""
+    """Two or more operands joined by the same operator."""
 
     operator: Literal["AND", "OR", "XOR"]
     operands: tuple[Expression, ...]
@@ -167,7 +168,7 @@ BinaryPredicateOperator: TypeAlias = Literal["=~", "STARTS WITH", "ENDS WITH", "
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Node):
-    """`a < b <= c`: each operator stands between two neighbours."""
+    """`a < b <= c`; each operator compares two neighbouring operands."""
 
     operands: tuple[Expression, ...]
     operators: tuple[ComparisonOperator, ...]
@@ -175,7 +176,7 @@ class Comparison(Node):
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic(Node):
-    """`a + b - c`, from the left; all operators bind equally strongly (`+ - ||`, `* / %` or `^`)."""
+    """`a + b - c`, left-associative; the operators have equal precedence (`+ - ||`, `* / %` or `^`)."""
 
     operands: tuple[Expression, ...]
     operators: tuple[ArithmeticOperator, ...]
@@ -183,7 +184,7 @@ class Arithmetic(Node):
 
 @dataclass(frozen=True, slots=True)
 class BinaryPredicate(Node):
-    """`left IN right`, `left STARTS WITH right` and their like."""
+    """`left IN right`, `left STARTS WITH right` and similar predicates."""
 
     __test__ = False
 
@@ -206,7 +207,7 @@ class IsTyped(Node):
 
     operand: Expression
     type: str
-    """In capitals, one blank between words."""
+    """In upper case, words separated by one space."""
     negated: bool = False
 
 
@@ -221,7 +222,7 @@ class IsNormalized(Node):
 
 @dataclass(frozen=True, slots=True)
 class LabelPredicate(Node):
-    """`operand:Label`: whether a node has labels, or a relationship a type."""
+    """`operand:Label`: whether a node has the labels, or a relationship the type."""
 
     operand: Expression
     labels: LabelExpression
@@ -232,14 +233,15 @@ class LabelPredicate(Node):
 
 @dataclass(frozen=True, slots=True)
 class CaseOperand(Node):
-    """The value after CASE as the left side of a condition: `WHEN < 5` is a Comparison of this with 5."""
+    """The value after CASE as left operand of a condition: `WHEN < 5` is a Comparison of this node with 5."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseAlternative(Node):
     """`WHEN condition[, condition …] THEN result`.
 
-    With a subject, a condition is a value that it may equal, or a test whose innermost left side is `CaseSubject`.
+    With a subject, a condition is a value which it may equal, or a predicate whose innermost left operand is
+    `CaseOperand`.
     """
 
     conditions: tuple[Expression, ...]
@@ -257,7 +259,7 @@ class CaseExpression(Node):
 
 @dataclass(frozen=True, slots=True)
 class FunctionInvocation(Node):
-    """`name([DISTINCT] arguments)`; a name has several parts when it has a namespace."""
+    """`name([DISTINCT] arguments)`; the name has several parts if it has a namespace."""
 
     name: tuple[str, ...]
     arguments: tuple[Expression, ...] = ()
@@ -271,7 +273,7 @@ class CountStar(Node):
 
 @dataclass(frozen=True, slots=True)
 class Trim(Node):
-    """`trim([BOTH|LEADING|TRAILING] [characters] FROM source)`; plain `trim(source)` is a Function."""
+    """`trim([BOTH|LEADING|TRAILING] [characters] FROM source)`; `trim(source)` is a FunctionInvocation."""
 
     mode: Literal["BOTH", "LEADING", "TRAILING"]
     characters: Expression | None
@@ -280,7 +282,7 @@ class Trim(Node):
 
 @dataclass(frozen=True, slots=True)
 class Normalize(Node):
-    """`normalize(source, NFD)`; plain `normalize(source)` is a Function."""
+    """`normalize(source, NFD)`; `normalize(source)` is a FunctionInvocation."""
 
     source: Expression
     form: Literal["NFC", "NFD", "NFKC", "NFKD"]
@@ -300,7 +302,7 @@ class PropertySelector(Node):
 
 @dataclass(frozen=True, slots=True)
 class MapProjection(Node):
-    """`variable {.key, .*, other, key: value}`; a Variable among the items stands for itself under its own name."""
+    """`variable {.key, .*, other, key: value}`; a Variable among the items is included under its own name."""
 
     variable: Variable
     items: tuple[AllPropertiesSelector | PropertySelector | Variable | MapEntry, ...]
@@ -327,7 +329,7 @@ class PatternComprehension(Node):
 
 @dataclass(frozen=True, slots=True)
 class PatternExpression(Node):
-    """A pattern where a value is wanted: whether it occurs, or `shortestPath(…)`."""
+    """A pattern as an expression: whether it matches, or `shortestPath(…)`."""
 
     pattern: PathPattern
 
@@ -355,7 +357,7 @@ class IterablePredicate(Node):
 
 @dataclass(frozen=True, slots=True)
 class SubqueryExpression(Node):
-    """`EXISTS { query }`, `COUNT { query }` or `COLLECT { query }`; a bare pattern inside is a query of one MATCH."""
+    """`EXISTS { query }`, `COUNT { query }` or `COLLECT { query }`; a bare pattern inside is a query with one MATCH."""
 
     kind: Literal["EXISTS", "COUNT", "COLLECT"]
     query: Query
@@ -373,7 +375,7 @@ class Label(Node):
 
 @dataclass(frozen=True, slots=True)
 class DynamicLabel(Node):
-    """`$(expression)`, `$any(expression)`: labels or types that are worked out."""
+    """`$(expression)`, `$any(expression)`: computed labels or types."""
 
     expression: Expression
     quantity: Literal["ALL", "ANY"] = "ALL"
@@ -393,14 +395,14 @@ class LabelNot(Node):
 
 @dataclass(frozen=True, slots=True)
 class LabelAnd(Node):
-    """`A&B`, two operands or more."""
+    """`A&B`, two or more operands."""
 
     operands: tuple[LabelExpression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelOr(Node):
-    """`A|B`, two operands or more."""
+    """`A|B`, two or more operands."""
 
     operands: tuple[LabelExpression, ...]
 
@@ -417,7 +419,7 @@ class NodePattern(Node):
 
 @dataclass(frozen=True, slots=True)
 class PathLength(Node):
-    """`*least..most` of a variable-length relationship; None where it says nothing (1, and without end)."""
+    """`*least..most` of a variable-length relationship; None where omitted (1, and unbounded)."""
 
     least: int | None = None
     most: int | None = None
@@ -425,7 +427,7 @@ class PathLength(Node):
 
 @dataclass(frozen=True, slots=True)
 class Quantifier(Node):
-    """`{least,most}`, `+` or `*` after a relationship or group; None is without end."""
+    """`{least,most}`, `+` or `*` after a relationship or parenthesized path; None is unbounded."""
 
     least: int
     most: int | None
@@ -433,7 +435,7 @@ class Quantifier(Node):
 
 @dataclass(frozen=True, slots=True)
 class RelationshipPattern(Node):
-    """`-[variable:TYPES*length {properties} WHERE where]->{quantifier}`; `-` is a pattern for both directions."""
+    """`-[variable:TYPES*length {properties} WHERE where]->{quantifier}`; `-` is undirected."""
 
     variable: Variable | None = None
     types: LabelExpression | None = None
@@ -446,7 +448,7 @@ class RelationshipPattern(Node):
 
 @dataclass(frozen=True, slots=True)
 class ParenthesizedPath(Node):
-    """`(pattern WHERE where){quantifier}`: a path in brackets, repeated if it has a quantifier."""
+    """`(pattern WHERE where){quantifier}`: a path in brackets, a quantified path pattern if it has a quantifier."""
 
     pattern: PathPattern
     where: Expression | None = None
@@ -455,11 +457,11 @@ class ParenthesizedPath(Node):
 
 @dataclass(frozen=True, slots=True)
 class PathSelector(Node):
-    """Which of the matching paths are kept: `ALL SHORTEST`, `ANY 3`, `SHORTEST 2 GROUPS`."""
+    """Path selector: `ALL SHORTEST`, `ANY 3`, `SHORTEST 2 GROUPS`."""
 
     kind: Literal["ANY", "ALL", "ANY SHORTEST", "ALL SHORTEST", "SHORTEST", "SHORTEST GROUPS"]
     count: int | None = None
-    """With `ANY` and `SHORTEST GROUPS` perhaps, with `SHORTEST` always."""
+    """Optional for `ANY` and `SHORTEST GROUPS`, required for `SHORTEST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,7 +469,7 @@ class PathPattern(Node):
     """`[variable =] [selector] parts`, or `[variable =] shortestPath(parts)`."""
 
     parts: tuple[PathPart, ...]
-    """Relationships stand between nodes; groups and nodes may stand side by side."""
+    """Relationships alternate with nodes; parenthesized paths and nodes may be adjacent."""
     variable: Variable | None = None
     selector: PathSelector | None = None
     shortest: Literal["shortestPath", "allShortestPaths"] | None = None
@@ -512,7 +514,7 @@ class SortItem(Node):
 
 @dataclass(frozen=True, slots=True)
 class Projection(Node):
-    """What WITH and RETURN have in common."""
+    """Fields common to WITH and RETURN."""
 
     items: tuple[ProjectionItem, ...] = ()
     star: bool = False
@@ -537,7 +539,7 @@ class Return(Projection):
 
 @dataclass(frozen=True, slots=True)
 class OrderBySkipLimit(Node):
-    """`ORDER BY`, `SKIP` or `LIMIT` as a clause of its own, after others than WITH and RETURN."""
+    """`ORDER BY`, `SKIP` or `LIMIT` as a clause, not part of WITH or RETURN."""
 
     order: tuple[SortItem, ...] = ()
     skip: Expression | None = None
@@ -546,7 +548,7 @@ class OrderBySkipLimit(Node):
 
 @dataclass(frozen=True, slots=True)
 class Finish(Node):
-    """`FINISH`: the query returns no rows."""
+    """`FINISH`: the query returns no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,7 +557,7 @@ class CallSubquery(Node):
 
     query: Query
     imports: tuple[Variable, ...] | None = None
-    """None: no brackets, so that WITH imports; empty with `star` for `(*)`."""
+    """None: no brackets, so that a leading WITH imports; empty with `star` for `(*)`."""
     star: bool = False
     optional: bool = False
 
@@ -583,14 +585,14 @@ class CallProcedure(Node):
 
 @dataclass(frozen=True, slots=True)
 class SingleQuery(Node):
-    """Clauses without UNION."""
+    """A query without UNION."""
 
     clauses: tuple[Clause, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Query(Node):
-    """One part or more, joined by UNION, or by UNION ALL if `all`."""
+    """One or more parts joined by UNION, or by UNION ALL if `all`."""
 
     parts: tuple[SingleQuery, ...]
     all: bool = False

@@ -1,37 +1,25 @@
-"""Clauses and whole queries.
+"""Parsing of clauses and whole queries.
 
-What is not reading is known by its first word only, and refused with a reason of its own.
+A clause outside the read-only subset is recognised by its first word and rejected with a reason of its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.ast_nodes import (
-    CallProcedure,
-    CallSubquery,
-    Finish,
-    Match,
-    OrderBySkipLimit,
-    ProjectionItem,
-    Query,
-    Return,
-    SingleQuery,
-    SortItem,
-    Unwind,
-    With,
-    YieldItem,
-)
+from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.expressions import arguments, dotted_name, expression, where
 from t2c_core.cypher.lexer import END
-from t2c_core.cypher.patterns import PatternParser
+from t2c_core.cypher.patterns import patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from t2c_core.cypher.ast_nodes import Clause, Expression, PathPattern, Variable
+    from t2c_core.cypher.ast_nodes import Clause, Expression, PathPattern, Query, SortItem, Variable
+    from t2c_core.cypher.token_stream import TokenStream
     from t2c_core.errors import CypherSyntaxError, SyntaxErrorReason
 
-_REFUSED_WORDS: dict[SyntaxErrorReason, str] = {
+_REJECTED_WORDS: dict[SyntaxErrorReason, str] = {
     "write": "CREATE MERGE SET DELETE DETACH NODETACH REMOVE FOREACH INSERT",
     "load": "LOAD",
     "command": "SHOW TERMINATE ALTER DROP GRANT DENY REVOKE RENAME START STOP ENABLE DRYRUN DEALLOCATE REALLOCATE "
@@ -40,10 +28,10 @@ _REFUSED_WORDS: dict[SyntaxErrorReason, str] = {
     "option": "EXPLAIN PROFILE CYPHER",
     "statements": ";",
 }
-REFUSED = {word: reason for reason, words in _REFUSED_WORDS.items() for word in words.split()}
-"""Why a query with a clause that begins with a word is refused."""
+REJECTED = {word: reason for reason, words in _REJECTED_WORDS.items() for word in words.split()}
+"""Reason for rejecting a query, by the first word of the clause."""
 MatchMode = Literal["DIFFERENT RELATIONSHIPS", "REPEATABLE ELEMENTS"]
-_MODES: dict[tuple[str, ...], MatchMode] = {
+_MATCH_MODES: dict[tuple[str, ...], MatchMode] = {
     ("REPEATABLE", "ELEMENTS"): "REPEATABLE ELEMENTS",
     ("REPEATABLE", "ELEMENT", "BINDINGS"): "REPEATABLE ELEMENTS",
     ("DIFFERENT", "RELATIONSHIPS"): "DIFFERENT RELATIONSHIPS",
@@ -51,219 +39,238 @@ _MODES: dict[tuple[str, ...], MatchMode] = {
 }
 
 
-class ClauseParser(PatternParser):
-    """Reads clauses and queries."""
-
-    def query(self) -> Query:
-        """Read a query up to its end or a closing brace."""
-        return self._query(must_end=True)
-
-    def query_or_pattern(self) -> Query:
-        """Read a query up to a closing brace, or a pattern with or without WHERE, which means one MATCH."""
-        if self.key in REFUSED or (self.key in _CLAUSES and self.keys[self.at + 1] != "="):
-            return self._query(must_end=False)
-        position = self.starts[self.at]
-        patterns, where, mode = self._matched()
-        match = Match(patterns, where, mode=mode, position=position)
-        return Query((SingleQuery((match,), position=position),), position=position)
-
-    def _query(self, *, must_end: bool) -> Query:
-        position = self.starts[self.at]
-        parts = [self._single(must_end=must_end)]
-        kinds = set()
-        while self.accept("UNION"):
-            kinds.add(self.accept("ALL"))
-            self.accept("DISTINCT")
-            if len(kinds) > 1:
-                raise self.error("UNION and UNION ALL cannot be mixed", at=self.at - 1)
-            parts.append(self._single(must_end=must_end))
-        return Query(tuple(parts), True in kinds, position=position)
-
-    def _single(self, *, must_end: bool) -> SingleQuery:
-        position = self.starts[self.at]
-        clauses: list[Clause] = []
-        while self.key in _CLAUSES:
-            if clauses and isinstance(clauses[-1], Return | Finish):
-                raise self.error(f"nothing may follow {self.keys[self.at - 1]}")
-            clauses.append(_CLAUSES[self.key](self))
-        if self.key not in (END, "}", "UNION", ";") or not clauses:
-            raise self._refused()
-        if must_end and not _ends(clauses[-1]):
-            raise self.unexpected("RETURN")
-        return SingleQuery(tuple(clauses), position=position)
-
-    def _refused(self) -> CypherSyntaxError:
-        """Make the error for what stands where a clause may begin."""
-        reason = REFUSED.get(self.key)
-        if reason is None:
-            return self.unexpected("a clause")
-        if reason == "statements":
-            return self.error("only one query may be sent at once", reason)
-        return self.error(
-            f"{self.texts[self.at].upper()} is not allowed; queries only read the graph", reason
-        )
-
-    # Clauses, each from its first word
-
-    def _match(self) -> Match:
-        position = self.starts[self.at]
-        optional = self.accept("OPTIONAL")
-        self.expect("MATCH")
-        patterns, where, mode = self._matched()
-        return Match(patterns, where, optional, mode, position=position)
-
-    def _matched(self) -> tuple[tuple[PathPattern, ...], Expression | None, MatchMode | None]:
-        mode = None
-        for phrase, meaning in _MODES.items():
-            if self.keys[self.at : self.at + len(phrase)] == list(phrase):
-                if self.version == 5:
-                    raise self.error(f"Cypher 5 has no {meaning}")
-                mode = meaning
-                for _ in phrase:
-                    self.advance()
-        return self.patterns(), self.where(), mode
-
-    def _optional(self) -> Clause:
-        return self._call_clause() if self.keys[self.at + 1] == "CALL" else self._match()
-
-    def _unwind(self) -> Unwind:
-        position = self.starts[self.at]
-        self.advance()
-        expression = self.expression()
-        self.expect("AS")
-        return Unwind(expression, self.variable(), position=position)
-
-    def _return(self) -> Return:
-        position = self.starts[self.at]
-        self.advance()
-        return Return(*self._projection_body(), position=position)
-
-    def _with(self) -> With:
-        position = self.starts[self.at]
-        self.advance()
-        return With(*self._projection_body(), self.where(), position=position)
-
-    def _projection_body(
-        self,
-    ) -> tuple[
-        tuple[ProjectionItem, ...], bool, bool, tuple[SortItem, ...], Expression | None, Expression | None
-    ]:
-        distinct = self.accept("DISTINCT")
-        star = self.accept("*")
-        items = []
-        if not star or self.accept(","):
-            items.append(self._projected_item())
-            while self.accept(","):
-                items.append(self._projected_item())
-        return tuple(items), star, distinct, *self._paging()
-
-    def _projected_item(self) -> ProjectionItem:
-        position = self.starts[self.at]
-        expression = self.expression()
-        return ProjectionItem(expression, self._alias(), position=position)
-
-    def _alias(self) -> Variable | None:
-        return self.variable() if self.accept("AS") else None
-
-    def _paging(self) -> tuple[tuple[SortItem, ...], Expression | None, Expression | None]:
-        order = []
-        if self.accept("ORDER"):
-            self.expect("BY")
-            order.append(self._sort_item())
-            while self.accept(","):
-                order.append(self._sort_item())
-        skip = self.expression() if self.accept("SKIP") or self.accept("OFFSET") else None
-        limit = self.expression() if self.accept("LIMIT") else None
-        return tuple(order), skip, limit
-
-    def _sort_item(self) -> SortItem:
-        position = self.starts[self.at]
-        expression = self.expression()
-        descending = self.key in ("DESC", "DESCENDING")
-        if descending or self.key in ("ASC", "ASCENDING"):
-            self.advance()
-        return SortItem(expression, descending, position=position)
-
-    def _page(self) -> OrderBySkipLimit:
-        position = self.starts[self.at]
-        return OrderBySkipLimit(*self._paging(), position=position)
-
-    def _finish(self) -> Finish:
-        position = self.starts[self.at]
-        self.advance()
-        return Finish(position=position)
-
-    # CALL
-
-    def _call_clause(self) -> CallSubquery | CallProcedure:
-        position = self.starts[self.at]
-        optional = self.accept("OPTIONAL")
-        self.expect("CALL")
-        if self.key in ("(", "{"):
-            return self._call_subquery(position, optional=optional)
-        return self._call_procedure(position, optional=optional)
-
-    def _call_subquery(self, position: int, *, optional: bool) -> CallSubquery:
-        imports: tuple[Variable, ...] | None = None
-        star = False
-        if self.accept("("):
-            star = self.accept("*")
-            found: list[Variable] = []
-            if not star and self.key != ")":
-                found.append(self.variable())
-                while self.accept(","):
-                    found.append(self.variable())
-            self.expect(")")
-            imports = tuple(found)
-        self.expect("{")
-        query = self.query()
-        self.expect("}")
-        if self.key == "IN":
-            raise self.error("CALL { } IN TRANSACTIONS is not allowed", "transactions")
-        return CallSubquery(query, imports, star, optional, position=position)
-
-    def _call_procedure(self, position: int, *, optional: bool) -> CallProcedure:
-        name = self.dotted_name()
-        arguments = self.parse_arguments() if self.accept("(") else None
-        yields: tuple[YieldItem, ...] | None = None
-        star = False
-        where = None
-        if self.accept("YIELD"):
-            star = self.accept("*")
-            yields = () if star else self._yields()
-            where = None if star else self.where()
-        return CallProcedure(name, arguments, yields, star, where, optional, position=position)
-
-    def _yields(self) -> tuple[YieldItem, ...]:
-        found: list[YieldItem] = []
-        while not found or self.accept(","):
-            position = self.starts[self.at]
-            name = self.name("a column")
-            found.append(YieldItem(name, self._alias(), position=position))
-        return tuple(found)
+def query(tokens: TokenStream) -> Query:
+    """Parse a query up to its end or a closing brace."""
+    return _union(tokens, must_end=True)
 
 
-_CLAUSES: dict[str, Callable[[ClauseParser], Clause]] = {
-    "CALL": ClauseParser._call_clause,
-    "FINISH": ClauseParser._finish,
-    "LIMIT": ClauseParser._page,
-    "MATCH": ClauseParser._match,
-    "OFFSET": ClauseParser._page,
-    "OPTIONAL": ClauseParser._optional,
-    "ORDER": ClauseParser._page,
-    "RETURN": ClauseParser._return,
-    "SKIP": ClauseParser._page,
-    "UNWIND": ClauseParser._unwind,
-    "WITH": ClauseParser._with,
-}
-"""The words that clauses of the reading language begin with."""
+def subquery(tokens: TokenStream, kind: str) -> Query:
+    """Parse the query of EXISTS, COUNT or COLLECT; for the first two, a bare pattern with WHERE is one MATCH."""
+    if kind == "COLLECT":
+        return query(tokens)
+    if tokens.key in REJECTED or (tokens.key in _CLAUSES and tokens.keys[tokens.at + 1] != "="):
+        return _union(tokens, must_end=False)
+    position = tokens.starts[tokens.at]
+    matched, condition, mode = _matched(tokens)
+    match = t.Match(matched, condition, mode=mode, position=position)
+    return t.Query((t.SingleQuery((match,), position=position),), position=position)
 
 
-def _ends(clause: Clause) -> bool:
-    """Tell whether a query may end with a clause."""
-    if isinstance(clause, CallSubquery):
+def _union(tokens: TokenStream, *, must_end: bool) -> Query:
+    position = tokens.starts[tokens.at]
+    parts = [_single(tokens, must_end=must_end)]
+    kinds = set()
+    while tokens.accept("UNION"):
+        kinds.add(tokens.accept("ALL"))
+        tokens.accept("DISTINCT")
+        if len(kinds) > 1:
+            raise tokens.error("UNION and UNION ALL cannot be mixed", at=tokens.at - 1)
+        parts.append(_single(tokens, must_end=must_end))
+    return t.Query(tuple(parts), True in kinds, position=position)
+
+
+def _single(tokens: TokenStream, *, must_end: bool) -> t.SingleQuery:
+    position = tokens.starts[tokens.at]
+    clauses: list[Clause] = []
+    while tokens.key in _CLAUSES:
+        if clauses and isinstance(clauses[-1], t.Return | t.Finish):
+            raise tokens.error(f"unexpected clause after {tokens.keys[tokens.at - 1]}")
+        clauses.append(_CLAUSES[tokens.key](tokens))
+    if tokens.key not in (END, "}", "UNION", ";") or not clauses:
+        raise _rejection(tokens)
+    if must_end and not _is_final(clauses[-1]):
+        raise tokens.unexpected("RETURN")
+    return t.SingleQuery(tuple(clauses), position=position)
+
+
+def _rejection(tokens: TokenStream) -> CypherSyntaxError:
+    """Return the error for a token where a clause may begin."""
+    reason = REJECTED.get(tokens.key)
+    if reason is None:
+        return tokens.unexpected("a clause")
+    if reason == "statements":
+        return tokens.error("only one statement is allowed", reason)
+    return tokens.error(f"{tokens.texts[tokens.at].upper()} is not allowed in a read-only query", reason)
+
+
+def _is_final(clause: Clause) -> bool:
+    """Return whether a query may end with a clause."""
+    if isinstance(clause, t.CallSubquery):
         return all(
-            _ends(part.clauses[-1]) and not isinstance(part.clauses[-1], Return)
+            _is_final(part.clauses[-1]) and not isinstance(part.clauses[-1], t.Return)
             for part in clause.query.parts
         )
-    return isinstance(clause, Return | Finish | CallProcedure)
+    return isinstance(clause, t.Return | t.Finish | t.CallProcedure)
+
+
+# Clauses, each from its first word
+
+
+def _optional(tokens: TokenStream) -> Clause:
+    return _call(tokens) if tokens.keys[tokens.at + 1] == "CALL" else _match(tokens)
+
+
+def _match(tokens: TokenStream) -> t.Match:
+    position = tokens.starts[tokens.at]
+    optional = tokens.accept("OPTIONAL")
+    tokens.expect("MATCH")
+    matched, condition, mode = _matched(tokens)
+    return t.Match(matched, condition, optional, mode, position=position)
+
+
+def _matched(tokens: TokenStream) -> tuple[tuple[PathPattern, ...], Expression | None, MatchMode | None]:
+    mode = None
+    if tokens.key in ("REPEATABLE", "DIFFERENT"):
+        for phrase, meaning in _MATCH_MODES.items():
+            if tokens.keys[tokens.at : tokens.at + len(phrase)] == list(phrase):
+                if tokens.version == 5:
+                    raise tokens.error(f"Cypher 5 has no {meaning}")
+                mode = meaning
+                tokens.advance(len(phrase))
+    return patterns(tokens), where(tokens), mode
+
+
+def _unwind(tokens: TokenStream) -> t.Unwind:
+    position = tokens.starts[tokens.at]
+    tokens.advance()
+    source = expression(tokens)
+    tokens.expect("AS")
+    return t.Unwind(source, tokens.variable(), position=position)
+
+
+def _return(tokens: TokenStream) -> t.Return:
+    position = tokens.starts[tokens.at]
+    tokens.advance()
+    return t.Return(*_projection(tokens), position=position)
+
+
+def _with(tokens: TokenStream) -> t.With:
+    position = tokens.starts[tokens.at]
+    tokens.advance()
+    return t.With(*_projection(tokens), where(tokens), position=position)
+
+
+def _projection(
+    tokens: TokenStream,
+) -> tuple[
+    tuple[t.ProjectionItem, ...], bool, bool, tuple[SortItem, ...], Expression | None, Expression | None
+]:
+    distinct = tokens.accept("DISTINCT")
+    star = tokens.accept("*")
+    items = []
+    if not star or tokens.accept(","):
+        items.append(_projection_item(tokens))
+        while tokens.accept(","):
+            items.append(_projection_item(tokens))
+    return tuple(items), star, distinct, *_order_skip_limit(tokens)
+
+
+def _projection_item(tokens: TokenStream) -> t.ProjectionItem:
+    position = tokens.starts[tokens.at]
+    value = expression(tokens)
+    return t.ProjectionItem(value, _alias(tokens), position=position)
+
+
+def _alias(tokens: TokenStream) -> Variable | None:
+    return tokens.variable() if tokens.accept("AS") else None
+
+
+def _order_skip_limit(
+    tokens: TokenStream,
+) -> tuple[tuple[SortItem, ...], Expression | None, Expression | None]:
+    order = []
+    if tokens.accept("ORDER"):
+        tokens.expect("BY")
+        order.append(_sort_item(tokens))
+        while tokens.accept(","):
+            order.append(_sort_item(tokens))
+    skip = expression(tokens) if tokens.accept_any(("SKIP", "OFFSET")) else None
+    limit = expression(tokens) if tokens.accept("LIMIT") else None
+    return tuple(order), skip, limit
+
+
+def _sort_item(tokens: TokenStream) -> t.SortItem:
+    position = tokens.starts[tokens.at]
+    value = expression(tokens)
+    descending = tokens.accept_any(("DESC", "DESCENDING"))
+    if not descending:
+        tokens.accept_any(("ASC", "ASCENDING"))
+    return t.SortItem(value, descending, position=position)
+
+
+def _page(tokens: TokenStream) -> t.OrderBySkipLimit:
+    position = tokens.starts[tokens.at]
+    return t.OrderBySkipLimit(*_order_skip_limit(tokens), position=position)
+
+
+def _finish(tokens: TokenStream) -> t.Finish:
+    position = tokens.starts[tokens.at]
+    tokens.advance()
+    return t.Finish(position=position)
+
+
+def _call(tokens: TokenStream) -> t.CallSubquery | t.CallProcedure:
+    position = tokens.starts[tokens.at]
+    optional = tokens.accept("OPTIONAL")
+    tokens.expect("CALL")
+    if tokens.key in ("(", "{"):
+        return _call_subquery(tokens, position, optional=optional)
+    return _call_procedure(tokens, position, optional=optional)
+
+
+def _call_subquery(tokens: TokenStream, position: int, *, optional: bool) -> t.CallSubquery:
+    imports: tuple[Variable, ...] | None = None
+    star = False
+    if tokens.accept("("):
+        star = tokens.accept("*")
+        found: list[Variable] = []
+        if not star and tokens.key != ")":
+            found.append(tokens.variable())
+            while tokens.accept(","):
+                found.append(tokens.variable())
+        tokens.expect(")")
+        imports = tuple(found)
+    tokens.expect("{")
+    inner = query(tokens)
+    tokens.expect("}")
+    if tokens.key == "IN":
+        raise tokens.error("CALL { … } IN TRANSACTIONS is not allowed", "transactions")
+    return t.CallSubquery(inner, imports, star, optional, position=position)
+
+
+def _call_procedure(tokens: TokenStream, position: int, *, optional: bool) -> t.CallProcedure:
+    name = dotted_name(tokens)
+    given = arguments(tokens) if tokens.accept("(") else None
+    yields: tuple[t.YieldItem, ...] | None = None
+    star = False
+    condition = None
+    if tokens.accept("YIELD"):
+        star = tokens.accept("*")
+        yields = () if star else _yields(tokens)
+        condition = None if star else where(tokens)
+    return t.CallProcedure(name, given, yields, star, condition, optional, position=position)
+
+
+def _yields(tokens: TokenStream) -> tuple[t.YieldItem, ...]:
+    found: list[t.YieldItem] = []
+    while not found or tokens.accept(","):
+        position = tokens.starts[tokens.at]
+        name = tokens.name("a column")
+        found.append(t.YieldItem(name, _alias(tokens), position=position))
+    return tuple(found)
+
+
+_CLAUSES: dict[str, Callable[[TokenStream], Clause]] = {
+    "CALL": _call,
+    "FINISH": _finish,
+    "LIMIT": _page,
+    "MATCH": _match,
+    "OFFSET": _page,
+    "OPTIONAL": _optional,
+    "ORDER": _page,
+    "RETURN": _return,
+    "SKIP": _page,
+    "UNWIND": _unwind,
+    "WITH": _with,
+}
+"""Clause parsers by the first word of the clause."""

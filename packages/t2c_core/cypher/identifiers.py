@@ -1,12 +1,9 @@
-"""Names in the text of a query.
-
-Holds no values: these go as parameters, never into the text.
-"""
+"""Identifiers in the text of a query: quoting with backticks, and when it is needed."""
 
 import re
 
 _PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_WORDS = frozenset(
+_RESERVED = frozenset(
     """
     ALL ALLREDUCE ALLSHORTESTPATHS AND ANY AS ASC ASCENDING BOTH CALL CASE COLLECT CONTAINS COUNT CREATE DELETE DESC
     DESCENDING DETACH DISTINCT DROP ELSE END ENDS EXISTS FALSE FILTER FINISH FOR FOREACH FROM GROUP GROUPS IN INF
@@ -15,30 +12,30 @@ _WORDS = frozenset(
     TRUE TYPED UNION UNWIND USE WHEN WHERE WITH XOR YIELD
     """.split()
 )
-"""Words that are read as something else where a variable may stand."""
+"""Keywords which may have another meaning where a variable may stand."""
 _OPERATORS = frozenset("IS IN NOT NULL TYPED NORMALIZED NFC NFD NFKC NFKD".split())
-"""Words that are read as something else where a label, type or property may stand."""
+"""Keywords which may have another meaning where a label, type or property may stand."""
 
 
 def quote_identifier(name: str) -> str:
-    r"""Write any label, type, property or variable name so that the server reads exactly that name.
+    r"""Return any identifier in backticks, so that the server reads exactly that name.
 
-    Back-ticks are doubled. A backslash is written as its Unicode escape, since the server decodes `\uXXXX` before
-    anything else, in back-ticks too.
+    Backticks are doubled. A backslash becomes its Unicode escape, since the server decodes `\uXXXX` before lexing,
+    inside backticks too.
     """
     return "`" + name.replace("\\", "\\u005c").replace("`", "``") + "`"
 
 
 def format_identifier(name: str) -> str:
-    """Write the name of a label, type, property or parameter, in back-ticks only if it needs them."""
+    """Return the name of a label, type, property or parameter, in backticks only if needed."""
     return name if _PLAIN.fullmatch(name) and name.upper() not in _OPERATORS else quote_identifier(name)
 
 
+def format_variable(name: str) -> str:
+    """Return the name of a variable, in backticks if it is reserved or not a plain identifier."""
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quote_identifier(name)
+
+
 def unquote_identifier(text: str) -> str:
-    """Undo `write_name` or `quote_name`."""
+    """Return the name which `quote_identifier` or `format_identifier` wrote."""
     return text[1:-1].replace("``", "`").replace("\\u005c", "\\") if text.startswith("`") else text
-
-
-def write_variable(name: str) -> str:
-    """Write the name of a variable, in back-ticks if it needs them or is a word of the language."""
-    return name if _PLAIN.fullmatch(name) and name.upper() not in _WORDS else quote_identifier(name)

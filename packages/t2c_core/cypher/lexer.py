@@ -1,6 +1,6 @@
-"""From the text of a query to its tokens, as Neo4j 2026.08 lexes it.
+"""Lexer: the text of a query as tokens, as Neo4j 2026.08 reads it.
 
-Holds no grammar. It also pairs the brackets, so that a parser can look past one without reading what is inside.
+It also matches brackets, so that a parser can look behind a closing one without reading what is inside.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 10_000
 MAX_DEPTH = 64
-"""Brackets within brackets; the server itself hangs on little more."""
+"""Maximum nesting of brackets; the server itself hangs on a little more."""
 END = "end"
-"""The key of what stands after the last token."""
+"""Key of the tokens after the last one."""
 NAME, STRING, INTEGER, FLOAT = "`", "'", "0", "0."
-"""Keys of tokens that are not words or signs."""
+"""Keys of tokens which are neither ASCII words nor punctuation."""
 NAME_STARTS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_`")
-"""How the key of a token begins that can be a name: any word, reserved or not, and anything in back-ticks."""
+"""First characters of the keys of tokens which can be names: words, reserved or not, and identifiers in backticks."""
 
 DASH, LEFT, RIGHT = "\u2010", "\u27e8", "\u27e9"
 """Keys of dashes and arrow heads other than the ASCII ones."""
 
-_KEYS = {2: FLOAT, 3: INTEGER, 5: STRING, 6: NAME}
-"""By the group of `_pattern`."""
+_KEY_OF_GROUP = {2: FLOAT, 3: INTEGER, 5: STRING, 6: NAME}
+"""Keys by the group of `_pattern`."""
 _STRUCTURE = frozenset("()[]{}|/")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _DASHES = "\\xad\\u2010-\\u2015\\ufe58\\ufe63\\uff0d"
@@ -43,23 +43,23 @@ _ARROWS = re.compile(f"(?P<dash>[{_DASHES}])|(?P<left>[{_LEFT_HEADS}])|[{_RIGHT_
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a query, side by side; `END` three times after the last, so that one may look ahead."""
+    """The tokens of a query as parallel sequences, followed by three `END` tokens for lookahead."""
 
     keys: Sequence[str]
-    """A word in capitals, a sign as it stands, or one of `NAME`, `STRING`, `INTEGER`, `FLOAT`, `END`."""
+    """A word in upper case, punctuation as written, or one of `NAME`, `STRING`, `INTEGER`, `FLOAT`, `END`."""
     texts: Sequence[str]
     """As written, Unicode escapes decoded."""
     starts: Sequence[int]
-    """Positions in the text that was given."""
+    """Positions in the source text."""
     matching_brackets: Mapping[int, int]
-    """For each opening bracket, by its number, the number of the closing one."""
+    """Index of the closing bracket by the index of its opening one."""
     last_pipe_in_bracket: Mapping[int, int]
-    """For each opening bracket with a `|` directly inside, the number of the last."""
+    """Index of the last `|` directly inside a bracket, by the index of the opening one."""
 
 
 @cache
 def _pattern(version: Version, ascii_only: bool) -> re.Pattern[str]:
-    """Give a pattern whose groups are: word, sign, string, name in back-ticks, number, end, anything else."""
+    """Return a pattern with the groups word, float, integer, punctuation, string, quoted name, end, anything else."""
     starts, parts = ("A-Za-z_", ASCII_PARTS[version]) if ascii_only else name_classes(version)
     digits = r"[0-9](?:_?[0-9])*+"
     exponent = r"[eE][+-]?(?:_?[0-9])++"
@@ -82,53 +82,47 @@ def _pattern(version: Version, ascii_only: bool) -> re.Pattern[str]:
 
 
 def tokenize(text: str, *, version: Version = 5) -> Tokens:
-    """Part a query into tokens.
+    """Return the tokens of a query.
 
     Raises:
-        CypherSyntaxError: it is too long, its brackets do not pair or nest too deep, a quote or comment is not
-            closed, or a character is none that a query may have there.
+        CypherSyntaxError: the text is too long, brackets do not match or nest too deep, a quote or comment is not
+            closed, or a character begins no token.
     """
     if len(text) > MAX_CHARS:
         raise CypherSyntaxError(
-            f"the query has {len(text)} characters; {MAX_CHARS} are allowed",
+            f"query too long: {len(text)} characters; at most {MAX_CHARS} are allowed",
             position=MAX_CHARS,
             reason="length",
         )
     decoded, origins = decode_unicode_escapes(text)
-    tokens = _Found(origins)
+    builder = _TokensBuilder(origins)
     for match in _pattern(version, decoded.isascii()).finditer(decoded):
         group = match.lastindex or 0
-        found = match[group]
+        token = match[group]
         start = match.start(group)
         if group == 1:
-            key = found.upper() if found.isascii() else NAME
+            key = token.upper() if token.isascii() else NAME
         elif group == 4:
-            key = found
-            if found in _STRUCTURE:
-                tokens.note(found, start, decoded)
+            key = token
+            if token in _STRUCTURE:
+                builder.add_structure(token, start, decoded)
         elif group == 7:
             break
         else:
-            key = _KEYS.get(group) or tokens.odd(found, start)
-        tokens.keys.append(key)
-        tokens.texts.append(found)
-        tokens.starts.append(start if origins is None else origins[start])
-    return tokens.finished(len(text))
+            key = _KEY_OF_GROUP.get(group) or builder.arrow_key(token, start)
+        builder.keys.append(key)
+        builder.texts.append(token)
+        builder.starts.append(start if origins is None else origins[start])
+    return builder.build(len(text))
 
 
-class _Found:
-    """The tokens so far, which bracket closes which, and what stands directly inside."""
+class _TokensBuilder:
+    """The tokens read so far, with open brackets and what is directly inside them."""
 
     __slots__ = (
-        "expected",
-        "keys",
-        "last_pipe_in_bracket",
-        "matching_brackets",
-        "opened",
-        "origins",
-        "starts",
+        "closing_signs", "keys", "last_pipe_in_bracket", "matching_brackets", "open_brackets", "origins", "starts",
         "texts",
-    )
+    )  # fmt: skip
 
     def __init__(self, origins: list[int] | None) -> None:
         self.origins = origins
@@ -137,43 +131,43 @@ class _Found:
         self.starts: list[int] = []
         self.matching_brackets: dict[int, int] = {}
         self.last_pipe_in_bracket: dict[int, int] = {}
-        self.opened: list[int] = []
-        self.expected: list[str] = []
+        self.open_brackets: list[int] = []
+        self.closing_signs: list[str] = []
 
-    def note(self, sign: str, start: int, text: str) -> None:
-        """Take note of a sign of `_STRUCTURE` that is about to be added."""
+    def add_structure(self, sign: str, start: int, text: str) -> None:
+        """Record a sign of `_STRUCTURE` which is about to be added."""
         number = len(self.keys)
         if sign in "([{":
-            self.opened.append(number)
-            self.expected.append(_CLOSING[sign])
-            if len(self.opened) > MAX_DEPTH:
+            self.open_brackets.append(number)
+            self.closing_signs.append(_CLOSING[sign])
+            if len(self.open_brackets) > MAX_DEPTH:
                 raise self._error(f"brackets nest deeper than {MAX_DEPTH}", start, "depth")
         elif sign in ")]}":
-            if not self.opened:
-                raise self._error(f"{sign} closes nothing", start, "syntax")
-            if self.expected[-1] != sign:
-                raise self._error(f"{sign} stands where {self.expected[-1]} must come first", start, "syntax")
-            self.expected.pop()
-            self.matching_brackets[self.opened.pop()] = number
+            if not self.open_brackets:
+                raise self._error(f"unmatched {sign}", start, "syntax")
+            if self.closing_signs[-1] != sign:
+                raise self._error(f"unmatched {sign}; expected {self.closing_signs[-1]}", start, "syntax")
+            self.closing_signs.pop()
+            self.matching_brackets[self.open_brackets.pop()] = number
         elif sign == "/":
             if text.startswith("/*", start):
                 raise self._error("/* is never closed", start, "token")
-        elif self.opened:
-            self.last_pipe_in_bracket[self.opened[-1]] = number
+        elif self.open_brackets:
+            self.last_pipe_in_bracket[self.open_brackets[-1]] = number
 
-    def odd(self, character: str, start: int) -> str:
-        """Give the key of another dash or arrow head, which the server takes in patterns, or refuse."""
+    def arrow_key(self, character: str, start: int) -> str:
+        """Return the key of a non-ASCII dash or arrow head, which the server accepts in patterns, or raise."""
         match = _ARROWS.fullmatch(character)
         if match:
             return {"dash": DASH, "left": LEFT}.get(match.lastgroup or "", RIGHT)
         if character in "'\"`":
             raise self._error(f"{character} is never closed", start, "token")
-        raise self._error(f"{character!r} means nothing here", start, "token")
+        raise self._error(f"unexpected character {character!r}", start, "token")
 
-    def finished(self, length: int) -> Tokens:
-        """Give the tokens, closed by `END`."""
-        if self.opened:
-            last = self.opened[-1]
+    def build(self, length: int) -> Tokens:
+        """Return the tokens, followed by `END`."""
+        if self.open_brackets:
+            last = self.open_brackets[-1]
             raise CypherSyntaxError(
                 f"{self.keys[last]} is never closed", position=self.starts[last], reason="syntax"
             )

@@ -1,4 +1,4 @@
-"""The text of strings and numbers, both ways."""
+"""String and number literals: reading their text and writing it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from t2c_core.errors import CypherSyntaxError
 
 _ESCAPE = re.compile(r"\\([tbnrf'\"\\])")
 _ESCAPED = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", "'": "'", '"': '"', "\\": "\\"}
-_WRITTEN = str.maketrans(
+_TO_ESCAPE = str.maketrans(
     {"\\": "\\\\", "'": "\\'", "\t": "\\t", "\b": "\\b", "\n": "\\n", "\r": "\\r", "\f": "\\f"}
 )
 _DECIMAL = re.compile(r"0|[1-9](?:_?[0-9])*")
@@ -19,48 +19,49 @@ _FLOAT = re.compile(r"(?:[0-9](?:_?[0-9])*)?(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?
 
 
 def read_string(text: str) -> str:
-    """Take the quotes off a string and decode its escapes; a backslash before any other character stays."""
+    """Return the value of a quoted string; a backslash before any other character is kept."""
     return _ESCAPE.sub(lambda match: _ESCAPED[match[1]], text[1:-1]) if "\\" in text else text[1:-1]
 
 
 def write_string(value: str) -> str:
-    r"""Write a string so that it reads back, also where the server would see a Unicode escape.
+    r"""Return a quoted string which the server reads back as `value`.
 
-    The server decodes `\uXXXX` before anything else, but leaves pairs of backslashes alone, and all of ours are pairs.
+    The server decodes `\uXXXX` before lexing but leaves pairs of backslashes alone; every backslash written here is
+    part of a pair or of an escape.
     """
-    return f"'{value.translate(_WRITTEN)}'"
+    return f"'{value.translate(_TO_ESCAPE)}'"
 
 
 def read_integer(text: str, position: int, *, negative: bool) -> Integer:
-    """Read a decimal, hexadecimal or octal number.
+    """Return the node of a decimal, hexadecimal or octal number.
 
     Raises:
-        CypherSyntaxError: it is written in a way that the server does not take, or does not fit 64 bits.
+        CypherSyntaxError: the server does not accept the notation, or the value does not fit into 64 bits.
     """
-    plain = text.replace("_", "")
+    digits = text.replace("_", "")
     if _DECIMAL.fullmatch(text):
-        if len(plain) > 19:
-            raise CypherSyntaxError("an integer is too large", position=position, reason="syntax")
-        value = int(plain)
+        if len(digits) > 19:
+            raise CypherSyntaxError("integer out of range", position=position, reason="syntax")
+        value = int(digits)
     elif _BASED.fullmatch(text):
-        value = int(plain[:40], 0)
+        value = int(digits[:40], 0)
     else:
-        raise CypherSyntaxError(f"{text[:40]} is no number", position=position, reason="token")
+        raise CypherSyntaxError(f"invalid number: {text[:40]}", position=position, reason="token")
     value = -value if negative else value
     if not -(2**63) <= value < 2**63:
-        raise CypherSyntaxError("an integer is too large", position=position, reason="syntax")
+        raise CypherSyntaxError("integer out of range", position=position, reason="syntax")
     return Integer(value, position=position)
 
 
 def read_float(text: str, position: int, *, negative: bool) -> Float:
-    """Read a number with a point or exponent.
+    """Return the node of a number with a decimal point or exponent.
 
     Raises:
-        CypherSyntaxError: letters follow it, or it is too large.
+        CypherSyntaxError: letters follow the number, or it is too large.
     """
     if not _FLOAT.fullmatch(text):
-        raise CypherSyntaxError(f"{text[:40]} is no number", position=position, reason="token")
+        raise CypherSyntaxError(f"invalid number: {text[:40]}", position=position, reason="token")
     value = float(text)
     if math.isinf(value):
-        raise CypherSyntaxError("a number is too large", position=position, reason="syntax")
+        raise CypherSyntaxError("number out of range", position=position, reason="syntax")
     return Float(-value if negative else value, position=position)

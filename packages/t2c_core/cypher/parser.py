@@ -1,15 +1,18 @@
-"""From the text of a query to its tree.
+"""Parser entry point: the text of a query as a syntax tree.
 
-Time grows linearly with the text: the parser never goes back, and what could be two things is told from the tokens
-around a bracket. Recursion is bounded by the limits on brackets and CASE.
+The parser is recursive descent without backtracking: ambiguities are resolved by looking at the tokens around a
+matched pair of brackets, so that time is linear in the length of the text. The limits on brackets and CASE bound the
+recursion.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.clauses import ClauseParser
+from t2c_core.cypher.clauses import query, subquery
 from t2c_core.cypher.lexer import END, tokenize
+from t2c_core.cypher.patterns import pattern_in_expression
+from t2c_core.cypher.token_stream import TokenStream
 from t2c_core.cypher.traversal import children
 from t2c_core.errors import CypherSyntaxError
 
@@ -18,38 +21,38 @@ if TYPE_CHECKING:
     from t2c_core.cypher.unicode import Version
 
 MAX_HEIGHT = 120
-"""Nodes below each other."""
+"""Maximum height of the syntax tree."""
 
 
 def parse(text: str, *, version: Version = 5) -> Query:
-    """Read a query of the reading language.
+    """Parse a query of the read-only Cypher subset.
 
     Args:
-        text: one query; one semicolon may follow it.
-        version: of the language, that the server will read it in.
+        text: One query, optionally followed by one semicolon.
+        version: Language version in which the server will read it.
 
     Raises:
-        CypherSyntaxError: it is not such a query; says where and why.
+        CypherSyntaxError: The text is not such a query; has position and reason.
     """
-    tokens = tokenize(text, version=version)
-    parser = ClauseParser(tokens, version)
-    query = parser.query()
-    if parser.key == ";" and parser.keys[parser.at + 1] != END:
-        parser.advance()
-        raise parser.error("only one query may be sent at once", "statements")
-    if not parser.accept(";") and parser.key != END:
-        raise parser.unexpected("the end of the query")
-    if len(tokens.keys) > MAX_HEIGHT:
-        _check_height(query)
-    return query
+    found = tokenize(text, version=version)
+    tokens = TokenStream(found, version, pattern=pattern_in_expression, query=subquery)
+    tree = query(tokens)
+    if tokens.key == ";" and tokens.keys[tokens.at + 1] != END:
+        tokens.advance()
+        raise tokens.error("only one statement is allowed", "statements")
+    if not tokens.accept(";") and tokens.key != END:
+        raise tokens.unexpected("the end of the query")
+    if len(found.keys) > MAX_HEIGHT:
+        _check_height(tree)
+    return tree
 
 
-def _check_height(query: Query) -> None:
-    waiting: list[tuple[Node, int]] = [(query, 1)]
-    while waiting:
-        node, height = waiting.pop()
+def _check_height(tree: Query) -> None:
+    stack: list[tuple[Node, int]] = [(tree, 1)]
+    while stack:
+        node, height = stack.pop()
         if height > MAX_HEIGHT:
             raise CypherSyntaxError(
                 f"the query nests deeper than {MAX_HEIGHT}", position=node.position, reason="depth"
             )
-        waiting.extend((child, height + 1) for child in children(node))
+        stack.extend((child, height + 1) for child in children(node))

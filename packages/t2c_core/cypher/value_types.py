@@ -2,99 +2,95 @@
 
 from __future__ import annotations
 
-from t2c_core.cypher.token_stream import TokenStream
+from typing import TYPE_CHECKING
 
-_SAME = {
-    "BOOL": "BOOLEAN",
-    "VARCHAR": "STRING",
-    "INT": "INTEGER",
-    "VERTEX": "NODE",
-    "EDGE": "RELATIONSHIP",
-    "PATHS": "PATH",
-}
-_SAME_25 = {"INT64": "INTEGER", "INTEGER64": "INTEGER", "FLOAT64": "FLOAT"}
-_PLAIN = frozenset(
-    {"NOTHING", "NULL", "BOOLEAN", "STRING", "INTEGER", "FLOAT", "DATE", "DURATION", "POINT", "NODE"}
-    | {"RELATIONSHIP", "MAP", "PATH"}
+if TYPE_CHECKING:
+    from t2c_core.cypher.token_stream import TokenStream
+
+_SYNONYMS = {
+    "BOOL": "BOOLEAN", "VARCHAR": "STRING", "INT": "INTEGER", "VERTEX": "NODE", "EDGE": "RELATIONSHIP", "PATHS": "PATH",
+}  # fmt: skip
+_SYNONYMS_25 = _SYNONYMS | {"INT64": "INTEGER", "INTEGER64": "INTEGER", "FLOAT64": "FLOAT"}
+_SINGLE_WORD = frozenset(
+    "NOTHING NULL BOOLEAN STRING INTEGER FLOAT DATE DURATION POINT NODE RELATIONSHIP MAP PATH".split()
 )
 _TIMES = ("TIME", "DATETIME")
+_SECOND_WORDS = {"PROPERTY": ("VALUE",), "SIGNED": ("INTEGER",), "LOCAL": _TIMES, "ZONED": _TIMES}
 _AFTER_ANY = frozenset({"NODE", "RELATIONSHIP", "MAP"})
 
 
-class TypeParser(TokenStream):
-    """Reads the names of types."""
+def value_type(tokens: TokenStream) -> str:
+    """Read a type and return its canonical name in upper case, alternatives separated by ` | `."""
+    parts = [_alternative(tokens)]
+    while tokens.key == "|" and tokens.at not in tokens.reserved:
+        tokens.advance()
+        parts.append(_alternative(tokens))
+    return " | ".join(parts)
 
-    def type_name(self) -> str:
-        """Read a type and give it in capitals, one name for each type, alternatives parted by ` | `."""
-        parts = [self._alternative()]
-        while self.key == "|" and self.at not in self.reserved:
-            self.advance()
-            parts.append(self._alternative())
-        return " | ".join(parts)
 
-    def _alternative(self) -> str:
-        found = self._plain_type() + self._type_nullability()
-        while self.key in ("LIST", "ARRAY"):
-            self.advance()
-            found = f"LIST<{found}>{self._type_nullability()}"
-        return found
+def _alternative(tokens: TokenStream) -> str:
+    name = _plain_type(tokens) + _nullability(tokens)
+    while tokens.accept_any(("LIST", "ARRAY")):
+        name = f"LIST<{name}>{_nullability(tokens)}"
+    return name
 
-    def _type_nullability(self) -> str:
-        if self.accept("!"):
-            return " NOT NULL"
-        if self.key == "NOT":
-            self.advance()
-            self.expect("NULL")
-            return " NOT NULL"
-        return ""
 
-    def _plain_type(self) -> str:
-        key = self._word()
-        if key in _PLAIN:
-            return key
-        if key == "ANY":
-            return self._any_type()
-        if key in ("LIST", "ARRAY"):
-            return f"LIST<{self._inner_type()}>"
-        following = {"PROPERTY": ("VALUE",), "SIGNED": ("INTEGER",), "LOCAL": _TIMES, "ZONED": _TIMES}.get(
-            key
-        )
-        if following:
-            word = self._one_of(*following)
-            return word if key == "SIGNED" else f"{key} {word}"
-        if key in ("TIME", "TIMESTAMP"):
-            zone = "ZONED" if self._one_of("WITH", "WITHOUT") == "WITH" else "LOCAL"
-            if self._one_of("TIMEZONE", "TIME") == "TIME":
-                self.expect("ZONE")
-            return f"{zone} {'TIME' if key == 'TIME' else 'DATETIME'}"
-        raise self.error(f"{self.texts[self.at - 1]} is no type", at=self.at - 1)
+def _nullability(tokens: TokenStream) -> str:
+    if tokens.accept("!"):
+        return " NOT NULL"
+    if tokens.accept("NOT"):
+        tokens.expect("NULL")
+        return " NOT NULL"
+    return ""
 
-    def _any_type(self) -> str:
-        if self.key == "PROPERTY":
-            self.advance()
-            self.expect("VALUE")
-            return "PROPERTY VALUE"
-        if _SAME.get(self.key, self.key) in _AFTER_ANY:
-            return self._word()
-        self.accept("VALUE")
-        return f"ANY<{self._inner_type()}>" if self.key == "<" else "ANY"
 
-    def _inner_type(self) -> str:
-        self.expect("<")
-        found = self.type_name()
-        self.expect(">")
-        return found
-
-    def _word(self) -> str:
-        key = self.key
-        if not self.is_name(self.at):
-            raise self.unexpected("a type")
-        self.advance()
-        return (_SAME | _SAME_25 if self.version == 25 else _SAME).get(key, key)
-
-    def _one_of(self, *keys: str) -> str:
-        key = self.key
-        if key not in keys:
-            raise self.unexpected(" or ".join(keys))
-        self.advance()
+def _plain_type(tokens: TokenStream) -> str:
+    key = _word(tokens)
+    if key in _SINGLE_WORD:
         return key
+    if key == "ANY":
+        return _any_type(tokens)
+    if key in ("LIST", "ARRAY"):
+        return f"LIST<{_inner_type(tokens)}>"
+    if key in _SECOND_WORDS:
+        word = _one_of(tokens, *_SECOND_WORDS[key])
+        return word if key == "SIGNED" else f"{key} {word}"
+    if key in ("TIME", "TIMESTAMP"):
+        zone = "ZONED" if _one_of(tokens, "WITH", "WITHOUT") == "WITH" else "LOCAL"
+        if _one_of(tokens, "TIMEZONE", "TIME") == "TIME":
+            tokens.expect("ZONE")
+        return f"{zone} {'TIME' if key == 'TIME' else 'DATETIME'}"
+    raise tokens.error(f"unknown type: {tokens.texts[tokens.at - 1]}", at=tokens.at - 1)
+
+
+def _any_type(tokens: TokenStream) -> str:
+    if tokens.accept("PROPERTY"):
+        tokens.expect("VALUE")
+        return "PROPERTY VALUE"
+    if _SYNONYMS.get(tokens.key, tokens.key) in _AFTER_ANY:
+        return _word(tokens)
+    tokens.accept("VALUE")
+    return f"ANY<{_inner_type(tokens)}>" if tokens.key == "<" else "ANY"
+
+
+def _inner_type(tokens: TokenStream) -> str:
+    tokens.expect("<")
+    name = value_type(tokens)
+    tokens.expect(">")
+    return name
+
+
+def _word(tokens: TokenStream) -> str:
+    key = tokens.key
+    if not tokens.is_name(tokens.at):
+        raise tokens.unexpected("a type")
+    tokens.advance()
+    return (_SYNONYMS_25 if tokens.version == 25 else _SYNONYMS).get(key, key)
+
+
+def _one_of(tokens: TokenStream, *keys: str) -> str:
+    key = tokens.key
+    if key not in keys:
+        raise tokens.unexpected(" or ".join(keys))
+    tokens.advance()
+    return key
