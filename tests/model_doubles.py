@@ -53,6 +53,9 @@ class FakeModel:
             raise said
         return Completion(text=said, tokens=len(said.split()), mean_logprob=None, elapsed_ms=0.0)
 
+    def check_support(self, *, chat: bool, grammar: bool) -> None:
+        """Support everything."""
+
     async def check(self) -> None:
         """Be available, unless told otherwise."""
         if self.unavailable is not None:

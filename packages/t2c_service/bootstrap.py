@@ -14,7 +14,7 @@ from t2c_service.access.rate_limits import FallbackRateLimiter, InMemoryRateLimi
 from t2c_service.background_tasks import background_tasks
 from t2c_service.databases import Database, DatabaseResources
 from t2c_service.errors import SettingsError
-from t2c_service.models import open_model
+from t2c_service.models.protocol import open_model
 from t2c_service.neo4j_connections import open_graph
 from t2c_service.observability import Metrics
 from t2c_service.service import Service
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from t2c_service.access.rate_limits import RateLimiter
     from t2c_service.answering.prompting.examples import Encoder
-    from t2c_service.models import CypherModel
+    from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import DatabaseSettings, ModelSettings, Settings
 
 
@@ -93,6 +93,9 @@ async def _open_database(
         raise model
     if isinstance(graph, BaseException):
         raise graph
+    prompt = database.prompt or settings.prompt
+    uses_grammar = chosen.is_constrained and "grammar" not in settings.ablate
+    await asyncio.to_thread(model.check_support, chat=prompt == "chat", grammar=uses_grammar)
     opened = await Database.open(
         DatabaseResources(
             name=name,
@@ -100,7 +103,7 @@ async def _open_database(
             graph=graph,
             model=model,
             model_timeout_s=chosen.timeout_s,
-            prompt=database.prompt or settings.prompt,
+            prompt=prompt,
             limits=settings.limits,
             encoder=encoder,
             disabled_components=frozenset(settings.ablate)

@@ -142,10 +142,10 @@ def evaluate(
     import json
 
     from t2c_service.evaluation import evaluate as run
-    from t2c_service.evaluation.ablations import parts_of
+    from t2c_service.evaluation.runner import parse_ablations
     from t2c_service.settings_loader import load_access_settings, load_graph_settings, load_settings
 
-    parts = parts_of(ablate, url=url)
+    ablations = parse_ablations(ablate, url=url)
     settings = load_settings(config) if url is None else None
     graph = load_graph_settings(config) if url is not None else None
     key = load_access_settings(config).key if url is not None else None
@@ -158,12 +158,14 @@ def evaluate(
             url=url,
             key=key,
             out=out,
-            without=parts,
+            ablations=ablations,
             psjs=psjs,
         )
     )
     print(json.dumps(report, ensure_ascii=False))
-    return 0
+    if not report["complete"]:
+        print(f"t2c-service: stopped before the end: {report['stopped']}", file=sys.stderr, flush=True)
+    return 0 if report["complete"] else 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,72 +1,106 @@
-"""What can go wrong in t2c_service; what the database and the guard report is in `t2c_core.errors`.
+"""Errors of t2c_service, and the HTTP problem type that each one is reported as.
 
-ServiceError
-├── SettingsError (ValueError)      a configuration that cannot be used: exit 2
-├── PairsError (ValueError)         a file of pairs that cannot be evaluated: exit 2
-├── QuestionError (ValueError)      a question that cannot be asked: empty, too long, no text: exit 2, or 422
-├── KeysError (ValueError)          a file of API keys that cannot be used: exit 2
-├── UnauthenticatedError            no key, or one that is not good
-├── ForbiddenError                  a key that is not for this
-├── UnknownDatabaseError            a database that is not there, or not for this caller
-├── RateLimitedError                a caller asks more than it may
-├── OverloadedError                 more questions at once than this service takes
-├── DeadlineError                   a question took longer than it may
-├── UnansweredError                 an evaluated question got a problem instead of an answer
-└── ModelError                      the model
+Errors of the database and of the query guard are defined in `t2c_core.errors`; `problem_type_of` covers both trees.
+
+ServiceError                        500 fault
+├── SettingsError (ValueError)      invalid configuration: exit 2
+├── PairsError (ValueError)         invalid file of evaluation pairs: exit 2
+├── KeysError (ValueError)          invalid file of API keys: exit 2
+├── QuestionError (ValueError)      422 invalid; exit 2
+├── UnauthenticatedError            401 unauthenticated
+├── ForbiddenError                  403 forbidden
+├── UnknownDatabaseError            404 unknown-database
+├── RateLimitedError                429 rate-limited
+├── OverloadedError                 503 overloaded
+├── DeadlineError                   504 timeout
+├── UnansweredError                 an evaluated question received a problem instead of an answer
+│   └── UnavailableError            the evaluated service cannot answer any question now
+└── ModelError                      503 model-unavailable
     ├── ModelFolderError (ValueError)   no usable checkpoint in a folder: exit 2
-    ├── ModelUnavailableError       its server cannot be reached, or does not have it
-    └── CompletionError             it wrote something that is no completion: endless, empty, torn
+    ├── ModelUnavailableError       the model server is down, refuses requests or lacks the model
+    └── CompletionError             the completion is empty, malformed or exceeds its length limit
 """
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from t2c_core.errors import GraphError, GraphTimeoutError
+
+
+class ProblemType(NamedTuple):
+    """How an error is reported: over HTTP, in metrics and in the audit log."""
+
+    status: int
+    kind: str
+    """Stable; the last part of the problem's `type`."""
+    title: str
+
+
+INTERNAL_ERROR = ProblemType(500, "fault", "Internal server error")
+GRAPH_UNAVAILABLE = ProblemType(503, "graph-unavailable", "Graph database unavailable")
 
 
 class ServiceError(Exception):
     """Any failure that t2c_service raises on purpose."""
 
+    problem_type: ClassVar[ProblemType] = INTERNAL_ERROR
+
 
 class SettingsError(ServiceError, ValueError):
-    """A configuration cannot be used; the message names the key, what was found and what to write."""
+    """Invalid configuration; the message names the key, the value found and what is expected."""
 
 
 class PairsError(ServiceError, ValueError):
-    """A file of pairs cannot be evaluated."""
+    """Invalid file of evaluation pairs."""
+
+
+class KeysError(ServiceError, ValueError):
+    """Invalid file of API keys."""
 
 
 class QuestionError(ServiceError, ValueError):
-    """A question cannot be asked: it is empty, too long or no text.
+    """Invalid question or parameters: empty, too long or not text.
 
     Args:
-        message: what is wrong.
-        pointer: which part of the request.
+        message: The reason.
+        pointer: Part of the request that is invalid, as a JSON pointer without its leading slash.
     """
+
+    problem_type = ProblemType(422, "invalid", "Invalid question")
 
     def __init__(self, message: str, *, pointer: str = "question") -> None:
         super().__init__(message)
         self.pointer = pointer
 
 
-class KeysError(ServiceError, ValueError):
-    """A file of API keys cannot be used."""
-
-
 class UnauthenticatedError(ServiceError):
-    """A key is needed, or the one given is not good."""
+    """An API key is required, or the given one is invalid."""
+
+    problem_type = ProblemType(401, "unauthenticated", "Authentication required")
 
 
 class ForbiddenError(ServiceError):
-    """A key is not for what was asked."""
+    """The API key lacks the scope that the request needs."""
+
+    problem_type = ProblemType(403, "forbidden", "Insufficient scope")
 
 
 class UnknownDatabaseError(ServiceError):
-    """A database is not there, or not for this caller."""
+    """The database does not exist, or the principal has no access to it."""
+
+    problem_type = ProblemType(404, "unknown-database", "Database not found")
 
 
 class RateLimitedError(ServiceError):
-    """A caller asks more than it may.
+    """A principal exceeds a rate or concurrency limit.
 
     Args:
-        message: what is allowed.
-        retry_after_s: when to try again.
+        message: The limit.
+        retry_after_s: Seconds after which to try again.
     """
+
+    problem_type = ProblemType(429, "rate-limited", "Rate limit exceeded")
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
@@ -74,28 +108,56 @@ class RateLimitedError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """More questions were asked at once than this service takes."""
+    """More questions arrive than the service can queue."""
+
+    problem_type = ProblemType(503, "overloaded", "Service overloaded")
 
 
 class DeadlineError(ServiceError):
-    """A question took longer than it may."""
+    """A question exceeded its time limit."""
+
+    problem_type = ProblemType(504, "timeout", "Request timed out")
 
 
 class UnansweredError(ServiceError):
-    """An evaluated question got a problem instead of an answer."""
+    """An evaluated question received a problem instead of an answer."""
+
+
+class UnavailableError(UnansweredError):
+    """The evaluated service cannot answer any question now.
+
+    Args:
+        message: what is unavailable.
+        retry_after_s: seconds after which a retry may succeed; None if waiting is no use.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ModelError(ServiceError):
     """The model failed."""
 
+    problem_type = ProblemType(503, "model-unavailable", "Model unavailable")
+
 
 class ModelFolderError(ModelError, ValueError):
-    """A folder holds no checkpoint that can be used."""
+    """A folder holds no usable checkpoint."""
 
 
 class ModelUnavailableError(ModelError):
-    """The model's server cannot be reached, refuses us, or does not have the model."""
+    """The model server is down, refuses requests or lacks the model."""
 
 
 class CompletionError(ModelError):
-    """The model wrote something that is no completion: without end, empty or torn."""
+    """The completion is empty, malformed or exceeds its length limit."""
+
+
+def problem_type_of(error: BaseException) -> ProblemType:
+    """Return how an error is reported; unexpected ones are internal server errors."""
+    if isinstance(error, ServiceError):
+        return error.problem_type
+    if isinstance(error, GraphTimeoutError):
+        return DeadlineError.problem_type
+    return GRAPH_UNAVAILABLE if isinstance(error, GraphError) else INTERNAL_ERROR

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from t2c_service.answering.prompting.examples import Example
     from t2c_service.answering.records import Answer
     from t2c_service.databases import Database
-    from t2c_service.models import CypherModel
+    from t2c_service.models.protocol import CypherModel
     from t2c_service.observability import Metrics
     from t2c_service.settings import Scope, Settings
 

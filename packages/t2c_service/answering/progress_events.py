@@ -1,4 +1,4 @@
-"""The stages of answering as they are measured, traced and told; holds no work of any stage."""
+"""Progress events, timings and trace spans of the stages of answering."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _tracer = trace.get_tracer("t2c_service")
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """Something that has just been done for a question."""
+    """A stage that was completed for a question."""
 
     name: EventName
     data: dict[str, Any]
-    """As JSON holds it."""
+    """JSON-serialisable content."""
 
 
 ProgressCallback = Callable[[ProgressEvent], None]
-"""Is told of each step at once; must not block."""
+"""Receives each event as it happens; must not block."""
 
 
 def no_op_callback(_: ProgressEvent) -> None:
-    """Listen to nothing."""
+    """Ignore an event."""
 
 
 @dataclass
 class StageTimer:
-    """Milliseconds by stage, each also a span of the trace; a stage that happens again adds up."""
+    """Milliseconds by stage, each also a trace span; repeated stages add up."""
 
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time a stage from entry to exit."""
+        """Time a stage."""
         started = time.perf_counter()
         try:
             with _tracer.start_as_current_span(f"t2c.{stage}"):
@@ -56,12 +56,12 @@ class StageTimer:
         self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
 
     def reattribute(self, stage: str, other: str, elapsed_ms: float) -> None:
-        """Count a part of a stage's time, if there is any, as that of another."""
+        """Move a part of one stage's time to another stage."""
         part = min(max(elapsed_ms, 0.0), self.timings_ms[stage])
         self.add(stage, -part)
         self.add(other, part)
 
 
 def set_span_attributes(**attributes: str | float | bool) -> None:
-    """Add facts to the span of the current stage; never values of the graph."""
+    """Set attributes of the current span; never values from the graph."""
     trace.get_current_span().set_attributes({f"t2c.{key}": value for key, value in attributes.items()})

@@ -1,10 +1,10 @@
-"""What answering a question leaves behind: the answer, its rows and the trace of every attempt. Plain data."""
+"""Data model of an answer: text, rows, linked values and the trace of every attempt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
 
 from t2c_core.schema.model import ParameterValue, Scalar  # noqa: TC001  (pydantic reads it)
 
@@ -17,7 +17,7 @@ Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, validate_by_name=True)
 
 
 class Occurrence(_Record):
@@ -28,27 +28,35 @@ class Occurrence(_Record):
     property: str
     kind: Literal["node", "relationship"]
     value: Scalar
-    """The value as it is written in the graph."""
+    """Value as stored in the graph."""
 
 
 class LinkedValue(_Record):
-    """A mention in the question that became a parameter."""
+    """A mention in the question that is linked to a value and became a parameter."""
 
     name: str
-    """Name of the parameter, without `$`."""
+    """Parameter name without `$`."""
     text: str
-    """The mention, as asked."""
+    """Mention as it stands in the question."""
     start: int
     end: int
     kind: str
     value: Scalar
-    places: tuple[Occurrence, ...] = ()
+    occurrences: tuple[Occurrence, ...] = Field(
+        default=(), validation_alias=AliasChoices("occurrences", "places")
+    )
+
+    @computed_field(deprecated=False, description="Deprecated name of `occurrences`.")  # type: ignore[prop-decorator]
+    @property
+    def places(self) -> tuple[Occurrence, ...]:
+        """Return `occurrences` under its former name."""
+        return self.occurrences
 
     @classmethod
     def of(cls, link: LinkedMention) -> LinkedValue:
-        """Take over what the linker found."""
-        places = tuple(
-            Occurrence(owner=each.owner, property=each.property, kind=each.kind, value=each.value)
+        """Convert a mention of the linker."""
+        occurrences = tuple(
+            Occurrence(owner=each.label_or_type, property=each.property, kind=each.kind, value=each.value)
             for each in link.occurrences
         )
         return cls(
@@ -58,43 +66,52 @@ class LinkedValue(_Record):
             end=link.end,
             kind=link.kind,
             value=link.value,
-            places=places,
+            occurrences=occurrences,
         )
 
 
 class Attempt(_Record):
-    """One hypothesis of the model and what became of it."""
+    """One hypothesis of the model and its outcome."""
 
     hypothesis: int
-    """0 for the likeliest completion, then the next ones."""
+    """0 for the most probable completion, then 1, 2, …"""
     round: int = 1
-    """1 for what was tried at first, 2 for what was tried with feedback, and so on."""
+    """1 for the first samples, 2 for the first retry, and so on."""
     feedback: str = ""
-    """What the model was told of the attempt before, if it was told."""
+    """Message to the model about the previous attempt, if there was one."""
     outcome: Outcome
-    """`ran`; `passed` the guard but was not to run; `unanswerable` in the model's words; `refused`; `failed`."""
+    """`ran`: executed; `passed`: validated only (dry run); `unanswerable`: the model refused; `refused` by the guard;
+    `failed`: no completion, or an error of the database."""
     cypher: str | None = None
-    """The query, after repairs if there were any."""
+    """Query after repairs."""
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)
-    written: str | None = None
-    """The query as the model wrote it, where that differs."""
+    generated_cypher: str | None = Field(
+        default=None, validation_alias=AliasChoices("generated_cypher", "written")
+    )
+    """Query as generated, if it differs from `cypher`."""
     repairs: tuple[str, ...] = ()
-    """What was mended in it."""
+    """Repairs of the query."""
     rows: int | None = None
-    """How many rows it gave, if it ran."""
+    """Number of rows, if the query ran."""
     codes: tuple[str, ...] = ()
-    """Stable reason codes of a refusal or failure, most important first."""
+    """Stable reason codes of a refusal or failure, the most important first."""
     message: str = ""
-    """The reason, for a person."""
+    """Reason in words."""
     tokens: int = 0
-    """Tokens that the model wrote."""
+    """Number of generated tokens."""
     mean_logprob: float | None = None
-    """Mean natural logarithm of their probabilities, if the model says."""
+    """Mean log-probability (natural) per generated token, if the model returns it."""
     timings_ms: dict[str, float] = Field(default_factory=dict)
+
+    @computed_field(deprecated=False, description="Deprecated name of `generated_cypher`.")  # type: ignore[prop-decorator]
+    @property
+    def written(self) -> str | None:
+        """Return `generated_cypher` under its former name."""
+        return self.generated_cypher
 
 
 class GraphNode(_Record):
-    """A node to draw."""
+    """A node of the graph view."""
 
     id: str
     labels: tuple[str, ...]
@@ -102,7 +119,7 @@ class GraphNode(_Record):
 
 
 class GraphRelationship(_Record):
-    """A relationship to draw; both ends are among the nodes."""
+    """A relationship of the graph view; both its ends are nodes of the view."""
 
     id: str
     type: str
@@ -117,11 +134,11 @@ class GraphView(_Record):
     nodes: tuple[GraphNode, ...] = ()
     relationships: tuple[GraphRelationship, ...] = ()
     sampled: bool = False
-    """Whether more of the graph stands behind the answer than is here."""
+    """Whether the view shows only a part of the matches."""
 
     @classmethod
     def of(cls, result: QueryResult, *, sampled: bool) -> GraphView:
-        """Take over the elements of a result; a relationship needs both its ends."""
+        """Collect the nodes of a result and the relationships between them."""
         nodes = tuple(GraphNode(**each) for each in result.graph.nodes)
         known = {node.id for node in nodes}
         relationships = tuple(
@@ -133,43 +150,43 @@ class GraphView(_Record):
 
 
 class Confidence(_Record):
-    """How much speaks for an answer; a figure to compare answers by, no probability of being right."""
+    """Confidence of an answer: ranks answers; not a calibrated probability of correctness."""
 
     score: float = Field(ge=0, le=1)
-    """The mean of `agreement` and `probability`, or the one that is known."""
+    """Mean of `agreement` and `probability`, or the one that is known."""
     probability: float | None = Field(default=None, ge=0, le=1)
-    """What the model gave the whole query, if it says."""
+    """Probability of the whole completion, if the model returns it."""
     agreement: float | None = Field(default=None, ge=0, le=1)
-    """Share of the samples whose rows are these, if there was more than one."""
+    """Fraction of the samples that returned the same rows, if there was more than one."""
     samples: int = 1
-    """Samples taken."""
+    """Number of samples."""
 
 
 class Relaxation(_Record):
-    """One condition left out of a query without rows."""
+    """A query without one of its conditions, and the number of its rows."""
 
     condition: str
-    """As the query has it."""
+    """Text of the condition."""
     cypher: str
-    """The query without it."""
+    """Query without it."""
     rows: int
-    """Rows that it then has; `more` tells whether it has still more."""
+    """Number of rows counted; `more` says whether there are others."""
     more: bool = False
 
 
 class Diagnosis(_Record):
-    """Why a query has no rows, found by leaving out one condition at a time."""
+    """Why a query returned no rows, found by dropping one condition at a time."""
 
     summary: str
-    """For a person."""
+    """Explanation in words."""
     relaxations: tuple[Relaxation, ...] = ()
-    """Those that were tried, in the order of the query."""
+    """Conditions that were dropped, in the order of the query."""
     complete: bool = True
-    """Whether every condition was tried; there is a budget."""
+    """Whether every condition was tried within the budget."""
 
 
 class Plan(_Record):
-    """What the database's planner says of a query."""
+    """Summary of the plan that EXPLAIN returns."""
 
     query_type: str
     operators: tuple[str, ...]
@@ -178,36 +195,37 @@ class Plan(_Record):
 
 
 class Answer(_Record):
-    """A question's answer with everything that led to it."""
+    """The answer to a question with everything that led to it."""
 
     question: str
     database: str = ""
-    """Name of the graph that was asked."""
+    """Name of the database."""
     status: Status
-    """`answered`: rows (none if it was not to run); `empty`: it ran, no rows; `unanswerable`: the model says that the
-    graph cannot tell; `refused`: no query was allowed to run; `failed`: none could be run."""
+    """`answered`: rows (none for a dry run); `empty`: the query returned no rows; `unanswerable`: the graph does not
+    contain the information, or the confidence is too low; `refused`: no query was allowed to run; `failed`: none could
+    be run."""
     answer: str
-    """The answer as plain text; `[n]` cites row n. Values of the graph stand in it as data."""
+    """Answer as plain text; `[n]` cites row n."""
     cypher: str | None = None
-    """The query that ran, or the last one tried."""
+    """Query that ran, or the last one attempted."""
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
-    """Rows in the order of the columns."""
+    """Rows; cells in the order of the columns."""
     truncated: bool = False
-    """Whether the limits cut rows or cells."""
+    """Whether rows or cells were truncated to the limits."""
     graph: GraphView = GraphView()
     linked_values: tuple[LinkedValue, ...] = ()
     confidence: Confidence | None = None
-    """None when no query ran, or nothing is known."""
+    """None if no query ran or nothing is known."""
     diagnosis: Diagnosis | None = None
-    """Why there are no rows, if there are none."""
+    """Why there are no rows, if there are none and the budget allows a diagnosis."""
     plan: Plan | None = None
-    """If it was asked for."""
+    """Query plan, if it was requested."""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[str, ...] = ()
     timings_ms: dict[str, float] = Field(default_factory=dict)
-    """Milliseconds of `link`, `prompt`, `wait` (for the model's other questions), `model`, `explain`, `run`,
-    `diagnose`, `graph` and `total`; samples add up."""
+    """Milliseconds of `link`, `prompt`, `wait` (queued for the model), `model`, `explain`, `run`, `diagnose`, `graph`
+    and `total`; samples add up."""
     model: str
     schema_version: str

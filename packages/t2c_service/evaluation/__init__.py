@@ -1,4 +1,4 @@
-"""Many questions asked and compared with what gold queries return: pairs → golds → asking → report."""
+"""Evaluation of a service on a file of pairs: pairs → gold results → answers → report."""
 
 from t2c_service.evaluation.runner import evaluate
 

@@ -1,4 +1,4 @@
-"""Gold queries run on the graph, READ-only and guarded like any other; those that are no measure are named."""
+"""Results of the gold queries, which are guarded and run like any other, and whether they can be compared with."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from t2c_service.evaluation.pairs import EvaluationPair
 
 LIMITS = QueryLimits(timeout_s=30.0, max_rows=50_000, max_bytes=50_000_000, max_cell_chars=100_000)
-"""Wide, since a gold that is cut is none."""
+"""Wide limits, since a truncated result is no gold."""
 _GUARD = Guard(policy=Policy(max_rows=LIMITS.max_rows))
 TOLERATED = frozenset({None, "inner limit"})
-"""Instabilities that count; an inner limit is not looked into, which is no reason to doubt the gold."""
+"""Values of `Gold.unstable` that count as stable: whether an inner limit makes a difference is not examined."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoldResult:
-    """What a gold is worth."""
+    """The result of one gold query."""
 
     gold: Gold | None = None
     excluded: str | None = None
-    """Why it does not count: `refused`, `fails`, `timeout`, `cut`, `empty`, `unstable` or `differs from the
-    file's rows`."""
+    """Why the pair is excluded: `refused`, `fails`, `timeout`, `cut`, `empty`, `unstable` (nondeterministic) or
+    `differs from the file's rows`."""
     detail: str = ""
     nodes: frozenset[str] | None = None
-    """Provenance of its rows, if it can be told."""
+    """Element ids of its provenance, if they can be determined."""
 
 
-async def run_gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: bool = True) -> GoldResult:  # noqa: PLR0911  (one for each verdict)
-    """Find out what the gold of an answerable pair returns.
+async def run_gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: bool = True) -> GoldResult:  # noqa: PLR0911  (one per reason)
+    """Run the gold query of an answerable pair.
 
     Args:
-        graph: where to run it; without one, the file's rows are the gold.
-        pair: with a query, rows, or both; both have to agree.
-        traced: whether to look for the nodes behind its rows too.
+        graph: database to run it on; without one, the rows of the file are the gold.
+        pair: pair with a query, rows, or both, which must then agree.
+        traced: whether to determine the provenance too.
     """
     if graph is None or pair.cypher is None:
         rows = tuple(tuple(row) for row in pair.rows or ())
@@ -71,14 +71,14 @@ async def run_gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: b
 
 
 async def provenance(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -> frozenset[str] | None:
-    """Find the nodes that a query's patterns match; none if they cannot be told."""
+    """Return the element ids of the nodes that a query's patterns match, or None if they cannot be determined."""
     query = provenance_query(cypher)
     if query is None:
         return None
     try:
-        passed = _GUARD.require(query, parameters).cypher
-        check_plan(await graph.explain(passed, parameters))
-        result = await graph.execute_read(passed, parameters, LIMITS)
+        guarded = _GUARD.require(query, parameters).cypher
+        check_plan(await graph.explain(guarded, parameters))
+        result = await graph.execute_read(guarded, parameters, LIMITS)
     except (QueryRejectedError, QueryError, GraphTimeoutError):
         return None
     return None if result.truncated else frozenset(str(row[0]) for row in result.rows)
@@ -86,9 +86,9 @@ async def provenance(graph: GraphClient, cypher: str, parameters: Mapping[str, A
 
 async def _run(graph: GraphClient, cypher: str, parameters: Mapping[str, Any]) -> Gold | None:
     query = GoldQuery(cypher, parameters)
-    passed = _GUARD.require(cypher, parameters).cypher
-    check_plan(await graph.explain(passed, parameters))
-    result = await graph.execute_read(passed, parameters, LIMITS)
+    guarded = _GUARD.require(cypher, parameters).cypher
+    check_plan(await graph.explain(guarded, parameters))
+    result = await graph.execute_read(guarded, parameters, LIMITS)
     if result.truncated:
         return None
     probed = None

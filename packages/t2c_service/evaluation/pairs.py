@@ -1,7 +1,7 @@
-"""A file of questions with what is right: gold queries, expected rows, or that there is no answer.
+"""Pairs of questions and golds.
 
 Reads: JSONL rows {question, cypher?, parameters?, rows?, category?, id?}; a row without gold, or with
-`"answerable": false`, says that the graph cannot answer.
+`"answerable": false`, is a question that the graph cannot answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPair:
-    """A question and its gold."""
+    """A question with its gold query, expected rows, or both."""
 
     id: str
     question: str
@@ -34,7 +34,7 @@ def read_pairs(file: Path) -> list[EvaluationPair]:
     """Read the pairs of a file.
 
     Raises:
-        PairsError: it cannot be read, is empty, or a row is no pair; the message says which.
+        PairsError: the file cannot be read or is empty, or a row is invalid.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -50,16 +50,16 @@ def _pair(line: str, where: str, number: int) -> EvaluationPair:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise PairsError(f"{where} is not JSON: {error}") from error
+        raise PairsError(f"{where}: invalid JSON: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not row["question"].strip():
-        raise PairsError(f"{where} has no `question`")
+        raise PairsError(f"{where}: `question` is missing")
     cypher, parameters, rows = row.get("cypher"), row.get("parameters") or {}, row.get("rows")
     if cypher is not None and not isinstance(cypher, str):
-        raise PairsError(f"{where}: `cypher` is no text")
+        raise PairsError(f"{where}: invalid `cypher`; expected text")
     if not isinstance(parameters, dict):
-        raise PairsError(f"{where}: `parameters` is no object")
+        raise PairsError(f"{where}: invalid `parameters`; expected an object")
     if rows is not None and not (isinstance(rows, list) and all(isinstance(each, list) for each in rows)):
-        raise PairsError(f"{where}: `rows` is no list of lists")
+        raise PairsError(f"{where}: invalid `rows`; expected a list of lists")
     return EvaluationPair(
         id=str(row.get("id", number)),
         question=row["question"].strip(),

@@ -1,4 +1,4 @@
-"""Outcomes of evaluated questions, and the figures made of them. Asks nothing."""
+"""Outcomes of evaluated pairs and the metrics computed from them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,25 @@ from t2c_service.errors import PairsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CONFIDENCES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-"""Values of `limits.min_confidence` that the report looks at."""
+MIN_CONFIDENCES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+"""Values of `limits.min_confidence` in the report."""
 STATUSES = ("answered", "empty", "unanswerable", "refused", "failed")
+NOT_ASKED = "not asked"
+"""Value of `excluded` for pairs that an evaluation did not reach before it stopped."""
+DEPRECATED_NAMES = {
+    "nondeterministic": "unstable",
+    "unanswerable_set": "without_answer",
+    "refusal_recall": "recognised",
+    "coverage_by_confidence": "by_confidence",
+    "selective_accuracy": "right_of_answered",
+    "ablations": "without",
+}
+"""Former names of keys of the report, which it has in addition for one version."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one pair."""
+    """The outcome of one pair."""
 
     id: str
     category: str
@@ -29,81 +40,102 @@ class Outcome:
     gold: str | None
     answerable: bool
     excluded: str | None
-    """Why it does not count in the figures, if it does not."""
+    """Why the pair is excluded from the metrics, if it is."""
     detail: str = ""
-    """More on why, or on what failed."""
+    """Message of the exclusion or failure."""
     status: str | None = None
-    """Of the answer; none if it was not asked."""
+    """Status of the answer; None if the question was not asked."""
     cypher: str | None = None
     parameters: dict[str, Any] | None = None
     equal: bool = False
     reason: str = ""
-    """How rows differ from the gold's."""
+    """How the rows differ from those of the gold."""
     f1: float = 0.0
     psjs: float | None = None
     confidence: float | None = None
-    """How much speaks for the answer, if that is known."""
     total_ms: float | None = None
-    """Time from question to answer, less the wait for other questions of the evaluation."""
+    """Milliseconds from question to answer without the time in the model's queue."""
     attempts: int = 0
     codes: list[str] = field(default_factory=list)
-    """Why attempts were refused or failed, all of them."""
+    """Reason codes of all refused and failed attempts."""
 
 
 def compute_metrics(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any]:
-    """Make the report.
+    """Compute the report.
 
     Args:
-        outcomes: one for each pair of the file.
-        model: name of what was evaluated.
+        outcomes: one outcome per pair.
+        model: name of the evaluated model.
 
     Raises:
-        PairsError: no pair counts.
+        PairsError: every pair is excluded.
     """
     counted = [each for each in outcomes if each.answerable and not each.excluded]
     excluded = Counter(each.excluded for each in outcomes if each.excluded)
     if not counted:
-        told = (
+        found = (
             ", ".join(f"{count} {reason}" for reason, count in excluded.items()) or "no answerable question"
         )
-        raise PairsError(f"none of the {len(outcomes)} pairs can be counted: {told}")
+        raise PairsError(f"none of the {len(outcomes)} pairs can be counted: {found}")
+    unanswerable = [each for each in outcomes if not each.answerable and each.excluded != NOT_ASKED]
+    nondeterministic = [each for each in outcomes if each.excluded == "unstable"]
     interval = bootstrap_interval(
         [float(each.equal) for each in counted], groups=[each.gold or each.id for each in counted]
     )
     psjs = [each.psjs for each in counted if each.psjs is not None]
-    return {
+    refusals = [each.status == "unanswerable" for each in unanswerable]
+    report = {
         "model": model,
         "pairs": len(outcomes),
         "n": len(counted),
         "ex": interval.value,
         "ex_interval": [interval.low, interval.high],
-        "executable": _share([each.status in {"answered", "empty"} for each in counted]),
-        **{status: _share([each.status == status for each in counted]) for status in STATUSES},
+        "executable": _ratio([each.status in {"answered", "empty"} for each in counted]),
+        **{status: _ratio([each.status == status for each in counted]) for status in STATUSES},
         "f1": statistics.fmean(each.f1 for each in counted),
         "psjs": statistics.fmean(psjs) if psjs else None,
         "by_category": {
-            category: {"n": len(group), "ex": _share([each.equal for each in group])}
-            for category, group in _grouped(counted).items()
+            category: {"n": len(group), "ex": _ratio([each.equal for each in group])}
+            for category, group in _by_category(counted).items()
         },
-        "by_confidence": _by_confidence(counted, [each for each in outcomes if not each.answerable]),
+        "coverage_by_confidence": _coverage_by_confidence(counted, unanswerable),
         "latency_ms": _latency([each.total_ms for each in outcomes if each.total_ms is not None]),
         "attempts_refused": dict(sorted(Counter(code for each in outcomes for code in each.codes).items())),
         "excluded": dict(sorted((str(reason), count) for reason, count in excluded.items())),
-        "unstable": _apart([each for each in outcomes if each.excluded == "unstable"], "equal"),
-        "without_answer": _apart([each for each in outcomes if not each.answerable], "recognised"),
+        "nondeterministic": _metric("ex", [each.equal for each in nondeterministic]),
+        "unanswerable_set": _metric("refusal_recall", refusals),
     }
+    named: dict[str, Any] = with_deprecated_names(report)
+    return named
+
+
+def with_deprecated_names(content: Any) -> Any:
+    """Return JSON content with the values of renamed keys under their former names too."""
+    match content:
+        case dict():
+            named = {key: with_deprecated_names(value) for key, value in content.items()}
+            former = {DEPRECATED_NAMES[key]: value for key, value in named.items() if key in DEPRECATED_NAMES}
+            return named | former
+        case list():
+            return [with_deprecated_names(each) for each in content]
+    return content
 
 
 def to_jsonl(outcomes: Sequence[Outcome]) -> str:
-    """Write outcomes as JSONL."""
+    """Render outcomes as JSONL."""
     return "".join(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in outcomes)
 
 
-def _share(hits: Sequence[bool]) -> float:
+def _ratio(hits: Sequence[bool]) -> float:
     return sum(hits) / len(hits)
 
 
-def _grouped(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+def _metric(name: str, hits: Sequence[bool]) -> dict[str, float | int]:
+    """Return a ratio of pairs that are reported apart from the others."""
+    return {"n": len(hits), name: _ratio(hits)} if hits else {"n": 0}
+
+
+def _by_category(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for each in outcomes:
         groups.setdefault(each.category, []).append(each)
@@ -115,40 +147,34 @@ def _latency(times: Sequence[float]) -> dict[str, float]:
         return {}
     ordered = sorted(times)
     at = {
-        name: ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-        for name, share in (("p50", 0.5), ("p95", 0.95))
+        name: ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]
+        for name, quantile in (("p50", 0.5), ("p95", 0.95))
     }
     return {"mean": round(statistics.fmean(ordered), 3), **at, "max": ordered[-1]}
 
 
-def _by_confidence(counted: Sequence[Outcome], strange: Sequence[Outcome]) -> list[dict[str, float | None]]:
-    """Say what each `limits.min_confidence` would refuse: nothing if the model tells no confidence."""
+def _coverage_by_confidence(
+    counted: Sequence[Outcome], unanswerable: Sequence[Outcome]
+) -> list[dict[str, float | None]]:
+    """Return accuracy and refusals at each `limits.min_confidence`; empty if no confidence is known."""
     if all(each.confidence is None for each in counted):
         return []
     rows: list[dict[str, float | None]] = []
-    for least in CONFIDENCES:
-        kept = [each for each in counted if not _is_refused(each, least)]
+    for minimum in MIN_CONFIDENCES:
+        answered = [each for each in counted if not _is_refused(each, minimum)]
+        refusals = [_is_refused(each, minimum) for each in unanswerable]
         rows.append(
             {
-                "min_confidence": least,
-                "unanswerable": 1 - len(kept) / len(counted),
-                "ex": sum(each.equal for each in kept) / len(counted),
-                "right_of_answered": _share([each.equal for each in kept]) if kept else None,
-                "recognised": _share([_is_refused(each, least) for each in strange]) if strange else None,
+                "min_confidence": minimum,
+                "unanswerable": 1 - len(answered) / len(counted),
+                "ex": sum(each.equal for each in answered) / len(counted),
+                "selective_accuracy": _ratio([each.equal for each in answered]) if answered else None,
+                "refusal_recall": _ratio(refusals) if refusals else None,
             }
         )
     return rows
 
 
-def _is_refused(outcome: Outcome, least: float) -> bool:
-    doubtful = outcome.confidence is not None and outcome.confidence < least
-    return outcome.status == "unanswerable" or doubtful
-
-
-def _apart(outcomes: Sequence[Outcome], kind: str) -> dict[str, float | int]:
-    """Count pairs that do not count among the others."""
-    if not outcomes:
-        return {"n": 0}
-    if kind == "equal":
-        return {"n": len(outcomes), "ex": _share([each.equal for each in outcomes])}
-    return {"n": len(outcomes), "recognised": _share([each.status == "unanswerable" for each in outcomes])}
+def _is_refused(outcome: Outcome, min_confidence: float) -> bool:
+    is_below = outcome.confidence is not None and outcome.confidence < min_confidence
+    return outcome.status == "unanswerable" or is_below

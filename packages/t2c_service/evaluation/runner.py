@@ -1,6 +1,7 @@
-"""The evaluation itself: golds first, then every question, a few at a time, with progress on standard error.
+"""Evaluation: run the golds, ask every question, compare, and report.
 
-Reads: a file of pairs. Writes: outcomes as JSONL, if asked to.
+Reads: a file of pairs. Writes: outcomes as JSONL, if requested. A service that becomes unavailable is waited for; if
+it stays so, or the evaluation is interrupted, the outcomes so far are written and reported.
 """
 
 from __future__ import annotations
@@ -8,20 +9,29 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from graphling_io.outputs import atomic_file
+from t2c_core.errors import GraphUnavailableError
 from t2c_core.metrics import compare, jaccard, precision_recall
 from t2c_service.bootstrap import open_service
-from t2c_service.errors import PairsError, UnansweredError
-from t2c_service.evaluation.clients import EvaluationClient, HttpClient, InProcessClient
+from t2c_service.errors import PairsError, SettingsError, UnansweredError, UnavailableError
+from t2c_service.evaluation.clients import EvaluationClient, HttpClient, InProcessClient, ask_patiently
 from t2c_service.evaluation.gold_results import LIMITS, provenance, run_gold
 from t2c_service.evaluation.pairs import EvaluationPair, read_pairs
-from t2c_service.evaluation.report import Outcome, compute_metrics, to_jsonl
+from t2c_service.evaluation.report import (
+    NOT_ASKED,
+    Outcome,
+    compute_metrics,
+    to_jsonl,
+    with_deprecated_names,
+)
 from t2c_service.neo4j_connections import open_graph
+from t2c_service.settings import Part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -32,14 +42,34 @@ if TYPE_CHECKING:
     from t2c_core.graph.client import GraphClient
     from t2c_service.answering.records import Answer
     from t2c_service.evaluation.gold_results import GoldResult
-    from t2c_service.settings import GraphSettings, Part, Settings
+    from t2c_service.settings import GraphSettings, Settings
 
 CONCURRENCY = 4
 EVALUATED_GOLDS = frozenset({None, "unstable"})
-"""Golds whose questions are asked; the unstable ones are reported apart."""
+"""Values of `GoldResult.excluded` whose questions are asked; nondeterministic ones are reported apart."""
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
+
+
+def parse_ablations(text: str, *, url: str | None = None) -> tuple[Part, ...]:
+    """Parse a comma-separated list of parts of answering to leave out.
+
+    Args:
+        text: value of the command line; empty for none.
+        url: address of a running service, which cannot be changed from here.
+
+    Raises:
+        SettingsError: a part is unknown, or the service is not in this process.
+    """
+    known: tuple[Part, ...] = get_args(Part)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SettingsError(f"invalid --ablate {unknown[0]}: no such part; choose of {', '.join(known)}")
+    if names and url is not None:
+        raise SettingsError("--ablate changes the service; give --config instead of --url")
+    return tuple(part for part in known if part in names)
 
 
 async def evaluate(
@@ -50,72 +80,136 @@ async def evaluate(
     url: str | None = None,
     key: SecretStr | None = None,
     out: Path | None = None,
-    without: Sequence[Part] = (),
+    ablations: Sequence[Part] = (),
     psjs: bool = True,
 ) -> dict[str, Any]:
-    """Ask every question of a file and compare with the golds.
+    """Ask every question of a file and compare the rows with the golds.
 
     Args:
-        file: pairs; see `pairs`.
-        settings: of the service to ask in this process; not needed with `url`.
-        graph_settings: the graph that golds run on when a running service is asked; without it, the
-            file's own rows are the golds.
+        file: pairs; see `t2c_service.evaluation.pairs`.
+        settings: settings of a service in this process; not needed with `url`.
+        graph_settings: database for the golds when a running service is asked; without it, the rows of the file
+            are the golds.
         url: address of a running service.
-        key: API key for that service, if it asks for one.
-        out: where each pair's outcome goes; those of a run without a part beside it, under its name.
-        psjs: whether to compare the nodes behind the rows too, which takes as long as all the rest.
-        without: parts of answering, each of which is left out in a further run; only with `settings`.
+        key: API key for the running service.
+        out: file for the outcomes; those of an ablation get its name as a suffix.
+        ablations: parts of answering, each left out in a further run; only with `settings`.
+        psjs: whether to compare provenance too, which takes as long as everything else.
 
     Returns:
-        The figures of `report.figures`; under `without` those of the further runs, by part.
+        The report of `compute_metrics`; reports of further runs under `ablations`. If the evaluation had to stop,
+        `complete` is false, `stopped` says why, and pairs that were not asked are excluded as `not asked`.
 
     Raises:
         PairsError: the file cannot be evaluated.
-        UnansweredError: not one question got an answer.
-        GraphUnavailableError: the graph does not answer, or no longer.
+        UnansweredError: no question was answered.
+        GraphUnavailableError: the graph is unavailable before the first question.
     """
     pairs = read_pairs(file)
-    async with _opened(settings, graph_settings, url, key) as (asker, graph):
+    async with _open(settings, graph_settings, url, key) as (client, graph):
         if graph is not None:
-            await (
-                graph.verify_connectivity()
-            )  # alone, so that a graph that is down fails one connection and not many
+            await graph.verify_connectivity()  # once, before many connections fail at the same time
         elif not any(pair.rows for pair in pairs):
             raise PairsError(
-                f"{file} has gold queries but no rows: name the graph that they run on, in --config or T2C_GRAPH__URI"
+                f"{file} has gold queries but no rows: name the graph to run them on, in --config or T2C_GRAPH__URI"
             )
         with _progress() as progress:
             golds = await _each(pairs, partial(_gold, graph, traced=psjs), progress, "running golds")
-            judged = list(zip(pairs, golds, strict=True))
-            outcomes, model = await _outcomes(judged, asker, graph, progress)
-            _write_outcomes(outcomes, out)
-            report = compute_metrics(outcomes, model=model)
-            for part in without:
-                assert settings is not None  # noqa: S101  (of an own service only)
-                poorer = settings.model_copy(update={"ablate": (*settings.ablate, part)})
-                async with _opened(poorer, None, None, None) as (other, _):
-                    outcomes, model = await _outcomes(judged, other, None, progress, f"asking without {part}")
-                _write_outcomes(outcomes, out and out.with_name(f"{out.stem}.without-{part}{out.suffix}"))
-                report.setdefault("without", {})[part] = compute_metrics(outcomes, model=model)
-    return report
+            run = _Run(pairs, golds, client, graph, out)
+            report = await run.report(progress, "asking")
+            for part in ablations:
+                assert settings is not None  # noqa: S101  (validated by `parse_ablations`)
+                reduced = settings.model_copy(update={"ablate": (*settings.ablate, part)})
+                path = out and out.with_name(f"{out.stem}.without-{part}{out.suffix}")
+                async with _open(reduced, None, None, None) as (other, _):
+                    run = _Run(pairs, golds, other, None, path)
+                    found = await run.report(progress, f"asking without {part}")
+                report.setdefault("ablations", {})[part] = found
+    named: dict[str, Any] = with_deprecated_names(report)
+    return named
 
 
-def _write_outcomes(outcomes: Sequence[Outcome], out: Path | None) -> None:
-    if out is None:
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(out.name + ".half")
-    half.write_text(to_jsonl(outcomes), encoding="utf-8")
-    half.replace(out)
+class _Run:
+    """One pass over all pairs.
+
+    Args:
+        pairs: questions.
+        golds: gold results of the pairs; None for unanswerable ones.
+        client: service to ask.
+        graph: database for provenance; none is compared without it.
+        out: file for the outcomes.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[EvaluationPair],
+        golds: Sequence[GoldResult | None],
+        client: EvaluationClient,
+        graph: GraphClient | None,
+        out: Path | None,
+    ) -> None:
+        self._pairs = pairs
+        self._golds = golds
+        self._client = client
+        self._graph = graph
+        self._out = out
+        self._outcomes: dict[int, Outcome] = {}
+        """Outcomes by the position of the pair."""
+        self._models: list[str] = []
+        self._stopped = ""
+
+    async def report(self, progress: Progress, title: str) -> dict[str, Any]:
+        """Ask the questions, write the outcomes and compute the report."""
+        numbered = list(enumerate(zip(self._pairs, self._golds, strict=True)))
+        try:
+            await _each(numbered, self._ask, progress, title)
+        finally:  # an interrupted evaluation keeps what it has
+            outcomes = [
+                self._outcomes.get(number) or _outcome(pair, gold, excluded=NOT_ASKED)
+                for number, (pair, gold) in numbered
+            ]
+            if self._models:
+                self._write(outcomes)
+        if not self._models:
+            detail = self._stopped or next(
+                (each.detail for each in outcomes if each.status == "failed"), "no gold can be used"
+            )
+            raise UnansweredError(f"no question was answered: {detail}")
+        report = compute_metrics(outcomes, model=self._models[0])
+        return report | {"complete": not self._stopped, "stopped": self._stopped}
+
+    async def _ask(self, numbered: tuple[int, tuple[EvaluationPair, GoldResult | None]]) -> None:
+        number, (pair, gold) = numbered
+        if gold is not None and gold.excluded not in EVALUATED_GOLDS:
+            outcome = _outcome(pair, gold)
+        elif self._stopped:
+            return
+        else:
+            try:
+                answer = await ask_patiently(self._client, pair.question)
+                outcome = await _compare(pair, gold, answer, self._graph)
+                self._models.append(answer.model)
+            except (UnavailableError, GraphUnavailableError) as error:
+                self._stopped = self._stopped or str(error)
+                return
+            except UnansweredError as error:
+                outcome = _outcome(pair, gold, status="failed", detail=str(error))
+        self._outcomes[number] = outcome
+
+    def _write(self, outcomes: Sequence[Outcome]) -> None:
+        if self._out is not None:
+            self._out.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file(self._out) as partial_file:
+                partial_file.write_text(to_jsonl(outcomes), encoding="utf-8")
 
 
 @asynccontextmanager
-async def _opened(
+async def _open(
     settings: Settings | None, graph_settings: GraphSettings | None, url: str | None, key: SecretStr | None
 ) -> AsyncIterator[tuple[EvaluationClient, GraphClient | None]]:
     if url is None:
         if settings is None:
-            raise PairsError("there is nothing to ask: give --config, T2C_ variables, or --url")
+            raise PairsError("no service to ask: give --config, T2C_ variables, or --url")
         wide = settings.limits.model_copy(
             update={
                 "max_rows": LIMITS.max_rows,
@@ -124,7 +218,7 @@ async def _opened(
             }
         )
         async with open_service(settings.model_copy(update={"limits": wide})) as service:
-            yield InProcessClient(service), service.graph
+            yield InProcessClient(service), service.first.graph
         return
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     async with httpx2.AsyncClient(headers=headers) as client:
@@ -139,39 +233,11 @@ async def _gold(graph: GraphClient | None, pair: EvaluationPair, *, traced: bool
     return await run_gold(graph, pair, traced=traced) if pair.answerable else None
 
 
-async def _outcomes(
-    judged: Sequence[tuple[EvaluationPair, GoldResult | None]],
-    asker: EvaluationClient,
-    graph: GraphClient | None,
-    progress: Progress,
-    title: str = "asking",
-) -> tuple[list[Outcome], str]:
-    """Ask all questions whose gold is worth it; without a graph provenance is left out."""
-    models: list[str] = []
-
-    async def outcome_of(each: tuple[EvaluationPair, GoldResult | None]) -> Outcome:
-        pair, gold = each
-        if gold is not None and gold.excluded not in EVALUATED_GOLDS:
-            return _outcome(pair, gold)
-        try:
-            answer = await asker.ask(pair.question)
-        except UnansweredError as error:
-            return _outcome(pair, gold, status="failed", detail=str(error))
-        models.append(answer.model)
-        return await _judged(pair, gold, answer, graph)
-
-    outcomes = await _each(judged, outcome_of, progress, title)
-    if not models:
-        detail = next((each.detail for each in outcomes if each.status == "failed"), "no gold can be used")
-        raise UnansweredError(f"no question could be asked: {detail}")
-    return outcomes, models[0]
-
-
-async def _judged(
+async def _compare(
     pair: EvaluationPair, gold: GoldResult | None, answer: Answer, graph: GraphClient | None
 ) -> Outcome:
     failures = [attempt.message for attempt in answer.attempts if attempt.message]
-    told = {
+    fields = {
         "status": answer.status,
         "cypher": answer.cypher,
         "parameters": dict(answer.parameters),
@@ -182,37 +248,34 @@ async def _judged(
         "detail": failures[-1] if failures else "",
     }
     if gold is None or gold.gold is None:
-        return _outcome(pair, gold, **told)
+        return _outcome(pair, gold, **fields)
     ran = answer.status in {"answered", "empty"}
-    verdict = compare(gold.gold.rows, answer.rows, order=gold.gold.order) if ran else None
-    told["equal"] = bool(verdict and verdict.equal and not answer.truncated)
-    told["reason"] = verdict.reason if verdict else f"the question was {answer.status}"
-    told["f1"] = precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0
+    comparison = compare(gold.gold.rows, answer.rows, order=gold.gold.order) if ran else None
+    fields["equal"] = bool(comparison and comparison.equal and not answer.truncated)
+    fields["reason"] = comparison.reason if comparison else f"the question was {answer.status}"
+    fields["f1"] = precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0
     if gold.nodes is not None and graph is not None:
         nodes = await provenance(graph, answer.cypher or "", answer.parameters) if ran else None
-        told["psjs"] = jaccard(gold.nodes, nodes) if nodes is not None else 0.0
-    return _outcome(pair, gold, **told)
+        fields["psjs"] = jaccard(gold.nodes, nodes) if nodes is not None else 0.0
+    return _outcome(pair, gold, **fields)
 
 
-def _outcome(pair: EvaluationPair, gold: GoldResult | None, **told: Any) -> Outcome:
+def _outcome(pair: EvaluationPair, gold: GoldResult | None, **fields: Any) -> Outcome:
+    known = {"excluded": gold.excluded, "detail": gold.detail} if gold else {"excluded": None}
     return Outcome(
         id=pair.id,
         category=pair.category,
         question=pair.question,
         gold=pair.cypher,
         answerable=pair.answerable,
-        excluded=gold.excluded if gold else None,
-        **{
-            "detail": gold.detail if gold else "",
-            **{key: value for key, value in told.items() if value != ""},
-        },
+        **{**known, **{key: value for key, value in fields.items() if value != ""}},
     )
 
 
 async def _each(
     items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Made]], progress: Progress, title: str
 ) -> list[_Made]:
-    """Do some work for every item, a few at a time, in the items' order."""
+    """Process all items, a few at a time; return the results in the order of the items."""
     slots = asyncio.Semaphore(CONCURRENCY)
     task = progress.add_task(title, total=len(items))
 

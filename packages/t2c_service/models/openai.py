@@ -1,7 +1,6 @@
-"""Any server with the OpenAI HTTP API as a `CypherModel`: vLLM, and all that speak the same.
+"""`CypherModel` of an OpenAI-compatible server, for instance vLLM.
 
-A text prompt goes to `/completions`, chat messages to `/chat/completions`. Replies are bounded in size and time; what
-is not a reply is an error with the server's address in it, never an empty completion.
+Text prompts go to `/completions`, chat messages to `/chat/completions`. Replies are bounded in size and time.
 """
 
 from __future__ import annotations
@@ -9,28 +8,31 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
 
 from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
-from t2c_service.models.grammar_check import matches_grammar
-from t2c_service.models.protocol import Completion
+from t2c_service.models.protocol import Completion, require_xgrammar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pydantic import SecretStr
+    from xgrammar import CompiledGrammar
 
     from t2c_core.grammar import Grammar
     from t2c_service.models.protocol import Prompt
 
 MAX_REPLY_BYTES = 1_000_000
 RETRIES = 1
+GRAMMAR_CACHE_SIZE = 64
+"""Maximum number of compiled grammars kept."""
 CHECK_TIMEOUT_S = 5.0
 OTHER_TEMPERATURE = 0.7
-"""Temperature of the hypotheses after the first. No seed is sent: see docs/decisions/no-seeds.md."""
+"""Temperature of alternative hypotheses. No seed is sent: see docs/decisions/no-seeds.md."""
 
 
 class _ReplyTooLongError(Exception):
@@ -38,7 +40,7 @@ class _ReplyTooLongError(Exception):
 
 
 UNREADABLE = (_ReplyTooLongError, json.JSONDecodeError)
-"""What reading a reply raises when it is none."""
+"""Exceptions of an unreadable reply."""
 
 
 class _CappedStream(httpx2.AsyncByteStream):
@@ -58,7 +60,7 @@ class _CappedStream(httpx2.AsyncByteStream):
 
 
 class _CappedTransport(httpx2.AsyncHTTPTransport):
-    """Ends a reply that is longer than any completion can be, before it fills the memory."""
+    """Stop reading a reply that is longer than any completion can be."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
@@ -75,11 +77,10 @@ class OpenAIModel:
     """A model on an OpenAI-compatible server.
 
     Args:
-        url: address with `/v1`.
-        name: the model's name there; without one, the only one that the server has.
-        api_key: sent as a bearer token, if given.
-        max_tokens: longest completion.
-        logprobs: whether to ask for log-probabilities.
+        url: base URL including `/v1`.
+        name: name of the model on the server; not needed if the server has only one.
+        api_key: bearer token.
+        max_tokens: maximum tokens of a completion.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class OpenAIModel:
         self._url = url.rstrip("/")
         self._name = name
         self._max_tokens = max_tokens
-        # Without a key of ours none is sent, whatever OPENAI_API_KEY says.
+        # Without `api_key` no key is sent, even if OPENAI_API_KEY is set.
         self._headers: Any = {} if api_key else {"Authorization": openai.Omit()}
         self._client = openai.AsyncOpenAI(
             base_url=self._url,
@@ -99,15 +100,15 @@ class OpenAIModel:
 
     @property
     def name(self) -> str:
-        """The model's name, or the server's address until it is known."""
+        """Return the name of the model, or the URL of the server until the name is known."""
         return self._name or self._url
 
     async def complete(
         self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
     ) -> Completion:
-        """Write one completion; see `CypherModel.complete`.
+        """Generate one completion; see `CypherModel.complete`.
 
-        A server that does not know `structured_outputs` ignores it, so whether the grammar was kept is looked at here.
+        Servers without `structured_outputs` ignore it, so the completion is checked against the grammar here.
         """
         started = time.perf_counter()
         try:
@@ -125,17 +126,17 @@ class OpenAIModel:
                 f"the model server at {self._url} took longer than {timeout_s:.3g} s"
             ) from error
         except (openai.OpenAIError, *UNREADABLE) as error:
-            raise self._explained(error) from error
+            raise self._translate(error) from error
         if grammar is not None and not await asyncio.to_thread(matches_grammar, grammar.text, text):
             raise CompletionError(
-                f"{self.name} at {self._url} wrote what the grammar does not take; "
-                "if that server has no `structured_outputs`, set `model.grammar` to off"
+                f"the completion of {self.name} at {self._url} does not match the grammar; "
+                "if the server does not support `structured_outputs`, set `model.grammar` to off"
             )
         elapsed_ms = (time.perf_counter() - started) * 1000
         return Completion(text=text, tokens=tokens, mean_logprob=logprob, elapsed_ms=elapsed_ms)
 
     async def check(self) -> None:
-        """Ask the server which models it has; see `CypherModel.check`."""
+        """Check that the server lists the model; see `CypherModel.check`."""
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 names = await self._names()
@@ -144,9 +145,16 @@ class OpenAIModel:
                 f"the model server at {self._url} did not answer within {CHECK_TIMEOUT_S:.0f} s"
             ) from error
         except (openai.OpenAIError, *UNREADABLE) as error:
-            raise self._explained(error) from error
+            raise self._translate(error) from error
         if self._name is not None and self._name not in names:
-            raise ModelUnavailableError(self._has_not(names))
+            raise ModelUnavailableError(
+                f"the model server at {self._url} has no {self._name!r}; it has {', '.join(names) or 'none'}"
+            )
+
+    def check_support(self, *, chat: bool, grammar: bool) -> None:  # noqa: ARG002
+        """Check that grammars can be verified; see `CypherModel.check_support`."""
+        if grammar:
+            require_xgrammar()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -182,23 +190,23 @@ class OpenAIModel:
     def _first(self, reply: Any) -> Any:
         choices = getattr(reply, "choices", None)
         if not isinstance(choices, list) or not choices:
-            raise CompletionError(f"the model server at {self._url} sent something that is no completion")
+            raise CompletionError(f"the reply of the model server at {self._url} is not a completion")
         return choices[0]
 
     def _finished(
         self, choice: Any, text: Any, reply: Any, logprobs: list[float]
     ) -> tuple[str, int, float | None]:
         if choice.finish_reason == "length":
-            raise CompletionError(f"{self.name} wrote {self._max_tokens} tokens without coming to an end")
+            raise CompletionError(f"the completion of {self.name} exceeds {self._max_tokens} tokens")
         if not isinstance(text, str) or not text.strip():
-            raise CompletionError(f"{self.name} at {self._url} wrote nothing")
+            raise CompletionError(f"the completion of {self.name} at {self._url} is empty")
         tokens = getattr(reply.usage, "completion_tokens", None) or len(logprobs)
         return text, int(tokens), sum(logprobs) / len(logprobs) if logprobs else None
 
     async def _names(self) -> list[str]:
         page = await self._client.models.list(extra_headers=self._headers)
         if not isinstance(getattr(page, "data", None), list):
-            raise ModelUnavailableError(f"what answers at {self._url} is no OpenAI-compatible server")
+            raise ModelUnavailableError(f"the server at {self._url} is not OpenAI-compatible")
         return [model.id for model in page.data]
 
     async def _only_model(self) -> str:
@@ -210,10 +218,7 @@ class OpenAIModel:
         self._name = names[0]
         return names[0]
 
-    def _has_not(self, names: list[str]) -> str:
-        return f"the model server at {self._url} has no {self._name!r}; it has {', '.join(names) or 'none'}"
-
-    def _explained(self, error: Exception) -> Exception:  # noqa: PLR0911  (one for each kind)
+    def _translate(self, error: Exception) -> Exception:  # noqa: PLR0911  (one per kind)
         server = f"the model server at {self._url}"
         match error:
             case _ReplyTooLongError():
@@ -223,13 +228,37 @@ class OpenAIModel:
             case openai.APIConnectionError():
                 return ModelUnavailableError(f"{server} cannot be reached")
             case openai.AuthenticationError() | openai.PermissionDeniedError():
-                return ModelUnavailableError(f"{server} does not accept our key; set `model.api_key`")
+                return ModelUnavailableError(f"{server} rejects the API key; set `model.api_key`")
             case openai.NotFoundError():
                 return ModelUnavailableError(
-                    f"{server} does not have {self.name!r}, or `model.url` lacks its /v1"
+                    f"{server} does not have {self.name!r}, or `model.url` lacks /v1"
                 )
             case openai.BadRequestError() | openai.UnprocessableEntityError():
-                return CompletionError(f"{server} does not take this prompt: {error.message}")
+                return CompletionError(f"{server} rejects this prompt: {error.message}")
             case openai.APIStatusError():
-                return ModelUnavailableError(f"{server} answered with status {error.status_code}")
-        return CompletionError(f"{server} sent something that is no completion")
+                return ModelUnavailableError(f"{server} returned status {error.status_code}")
+        return CompletionError(f"the reply of {server} is not a completion")
+
+
+def matches_grammar(grammar: str, text: str) -> bool:
+    """Return whether a completion matches a grammar, apart from surrounding whitespace.
+
+    Args:
+        grammar: EBNF text.
+        text: completion.
+    """
+    from xgrammar import GrammarMatcher
+
+    compiled = _compiled(grammar)
+    for form in dict.fromkeys((text, text.strip(), f" {text.strip()}")):
+        matcher = GrammarMatcher(compiled, terminate_without_stop_token=True)
+        if matcher.accept_string(form) and matcher.is_terminated():
+            return True
+    return False
+
+
+@lru_cache(maxsize=GRAMMAR_CACHE_SIZE)
+def _compiled(grammar: str) -> CompiledGrammar:
+    from xgrammar import GrammarCompiler, TokenizerInfo
+
+    return GrammarCompiler(TokenizerInfo([]), max_threads=1, cache_enabled=False).compile_grammar(grammar)

@@ -1,61 +1,112 @@
-"""What the loop asks of a model; holds no model (see `local` and `openai`)."""
+"""The interface of models that generate Cypher, and the factory that opens one."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
+
+from t2c_service.errors import SettingsError
 
 if TYPE_CHECKING:
     from t2c_core.grammar import Grammar
+    from t2c_service.settings import ModelSettings
 
 Prompt = str | Sequence[Mapping[str, str]]
-"""One text to continue, or chat messages with `role` and `content`."""
+"""A text to continue, or chat messages with `role` and `content`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """What a model wrote, without prompt and end mark."""
+    """A completion without prompt and end-of-sequence token."""
 
     text: str
     tokens: int
-    """Number of tokens written, the end mark included."""
+    """Number of generated tokens, including the end-of-sequence token."""
     mean_logprob: float | None
-    """Mean natural logarithm of the tokens' probabilities; none if the model does not say."""
+    """Mean log-probability (natural) per token; None if the model does not return it."""
     elapsed_ms: float
 
 
 class CypherModel(Protocol):
-    """Something that turns a prompt into a completion."""
+    """A model that completes prompts."""
 
     @property
     def name(self) -> str:
-        """Name to show beside an answer."""
+        """Return the name to show in answers."""
 
     async def complete(
         self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
     ) -> Completion:
-        """Write one completion.
+        """Generate one completion.
 
         Args:
-            prompt: what `t2c_core.prompt` rendered.
-            hypothesis: 0 for the likeliest completion, 1, 2 … for others to try after it.
-            grammar: what the completion must be; anything without one.
-            timeout_s: longest wait; the work is given up after it.
+            prompt: prompt that `t2c_core.prompt` rendered.
+            hypothesis: 0 for the most probable completion; 1, 2, … for alternatives.
+            grammar: grammar that constrains the completion, if any.
+            timeout_s: maximum seconds to wait; the generation is cancelled after that.
 
         Raises:
-            ModelUnavailableError: the model cannot be reached or is not there.
-            CompletionError: it wrote no usable completion.
-            DeadlineError: it took longer than `timeout_s`.
-            OverloadedError: too many wait for it.
+            ModelUnavailableError: the model cannot be reached.
+            CompletionError: the model returned no usable completion.
+            DeadlineError: the generation took longer than `timeout_s`.
+            OverloadedError: the queue of the model is full.
+        """
+
+    def check_support(self, *, chat: bool, grammar: bool) -> None:
+        """Check that the model supports chat messages or grammars, if they will be used.
+
+        Raises:
+            SettingsError: a chat template or a package is missing.
         """
 
     async def check(self) -> None:
-        """Make sure that the model can be asked.
+        """Check that the model is available.
 
         Raises:
-            ModelUnavailableError: it cannot; the message says why.
+            ModelUnavailableError: it is not; the message says why.
         """
 
     async def close(self) -> None:
-        """Let go of what the model holds."""
+        """Release the resources of the model."""
+
+
+def require_xgrammar() -> None:
+    """Check that grammars can be used.
+
+    Raises:
+        SettingsError: xgrammar is not installed.
+    """
+    if find_spec("xgrammar") is None:
+        raise SettingsError(
+            "`model.grammar` needs the package xgrammar; install graphling[local], or set `model.grammar` to off"
+        )
+
+
+async def open_model(settings: ModelSettings) -> CypherModel:
+    """Open the model that the settings name; a local one is loaded.
+
+    Raises:
+        ModelFolderError: the folder of a local model cannot be used.
+        SettingsError: a package that a local model needs is missing.
+    """
+    if settings.kind == "openai":
+        from t2c_service.models.openai import OpenAIModel
+
+        assert settings.url is not None  # noqa: S101  (validated by the settings)
+        return OpenAIModel(
+            settings.url, name=settings.name, api_key=settings.api_key, max_tokens=settings.max_tokens
+        )
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    if missing:
+        raise SettingsError(
+            f"`model.kind: local` needs {' and '.join(missing)}; install graphling[local], or use `kind: openai`"
+        )
+    from t2c_service.models.local.model import LocalModel
+
+    assert settings.path is not None  # noqa: S101
+    return await asyncio.to_thread(
+        LocalModel.load, settings.path, max_tokens=settings.max_tokens, threads=settings.threads
+    )

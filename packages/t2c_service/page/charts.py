@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.column_labels import heading
-from t2c_service.answering.explaining.verbalise_rows import format_value
+from t2c_service.answering.explaining.verbalise_rows import format_value, heading
 from t2c_service.page.graph_chart import INK
 from t2c_service.page.theme import ACCENT
 

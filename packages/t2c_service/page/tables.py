@@ -7,8 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.column_labels import heading
-from t2c_service.answering.explaining.verbalise_rows import format_value
+from t2c_service.answering.explaining.verbalise_rows import format_value, heading
 
 if TYPE_CHECKING:
     from t2c_service.answering.records import Answer

@@ -18,7 +18,7 @@ from t2c_core.prompt.parameter_usage import bound_variables
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedQuestion
-from t2c_service.models.grammar_check import matches_grammar
+from t2c_service.models.openai import matches_grammar
 
 from .sampling import draw, read
 

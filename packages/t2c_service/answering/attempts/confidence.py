@@ -1,4 +1,4 @@
-"""Which of several samples to answer with, and how much speaks for it: agreement of rows and log-probabilities."""
+"""Selection of one attempt among several (self-consistency), and the confidence score of the selected one."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """An attempt and its rows, if it ran."""
+    """An attempt with its rows, if its query ran."""
 
     attempt: Attempt
     result: QueryResult | None = None
-    passed: ApprovedQuery | None = None
-    """What the guard let through."""
+    approved: ApprovedQuery | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether it ran and has no rows."""
+        """Whether the query ran and returned no rows."""
         return self.result is not None and not self.result.rows
 
     @property
     def is_usable(self) -> bool:
-        """Whether something can be said: it ran, was not to run, or says that there is no answer."""
+        """Whether an answer can be built: the query ran, was only validated, or the model refused."""
         return self.attempt.outcome in {"ran", "passed", "unanswerable"}
 
 
@@ -41,16 +40,16 @@ _RANK = {"ran": 0, "passed": 0, "unanswerable": 1, "refused": 2, "failed": 3}
 
 
 def select_by_majority(
-    samples: Sequence[AttemptResult], ignored: Callable[[Attempt], Sized] = lambda _: ()
+    samples: Sequence[AttemptResult], unused_mentions: Callable[[Attempt], Sized] = lambda _: ()
 ) -> AttemptResult:
-    """Choose the sample to answer with.
+    """Return the attempt to answer with.
 
-    Rows go before no rows, an answer before none; then what leaves the fewest of the question's names aside, what
-    most samples agree on, what the model finds likeliest, what it said first.
+    Attempts with rows come before those without, usable ones before others; then the order is by fewest unused
+    mentions, most samples with the same rows, highest probability, lowest hypothesis number.
 
     Args:
-        samples: at least one.
-        ignored: the names of the question that an attempt leaves aside.
+        samples: at least one attempt.
+        unused_mentions: function that returns the mentions of the question that an attempt does not use.
     """
     votes = Counter(result_key(each) for each in samples)
 
@@ -59,9 +58,9 @@ def select_by_majority(
         return (
             not each.is_usable or each.is_empty,
             _RANK[attempt.outcome],
-            len(ignored(attempt)),
+            len(unused_mentions(attempt)),
             -votes[result_key(each)],
-            -_probability(attempt, 0.0),
+            -_probability(attempt),
             attempt.hypothesis,
         )
 
@@ -69,40 +68,40 @@ def select_by_majority(
 
 
 def compute_confidence(chosen: AttemptResult, samples: Sequence[AttemptResult]) -> Confidence | None:
-    """Say how much speaks for a sample.
+    """Return the confidence of an attempt, or None if it has no query or nothing is known of it.
 
     Args:
         chosen: one of the samples.
-        samples: those taken in the same round.
+        samples: attempts of the same round.
     """
-    if chosen.attempt.outcome in {"refused", "failed"}:
+    attempt = chosen.attempt
+    if attempt.outcome in {"refused", "failed"}:
         return None
-    agreement = None
+    agreement = probability = None
     if len(samples) > 1:
-        own = result_key(chosen)
-        agreement = sum(result_key(each) == own for each in samples) / len(samples)
-    known = None if chosen.attempt.mean_logprob is None else _probability(chosen.attempt, 0.0)
-    figures = [each for each in (agreement, known) if each is not None]
-    if not figures:
+        key = result_key(chosen)
+        agreement = round(sum(result_key(each) == key for each in samples) / len(samples), 4)
+    if attempt.mean_logprob is not None:
+        probability = round(_probability(attempt), 4)
+    known = [each for each in (agreement, probability) if each is not None]
+    if not known:
         return None
-    return Confidence(
-        score=round(sum(figures) / len(figures), 4),
-        probability=None if known is None else round(known, 4),
-        agreement=None if agreement is None else round(agreement, 4),
-        samples=len(samples),
+    score = round(sum(known) / len(known), 4)
+    return Confidence(score=score, probability=probability, agreement=agreement, samples=len(samples))
+
+
+def result_key(result: AttemptResult) -> str:
+    """Return a key that is equal for attempts that agree: the rows in any order, or the outcome without rows."""
+    if result.result is None:
+        attempt = result.attempt
+        return f"{attempt.outcome} {attempt.cypher}" if attempt.outcome == "passed" else attempt.outcome
+    return "\n".join(
+        sorted(json.dumps(row, ensure_ascii=False, sort_keys=True) for row in result.result.rows)
     )
 
 
-def result_key(tried: AttemptResult) -> str:
-    """Give what two samples must share to agree: rows in any order, or the way in which there are none."""
-    if tried.result is None:
-        attempt = tried.attempt
-        return f"{attempt.outcome} {attempt.cypher}" if attempt.outcome == "passed" else attempt.outcome
-    return "\n".join(sorted(json.dumps(row, ensure_ascii=False, sort_keys=True) for row in tried.result.rows))
-
-
-def _probability(attempt: Attempt, unknown: float) -> float:
-    """Give the probability of the whole completion."""
+def _probability(attempt: Attempt) -> float:
+    """Return the probability of the whole completion, 0 if it is not known."""
     if attempt.mean_logprob is None:
-        return unknown
+        return 0.0
     return min(1.0, math.exp(attempt.mean_logprob * max(attempt.tokens, 1)))

@@ -1,7 +1,4 @@
-"""The graph behind its guard: a query is passed, perhaps mended, or refused; only what was passed can be run.
-
-This is the one place where the service calls the guard; the layers themselves are `t2c_core.guard`.
-"""
+"""The graph behind the guard: every query of the service is checked and run here."""
 
 from __future__ import annotations
 
@@ -22,59 +19,57 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovedQuery:
-    """A query that may run."""
+    """A query that the guard and the planner allow."""
 
     executable_cypher: str
-    """The text that is sent."""
+    """Text that is sent to the server."""
     cypher: str
-    """The same for people: as it was written if nothing but a LIMIT was added."""
+    """Text to show: the original if only a LIMIT was added."""
     parameters: Mapping[str, Any]
     plan: PlanFacts
     repairs: tuple[str, ...] = ()
-    """What was mended, for the trace."""
+    """Repairs as `code: message`."""
 
 
 class GuardedGraph:
     """One graph under one policy.
 
     Args:
-        graph: read through this and nothing else.
-        schema: of that graph, without what the policy hides.
-        policy: what may not be seen.
-        is_mended: whether a query that had to be mended is passed.
+        graph: client of the database.
+        schema: schema of that graph without what the policy hides.
+        policy: what must not be visible.
+        allow_repairs: whether queries that need a repair are allowed.
     """
 
     def __init__(
-        self, graph: GraphClient, schema: GraphSchema, policy: Policy, *, is_mended: bool = True
+        self, graph: GraphClient, schema: GraphSchema, policy: Policy, *, allow_repairs: bool = True
     ) -> None:
         self._graph = graph
-        self._is_mended = is_mended
+        self._allow_repairs = allow_repairs
         self._guard = Guard(schema, policy)
 
     async def check(self, cypher: str, parameters: Mapping[str, Any]) -> ApprovedQuery:
-        """Let a query through, or not.
+        """Check a query with the guard and with EXPLAIN.
 
         Raises:
-            RefusedError: it must not run.
-            QueryError: the server does not take it.
+            QueryRejectedError: the query must not run.
+            QueryError: the server rejects the query.
             GraphUnavailableError, GraphTimeoutError: the server does not answer.
         """
         verdict = self._guard.require(cypher, parameters)
-        mended = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
-        if mended and not self._is_mended:
-            raise QueryRejectedError(
-                f"the query would have to be mended: {mended[0].told}", codes=(mended[0].code,)
-            )
+        repairs = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
+        if repairs and not self._allow_repairs:
+            raise QueryRejectedError(f"the query needs a repair: {repairs[0].told}", codes=(repairs[0].code,))
         plan = await self._graph.explain(verdict.cypher, parameters)
         check_plan(plan)
         return ApprovedQuery(
             executable_cypher=verdict.cypher,
-            cypher=verdict.cypher if mended else cypher,
+            cypher=verdict.cypher if repairs else cypher,
             parameters=parameters,
             plan=plan,
             repairs=tuple(f"{repair.code}: {repair.told}" for repair in verdict.repairs),
         )
 
-    async def run(self, passed: ApprovedQuery, limits: QueryLimits) -> QueryResult:
-        """Run what `check` passed, in a READ transaction; see `GraphClient.read` for what it raises."""
-        return await self._graph.execute_read(passed.executable_cypher, passed.parameters, limits)
+    async def run(self, query: ApprovedQuery, limits: QueryLimits) -> QueryResult:
+        """Run an approved query in a READ transaction; raises what `GraphClient.execute_read` raises."""
+        return await self._graph.execute_read(query.executable_cypher, query.parameters, limits)

@@ -1,4 +1,4 @@
-"""One hypothesis: model, guard, EXPLAIN, run, and what became of it. Holds neither retries nor choices (see `loop`)."""
+"""One attempt: generate a query, guard it, EXPLAIN it, run it, and record the outcome."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from t2c_service.answering.attempts.guarded_graph import GuardedGraph
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.builder import GenerationRequest
-    from t2c_service.models import Completion, CypherModel
+    from t2c_service.models.protocol import Completion, CypherModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionBudget:
-    """How one query is run, if it is."""
+    """Limits of one attempt."""
 
     limits: QueryLimits
     model_timeout_s: float
@@ -30,11 +30,11 @@ class ExecutionBudget:
 
 
 class AttemptRunner:
-    """Tries hypotheses on one graph.
+    """Run attempts on one graph.
 
     Args:
-        model: writes them.
-        guarded: passes and runs them.
+        model: generator of queries.
+        guarded: graph that checks and runs them.
     """
 
     def __init__(self, model: CypherModel, guarded: GuardedGraph) -> None:
@@ -42,42 +42,40 @@ class AttemptRunner:
         self._guarded = guarded
 
     async def run_attempt(
-        self, asked: GenerationRequest, budget: ExecutionBudget, listener: ProgressCallback
+        self, request: GenerationRequest, budget: ExecutionBudget, listener: ProgressCallback
     ) -> AttemptResult:
-        """Have the model write one query and run it.
+        """Generate one query and run it.
 
         Args:
-            asked: what the model is told, and which of its hypotheses is wanted.
-            budget: what it may cost.
-            listener: told of each step.
+            request: prompt and hypothesis number.
+            budget: limits of the attempt.
+            listener: callback that receives each progress event.
 
         Raises:
-            ModelError, OverloadedError, DeadlineError: the model gave no completion, through no fault of its own.
+            ModelError, OverloadedError, DeadlineError: the model returned no completion.
             GraphUnavailableError: the graph cannot be reached.
         """
-        watch = StageTimer()
-        made: dict[str, Any] = {
-            "hypothesis": asked.number,
-            "round": asked.round,
-            "feedback": asked.feedback,
-            "timings_ms": watch.timings_ms,
+        timer = StageTimer()
+        fields: dict[str, Any] = {
+            "hypothesis": request.number,
+            "round": request.round,
+            "feedback": request.feedback,
+            "timings_ms": timer.timings_ms,
         }
         try:
-            with watch("model"):
-                completion = await self._completion(asked, budget.model_timeout_s)
-            watch.reattribute("model", "wait", watch.timings_ms["model"] - completion.elapsed_ms)
-            made |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
-            generated = asked.parse(completion.text)
+            with timer("model"):
+                completion = await self._complete(request, budget.model_timeout_s)
+            timer.reattribute("model", "wait", timer.timings_ms["model"] - completion.elapsed_ms)
+            fields |= {"tokens": completion.tokens, "mean_logprob": completion.mean_logprob}
+            parsed = request.parse(completion.text)
         except CompletionError as error:
-            return _told(
-                AttemptResult(Attempt(outcome="failed", codes=("completion",), message=str(error), **made)),
-                listener,
-            )
-        if generated.unanswerable:
-            return _told(AttemptResult(Attempt(outcome="unanswerable", **made)), listener)
-        made["repairs"] = generated.repairs
-        listener(ProgressEvent("generated", {"hypothesis": asked.number, "cypher": generated.cypher}))
-        return await self.run(generated.cypher, generated.parameters, budget, listener, made)
+            attempt = Attempt(outcome="failed", codes=("completion",), message=str(error), **fields)
+            return _report(AttemptResult(attempt), listener)
+        if parsed.unanswerable:
+            return _report(AttemptResult(Attempt(outcome="unanswerable", **fields)), listener)
+        fields["repairs"] = parsed.repairs
+        listener(ProgressEvent("generated", {"hypothesis": request.number, "cypher": parsed.cypher}))
+        return await self.run(parsed.cypher, parsed.parameters, budget, listener, fields)
 
     async def run(
         self,
@@ -85,67 +83,69 @@ class AttemptRunner:
         parameters: dict[str, Any],
         budget: ExecutionBudget,
         listener: ProgressCallback,
-        made: dict[str, Any] | None = None,
+        fields: dict[str, Any] | None = None,
     ) -> AttemptResult:
         """Guard a query and run it.
 
         Args:
-            cypher: from a model or a person.
-            parameters: its values by name.
-            budget: what it may cost.
-            listener: told of each step.
-            made: what is known of the attempt already.
+            cypher: query of a model or a person.
+            parameters: parameter values by name.
+            budget: limits of the attempt.
+            listener: callback that receives each progress event.
+            fields: fields of `Attempt` that are known already.
 
         Raises:
             GraphUnavailableError: the graph cannot be reached.
         """
-        made = {"hypothesis": 0, "timings_ms": {}, **(made or {})}
-        watch = StageTimer(made["timings_ms"])
-        made |= {"cypher": cypher, "parameters": parameters}
+        fields = {"hypothesis": 0, "timings_ms": {}, **(fields or {})}
+        timer = StageTimer(fields["timings_ms"])
+        fields |= {"cypher": cypher, "parameters": parameters}
         try:
-            with watch("explain"):
-                passed = await self._guarded.check(cypher, parameters)
-            made |= {
-                "cypher": passed.cypher,
-                "parameters": dict(passed.parameters),
-                "repairs": (*made.get("repairs", ()), *passed.repairs),
-                "written": cypher if passed.cypher != cypher else None,
+            with timer("explain"):
+                approved = await self._guarded.check(cypher, parameters)
+            fields |= {
+                "cypher": approved.cypher,
+                "parameters": dict(approved.parameters),
+                "repairs": (*fields.get("repairs", ()), *approved.repairs),
+                "generated_cypher": cypher if approved.cypher != cypher else None,
             }
             listener(
-                ProgressEvent("guarded", {"hypothesis": made["hypothesis"], "repairs": list(passed.repairs)})
+                ProgressEvent(
+                    "guarded", {"hypothesis": fields["hypothesis"], "repairs": list(approved.repairs)}
+                )
             )
             if budget.dry_run:
-                return _told(AttemptResult(Attempt(outcome="passed", **made), None, passed), listener)
-            with watch("run"):
-                result = await self._guarded.run(passed, budget.limits)
+                return _report(
+                    AttemptResult(Attempt(outcome="passed", **fields), approved=approved), listener
+                )
+            with timer("run"):
+                result = await self._guarded.run(approved, budget.limits)
                 set_span_attributes(rows=len(result.rows), truncated=result.truncated)
         except QueryRejectedError as error:
-            run_attempt = Attempt(outcome="refused", codes=error.codes, message=str(error), **made)
+            attempt = Attempt(outcome="refused", codes=error.codes, message=str(error), **fields)
         except QueryError as error:
-            run_attempt = Attempt(
-                outcome="failed", codes=(error.code or "query",), message=str(error), **made
-            )
+            attempt = Attempt(outcome="failed", codes=(error.code or "query",), message=str(error), **fields)
         except GraphTimeoutError as error:
-            run_attempt = Attempt(outcome="failed", codes=("timeout",), message=str(error), **made)
+            attempt = Attempt(outcome="failed", codes=("timeout",), message=str(error), **fields)
         else:
-            run_attempt = Attempt(outcome="ran", rows=len(result.rows), **made)
-            return _told(AttemptResult(run_attempt, result, passed), listener)
-        return _told(AttemptResult(run_attempt), listener)
+            attempt = Attempt(outcome="ran", rows=len(result.rows), **fields)
+            return _report(AttemptResult(attempt, result, approved), listener)
+        return _report(AttemptResult(attempt), listener)
 
-    async def _completion(self, asked: GenerationRequest, timeout_s: float) -> Completion:
+    async def _complete(self, request: GenerationRequest, timeout_s: float) -> Completion:
         completion = await self._model.complete(
-            asked.prompt, hypothesis=asked.hypothesis, grammar=asked.grammar, timeout_s=timeout_s
+            request.prompt, hypothesis=request.hypothesis, grammar=request.grammar, timeout_s=timeout_s
         )
         if len(completion.text) > MAX_CHARS:
             raise CompletionError(
-                f"the model wrote {len(completion.text)} characters, more than any query has"
+                f"the completion has {len(completion.text)} characters; a query has at most {MAX_CHARS}"
             )
         set_span_attributes(tokens=completion.tokens)
         return completion
 
 
-def _told(tried: AttemptResult, listener: ProgressCallback) -> AttemptResult:
-    run_attempt = tried.attempt
-    set_span_attributes(outcome=run_attempt.outcome, hypothesis=run_attempt.hypothesis)
-    listener(ProgressEvent("attempt", run_attempt.model_dump(mode="json")))
-    return tried
+def _report(result: AttemptResult, listener: ProgressCallback) -> AttemptResult:
+    attempt = result.attempt
+    set_span_attributes(outcome=attempt.outcome, hypothesis=attempt.hypothesis)
+    listener(ProgressEvent("attempt", attempt.model_dump(mode="json")))
+    return result

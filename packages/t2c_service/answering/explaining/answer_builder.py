@@ -1,11 +1,11 @@
-"""Attempts as an answer: its status, its words, its warnings. Runs nothing."""
+"""The answer from its attempts: status, text and warnings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from t2c_service.answering.explaining import verbalise_rows as wording
+from t2c_service.answering.explaining.verbalise_rows import render_text
 from t2c_service.answering.records import Answer, GraphView, Plan
 
 if TYPE_CHECKING:
@@ -15,105 +15,127 @@ if TYPE_CHECKING:
     from t2c_service.answering.attempts.confidence import AttemptResult
     from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
 
-DOUBT = 0.3
-"""Confidence below which a warning says so; on the demo's questions most such answers are wrong."""
+LOW_CONFIDENCE = 0.3
+"""Confidence below which an answer carries a warning where no `limits.min_confidence` refuses it; most such answers
+to the demo's questions are wrong."""
 STATUS_BY_OUTCOME: dict[str, Status] = {
     "passed": "answered",
     "unanswerable": "unanswerable",
     "refused": "refused",
     "failed": "failed",
 }
+MISSING_NAME_CODES = frozenset({"schema.label", "schema.type", "schema.property"})
+"""Guard codes of names that the graph does not have."""
+
+UNANSWERABLE = "The graph does not contain the information needed."
+TOO_UNCERTAIN = "No query reached the minimum confidence."
+REFUSED = "No query for this question was allowed to run."
+FAILED = "No query for this question could be run."
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerContext:
-    """What there is to tell of a question."""
+    """Everything an answer is built from."""
 
     question: str
     links: tuple[LinkedValue, ...]
     chosen: AttemptResult
-    tried: tuple[AttemptResult, ...]
+    attempts: tuple[AttemptResult, ...]
     confidence: Confidence | None = None
     view: GraphView | None = None
     diagnosis: Diagnosis | None = None
     include_plan: bool = False
     min_confidence: float = 0.0
-    ignored: tuple[str, ...] = ()
-    """Names of the question that the chosen query leaves aside."""
+    unused_mentions: tuple[str, ...] = ()
+    """Mentions of the question that the chosen query does not use."""
 
     @property
-    def is_low_confidence(self) -> bool:
-        """Whether too little speaks for what was found."""
+    def is_too_uncertain(self) -> bool:
+        """Whether the confidence is below the minimum."""
         return self.confidence is not None and self.confidence.score < self.min_confidence
 
     @property
     def result(self) -> QueryResult | None:
-        """The rows to tell, if there are any to be told."""
-        return None if self.is_low_confidence else self.chosen.result
+        """Rows of the answer, if there are any to show."""
+        return None if self.is_too_uncertain else self.chosen.result
+
+    @property
+    def missing_names(self) -> tuple[str, ...]:
+        """Messages about names that the graph does not have, if every hypothesis used such a name."""
+        attempts = [each.attempt for each in self.attempts if each.attempt.codes != ("completion",)]
+        if not self.question or not all(
+            each.outcome == "refused" and set(each.codes) <= MISSING_NAME_CODES for each in attempts
+        ):
+            return ()
+        return tuple(dict.fromkeys(each.message for each in attempts))
 
 
-def build_answer(what: AnswerContext) -> Answer:
-    """Make the answer; the caller adds what it knows of model, graph and times."""
-    chosen = what.chosen
-    attempt, result = chosen.attempt, what.result
-    status = _status(what)
+def build_answer(context: AnswerContext) -> Answer:
+    """Build the answer; model, graph and timings are filled in by the caller."""
+    chosen = context.chosen
+    attempt, result = chosen.attempt, context.result
+    status = _status(context)
     return Answer(
-        question=what.question,
+        question=context.question,
         status=status,
-        answer=_text(status, what),
+        answer=_text(status, context),
         cypher=attempt.cypher,
         parameters=attempt.parameters,
         columns=tuple(result.columns) if result else (),
         rows=tuple(tuple(row) for row in result.rows) if result else (),
         truncated=bool(result and result.truncated),
-        graph=GraphView() if what.is_low_confidence else what.view or GraphView(),
-        linked_values=what.links,
-        confidence=what.confidence,
-        diagnosis=what.diagnosis,
-        plan=_plan(chosen.passed.plan) if what.include_plan and chosen.passed else None,
-        attempts=tuple(each.attempt for each in what.tried),
-        warnings=tuple(_warnings(what)),
+        graph=GraphView() if context.is_too_uncertain else context.view or GraphView(),
+        linked_values=context.links,
+        confidence=context.confidence,
+        diagnosis=context.diagnosis,
+        plan=_plan(chosen.approved.plan) if context.include_plan and chosen.approved else None,
+        attempts=tuple(each.attempt for each in context.attempts),
+        warnings=tuple(_warnings(context)),
         model="",
         schema_version="",
     )
 
 
-def _status(what: AnswerContext) -> Status:
-    if what.is_low_confidence:
+def _status(context: AnswerContext) -> Status:
+    if context.is_too_uncertain or context.missing_names:
         return "unanswerable"
-    if what.result is not None:
-        return "answered" if what.result.rows else "empty"
-    outcome = what.chosen.attempt.outcome
-    return STATUS_BY_OUTCOME[outcome]
+    if context.result is not None:
+        return "answered" if context.result.rows else "empty"
+    return STATUS_BY_OUTCOME[context.chosen.attempt.outcome]
 
 
-def _text(status: Status, what: AnswerContext) -> str:
-    result = what.result
-    if what.is_low_confidence:
-        return wording.DOUBTFUL
+def _text(status: Status, context: AnswerContext) -> str:
+    result = context.result
+    if context.is_too_uncertain:
+        return TOO_UNCERTAIN
+    if context.missing_names:
+        return f"{UNANSWERABLE[:-1]}: {'; '.join(context.missing_names)}."
     if result is not None:
-        return wording.render_text(result.columns, result.rows, truncated=result.truncated)
-    if what.chosen.passed is not None:
-        return wording.not_run(what.chosen.passed.plan.estimated_rows)
-    return {
-        "unanswerable": wording.UNANSWERABLE,
-        "refused": wording.REFUSED,
-        "failed": wording.FAILED,
-    }[status]
+        return render_text(result.columns, result.rows, truncated=result.truncated)
+    if context.chosen.approved is not None:
+        estimate = context.chosen.approved.plan.estimated_rows
+        return f"Not run, as requested. The planner estimates {estimate:,.0f} rows."
+    return {"unanswerable": UNANSWERABLE, "refused": REFUSED, "failed": FAILED}[status]
 
 
-def _warnings(what: AnswerContext) -> Iterator[str]:
-    attempt, result = what.chosen.attempt, what.result
-    if result is not None and attempt.round > 1:
-        before = next(each.attempt for each in what.tried if each is not what.chosen)
-        reason = before.message or ("it had no rows" if before.rows == 0 else "it left out what was named")
-        yield f"The first query could not be used ({reason}); this is attempt {attempt.hypothesis + 1}."
-    if result is not None and what.confidence is not None and what.confidence.score < DOUBT:
-        yield "Little speaks for this answer; read the query before you rely on it."
-    if result is not None and what.ignored:
-        yield f"The query does not use {' and '.join(what.ignored)}, which the question names."
-    if result is not None and result.truncated:
-        yield "The result was longer than the limits allow and was cut."
+def _warnings(context: AnswerContext) -> Iterator[str]:
+    attempt, result = context.chosen.attempt, context.result
+    if result is None:
+        return
+    if attempt.round > 1:
+        earlier = next(each.attempt for each in context.attempts if each is not context.chosen)
+        reason = earlier.message or ("no rows" if earlier.rows == 0 else "it ignored a value of the question")
+        yield f"The first query was not used ({reason}); this is attempt {attempt.hypothesis + 1}."
+    if (
+        context.confidence is not None
+        and context.confidence.score < LOW_CONFIDENCE
+        and not context.min_confidence
+    ):
+        yield "Low confidence: review the query before relying on this answer."
+    if context.unused_mentions:
+        yield f"The query ignores {' and '.join(context.unused_mentions)}, which the question mentions."
+    if result.truncated:
+        yield "The result exceeds the limits and was truncated."
 
 
 def _plan(facts: PlanFacts) -> Plan:

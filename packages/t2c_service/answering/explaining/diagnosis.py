@@ -1,7 +1,4 @@
-"""Why a query has no rows: its conditions are left out one at a time, and rows are counted, within a budget.
-
-Every relaxed query goes through the guard like any other; only the number of its rows is told.
-"""
+"""Diagnosis of an empty result: drop one condition at a time, guard and run the rest, and count its rows."""
 
 from __future__ import annotations
 
@@ -25,11 +22,12 @@ if TYPE_CHECKING:
     from t2c_service.answering.attempts.guarded_graph import ApprovedQuery, GuardedGraph
 
 COUNTED_ROWS = 100
-"""Rows counted at most for a relaxed query."""
+"""Maximum number of rows counted for a relaxed query."""
 MAX_CONDITION_CHARS = 200
 
-NO_CONDITIONS = "The query has no condition to leave out: the graph holds nothing of this shape."
-NOTHING_HELPS = "Leaving out any one of its conditions gives no rows either."
+NO_CONDITIONS = "The query has no conditions; nothing in the graph matches its pattern."
+NOTHING_HELPS = "Dropping any one of the conditions gives no rows either."
+OUT_OF_TIME = "No reason was found within the time limit."
 
 
 @dataclass(frozen=True)
@@ -42,27 +40,27 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosisBudget:
-    """What finding out may cost."""
+    """Limits of a diagnosis."""
 
     queries: int
     seconds: float
 
 
-async def diagnose(guarded: GuardedGraph, passed: ApprovedQuery, budget: DiagnosisBudget) -> Diagnosis | None:
-    """Find out why a query has no rows.
+async def diagnose(guarded: GuardedGraph, query: ApprovedQuery, budget: DiagnosisBudget) -> Diagnosis | None:
+    """Find out why a query returned no rows.
 
     Args:
-        guarded: the graph.
-        passed: the query, which ran and had none.
-        budget: when it is spent, what is known by then is told.
+        guarded: graph that the query ran on.
+        query: query that returned no rows.
+        budget: limits; the diagnosis is partial once they are reached.
 
     Returns:
-        None if there is no budget, or the query cannot be taken apart.
+        The diagnosis, or None if the budget is zero or the query cannot be parsed.
     """
     if budget.queries < 1:
         return None
     try:
-        found = list(conditions(parse(passed.cypher)))
+        found = list(conditions(parse(query.cypher)))
     except CypherSyntaxError:
         return None
     if not found:
@@ -71,21 +69,21 @@ async def diagnose(guarded: GuardedGraph, passed: ApprovedQuery, budget: Diagnos
     try:
         async with asyncio.timeout(budget.seconds):
             for each in found[: budget.queries]:
-                relaxation = await _relaxed(guarded, passed, each, budget)
+                relaxation = await _relax(guarded, query, each, budget)
                 if relaxation is not None:
                     tried.append(relaxation)
     except TimeoutError:
         pass
     complete = len(tried) == len(found)
     return Diagnosis(
-        summary=_summary(tried, passed.parameters, complete=complete),
+        summary=_summary(tried, query.parameters, complete=complete),
         relaxations=tuple(tried),
         complete=complete,
     )
 
 
 def conditions(query: Query) -> Iterator[Condition]:
-    """Give each condition of a query's patterns, in the order of the text."""
+    """Yield each condition of a query in the order of its text."""
     for node in walk(query):
         match node:
             case Match(where=where) | With(where=where) if where is not None:
@@ -109,7 +107,7 @@ def _of_pattern(query: Query, node: NodePattern | RelationshipPattern) -> Iterat
 
 
 def _without_each(where: Expression) -> Iterator[tuple[Expression, Expression | None]]:
-    """Give each part of a conjunction with what is left of it."""
+    """Yield each operand of a conjunction with the conjunction of the others."""
     if not (isinstance(where, Logical) and where.operator == "AND"):
         yield where, None
         return
@@ -122,12 +120,12 @@ def _condition(query: Query, old: Node, new: Node, text: str) -> Condition:
     return Condition(text, transform(query, lambda node: new if node is old else node))
 
 
-async def _relaxed(
-    guarded: GuardedGraph, passed: ApprovedQuery, condition: Condition, budget: DiagnosisBudget
+async def _relax(
+    guarded: GuardedGraph, query: ApprovedQuery, condition: Condition, budget: DiagnosisBudget
 ) -> Relaxation | None:
     cypher = render(condition.relaxed)
     limits = QueryLimits(timeout_s=budget.seconds, max_rows=COUNTED_ROWS)
-    used = {name: value for name, value in passed.parameters.items() if f"${name}" in cypher}
+    used = {name: value for name, value in query.parameters.items() if f"${name}" in cypher}
     try:
         result = await guarded.run(await guarded.check(cypher, used), limits)
     except (QueryRejectedError, GraphError):
@@ -143,19 +141,19 @@ async def _relaxed(
 def _summary(tried: list[Relaxation], parameters: Mapping[str, object], *, complete: bool) -> str:
     helping = [each for each in tried if each.rows]
     if not helping:
-        return NOTHING_HELPS if complete and tried else "No reason was found in the time that there was."
-    told = [
-        f"without {_told(each.condition, parameters)} there "
+        return NOTHING_HELPS if complete and tried else OUT_OF_TIME
+    phrases = [
+        f"without {_with_values(each.condition, parameters)} there "
         f"{'is' if each.rows == 1 else 'are'} {'more than ' if each.more else ''}{each.rows} "
         f"{'row' if each.rows == 1 else 'rows'}"
         for each in helping
     ]
-    text = "; ".join(told)
+    text = "; ".join(phrases)
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _told(condition: str, parameters: Mapping[str, object]) -> str:
-    """Write a condition with the values of its parameters, longest name first so that $v1 does not spoil $v10."""
-    for name in sorted(parameters, key=len, reverse=True):
+def _with_values(condition: str, parameters: Mapping[str, object]) -> str:
+    """Replace the parameters of a condition by their values."""
+    for name in sorted(parameters, key=len, reverse=True):  # $v10 before $v1
         condition = condition.replace(f"${name}", format_value(parameters[name]))
     return condition

@@ -1,4 +1,4 @@
-"""An answer as Markdown, for chat clients: words, table, query. What the graph holds cannot become markup."""
+"""An answer as Markdown for chat clients: text, table and query; values of the graph are escaped."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.answering.explaining.column_labels import heading
-from t2c_service.answering.explaining.verbalise_rows import format_value
+from t2c_service.answering.explaining.verbalise_rows import format_value, heading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,27 +14,23 @@ if TYPE_CHECKING:
     from t2c_service.answering.records import Answer
 
 MAX_ROWS = 20
-"""Rows of the table; a chat is read, not searched."""
+"""Maximum number of rows of the table."""
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~!&$]|(?<=:)/|(?<=www)\.|@", re.IGNORECASE)
-"""Signs that begin markup, and those without which an address is no link.
+"""Characters that begin markup, and those that make an address a link.
 
 Source: https://spec.commonmark.org/0.31.2/#backslash-escapes, https://github.github.com/gfm/#autolinks-extension-
 """
 
 
 def as_markdown(answer: Answer) -> str:
-    """Write an answer for a client that renders Markdown.
-
-    Args:
-        answer: any; the table is left out where the words already say all.
-    """
+    """Render an answer as Markdown; a single value has no table."""
     parts = [escaped(answer.answer)]
     if answer.rows and (len(answer.rows) > 1 or len(answer.columns) > 1):
         parts.append(_table(answer.columns, answer.rows))
-        left = len(answer.rows) - MAX_ROWS
-        if left > 0:
-            parts.append(f"{left} more rows{' or more' if answer.truncated else ''}.")
+        hidden = len(answer.rows) - MAX_ROWS
+        if hidden > 0:
+            parts.append(f"{hidden} more rows{' or more' if answer.truncated else ''}.")
     if answer.diagnosis is not None:
         parts.append(escaped(answer.diagnosis.summary))
     if answer.cypher:
@@ -45,7 +40,7 @@ def as_markdown(answer: Answer) -> str:
 
 
 def escaped(text: str) -> str:
-    """Write text so that it is shown as it is."""
+    """Escape text so that it is shown literally."""
     return _MARKUP.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
 
 

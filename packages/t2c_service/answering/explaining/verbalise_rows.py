@@ -1,47 +1,54 @@
-"""Rows as one plain-text answer, made by template: no model, no markup, values quoted as data, rows cited."""
+"""Rows verbalised by templates: plain text, values quoted, rows cited; column names in words."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from t2c_service.answering.explaining.column_labels import heading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MAX_ITEMS = 5
-"""Rows told in words; the table has the others."""
+"""Maximum number of rows in the text."""
 MAX_WIDE_ITEMS = 3
 """The same for rows of more than two columns."""
 MAX_VALUE_CHARS = 80
 MAX_COLUMNS = 4
+MIN_PLAIN_FLOAT, MAX_PLAIN_FLOAT = 1e-9, 1e21
+"""Bounds of the absolute values of floats that are written without an exponent."""
 NAME_PROPERTIES = ("name", "title", "label", "description", "code", "id")
-"""Properties that things are called by, best first."""
+"""Properties that nodes are named by, best first."""
 
-UNANSWERABLE = "This graph does not hold what would answer the question."
-DOUBTFUL = "No query for this question is sure enough to be answered with."
+_FUNCTIONS = {
+    "avg": "average",
+    "min": "lowest",
+    "max": "highest",
+    "sum": "total",
+    "collect": "list of",
+    "size": "size of",
+}
+_CALL = re.compile(
+    r"(?P<function>\w+)\(\s*(?P<distinct>DISTINCT\s+)?(?P<inside>.*)\)", re.IGNORECASE | re.DOTALL
+)
+_NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_IDENTIFIER = re.compile(r"`[^`]*`|\w+")
+
 EMPTY = "Nothing in the graph matches."
-REFUSED = "No query that may run was found for this question."
-FAILED = "No query for this question could be run."
-
-
-def not_run(estimated_rows: float) -> str:
-    """Tell of a query that was not to run."""
-    return f"Not run, as asked. The planner expects to work through about {estimated_rows:,.0f} rows."
 
 
 @dataclass(frozen=True)
 class AnswerSegment:
-    """A piece of an answer and the row that it is taken from, counted from 1; none if from no single row."""
+    """A piece of the answer and the row it cites, counted from 1; None if it cites no row."""
 
     text: str
     row: int | None = None
 
 
 def render_text(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False) -> str:
-    """Tell rows as plain text in which `[n]` cites row n; see `tell`."""
+    """Render rows as plain text in which `[n]` cites row n; see `render_segments`."""
     pieces = render_segments(columns, rows, truncated=truncated)
     return "".join(piece.text + (f" [{piece.row}]" if piece.row else "") for piece in pieces)
 
@@ -49,11 +56,11 @@ def render_text(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, trunca
 def render_segments(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, truncated: bool = False
 ) -> list[AnswerSegment]:
-    """Tell rows in a sentence or two.
+    """Render rows as one or two sentences.
 
     Args:
-        columns: their names as the query gave them.
-        rows: at least none; values as JSON holds them.
+        columns: column names of the query.
+        rows: rows of JSON values.
         truncated: whether there are more rows than these.
     """
     if not rows:
@@ -65,16 +72,16 @@ def render_segments(
             )
         ]
     count = f"{'More than ' if truncated else ''}{len(rows)} {'rows' if len(columns) > 1 else 'results'}: "
-    told = [AnswerSegment(count)]
+    segments = [AnswerSegment(count)]
     items = MAX_ITEMS if len(columns) <= 2 else MAX_WIDE_ITEMS
     for number, row in enumerate(rows[:items], start=1):
-        told += [AnswerSegment("; ")] if number > 1 else []
-        told.append(AnswerSegment(_row(columns, row), number))
-    return [*told, AnswerSegment("; and more in the table." if len(rows) > items or truncated else ".")]
+        segments += [AnswerSegment("; ")] if number > 1 else []
+        segments.append(AnswerSegment(_row(columns, row), number))
+    return [*segments, AnswerSegment("; and more in the table." if len(rows) > items or truncated else ".")]
 
 
 def format_value(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (one case a type)
-    """Write a value as text on one line, without control or direction characters and of bounded length."""
+    """Format a value as one line of text of bounded length; numbers are exact."""
     match value:
         case None:
             return "nothing"
@@ -83,7 +90,7 @@ def format_value(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (
         case int():
             return str(value)  # without separators: it may be an identifier
         case float():
-            return f"{value:.6g}"
+            return format_float(value)
         case str():
             text = _plain(value)
             return f"“{text}”" if quoted else text
@@ -105,8 +112,17 @@ def format_value(value: Any, *, quoted: bool = True) -> str:  # noqa: PLR0911  (
     return _plain(str(value))
 
 
+def format_float(value: float) -> str:
+    """Format a float so that it reads back as the same number, without an exponent where that is readable."""
+    if value.is_integer() and abs(value) < MAX_PLAIN_FLOAT:
+        return str(int(value))
+    if MIN_PLAIN_FLOAT <= abs(value) < MAX_PLAIN_FLOAT:
+        return format(Decimal(repr(value)), "f")
+    return repr(value)
+
+
 def find_name_property(properties: Mapping[str, Any]) -> str | None:
-    """Choose the property that a node is called by; none if it has no text or whole number."""
+    """Return the value that names a node; None if it has neither text nor an integer."""
     by_key = {key.lower(): value for key, value in properties.items()}
     values = [*(by_key.get(key) for key in NAME_PROPERTIES), *properties.values()]
     named = [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
@@ -143,3 +159,40 @@ def _plain(text: str) -> str:
     kept = "".join(char for char in kept if unicodedata.category(char) not in {"Cf", "Co", "Cs", "Cn"})
     kept = " ".join(kept.replace("“", "'").replace("”", "'").split())
     return kept if len(kept) <= MAX_VALUE_CHARS else kept[: MAX_VALUE_CHARS - 1].rstrip() + "…"
+
+
+def heading(column: str) -> str:
+    """Return a column name in words, `number of cases` for `count(case_)`; other expressions stay as they are."""
+    column = column.strip()
+    if column == "count(*)":
+        return "number"
+    call = _CALL.fullmatch(column)
+    if call is None:
+        return _words_of_path(column) or column
+    inside = _words_of_path(call["inside"])
+    function = call["function"].lower()
+    if inside is None:
+        return column
+    if function == "count":
+        return f"number of {'different ' if call['distinct'] else ''}{_plural(inside)}"
+    if function in _FUNCTIONS:
+        return f"{_FUNCTIONS[function]} {'different ' if call['distinct'] else ''}{inside}"
+    return column
+
+
+def _words_of_path(text: str) -> str | None:
+    parts = _IDENTIFIER.findall(text)
+    if ".".join(parts) != text.strip():
+        return None
+    found: list[str] = []
+    for part in parts:
+        name = part.strip("`")
+        words = [word.lower() for word in _NAME_WORD.findall(name)] or [name]
+        found = words if words[: len(found)] == found else found + words
+    return " ".join(found)
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")

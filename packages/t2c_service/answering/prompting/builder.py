@@ -1,7 +1,4 @@
-"""What a model is told: the part of the schema that fits, similar examples, and what was wrong before.
-
-The words are those of `t2c_core.prompt`; here is chosen what goes into them.
-"""
+"""Prompts: selection of the schema part, the few-shot examples and the feedback that `t2c_core.prompt` renders."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from t2c_core.values.linker import LinkedQuestion
     from t2c_service.answering.prompting.examples import ExampleSelector
     from t2c_service.answering.records import Attempt
-    from t2c_service.models import Prompt
+    from t2c_service.models.protocol import Prompt
 
 MAX_REASON_CHARS = 500
 UNUSABLE = "That query cannot be used ({codes}): {reason}\nReply with a corrected query alone."
@@ -38,53 +35,53 @@ class GenerationRequest:
 
     prompt: Prompt
     hypothesis: int
-    """Which of the model's completions of this prompt is wanted."""
+    """Number of the completion of this prompt, 0 for the most probable."""
     number: int
-    """Of the attempt, over all rounds."""
+    """Number of the attempt over all rounds."""
     round: int
     parse: Callable[[str], ParsedCompletion]
     feedback: str = ""
     grammar: Grammar | None = None
-    """What the completion must be; anything without one."""
+    """Grammar that constrains the completion, if any."""
 
 
 @dataclass(frozen=True)
 class PromptContext:
-    """A question with what the model needs to know for it."""
+    """A linked question with the schema, examples and grammar for its prompt."""
 
     linked: LinkedQuestion
     format: PromptFormat
     schema: GraphSchema
-    """What the model is told of the graph's shape."""
+    """Schema, or the part of it, that the prompt contains."""
     examples: tuple[tuple[LinkedQuestion, str], ...] = ()
     grammar: Grammar | None = None
-    """Of completions; none if they may be anything."""
+    """Grammar that constrains completions, if any."""
 
     @property
     def has_dialogue(self) -> bool:
-        """Whether the model can be told what was wrong."""
+        """Whether the model accepts feedback about earlier attempts."""
         return isinstance(self.format, ChatFormat)
 
     def parse(self, text: str) -> ParsedCompletion:
-        """Read a completion."""
+        """Parse a completion."""
         return self.format.parse(text, self.linked)
 
     def unused_mentions(self, attempt: Attempt) -> tuple[str, ...]:
-        """List names of the question that a query leaves aside, where it would use them as parameters."""
+        """Return the proper names of the question that a query does not use; empty for chat models."""
         if self.has_dialogue or attempt.cypher is None:
             return ()
-        meant = self.linked.parameters()
+        values = self.linked.parameters()
         used = {str(value).casefold() for value in attempt.parameters.values()}
         return tuple(
             each.text
             for each in self.linked.links
             if each.is_proper_name
             and each.name not in attempt.parameters
-            and str(meant[each.name]).casefold() not in used
+            and str(values[each.name]).casefold() not in used
         )
 
     def initial_requests(self, samples: int) -> list[GenerationRequest]:
-        """Ask for the likeliest completions."""
+        """Return the requests for the most probable completions."""
         prompt = self._prompt([])
         return [
             GenerationRequest(prompt, number, number, 1, self.parse, grammar=self.grammar)
@@ -92,11 +89,11 @@ class PromptContext:
         ]
 
     def retry_request(self, earlier: Sequence[Attempt], corrected: Sequence[Attempt]) -> GenerationRequest:
-        """Ask once more after attempts that cannot be used.
+        """Return the request that follows unusable attempts.
 
         Args:
-            earlier: all attempts.
-            corrected: those that the model is told about, the last one last.
+            earlier: all attempts so far.
+            corrected: attempts that the model gets feedback about, the latest last.
         """
         number = len(earlier)
         round_ = earlier[-1].round + 1
@@ -104,34 +101,34 @@ class PromptContext:
             return GenerationRequest(
                 self._prompt([]), number, number, round_, self.parse, grammar=self.grammar
             )
-        told = [attempt for attempt in corrected if attempt.cypher]
-        silent = sum(not attempt.cypher for attempt in earlier)
-        feedback = explain(told[-1]) if told else ""
+        with_query = [attempt for attempt in corrected if attempt.cypher]
+        without_query = sum(not attempt.cypher for attempt in earlier)
+        feedback = explain(with_query[-1]) if with_query else ""
         return GenerationRequest(
-            self._prompt(told), silent, number, round_, self.parse, feedback, self.grammar
+            self._prompt(with_query), without_query, number, round_, self.parse, feedback, self.grammar
         )
 
-    def _prompt(self, told: Sequence[Attempt]) -> Prompt:
+    def _prompt(self, corrected: Sequence[Attempt]) -> Prompt:
         if not isinstance(self.format, ChatFormat):
             return self.format.render(self.linked)
         messages = self.format.messages(self.linked, self.examples)
-        for attempt in told:
+        for attempt in corrected:
             messages += [
-                {"role": "assistant", "content": attempt.written or attempt.cypher or ""},
+                {"role": "assistant", "content": attempt.generated_cypher or attempt.cypher or ""},
                 {"role": "user", "content": explain(attempt)},
             ]
         return messages
 
 
 class PromptBuilder:
-    """Prepares questions about one graph.
+    """Build prompts for questions about one graph.
 
     Args:
-        schema: of the graph, as the asker may see it.
-        format_: of the model.
-        similar: finds examples for chat models; none are given without it.
-        schema_chars: longest schema text; of a longer one the fitting part is chosen, for chat models.
-        is_constrained: whether completions are kept within a grammar of that schema.
+        schema: schema as the principal may see it.
+        format_: prompt format of the model.
+        similar: selector of few-shot examples for chat models.
+        schema_chars: maximum characters of the schema text for chat models; a longer schema is pruned.
+        is_constrained: whether completions are constrained to a grammar of the schema.
     """
 
     def __init__(
@@ -150,11 +147,11 @@ class PromptBuilder:
         self._is_constrained = is_constrained
         self._grammars = GrammarCache(schema, format_)
         self.is_quick = not isinstance(format_, ChatFormat)
-        """Whether preparing takes no time worth a thread."""
+        """Whether `prepare` is fast enough to be called in the event loop."""
         self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
 
     def prepare(self, linked: LinkedQuestion) -> PromptContext:
-        """Choose schema part and examples for a question."""
+        """Select schema, examples and grammar for a question."""
         if not isinstance(self._format, ChatFormat):
             return PromptContext(
                 linked, self._format, self._schema, grammar=self._grammar(linked, self._grammars)
@@ -171,7 +168,7 @@ class PromptBuilder:
 
 
 def explain(attempt: Attempt) -> str:
-    """Tell a model what became of its query."""
+    """Return the feedback about an attempt."""
     if attempt.outcome == "ran":
         return EMPTY
     return UNUSABLE.format(codes=", ".join(attempt.codes), reason=attempt.message[:MAX_REASON_CHARS])

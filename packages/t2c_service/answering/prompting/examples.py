@@ -1,7 +1,7 @@
-"""Questions of a JSONL file: to offer to a person, and those with a query to show to a chat model.
+"""Example questions of a JSONL file: suggestions for the page, and few-shot examples for chat models.
 
-Rows have `question`; `featured: true` on the few to offer first; `cypher` and `parameters` where it has an answer.
-Other keys (rows, categories) are not read.
+Reads: JSONL rows {question, featured?, cypher?, parameters?}; `featured` rows are suggested first, rows with `cypher`
+serve as few-shot examples; other keys are ignored.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from t2c_service.access.schema_filter import MentionLinker
 
     Encoder = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-    """Gives sentences as vectors of length one."""
+    """Maps sentences to unit vectors."""
 
 MAX_SHOTS = 3
-"""Examples in one prompt."""
+"""Maximum number of examples in one prompt."""
 CANDIDATES = 12
-"""Examples looked at, because not all can be written with the parameters that the linker finds."""
+"""Number of examples ranked for one prompt."""
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A question to start with."""
+    """An example question, with its query if it has one."""
 
     question: str
     featured: bool = False
@@ -43,10 +43,10 @@ class Example:
 
 
 def load_examples(file: Path | None) -> tuple[Example, ...]:
-    """Read the examples, featured ones first, in the file's order otherwise.
+    """Read the examples, featured ones first, otherwise in the order of the file.
 
     Raises:
-        SettingsError: the file cannot be read, or a row is no example.
+        SettingsError: the file cannot be read, or a row is invalid.
     """
     if file is None:
         return ()
@@ -61,15 +61,14 @@ def load_examples(file: Path | None) -> tuple[Example, ...]:
 
 
 class ExampleSelector:
-    """Finds the examples that are most like a question.
+    """Select few-shot examples by cosine similarity of TF-IDF vectors, or of an encoder's.
 
-    Likeness is that of words weighted by how rare they are (TF-IDF), or of an encoder's vectors. Values that the
-    linker found do not count as words, so that examples match by what is asked, not by whom it is asked of.
+    Linked values are masked, so that examples match by what is asked and not by the values.
 
     Args:
-        examples: those without a query are left out.
-        linker: links the examples' questions as it links those of people.
-        encoder: sentences to vectors; words are compared without it.
+        examples: candidates; those without a query are left out.
+        linker: linker of values.
+        encoder: sentence encoder; TF-IDF is used without one.
     """
 
     def __init__(
@@ -77,10 +76,10 @@ class ExampleSelector:
     ) -> None:
         self._linker = linker
         self._encoder = encoder
-        found = [(each, linker.link(each.question)) for each in examples if each.cypher]
-        written = [(linked, _with_links(example, linked)) for example, linked in found]
-        self._pairs = [(linked, cypher) for linked, cypher in written if cypher is not None]
-        masked = [mask(linked) for linked, _ in self._pairs]
+        linked = [(each, linker.link(each.question)) for each in examples if each.cypher]
+        queries = [(question, _with_links(example, question)) for example, question in linked]
+        self._pairs = [(question, cypher) for question, cypher in queries if cypher is not None]
+        masked = [mask(question) for question, _ in self._pairs]
         documents = [Counter(_WORD.findall(text.lower())) for text in masked]
         occurs = Counter(word for words in documents for word in words)
         self._rarity = {word: math.log((1 + len(documents)) / count) for word, count in occurs.items()}
@@ -90,8 +89,10 @@ class ExampleSelector:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def select(self, linked: LinkedQuestion, most: int = MAX_SHOTS) -> tuple[tuple[LinkedQuestion, str], ...]:
-        """Find examples, the most fitting last; the question itself is none."""
+    def select(
+        self, linked: LinkedQuestion, max_shots: int = MAX_SHOTS
+    ) -> tuple[tuple[LinkedQuestion, str], ...]:
+        """Return the most similar examples, the best last; never the question itself."""
         text = mask(linked)
         if self._encoder:
             own = self._encoder([text])[0]
@@ -105,7 +106,7 @@ class ExampleSelector:
             for index in order[:CANDIDATES]
             if scores[index] > 0 and self._pairs[index][0].question != linked.question
         ]
-        return tuple(reversed(fitting[:most]))
+        return tuple(reversed(fitting[:max_shots]))
 
     def _vector(self, words: Counter[str]) -> dict[str, float]:
         weights = {word: count * self._rarity[word] for word, count in words.items() if word in self._rarity}
@@ -114,7 +115,7 @@ class ExampleSelector:
 
 
 def mask(linked: LinkedQuestion) -> str:
-    """Write a question with a mark in place of each value."""
+    """Return the question with each linked value replaced by the word `value`."""
     pieces, position = [], 0
     for link in linked.links:
         pieces += [linked.question[position : link.start], "value"]
@@ -123,7 +124,7 @@ def mask(linked: LinkedQuestion) -> str:
 
 
 def _with_links(example: Example, linked: LinkedQuestion) -> str | None:
-    """Write an example's query with the parameters of its links; none where a value of it was not linked."""
+    """Return the query with the parameters of the linked question; None if one of its values was not linked."""
     cypher = example.cypher or ""
     names = {str(value).lower(): name for name, value in linked.parameters().items()}
     for name, value in example.parameters.items():
@@ -150,11 +151,38 @@ def _example(line: str, where: str) -> Example:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise SettingsError(f"{where} is not JSON: {error}") from error
+        raise SettingsError(f"{where}: invalid JSON: {error}") from error
     question = row.get("question") if isinstance(row, dict) else None
     if not isinstance(question, str) or not question.strip():
-        raise SettingsError(f"{where} has no `question`")
+        raise SettingsError(f"{where}: `question` is missing")
     cypher, parameters = row.get("cypher"), row.get("parameters") or {}
     if not isinstance(cypher, str | None) or not isinstance(parameters, dict):
-        raise SettingsError(f"{where}: `cypher` is text, `parameters` an object")
+        raise SettingsError(f"{where}: invalid `cypher` or `parameters`; expected text and an object")
     return Example(question.strip(), row.get("featured") is True, cypher or None, parameters)
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Load a sentence encoder; blocks for seconds.
+
+    Args:
+        folder: model folder as sentence-transformers saves it, or of a plain BERT-like model (mean pooling).
+
+    Raises:
+        SettingsError: the folder contains no such model.
+    """
+    if not (folder / "config.json").is_file():
+        raise SettingsError(
+            f"invalid `encoder` {folder}: no config.json; name the folder of a sentence encoder"
+        )
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise SettingsError(f"invalid `encoder` {folder}: {error}") from error
+
+    def encode(sentences: Sequence[str]) -> list[list[float]]:
+        vectors = model.encode(list(sentences), normalize_embeddings=True, show_progress_bar=False)
+        return [[float(each) for each in vector] for vector in vectors]
+
+    return encode

@@ -1,4 +1,4 @@
-"""Greedy decoding of several prompts at once, each within its grammar, and of other hypotheses than the likeliest."""
+"""Greedy, grammar-constrained decoding of a batch, and of alternative hypotheses."""
 
 from __future__ import annotations
 
@@ -18,47 +18,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decoded token, and what nearly stood in its place."""
+    """One decoded token and its runner-up."""
 
     token: int
     logprob: float
-    """By the model alone, whatever the grammar forbids."""
+    """Log-probability without the grammar's mask."""
     runner_up: int
     margin: float
-    """Log-probability of `token` less that of `runner_up`; infinite if nothing else could stand there."""
+    """Log-probability of `token` minus that of `runner_up`; infinite if no other token was allowed."""
 
 
 @dataclass(slots=True, eq=False)
 class DecodingSequence:
-    """A completion in the making."""
+    """A completion that is being decoded."""
 
     prompt: tuple[int, ...]
     max_new_tokens: int
-    """Tokens that the completion may have."""
-    guide: GrammarConstraint | None
+    constraint: GrammarConstraint | None
     cancelled: list[threading.Event]
-    """Of all who wait for it; nobody does when all are set."""
+    """One event per waiting request, set when it is cancelled."""
     steps: list[Step] = field(default_factory=list)
-    """Taken so far; the guide must have accepted them."""
+    """Steps so far; the constraint has accepted them."""
 
     def is_done(self, eos_token_ids: frozenset[int]) -> bool:
-        """Whether it has come to its end, to the end of its room, or is not wanted any more."""
+        """Return whether it has ended, reached its maximum length, or been cancelled."""
         ended = bool(self.steps) and self.steps[-1].token in eos_token_ids
-        return ended or len(self.steps) >= self.max_new_tokens or self.is_unwanted
+        return ended or len(self.steps) >= self.max_new_tokens or self.is_cancelled
 
     @property
-    def is_unwanted(self) -> bool:
-        """Whether nobody waits for it any more."""
+    def is_cancelled(self) -> bool:
+        """Whether all waiting requests were cancelled."""
         return all(each.is_set() for each in self.cancelled)
 
 
 def decode(engine: Engine, rows: Sequence[DecodingSequence], eos_token_ids: frozenset[int]) -> None:
-    """Continue rows with the likeliest token at each step until all are done.
+    """Extend sequences by the most probable token at each step until all are done.
 
     Args:
-        engine: the model.
-        rows: their steps are added to.
-        ends: tokens that end a completion.
+        engine: model.
+        rows: sequences; steps are appended in place.
+        eos_token_ids: tokens that end a completion.
     """
     alive = [row for row in rows if not row.is_done(eos_token_ids)]
     if not alive:
@@ -72,38 +71,38 @@ def decode(engine: Engine, rows: Sequence[DecodingSequence], eos_token_ids: froz
         if not kept:
             return
         if len(kept) < len(alive):
-            state.keep(kept)
+            state.select_rows(kept)
             alive = [alive[number] for number in kept]
         logits = engine.decode_step(state, [row.steps[-1].token for row in alive])
 
 
 def branch(steps: Sequence[Step], hypothesis: int) -> list[Step] | None:
-    """Take the runner-up where a completion was least sure, the next least sure place for each hypothesis.
+    """Return the prefix of an alternative hypothesis: the runner-up at the step with the smallest margin.
 
     Args:
-        steps: of the likeliest completion.
-        hypothesis: from 1.
+        steps: steps of the most probable completion.
+        hypothesis: number from 1; each number branches at the step with the next larger margin.
 
     Returns:
-        The steps up to and with the runner-up; none if there is no such place.
+        The steps up to and including the runner-up, or None if there is no such step.
     """
     order = sorted(range(len(steps)), key=lambda place: steps[place].margin)
     if hypothesis > len(order) or math.isinf(steps[order[hypothesis - 1]].margin):
         return None
     place = order[hypothesis - 1]
-    sure = steps[place]
-    return [*steps[:place], Step(sure.runner_up, sure.logprob - sure.margin, sure.token, -sure.margin)]
+    best = steps[place]
+    return [*steps[:place], Step(best.runner_up, best.logprob - best.margin, best.token, -best.margin)]
 
 
 def _choose(logits: Tensor, rows: Sequence[DecodingSequence]) -> list[Step]:
-    logprobs = logits.log_softmax(-1)  # (B, N)
+    logprobs = logits.log_softmax(-1)  # (B, V)
     for number, row in enumerate(rows):
-        if row.guide is not None:
-            row.guide.mask_logits_(logprobs[number])
+        if row.constraint is not None:
+            row.constraint.mask_logits_(logprobs[number])
     values, tokens = (each.tolist() for each in logprobs.topk(2))
     steps = []
     for row, (best, second), (token, runner_up) in zip(rows, values, tokens, strict=True):
         steps.append(Step(token, best, runner_up, best - second))
-        if row.guide is not None:
-            row.guide.accept([token])
+        if row.constraint is not None:
+            row.constraint.accept([token])
     return steps

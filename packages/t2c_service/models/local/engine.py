@@ -1,4 +1,4 @@
-"""What runs a network token by token: our own pass for small LLaMA models, transformers for all others."""
+"""Engines that run a causal language model step by step: `FastLlama` for small LLaMA models, else transformers."""
 
 from __future__ import annotations
 
@@ -19,25 +19,32 @@ log = logging.getLogger(__name__)
 
 PARITY_CHECK_TOKENS = 12
 TOLERANCE = 1e-2
-"""Largest difference of log-probabilities between our pass and transformers' for ours to be used."""
+"""Maximum difference of log-probabilities from transformers at which `FastLlama` is used."""
+
+
+class EngineState(Protocol):
+    """Key-value cache of a batch."""
+
+    def select_rows(self, rows: Sequence[int]) -> None:
+        """Keep some rows, in the given order."""
 
 
 class Engine(Protocol):
     """A causal language model."""
 
-    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[Any, Tensor]:
-        """Read prompts of token ids; gives a state, to be handed to `step`, and the logits after each, (B, N)."""
+    def prefill(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> tuple[Any, Tensor]:
+        """Process prompts of token ids; return an `EngineState` and the logits after each prompt, (B, V)."""
 
     def decode_step(self, state: Any, tokens: Sequence[int]) -> Tensor:
-        """Read one more token of each row; gives the logits after it, (B, N)."""
+        """Process one more token per row; return the logits after it, (B, V)."""
 
 
 class TransformersState:
-    """A cache of transformers with the mask of its padding.
+    """A cache of transformers with its attention mask.
 
     Args:
-        cache: of that library.
-        mask: 1 for tokens, 0 for padding, (B, S).
+        cache: cache object of transformers.
+        mask: (B, S); 1 for tokens, 0 for padding.
     """
 
     def __init__(self, cache: Any, mask: Tensor) -> None:
@@ -45,7 +52,7 @@ class TransformersState:
         self.mask = mask
 
     def select_rows(self, rows: Sequence[int]) -> None:
-        """Go on with some rows only, in the order given."""
+        """Keep some rows, in the given order."""
         chosen = torch.tensor(rows)
         self.cache.batch_select_indices(chosen)
         self.mask = self.mask[chosen]
@@ -55,14 +62,18 @@ class TransformersEngine:
     """Any causal language model of transformers.
 
     Args:
-        model: in evaluation mode.
+        model: model in evaluation mode.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
 
-    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[TransformersState, Tensor]:  # noqa: ARG002
-        """Read prompts; see `Engine.start`."""
+    def prefill(
+        self,
+        rows: Sequence[Sequence[int]],
+        max_new_tokens: int,  # noqa: ARG002
+    ) -> tuple[TransformersState, Tensor]:
+        """Process prompts; see `Engine.prefill`."""
         from transformers import DynamicCache
 
         longest = max(map(len, rows))
@@ -72,7 +83,7 @@ class TransformersEngine:
         return state, self._forward(state, tokens)
 
     def decode_step(self, state: TransformersState, tokens: Sequence[int]) -> Tensor:
-        """Read one more token of each row; see `Engine.step`."""
+        """Process one more token per row; see `Engine.decode_step`."""
         state.mask = torch.cat([state.mask, torch.ones_like(state.mask[:, :1])], dim=1)
         return self._forward(state, torch.tensor(tokens)[:, None])
 
@@ -91,26 +102,28 @@ class TransformersEngine:
 
 
 def choose_engine(model: PreTrainedModel, *, is_small: bool) -> Engine:
-    """Run a small model by our own pass, if that gives what transformers gives; all others by transformers."""
-    theirs = TransformersEngine(model)
-    ours = FastLlama.of(model) if is_small else None
-    if ours is None:
-        return theirs
+    """Return `FastLlama` for a small model if its logits agree with transformers, else transformers."""
+    reference = TransformersEngine(model)
+    fast = FastLlama.of(model) if is_small else None
+    if fast is None:
+        return reference
     generator = torch.Generator().manual_seed(0)
     vocabulary = int(model.config.vocab_size)
     probe = torch.randint(0, vocabulary, (PARITY_CHECK_TOKENS,), generator=generator).tolist()
     with torch.inference_mode():
         difference = max(
             float((left.log_softmax(-1) - right.log_softmax(-1)).abs().max())
-            for left, right in zip(_read(ours, probe), _read(theirs, probe), strict=True)
+            for left, right in zip(_logits(fast, probe), _logits(reference, probe), strict=True)
         )
     if difference > TOLERANCE:
-        log.warning("our pass differs from transformers' by %.3g for this model; theirs is used", difference)
-        return theirs
-    return FastLlama.of(model, is_quantised=True) or theirs
+        log.warning(
+            "FastLlama differs from transformers by %.3g for this model; transformers is used", difference
+        )
+        return reference
+    return FastLlama.of(model, is_quantised=True) or reference
 
 
-def _read(engine: Engine, tokens: list[int]) -> list[Tensor]:
-    """Give the logits after a prompt beside a shorter one, and after one more token."""
+def _logits(engine: Engine, tokens: list[int]) -> list[Tensor]:
+    """Return the logits after a prompt that is batched with a shorter one, and after one more token."""
     state, first = engine.prefill([tokens[:-1], tokens[:3]], 1)
     return [first, engine.decode_step(state, [tokens[-1], tokens[-1]])]

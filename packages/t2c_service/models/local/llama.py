@@ -1,12 +1,11 @@
-"""LLaMA's forward pass for small models on a CPU: few operators a token, a cache that is allocated once.
+"""LLaMA's forward pass for small models on a CPU: few operators per token and a preallocated cache.
 
-At a few million parameters the time goes into reading weights and calling operators, not into arithmetic. So weights
-are laid out as oneDNN reads them fastest, a single token may read them as 8-bit integers (see `weights`), projections
-that share their input are one matrix, norm weights and the attention scale are folded into the matrices after them,
-and the cache is written in place. Holds no decoding (see `decoding`).
+At a few million parameters, reading weights and calling operators takes longer than arithmetic. Weights are therefore
+packed for oneDNN, a single token reads 8-bit integers (see `packed_linear`), projections with the same input are one
+matrix, norm weights and the attention scale are folded into the next matrix, and the cache is written in place.
 
-Dimensions: B rows, T new tokens, S tokens so far, C hidden size, H heads, M key-value heads, G heads a key-value head,
-D head size, N vocabulary.
+Dimensions: B rows, T new tokens, S tokens so far, C hidden size, H heads, K KV heads, R heads per KV head, D head
+dimension, V vocabulary.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ ARCHITECTURES = frozenset({"llama", "mistral"})
 @dataclass(frozen=True, slots=True)
 class _Layer:
     qkv: PackedLinear
-    """Queries and keys by pairs that turn together, see `_paired`."""
+    """Query and key rows interleaved by rotary pair, see `_interleave`."""
     o: PackedLinear
     gate_up: PackedLinear
     down: PackedLinear
 
 
 class LlamaState:
-    """Keys and values of some rows so far.
+    """Key-value cache of a batch.
 
     Args:
-        caches: by layer, keys above values, (B, 2M, S max, D).
-        padding: how many tokens of each row's beginning are padding, (B).
+        caches: (B, 2K, S max, D) per layer; keys before values.
+        padding: (B); number of padding tokens at the start of each row.
     """
 
     def __init__(self, caches: list[Tensor], padding: Tensor) -> None:
@@ -54,11 +53,11 @@ class LlamaState:
 
     @property
     def is_single(self) -> bool:
-        """Whether it is one row, without padding."""
+        """Whether there is one row, without padding."""
         return len(self.padding) == 1 and not self.is_padded
 
     def select_rows(self, rows: Sequence[int]) -> None:
-        """Go on with some rows only, in the order given."""
+        """Keep some rows, in the given order."""
         chosen = torch.tensor(rows)
         self.caches = [each[chosen] for each in self.caches]
         self.padding = self.padding[chosen]
@@ -68,8 +67,8 @@ class FastLlama:
     """A LLaMA model in evaluation mode.
 
     Args:
-        model: whose weights are copied.
-        is_quantised: whether they are rounded to 8-bit integers.
+        model: model whose weights are copied.
+        is_quantised: whether weights are rounded to 8-bit integers.
     """
 
     def __init__(self, model: PreTrainedModel, *, is_quantised: bool = False) -> None:
@@ -77,21 +76,21 @@ class FastLlama:
         body: Any = model.model
         self._heads: int = config.num_attention_heads
         self._kv_heads: int = config.num_key_value_heads
-        self._head_size: int = getattr(config, "head_dim", None) or config.hidden_size // self._heads
+        self._head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // self._heads
         self._epsilon: float = config.rms_norm_eps
         self._embedding: Tensor = body.embed_tokens.weight.detach()
-        self._layers = [_folded(each, self._head_size, is_quantised=is_quantised) for each in body.layers]
+        self._layers = [_folded(each, self._head_dim, is_quantised=is_quantised) for each in body.layers]
         whole: Any = model
         head = whole.lm_head.weight.detach() * body.norm.weight.detach()
         self._head = PackedLinear(head, is_quantised=is_quantised)
         positions = torch.arange(config.max_position_embeddings)[None]
         cosine, sine = body.rotary_emb(self._embedding[:1], positions)
-        half = self._head_size // 2
-        self._turns = torch.complex(cosine[0, :, :half], sine[0, :, :half])  # (S max, D / 2)
+        half = self._head_dim // 2
+        self._rotary_factors = torch.complex(cosine[0, :, :half], sine[0, :, :half])  # (S max, D / 2)
 
     @classmethod
     def of(cls, model: PreTrainedModel, *, is_quantised: bool = False) -> Self | None:
-        """Take over a model, if it is of an architecture that this reproduces; none otherwise."""
+        """Copy a model; return None if its architecture is not supported."""
         config: Any = model.config
         plain = (
             config.model_type in ARCHITECTURES
@@ -102,25 +101,25 @@ class FastLlama:
         )
         return cls(model, is_quantised=is_quantised) if plain else None
 
-    def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[LlamaState, Tensor]:
-        """Read prompts.
+    def prefill(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> tuple[LlamaState, Tensor]:
+        """Process prompts.
 
         Args:
-            rows: token ids of each.
-            room: how many tokens may follow.
+            rows: token ids per prompt.
+            max_new_tokens: number of tokens to reserve in the cache.
 
         Returns:
-            The state and the logits after the last token, (B, N).
+            The state and the logits after the last token, (B, V).
         """
         longest = max(map(len, rows))
         padding = torch.tensor([longest - len(row) for row in rows])
-        shape = (len(rows), 2 * self._kv_heads, longest + room, self._head_size)
+        shape = (len(rows), 2 * self._kv_heads, longest + max_new_tokens, self._head_dim)
         state = LlamaState([self._embedding.new_empty(shape) for _ in self._layers], padding)
         tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
         return state, self._forward(state, tokens)
 
     def decode_step(self, state: LlamaState, tokens: Sequence[int]) -> Tensor:
-        """Read one more token of each row; gives the logits after it, (B, N)."""
+        """Process one more token per row; return the logits after it, (B, V)."""
         if state.is_single:
             return self._advance(state, tokens[0])
         return self._forward(state, torch.tensor(tokens)[:, None])
@@ -129,58 +128,60 @@ class FastLlama:
         past_length, count = state.length, tokens.shape[1]
         after = past_length + count
         if state.is_padded:
-            places = (torch.arange(past_length, after) - state.padding[:, None]).clamp_(min=0)  # (B, T)
-            rotary_factors = self._turns[places][:, :, None]
+            padded_positions = (torch.arange(past_length, after) - state.padding[:, None]).clamp_(
+                min=0
+            )  # (B, T)
+            rotary_factors = self._rotary_factors[padded_positions][:, :, None]
         else:
-            rotary_factors = self._turns[past_length:after, None]
+            rotary_factors = self._rotary_factors[past_length:after, None]
         mask = _mask(state, past_length, after)
         hidden = self._embedding[tokens]  # (B, T, C)
-        for layer, held in zip(self._layers, state.caches, strict=True):
+        for layer, cache in zip(self._layers, state.caches, strict=True):
             qkv = layer.qkv.matmul_batch(self._norm(hidden))
-            hidden += layer.o.matmul_batch(self._attend(qkv, held, past_length, rotary_factors, mask))
+            hidden += layer.o.matmul_batch(self._attend(qkv, cache, past_length, rotary_factors, mask))
             gate, up = layer.gate_up.matmul_batch(self._norm(hidden)).chunk(2, dim=-1)
             hidden += layer.down.matmul_batch(functional.silu(gate) * up)
         state.length = after
-        return self._head.matmul_batch(self._norm(hidden[:, -1]))  # (B, N)
+        return self._head.matmul_batch(self._norm(hidden[:, -1]))  # (B, V)
 
     def _attend(
         self, qkv: Tensor, cache: Tensor, past_length: int, rotary_factors: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """Mix values; `joint` holds queries, keys and values, (B, T, (H + 2M) D)."""
+        """Compute attention; `qkv` contains queries, keys and values, (B, T, (H + 2K) D)."""
         rows, count = qkv.shape[:2]
-        heads, kv_heads, size = self._heads, self._kv_heads, self._head_size
+        heads, kv_heads, size = self._heads, self._kv_heads, self._head_dim
         after = past_length + count
         qkv = qkv.view(rows, count, heads + 2 * kv_heads, size)
-        _pairs(qkv[:, :, : heads + kv_heads]).mul_(rotary_factors)
+        _rotary_pairs(qkv[:, :, : heads + kv_heads]).mul_(rotary_factors)
         cache[:, :, past_length:after] = qkv[:, :, heads:].transpose(1, 2)
-        query = qkv[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, M, G T, D)
-        scores = query @ cache[:, :kv_heads, :after].transpose(2, 3)  # (B, M, G T, S)
+        query = qkv[:, :, :heads].transpose(1, 2).reshape(rows, kv_heads, -1, size)  # (B, K, R T, D)
+        scores = query @ cache[:, :kv_heads, :after].transpose(2, 3)  # (B, K, R T, S)
         if mask is not None:
             scores = (scores.view(rows, kv_heads, -1, count, after) + mask).view(rows, kv_heads, -1, after)
-        mixed = scores.softmax(-1) @ cache[:, kv_heads:, :after]  # (B, M, G T, D)
+        mixed = scores.softmax(-1) @ cache[:, kv_heads:, :after]  # (B, K, R T, D)
         return mixed.view(rows, heads, count, size).transpose(1, 2).reshape(rows, count, heads * size)
 
     def _advance(self, state: LlamaState, token: int) -> Tensor:
-        """Read one token of a single row with as few operators as will do; gives its logits, (1, N)."""
-        heads, kv_heads, size = self._heads, self._kv_heads, self._head_size
+        """Process one token of a single row with as few operators as possible; return its logits, (1, V)."""
+        heads, kv_heads, size = self._heads, self._kv_heads, self._head_dim
         after = state.length + 1
-        turn = self._turns[state.length]
+        factors = self._rotary_factors[state.length]
         hidden = self._embedding[token : token + 1].clone()  # (1, C)
-        for layer, held in zip(self._layers, state.caches, strict=True):
-            qkv = layer.qkv.matmul_single(self._normed(hidden)).float().view(heads + 2 * kv_heads, size)
-            _pairs(qkv[: heads + kv_heads]).mul_(turn)
-            held[0, :, state.length] = qkv[heads:]
-            keys, values = held[0, :kv_heads, :after], held[0, kv_heads:, :after]  # (M, S, D)
-            scores = torch.bmm(qkv[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (M, G, S)
-            mixed = torch.bmm(scores.softmax(-1), values)  # (M, G, D)
+        for layer, cache in zip(self._layers, state.caches, strict=True):
+            qkv = layer.qkv.matmul_single(self._norm_single(hidden)).float().view(heads + 2 * kv_heads, size)
+            _rotary_pairs(qkv[: heads + kv_heads]).mul_(factors)
+            cache[0, :, state.length] = qkv[heads:]
+            keys, values = cache[0, :kv_heads, :after], cache[0, kv_heads:, :after]  # (K, S, D)
+            scores = torch.bmm(qkv[:heads].view(kv_heads, -1, size), keys.transpose(1, 2))  # (K, R, S)
+            mixed = torch.bmm(scores.softmax(-1), values)  # (K, R, D)
             hidden += layer.o.matmul_single(mixed.view(1, -1))
-            gate, up = layer.gate_up.matmul_single(self._normed(hidden)).chunk(2, dim=-1)
+            gate, up = layer.gate_up.matmul_single(self._norm_single(hidden)).chunk(2, dim=-1)
             hidden += layer.down.matmul_single(functional.silu(gate).mul_(up))
         state.length = after
-        return self._head.matmul_single(self._normed(hidden)).float()
+        return self._head.matmul_single(self._norm_single(hidden)).float()
 
-    def _normed(self, hidden: Tensor) -> Tensor:
-        """Norm (1, C) by a factor that is worked out outside of PyTorch."""
+    def _norm_single(self, hidden: Tensor) -> Tensor:
+        """Normalise (1, C) by a factor computed in Python, which saves operators."""
         row = hidden[0]
         return hidden * (1 / math.sqrt(torch.dot(row, row).item() / len(row) + self._epsilon))
 
@@ -188,25 +189,25 @@ class FastLlama:
         return functional.rms_norm(hidden, hidden.shape[-1:], eps=self._epsilon)
 
 
-def _pairs(rotated: Tensor) -> Tensor:
-    """See (…, D) as (…, D / 2) complex numbers, which turn by a product; shares memory."""
+def _rotary_pairs(rotated: Tensor) -> Tensor:
+    """View (…, D) as (…, D / 2) complex numbers that share memory; a product with a factor rotates them."""
     return torch.view_as_complex(rotated.view(*rotated.shape[:-1], -1, 2))
 
 
-def _paired(weight: Tensor, head_size: int) -> Tensor:
-    """Put the rows that turn together, d and d + D / 2 of each head, side by side."""
-    return weight.view(-1, 2, head_size // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
+def _interleave(weight: Tensor, head_dim: int) -> Tensor:
+    """Interleave the rows d and d + D / 2 of each head, which are rotated as a pair."""
+    return weight.view(-1, 2, head_dim // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
-def _folded(layer: Any, head_size: int, *, is_quantised: bool) -> _Layer:
-    """Copy a layer's weights, the norms' weights and the attention scale multiplied in."""
+def _folded(layer: Any, head_dim: int, *, is_quantised: bool) -> _Layer:
+    """Copy the weights of a layer with norm weights and attention scale folded in."""
     attention, mlp = layer.self_attn, layer.mlp
     inward = layer.input_layernorm.weight.detach()
     between = layer.post_attention_layernorm.weight.detach()
-    scale = head_size**-0.5
+    scale = head_dim**-0.5
     qkv = [
-        _paired(attention.q_proj.weight.detach() * scale, head_size),
-        _paired(attention.k_proj.weight.detach(), head_size),
+        _interleave(attention.q_proj.weight.detach() * scale, head_dim),
+        _interleave(attention.k_proj.weight.detach(), head_dim),
         attention.v_proj.weight.detach(),
     ]
     gate_up = [mlp.gate_proj.weight.detach(), mlp.up_proj.weight.detach()]
@@ -219,15 +220,15 @@ def _folded(layer: Any, head_size: int, *, is_quantised: bool) -> _Layer:
 
 
 def _mask(state: LlamaState, past_length: int, after: int) -> Tensor | None:
-    """Keep new tokens from seeing later ones and padding; (B or 1, 1, 1, T, S), or none if there is nothing to hide."""
+    """Return the mask of later tokens and padding, (B or 1, 1, 1, T, S), or None if nothing is masked."""
     if after - past_length == 1 and not state.is_padded:
         return None
-    seen = torch.arange(after)
-    hidden = seen > torch.arange(past_length, after)[:, None]  # (T, S)
+    positions = torch.arange(after)
+    hidden = positions > torch.arange(past_length, after)[:, None]  # (T, S)
     if state.is_padded:
-        # A padded place sees itself, or softmax would have nothing to share out.
-        own = seen == torch.arange(past_length, after)[:, None]
-        hidden = hidden | ((seen < state.padding[:, None, None]) & ~own)  # (B, T, S)
+        # A padding token attends to itself, since softmax over nothing is not defined.
+        own = positions == torch.arange(past_length, after)[:, None]
+        hidden = hidden | ((positions < state.padding[:, None, None]) & ~own)  # (B, T, S)
     else:
         hidden = hidden[None]
     return torch.zeros(hidden.shape).masked_fill_(hidden, float("-inf"))[:, None, None]

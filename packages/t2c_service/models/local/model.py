@@ -1,22 +1,26 @@
-"""A checkpoint folder as a `CypherModel`, in process: one worker thread that takes what waits as one batch.
-
-Small per-graph models answer in milliseconds on one core, so requests queue for a single thread rather than share the
-cores; what has queued up meanwhile is decoded together. How is in `decoding`, by what network in `engine`, within
-which grammar in `guide`; nothing here knows Cypher.
-"""
+"""`CypherModel` of a checkpoint in this process: one worker thread decodes batches of waiting requests."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
-from t2c_service.models.protocol import Completion
+from cachetools import LRUCache
+
+from t2c_service.errors import (
+    CompletionError,
+    DeadlineError,
+    ModelFolderError,
+    OverloadedError,
+    SettingsError,
+)
+from t2c_service.models.protocol import Completion, require_xgrammar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +28,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from t2c_core.grammar import Grammar
+    from t2c_service.models.local.constrained_decoding import GrammarConstraintFactory
     from t2c_service.models.local.decoding import DecodingSequence, Step
     from t2c_service.models.protocol import Prompt
 
+log = logging.getLogger(__name__)
+
 SMALL_MODEL_PARAMETERS = 100_000_000
-"""Below this, a second thread costs more in waiting than it computes."""
+"""Number of parameters below which a second thread costs more in waiting than it computes."""
 MAX_QUEUED = 256
-"""Completions that may wait for the worker."""
+"""Maximum number of waiting completions."""
 MAX_BATCH_SIZE = 8
-"""Completions decoded together."""
+"""Maximum number of completions decoded together."""
 CACHE_SIZE = 64
-"""Likeliest completions kept, for further hypotheses of the same prompts."""
+"""Number of most probable completions kept, from which alternative hypotheses branch."""
 
 _Key = tuple[tuple[int, ...], str]
 
@@ -49,32 +56,30 @@ class _Job:
 
 
 class LocalModel:
-    """A stock causal language model with its tokenizer.
+    """A causal language model with its tokenizer.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: of that model; its end mark ends a completion.
-        name: to show beside answers.
-        max_tokens: longest completion.
+        model: model in evaluation mode.
+        tokenizer: tokenizer of the model; its end-of-sequence token ends a completion.
+        name: name to show in answers.
+        max_tokens: maximum tokens of a completion.
     """
 
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str, max_tokens: int
     ) -> None:
-        from t2c_service.models.local.constrained_decoding import GrammarConstraintFactory
         from t2c_service.models.local.engine import choose_engine
 
         self.name = name
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
-        self._ends = _end_tokens(model, tokenizer)
-        self._context = int(getattr(model.config, "max_position_embeddings", 1 << 20))
+        self._eos_token_ids = _eos_token_ids(model, tokenizer)
+        self._context_length = int(getattr(model.config, "max_position_embeddings", 1 << 20))
+        self._vocab_size = int(model.config.vocab_size)
         is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
         self._engine = choose_engine(model, is_small=is_small)
-        self._guides = GrammarConstraintFactory(
-            tokenizer, vocabulary=model.config.vocab_size, ends=sorted(self._ends)
-        )
-        self._likeliest: OrderedDict[_Key, list[Step]] = OrderedDict()
+        self._grammars: GrammarConstraintFactory | None = None
+        self._completed: LRUCache[_Key, list[Step]] = LRUCache(CACHE_SIZE)
         self._jobs: deque[_Job] = deque()
         self._pending = 0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
@@ -84,12 +89,12 @@ class LocalModel:
         """Load a checkpoint folder; blocks for seconds.
 
         Args:
-            folder: with `config.json`, safetensors weights and `tokenizer.json`.
-            max_tokens: longest completion.
-            threads: CPU threads; 0 for one if the model is small, PyTorch's choice otherwise.
+            folder: checkpoint with `config.json`, safetensors weights and `tokenizer.json`.
+            max_tokens: maximum tokens of a completion.
+            threads: CPU threads; 0 for one if the model is small, otherwise PyTorch's default.
 
         Raises:
-            ModelFolderError: the folder is no such checkpoint.
+            ModelFolderError: the folder is not such a checkpoint.
         """
         if not (folder / "config.json").is_file():
             found = "no config.json in it" if folder.is_dir() else "no such folder"
@@ -105,7 +110,7 @@ class LocalModel:
             model = AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype="auto"
             )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelFolderError(f"the model at {folder} cannot be loaded: {error}") from error
         is_small = model.num_parameters() < SMALL_MODEL_PARAMETERS
         if is_small:
@@ -116,12 +121,30 @@ class LocalModel:
         model.train(mode=False)
         return cls(model, tokenizer, name=folder.resolve().name, max_tokens=max_tokens)
 
+    def check_support(self, *, chat: bool, grammar: bool) -> None:
+        """Check that the tokenizer has a usable chat template and that xgrammar is installed, if they will be used.
+
+        Raises:
+            SettingsError: something is missing.
+        """
+        if grammar:
+            require_xgrammar()
+        if chat:
+            roles = ("system", "user", "assistant", "user")
+            try:
+                self._encode([{"role": role, "content": "x"} for role in roles])
+            except Exception as error:
+                raise SettingsError(
+                    f"`prompt: chat` needs a chat template with system, user and assistant messages, which the "
+                    f"tokenizer of {self.name} lacks ({error}); name an instruction-tuned model in `model.path`"
+                ) from error
+
     async def complete(
         self, prompt: Prompt, *, hypothesis: int = 0, grammar: Grammar | None = None, timeout_s: float
     ) -> Completion:
-        """Write one completion; see `CypherModel.complete`."""
+        """Generate one completion; see `CypherModel.complete`."""
         if self._pending >= MAX_QUEUED:
-            raise OverloadedError(f"{self._pending} questions already wait for the model {self.name}")
+            raise OverloadedError(f"{self._pending} completions are already queued for the model {self.name}")
         job = _Job(prompt, hypothesis, grammar, threading.Event(), Future())
         self._pending += 1
         try:
@@ -136,16 +159,16 @@ class LocalModel:
             self._pending -= 1
 
     async def check(self) -> None:
-        """A loaded model is always there."""
+        """Do nothing: a loaded model is always available."""
 
     async def close(self) -> None:
-        """Stop the worker; what waits is dropped."""
+        """Stop the worker and cancel the queue."""
         self._worker.shutdown(wait=False, cancel_futures=True)
         for job in tuple(self._jobs):
             job.result.cancel()
 
     def _worker_loop(self) -> None:
-        """Decode what waits, if an earlier call has not done so."""
+        """Decode one batch of the queue, unless an earlier call has emptied it."""
         import torch
 
         batch: list[_Job] = []
@@ -158,78 +181,93 @@ class LocalModel:
                 self._complete(batch)
 
     def _complete(self, jobs: list[_Job]) -> None:
-        """Decode a batch; whoever waits for it learns of an error."""
+        """Decode a batch; if it fails, decode its jobs one by one, so that only the failing ones fail."""
         started = time.perf_counter()
         try:
             self._decode(jobs, started)
-        except Exception as error:  # noqa: BLE001 - the worker must live on
-            for job in jobs:
-                if not job.result.done():
-                    job.result.set_exception(error)
+        except Exception as error:
+            pending = [job for job in jobs if not job.result.done()]
+            if len(jobs) > 1:
+                for job in pending:
+                    self._complete([job])
+                return
+            log.warning("%s failed on a prompt", self.name, exc_info=error)
+            for job in pending:
+                failure = CompletionError(f"{self.name} cannot complete this prompt: {error}")
+                failure.__cause__ = error
+                job.result.set_exception(failure)
 
     def _decode(self, jobs: list[_Job], started: float) -> None:
-        """Decode the likeliest completions of all prompts, then the other hypotheses that are asked for."""
+        """Decode the most probable completions of all prompts, then the alternative hypotheses."""
         from t2c_service.models.local.decoding import decode
 
         keys: dict[_Job, _Key] = {}
-        rows: dict[_Key, DecodingSequence] = {}
+        sequences: dict[_Key, DecodingSequence] = {}
         for job in jobs:
             key = self._encode(job.prompt), job.grammar.text if job.grammar else ""
-            if self._room(key) < 2:
-                job.result.set_exception(self._without_room(key))
+            if self._max_new_tokens(key) < 2:
+                job.result.set_exception(
+                    CompletionError(
+                        f"a prompt of {len(key[0])} tokens leaves no room in the context of {self.name}, "
+                        f"which has {self._context_length} tokens"
+                    )
+                )
                 continue
             keys[job] = key
-            if key in rows:
-                rows[key].cancelled.append(job.cancelled)
-            elif key not in self._likeliest:
-                rows[key] = self._row(job, key)
-        decode(self._engine, list(rows.values()), self._ends)
-        self._likeliest.update((key, row.steps) for key, row in rows.items() if not row.is_unwanted)
-        likeliest = {key: self._likeliest.get(key, []) for key in keys.values()}
-        others = {job: self._forked(job, key, likeliest[key]) for job, key in keys.items() if job.hypothesis}
-        decode(self._engine, [row for row in others.values() if row is not None], self._ends)
+            if key in sequences:
+                sequences[key].cancelled.append(job.cancelled)
+            elif key not in self._completed:
+                sequences[key] = self._sequence(job, key)
+        decode(self._engine, list(sequences.values()), self._eos_token_ids)
+        completed = {key: self._completed[key] for key in keys.values() if key in self._completed}
+        for key, sequence in sequences.items():
+            completed[key] = [] if sequence.is_cancelled else sequence.steps
+            if completed[key]:
+                self._completed[key] = completed[key]
+        alternatives = {
+            job: self._alternative(job, key, completed[key]) for job, key in keys.items() if job.hypothesis
+        }
+        decode(self._engine, [each for each in alternatives.values() if each], self._eos_token_ids)
         for job, key in keys.items():
-            other = others.get(job)
-            steps = [] if job.hypothesis else likeliest[key]
-            self._finish(job, other.steps if other else steps, started)
-        while len(self._likeliest) > CACHE_SIZE:
-            self._likeliest.popitem(last=False)
+            alternative = alternatives.get(job)
+            steps = [] if job.hypothesis else completed[key]
+            self._finish(job, alternative.steps if alternative else steps, started)
 
-    def _room(self, key: _Key) -> int:
-        return min(self._max_tokens, self._context - len(key[0]))
+    def _max_new_tokens(self, key: _Key) -> int:
+        return min(self._max_tokens, self._context_length - len(key[0]))
 
-    def _without_room(self, key: _Key) -> CompletionError:
-        return CompletionError(
-            f"a prompt of {len(key[0])} tokens leaves no room in the {self._context} that {self.name} takes"
-        )
-
-    def _row(self, job: _Job, key: _Key) -> DecodingSequence:
+    def _sequence(self, job: _Job, key: _Key) -> DecodingSequence:
+        from t2c_service.models.local.constrained_decoding import GrammarConstraintFactory
         from t2c_service.models.local.decoding import DecodingSequence
 
-        guide = self._guides.start(job.grammar) if job.grammar else None
-        return DecodingSequence(key[0], self._room(key), guide, [job.cancelled])
+        if job.grammar and self._grammars is None:
+            self._grammars = GrammarConstraintFactory(
+                self._tokenizer, vocab_size=self._vocab_size, eos_token_ids=sorted(self._eos_token_ids)
+            )
+        constraint = self._grammars.start(job.grammar) if job.grammar and self._grammars else None
+        return DecodingSequence(key[0], self._max_new_tokens(key), constraint, [job.cancelled])
 
-    def _forked(self, job: _Job, key: _Key, likeliest: list[Step]) -> DecodingSequence | None:
-        """Begin another hypothesis than the likeliest; none if there is none that the grammar takes."""
+    def _alternative(self, job: _Job, key: _Key, best: list[Step]) -> DecodingSequence | None:
+        """Start an alternative hypothesis; return None if the grammar allows no other."""
         from t2c_service.models.local.decoding import branch
 
-        steps = branch(likeliest, job.hypothesis)
+        steps = branch(best, job.hypothesis)
         if steps is None:
             return None
-        row = self._row(job, key)
-        if row.guide is not None and not row.guide.accept(step.token for step in steps):
+        sequence = self._sequence(job, key)
+        if sequence.constraint is not None and not sequence.constraint.accept(step.token for step in steps):
             return None
-        row.steps = steps
-        return row
+        sequence.steps = steps
+        return sequence
 
     def _finish(self, job: _Job, steps: list[Step], started: float) -> None:
         if job.cancelled.is_set():
             return
         if not steps:
             job.result.set_exception(CompletionError(f"{self.name} has no further hypothesis"))
-        elif steps[-1].token not in self._ends:
+        elif steps[-1].token not in self._eos_token_ids:
             job.result.set_exception(
-                CompletionError(f"{self.name} wrote {len(steps)} tokens without coming to an end")
+                CompletionError(f"the completion of {self.name} exceeds {len(steps)} tokens")
             )
         else:
             tokens = [step.token for step in steps]
@@ -245,20 +283,20 @@ class LocalModel:
             job.result.set_result(completion)
 
     def _encode(self, prompt: Prompt) -> tuple[int, ...]:
-        if not isinstance(prompt, str):
-            prompt = str(
-                self._tokenizer.apply_chat_template(
-                    [dict(message) for message in prompt], tokenize=False, add_generation_prompt=True
-                )
-            )
-        return tuple(self._tokenizer(prompt)["input_ids"])
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    configured = getattr(model.generation_config, "eos_token_id", None)
-    ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
-    if not ends:
-        raise ModelFolderError(
-            "the model's tokenizer has no end mark (eos_token), so no completion would end"
+        if isinstance(prompt, str):
+            return tuple(self._tokenizer(prompt)["input_ids"])
+        text = self._tokenizer.apply_chat_template(
+            [dict(message) for message in prompt], tokenize=False, add_generation_prompt=True
         )
-    return frozenset(ends)
+        # The template writes the special tokens itself.
+        return tuple(self._tokenizer(str(text), add_special_tokens=False)["input_ids"])
+
+
+def _eos_token_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    ids = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])} - {None}
+    if not ids:
+        raise ModelFolderError(
+            "the tokenizer has no end-of-sequence token (eos_token), so no completion would end"
+        )
+    return frozenset(ids)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.model_doubles import Reply
 
-from .conftest import Script, running
+from ..conftest import Script, running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,14 +3,18 @@
 import pytest
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
-from t2c_service.answering.explaining.column_labels import heading
-from t2c_service.answering.explaining.provenance_query import (
+from t2c_service.answering.explaining.provenance_graph import (
     ROW_VALUES,
     ProvenanceQuery,
     build_provenance_query,
     plain_properties,
 )
-from t2c_service.answering.explaining.verbalise_rows import format_value, render_segments, render_text
+from t2c_service.answering.explaining.verbalise_rows import (
+    format_value,
+    heading,
+    render_segments,
+    render_text,
+)
 
 
 @pytest.mark.parametrize(

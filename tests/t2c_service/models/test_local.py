@@ -21,7 +21,7 @@ from t2c_service.models.local.llama import FastLlama
 from t2c_service.models.local.model import LocalModel
 from t2c_service.models.local.packed_linear import PackedLinear
 
-from .conftest import BY_HEART
+from ..conftest import BY_HEART
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_a_question_given_up_frees_the_worker(model: LocalModel) -> None:
 
 
 async def test_too_many_waiting_are_turned_away(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "WAITING", 0)
+    monkeypatch.setattr(local, "MAX_QUEUED", 0)
     with pytest.raises(OverloadedError):
         await model.complete("alpha", timeout_s=20)
 
@@ -164,7 +164,7 @@ async def test_what_waits_is_decoded_together_and_comes_out_the_same(
     monkeypatch.setattr(decoding, "decode", counted)
     prompts = ["alpha", "beta alpha beta", "gamma beta"]
     alone = [await model.complete(prompt, timeout_s=60) for prompt in prompts]
-    model._likeliest.clear()
+    model._completed.clear()
     together = await asyncio.gather(*(model.complete(prompt, timeout_s=60) for prompt in prompts))
     assert [each.text for each in together] == [each.text for each in alone]
     for one, other in zip(together, alone, strict=True):
@@ -213,12 +213,12 @@ def test_our_pass_is_that_of_transformers(kv_heads: int) -> None:
     assert ours is not None
     rows = [[3, 1, 4, 1, 5], [9, 2], [6, 5, 3, 5]]
     with torch.inference_mode():
-        (mine, first), (other, expected) = ours.start(rows, 4), theirs.prefill(rows, 4)
+        (mine, first), (other, expected) = ours.prefill(rows, 4), theirs.prefill(rows, 4)
         torch.testing.assert_close(first, expected, rtol=1e-3, atol=1e-3)
         for kept, tokens in (([0, 1, 2], [7, 8, 9]), ([2, 0], [1, 2]), ([1], [3])):
-            mine.keep(kept)
+            mine.select_rows(kept)
             other.select_rows(kept)
-            step = ours.step(mine, tokens)
+            step = ours.decode_step(mine, tokens)
             torch.testing.assert_close(step, theirs.decode_step(other, tokens), rtol=1e-3, atol=1e-3)
 
 
@@ -230,15 +230,15 @@ def test_rounded_weights_give_the_same_alone_and_in_company() -> None:
     prompt, following = [3, 1, 4, 1, 5], [7, 8, 9]
     with torch.inference_mode():
         (state, expected), (alone, one), (together, several) = (
-            exact.start([prompt], 4),
-            rounded.start([prompt], 4),
-            rounded.start([prompt, prompt], 4),
+            exact.prefill([prompt], 4),
+            rounded.prefill([prompt], 4),
+            rounded.prefill([prompt, prompt], 4),
         )
         for token in following:
             torch.testing.assert_close(one, expected, rtol=0, atol=0.05 * float(expected.abs().max()))
             torch.testing.assert_close(several, one.expand(2, -1), rtol=0, atol=0.02 * float(one.abs().max()))
-            expected, one = exact.step(state, [token]), rounded.step(alone, [token])
-            several = rounded.step(together, [token, token])
+            expected, one = exact.decode_step(state, [token]), rounded.decode_step(alone, [token])
+            several = rounded.decode_step(together, [token, token])
     assert not torch.equal(one, expected)
 
 

@@ -15,9 +15,9 @@ from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.app import create_app
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
-from t2c_service.evaluation.ablations import parts_of
 from t2c_service.evaluation.pairs import read_pairs
 from t2c_service.evaluation.report import Outcome, compute_metrics
+from t2c_service.evaluation.runner import parse_ablations
 from t2c_service.settings import AccessSettings, GraphSettings
 from t2c_service.settings_loader import load_access_settings
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-    from .conftest import Script
+    from ..conftest import Script
 
 HALF_LIFE = "MATCH (d:Drug {name: 'Warfarin'}) RETURN d.halfLifeHours"
 PAIRS: list[dict[str, Any]] = [
@@ -83,8 +83,8 @@ def check(report: dict[str, Any]) -> None:
     assert report["refused"] == report["empty"] == report["failed"] == 0.0
     assert report["f1"] == 0.75
     assert report["by_category"] == {"a": {"n": 2, "ex": 0.5}, "b": {"n": 2, "ex": 1.0}}
-    assert report["without_answer"] == {"n": 2, "recognised": 0.5}
-    assert report["unstable"] == {"n": 1, "ex": 0.0}
+    assert report["unanswerable_set"] == {"n": 2, "refusal_recall": 0.5, "recognised": 0.5}
+    assert report["nondeterministic"] == {"n": 1, "ex": 0.0}
     assert report["excluded"] == {
         "differs from the file's rows": 1, "empty": 1, "fails": 1, "refused": 2, "unstable": 1,
     }  # fmt: skip
@@ -159,7 +159,7 @@ async def test_a_service_that_wants_a_key_is_shown_it(
 
 
 async def test_a_service_that_is_down_is_no_score(pairs: Path) -> None:
-    with pytest.raises(UnansweredError, match=r"no question could be asked.*127\.0\.0\.1:9"):
+    with pytest.raises(UnansweredError, match=r"no question was answered.*127\.0\.0\.1:9"):
         await evaluate(pairs, url="http://127.0.0.1:9")
 
 
@@ -185,11 +185,11 @@ async def test_a_graph_that_goes_down_is_named_once(
     ("text", "told"),
     [
         ("", "has no pairs"),
-        ("{", r":1 is not JSON"),
-        ('{"question": "x"}\n{"q": 1}', r":2 has no `question`"),
-        ('{"question": "x", "cypher": 3}', "`cypher` is no text"),
-        ('{"question": "x", "rows": [1]}', "`rows` is no list of lists"),
-        ('{"question": "x", "cypher": "y", "parameters": [1]}', "`parameters` is no object"),
+        ("{", r":1: invalid JSON"),
+        ('{"question": "x"}\n{"q": 1}', r":2: `question` is missing"),
+        ('{"question": "x", "cypher": 3}', "invalid `cypher`"),
+        ('{"question": "x", "rows": [1]}', "invalid `rows`"),
+        ('{"question": "x", "cypher": "y", "parameters": [1]}', "invalid `parameters`"),
     ],
 )
 def test_files_that_are_no_pairs_are_named(tmp_path: Path, text: str, told: str) -> None:
@@ -214,9 +214,11 @@ async def test_parts_of_answering_are_left_out_one_at_a_time(
     guided = settings.model_copy(
         update={"model": settings.model.model_copy(update={"grammar": "on"}), "prompt": "atoms"}
     )
-    report = await evaluate(file, settings=guided, without=("grammar", "values"), out=tmp_path / "rows.jsonl")
-    assert set(report["without"]) == {"grammar", "values"}
-    assert (report["without"]["grammar"]["ex"], report["without"]["grammar"]["psjs"]) == (1.0, None)
+    report = await evaluate(
+        file, settings=guided, ablations=("grammar", "values"), out=tmp_path / "rows.jsonl"
+    )
+    assert set(report["ablations"]) == {"grammar", "values"}
+    assert (report["ablations"]["grammar"]["ex"], report["ablations"]["grammar"]["psjs"]) == (1.0, None)
     for name in ("rows", "rows.without-grammar", "rows.without-values"):
         assert (tmp_path / f"{name}.jsonl").stat().st_size
     whole, without_grammar, last = script.asked[0], script.asked[1], script.asked[-1]
@@ -228,12 +230,12 @@ async def test_parts_of_answering_are_left_out_one_at_a_time(
 
 
 def test_only_known_parts_of_an_own_service_can_be_left_out() -> None:
-    assert parts_of("values,grammar") == ("grammar", "values")
-    assert parts_of("") == ()
+    assert parse_ablations("values,grammar") == ("grammar", "values")
+    assert parse_ablations("") == ()
     with pytest.raises(SettingsError, match="no such part; choose of grammar, values, repair, examples"):
-        parts_of("beams")
+        parse_ablations("beams")
     with pytest.raises(SettingsError, match="give --config instead of --url"):
-        parts_of("grammar", url="http://127.0.0.1:1")
+        parse_ablations("grammar", url="http://127.0.0.1:1")
 
 
 @pytest.mark.graph
@@ -257,18 +259,19 @@ def test_the_report_says_what_a_least_confidence_would_refuse() -> None:
         outcome("strange, seen", status="unanswerable", answerable=False, confidence=0.9),
         outcome("strange, doubtful", answerable=False, confidence=0.12),
     ]
-    found = {row["min_confidence"]: row for row in compute_metrics(made, model="m")["by_confidence"]}
+    found = {row["min_confidence"]: row for row in compute_metrics(made, model="m")["coverage_by_confidence"]}
     assert found[0.0] == {
-        "min_confidence": 0.0, "unanswerable": 0.0, "ex": 0.5, "right_of_answered": 0.5, "recognised": 0.5,
+        "min_confidence": 0.0, "unanswerable": 0.0, "ex": 0.5, "selective_accuracy": 0.5, "refusal_recall": 0.5,
+        "right_of_answered": 0.5, "recognised": 0.5,
     }  # fmt: skip
     assert found[0.2]["unanswerable"] == 0.25
-    assert found[0.2]["right_of_answered"] == pytest.approx(2 / 3)
-    assert found[0.2]["recognised"] == 1.0
+    assert found[0.2]["selective_accuracy"] == pytest.approx(2 / 3)
+    assert found[0.2]["refusal_recall"] == 1.0
     assert (found[0.25]["ex"], found[0.25]["unanswerable"]) == (0.25, 0.5)
 
 
 def test_without_confidence_there_is_nothing_to_say_of_it() -> None:
-    assert compute_metrics([outcome("a", equal=True)], model="m")["by_confidence"] == []
+    assert compute_metrics([outcome("a", equal=True)], model="m")["coverage_by_confidence"] == []
 
 
 def outcome(name: str, *, answerable: bool = True, status: str = "answered", **more: Any) -> Outcome:

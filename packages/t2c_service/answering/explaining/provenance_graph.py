@@ -1,7 +1,6 @@
-"""The part of the graph behind an answer, when its rows are plain values: the same pattern, returned as nodes.
+"""The graph view of an answer: nodes among its rows, or else the matches of its pattern (provenance).
 
-Only queries that match and then return are taken (`MATCH … RETURN …`); for all others there is no view. The rewritten
-query goes through the same guard as any other.
+Only queries of the form `MATCH … RETURN …` are rewritten; the rewritten query is guarded like any other.
 """
 
 from __future__ import annotations
@@ -30,25 +29,30 @@ from t2c_core.cypher.ast_nodes import (
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
 from t2c_core.cypher.traversal import walk
-from t2c_core.errors import CypherSyntaxError
+from t2c_core.errors import CypherSyntaxError, GraphError, QueryRejectedError
+from t2c_core.graph.client import QueryLimits
+from t2c_service.answering.records import GraphView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from t2c_core.cypher.ast_nodes import Clause, Expression, PathPattern
     from t2c_core.schema.model import GraphSchema, ParameterValue
+    from t2c_service.answering.attempts.confidence import AttemptResult
+    from t2c_service.answering.attempts.guarded_graph import GuardedGraph
+    from t2c_service.settings import LimitSettings
 
 MAX_MATCHES = 40
-"""Matches drawn at most."""
+"""Maximum number of matches in a view."""
 MAX_VALUES = 10
-"""Rows whose matches are drawn, the same number for each."""
+"""Maximum number of rows whose matches are shown, the same number for each."""
 ROW_VALUES = "shown"
 
 _PLAIN_TYPES = frozenset({"STRING", "INTEGER", "FLOAT", "BOOLEAN"})
 
 
 def plain_properties(schema: GraphSchema) -> frozenset[str]:
-    """Names of the properties whose values come back from JSON as they were, for every owner that has them."""
+    """Return the names of properties whose values survive a round trip through JSON, in every label and type."""
     types: dict[str, set[str]] = {}
     for properties in (
         *(each.properties for each in schema.labels),
@@ -61,15 +65,15 @@ def plain_properties(schema: GraphSchema) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class ProvenanceQuery:
-    """A query for the elements behind some rows."""
+    """A query for the nodes and relationships behind some rows."""
 
     cypher: str
     parameters: dict[str, Any]
     max_matches: int
-    """Matches that it looks for, for each row; where there are as many, there may be more."""
+    """Maximum number of matches per row; a row with that many may have more."""
 
     def is_sample(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Tell from its rows whether there may be more matches than it found."""
+        """Return whether there may be more matches than the query returned."""
         return any(count >= self.max_matches for count in Counter(repr(row[0]) for row in rows).values())
 
 
@@ -80,16 +84,16 @@ def build_provenance_query(
     *,
     plain: frozenset[str],
 ) -> ProvenanceQuery | None:
-    """Rewrite a query so that it returns the nodes and relationships behind its rows.
+    """Build a query for the nodes and relationships behind the rows of another query.
 
     Args:
-        cypher: a query that ran.
-        parameters: of that query.
-        rows: of its result; the first column that is a plain property says which matches belong to which row.
-        plain: see `plain_properties`.
+        cypher: query that ran.
+        parameters: parameters of that query.
+        rows: rows of its result; the first column that is a plain property assigns matches to rows.
+        plain: names returned by `plain_properties`.
 
     Returns:
-        The query; none when the one given is of another shape, or has no relationship to draw.
+        The query, or None if the original has another form or no relationship.
     """
     shape = _shape(cypher)
     if shape is None:
@@ -107,7 +111,9 @@ def build_provenance_query(
     max_matches = MAX_MATCHES // max(1, len(values))
     shown = Variable(ROW_VALUES)
     condition = Comparison((key, shown), ("=",))
-    inner = _query(*matches[:-1], _also(matches[-1], condition), Return(elements, limit=Integer(max_matches)))
+    inner = _query(
+        *matches[:-1], _with_condition(matches[-1], condition), Return(elements, limit=Integer(max_matches))
+    )
     query = _query(
         Unwind(Parameter(ROW_VALUES), shown),
         CallSubquery(inner, (shown,)),
@@ -117,7 +123,7 @@ def build_provenance_query(
 
 
 def _shape(cypher: str) -> tuple[tuple[Match, ...], Return] | None:
-    """Give the MATCH clauses and the RETURN of a query that has nothing else, and a relationship to draw."""
+    """Return the MATCH clauses and the RETURN of a query with no other clauses and at least one relationship."""
     try:
         query = parse(cypher)
     except CypherSyntaxError:
@@ -127,14 +133,14 @@ def _shape(cypher: str) -> tuple[tuple[Match, ...], Return] | None:
     if len(query.parts) > 1 or len(matches) < len(before) or not matches or not isinstance(last, Return):
         return None
     nodes = list(walk(query))
-    takes_name = any(isinstance(node, Variable | Parameter) and node.name == ROW_VALUES for node in nodes)
+    uses_name = any(isinstance(node, Variable | Parameter) and node.name == ROW_VALUES for node in nodes)
     patterns = [node for match in matches for pattern in match.patterns for node in walk(pattern)]
     has_relationship = any(isinstance(node, RelationshipPattern) for node in patterns)
-    return (matches, last) if has_relationship and not takes_name else None
+    return (matches, last) if has_relationship and not uses_name else None
 
 
 def _variables(patterns: Iterable[PathPattern]) -> dict[str, None]:
-    """Name the nodes and relationships of patterns, in their order."""
+    """Return the variables of nodes and relationships in the order of the patterns."""
     found: dict[str, None] = {}
     for pattern in patterns:
         for part in pattern.parts:
@@ -146,7 +152,7 @@ def _variables(patterns: Iterable[PathPattern]) -> dict[str, None]:
 
 
 def _plain_column(returned: Return, plain: frozenset[str]) -> tuple[int, Expression | None]:
-    """Give the first column that is a plain property, by its number and as an expression."""
+    """Return index and expression of the first column that is a plain property."""
     for number, item in enumerate(() if returned.star else returned.items):
         found = item.expression
         if isinstance(found, Property) and isinstance(found.subject, Variable) and found.key in plain:
@@ -154,8 +160,7 @@ def _plain_column(returned: Return, plain: frozenset[str]) -> tuple[int, Express
     return 0, None
 
 
-def _also(match: Match, condition: Expression) -> Match:
-    """Ask for one more condition."""
+def _with_condition(match: Match, condition: Expression) -> Match:
     where = match.where
     if where is None:
         return replace(match, where=condition)
@@ -165,3 +170,49 @@ def _also(match: Match, condition: Expression) -> Match:
 
 def _query(*clauses: Clause) -> Query:
     return Query((SingleQuery(clauses),))
+
+
+TIMEOUT_S = 2.0
+"""Maximum seconds of the extra query."""
+CELL_CHARS = 200
+
+
+class ResultGraphBuilder:
+    """Build graph views of answers on one graph.
+
+    Args:
+        guarded: graph that checks and runs the extra query.
+        schema: schema of that graph.
+        limits: limits of the service.
+    """
+
+    def __init__(self, guarded: GuardedGraph, schema: GraphSchema, limits: LimitSettings) -> None:
+        self._guarded = guarded
+        self._plain = plain_properties(schema)
+        self._limits = QueryLimits(
+            timeout_s=min(TIMEOUT_S, limits.timeout_s),
+            max_rows=MAX_MATCHES,
+            max_bytes=limits.max_bytes,
+            max_cell_chars=CELL_CHARS,
+        )
+
+    async def build(self, attempt_result: AttemptResult) -> GraphView:
+        """Build the view of an attempt; it is empty if the extra query cannot be built or fails."""
+        result = attempt_result.result
+        if result is None:
+            return GraphView()
+        if result.graph.nodes:
+            return GraphView.of(result, sampled=result.truncated)
+        attempt = attempt_result.attempt
+        query = build_provenance_query(
+            attempt.cypher or "", attempt.parameters, result.rows, plain=self._plain
+        )
+        if query is None:
+            return GraphView()
+        try:
+            approved = await self._guarded.check(query.cypher, query.parameters)
+            found = await self._guarded.run(approved, self._limits)
+        except (QueryRejectedError, GraphError):
+            return GraphView()
+        sampled = query.is_sample(found.rows) or len(result.rows) > MAX_VALUES
+        return GraphView.of(found, sampled=sampled)
