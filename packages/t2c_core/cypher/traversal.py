@@ -16,7 +16,7 @@ _PLAIN = frozenset({"str", "int", "bool", "float", "int | None", "str | None", "
 
 
 @cache
-def _child_fields(kind: Any) -> tuple[str, ...]:
+def _child_fields(kind: type[Node]) -> tuple[str, ...]:
     """Return the names of the fields of a class which may hold nodes."""
     return tuple(
         each.name
@@ -30,7 +30,7 @@ def _child_fields(kind: Any) -> tuple[str, ...]:
 
 def children(node: Node) -> Iterator[Node]:
     """Yield the direct children of a node, in the order of the fields of its class."""
-    for name in _child_fields(type(node)):
+    for name in _child_fields(type(node)):  # type: ignore[arg-type]
         value = getattr(node, name)
         if isinstance(value, Node):
             yield value
@@ -57,7 +57,7 @@ def transform(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
         change: Function of a node, whose children are changed already, which returns the node or a replacement.
     """
     changed: dict[str, Any] = {}
-    for name in _child_fields(type(node)):
+    for name in _child_fields(type(node)):  # type: ignore[arg-type]
         value = getattr(node, name)
         new = _transformed(value, change)
         if new is not value:

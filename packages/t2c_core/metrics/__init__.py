@@ -1,10 +1,10 @@
-"""Measures of generated Cypher against gold Cypher, and how sure they are."""
+"""Metrics of generated Cypher against gold Cypher, with confidence intervals."""
 
 from t2c_core.metrics.execution import ResultComparison, compare, jaccard, precision_recall
 from t2c_core.metrics.gold import Gold, GoldQuery
-from t2c_core.metrics.intervals import Interval, bootstrap_interval, mcnemar, pass_at_k, wilson_interval
+from t2c_core.metrics.intervals import Interval, bootstrap_interval, wilson_interval
 from t2c_core.metrics.provenance import provenance_query
-from t2c_core.metrics.text_similarity import exact_match, google_bleu
+from t2c_core.metrics.text_similarity import google_bleu
 
 __all__ = [
     "Gold",
@@ -13,11 +13,8 @@ __all__ = [
     "ResultComparison",
     "bootstrap_interval",
     "compare",
-    "exact_match",
     "google_bleu",
     "jaccard",
-    "mcnemar",
-    "pass_at_k",
     "precision_recall",
     "provenance_query",
     "wilson_interval",

@@ -1,6 +1,6 @@
-"""Results of a generated query against those of a gold query: equal or not, and how much they share.
+"""Execution metrics: comparison of the rows of a generated query with those of its gold query.
 
-Holds no database access: rows come from `graph`, in the form of `results.canonical_rows`.
+Rows have the form of `results.canonical_rows`.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from t2c_core.results import Rows
 
 MAX_STEPS = 20_000
-"""Columns tried before a comparison is given up; only results made to be hard get there."""
+"""Maximum number of columns tried per comparison; only constructed results need more."""
 
 Reason = Literal["equal", "row count", "column count", "values", "row order", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultComparison:
-    """Whether two results are equal, and what differs first if they are not."""
+    """Whether two results are equal, and the first difference if they are not."""
 
     equal: bool
     """Execution accuracy (EX) of one pair: 1 or 0."""
     reason: Reason
-    """`undecided` counts as not equal: too many orders of columns had to be tried."""
+    """`undecided` counts as not equal: the search for a column order was given up."""
 
 
 def compare(gold: Rows, predicted: Rows, *, order: Sequence[Hashable] | None = None) -> ResultComparison:
-    """Compare two results as bags of rows under some order of columns.
+    """Return whether two results are equal as bags of rows under some order of the columns.
 
     Args:
-        gold: rows of the gold query.
-        predicted: rows of the generated query.
-        order: where the gold sorts its rows, one sort key for each gold row: rows with equal neighbouring
-            keys may stand in any order among themselves, others not. None where order does not matter.
+        gold: Rows of the gold query.
+        predicted: Rows of the generated query.
+        order: Sort key of each gold row if the order of rows matters: only neighbouring rows with equal keys may
+            be permuted. None if rows may have any order.
 
     Source:
         Execution accuracy of CypherBench (arXiv 2412.18702), without its random choice of columns, its
-        failure on nulls in lists and on date-times, and its demand that ties be broken alike.
+        failure on nulls in lists and on date-times, and its requirement that ties be broken alike.
     """
     if len(gold) != len(predicted):
         return ResultComparison(False, "row count")
@@ -64,10 +64,9 @@ def compare(gold: Rows, predicted: Rows, *, order: Sequence[Hashable] | None = N
 
 
 def precision_recall(gold: Rows, predicted: Rows) -> tuple[float, float, float]:
-    """Tell how much of a result is right and how much of the right it has: precision, recall and F1.
+    """Return precision, recall and F1 of the cells of a result, compared as a bag.
 
-    Cells count, as a bag, wherever they stand: that is the precision that SyntheT2C calls execution
-    accuracy. Two empty results agree fully.
+    The precision is what SyntheT2C calls execution accuracy. Two empty results have 1.0 in all three.
     """
     left, right = (Counter(chain.from_iterable(rows)) for rows in keyed_results(gold, predicted))
     if not left and not right:
@@ -79,7 +78,7 @@ def precision_recall(gold: Rows, predicted: Rows) -> tuple[float, float, float]:
 
 
 def jaccard(gold: AbstractSet[Any], predicted: AbstractSet[Any]) -> float:
-    """Tell how alike two sets are; of provenance nodes this is PSJS. Two empty sets are alike.
+    """Return the Jaccard similarity of two sets, which for provenance nodes is PSJS; 1.0 for two empty sets.
 
     Source:
         Provenance subgraph Jaccard similarity of CypherBench (arXiv 2412.18702).
@@ -89,7 +88,7 @@ def jaccard(gold: AbstractSet[Any], predicted: AbstractSet[Any]) -> float:
 
 
 def _groups(order: Sequence[Hashable]) -> list[int]:
-    """Number runs of equal neighbouring keys."""
+    """Return the number of the run of equal neighbouring keys which each key is in."""
     groups: list[int] = []
     for position, key in enumerate(order):
         same = position > 0 and key == order[position - 1]
@@ -98,10 +97,10 @@ def _groups(order: Sequence[Hashable]) -> list[int]:
 
 
 def _aligns(gold: KeyedRows, predicted: KeyedRows, groups: list[int]) -> bool | None:
-    """Search an order of the predicted columns that makes the rows of each group equal as bags.
+    """Return whether some order of the predicted columns makes the rows of each group equal as bags.
 
-    Columns are placed one after the other; as soon as the rows so far differ as bags, the branch ends.
-    Columns that are the same in every row are tried once. Returns None if the search was given up.
+    Backtracking search: columns are placed one by one, and a branch ends as soon as the rows placed so far differ
+    as bags. Equal columns are tried once. None if the search was given up.
     """
     wanted = list(zip(*gold, strict=True))
     offered = list(zip(*predicted, strict=True))
@@ -133,7 +132,7 @@ def _aligns(gold: KeyedRows, predicted: KeyedRows, groups: list[int]) -> bool | 
 def _candidates(
     wanted: list[tuple[Hashable, ...]], offered: list[tuple[Hashable, ...]], groups: list[int]
 ) -> list[list[int]]:
-    """For each gold column, the predicted columns with the same values in each group of rows."""
+    """Return, for each gold column, the predicted columns with the same values in each group of rows."""
     by_content: dict[Hashable, list[int]] = defaultdict(list)
     for position, column in enumerate(offered):
         by_content[_content(column, groups)].append(position)
@@ -147,7 +146,7 @@ def _content(column: tuple[Hashable, ...], groups: list[int]) -> Hashable:
 def _refine(
     left: list[int], right: list[int], wanted: tuple[Hashable, ...], offered: tuple[Hashable, ...]
 ) -> tuple[list[int], list[int]] | None:
-    """Split classes of equal rows by one more column on both sides; None if the classes differ in size."""
+    """Return classes of equal rows refined by one more column on both sides; None if their sizes differ."""
     numbers: dict[tuple[int, Hashable], int] = {}
     new_left = [numbers.setdefault(key, len(numbers)) for key in zip(left, wanted, strict=True)]
     new_right = [numbers.setdefault(key, len(numbers)) for key in zip(right, offered, strict=True)]

@@ -1,57 +1,49 @@
-"""Gold queries: whether their rows have an order, and whether they give the same rows each time.
-
-Holds no comparison (see `execution`) and runs nothing: it says what to run and reads what came back.
-"""
+"""Gold queries: whether their rows have an order, and whether every run gives the same rows."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from t2c_core.metrics.clauses import ClauseText, split_clauses, split_items
+from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.parser import parse
+from t2c_core.cypher.render import render
+from t2c_core.cypher.traversal import transform, walk
 from t2c_core.results import keyed_results
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from t2c_core.cypher.ast_nodes import Expression, Node
     from t2c_core.results import Rows
 
-_DIRECTION = re.compile(r"\s+(?:ASC(?:ENDING)?|DESC(?:ENDING)?)$", re.IGNORECASE)
-_ALIAS = re.compile(r"^(?P<expression>.*?)\s+AS\s+(?P<alias>`(?:[^`]|``)+`|\w+)$", re.IGNORECASE | re.DOTALL)
-_DISTINCT = re.compile(r"^DISTINCT\s+", re.IGNORECASE)
-_WORD = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\.\s*\w+|`(?:[^`]|``)+`|[\w$]+")
-_CHANCE = re.compile(
-    r"\b(?:rand|randomUUID|timestamp)\s*\(|\b(?:date|datetime|localdatetime|time|localtime)"
-    r"(?:\.(?:transaction|statement|realtime))?\s*\(\s*\)",
-    re.IGNORECASE,
-)
-_CUTS = frozenset({"LIMIT", "SKIP", "OFFSET"})
+_RANDOM = frozenset({"rand", "randomuuid", "timestamp"})
+_CLOCKS = frozenset({"date", "datetime", "localdatetime", "time", "localtime"})
+_CLOCK_NAMESPACES = frozenset({"transaction", "statement", "realtime"})
 
 Nondeterminism = Literal["chance", "limit without order", "limit cuts ties", "inner limit"]
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """What a gold query returned."""
+    """The result of a gold query."""
 
     rows: tuple[tuple[Any, ...], ...]
     order: tuple[Hashable, ...] | None
-    """Sort key of each row where the query sorts its result, for `compare`; None where order is free."""
+    """Sort key of each row if the query sorts its result, for `compare`; None if rows may have any order."""
     unstable: Nondeterminism | None
-    """Why another run may give other rows: the clock or chance; a limit on rows in no order; a limit that
-    parts rows of one sort key; a limit before the final clause, which is not looked into. None if nothing
-    speaks against it."""
+    """Why another run may give other rows: the clock or random numbers; a limit on unsorted rows; a limit that
+    separates rows with equal sort keys; a limit other than that of the result, which is not analysed further."""
 
 
 @dataclass(frozen=True)
 class GoldQuery:
-    """A gold query, read for the order and limit of its result.
+    """A gold query, analysed for the order and limit of its result.
 
     Args:
-        cypher: one reading query.
-        parameters: its parameters.
+        cypher: One query of the read-only subset. Attributes raise CypherSyntaxError if it is none.
+        parameters: Values by parameter name.
     """
 
     cypher: str
@@ -59,35 +51,30 @@ class GoldQuery:
 
     @cached_property
     def probe(self) -> str | None:
-        """A second query to run, for hidden sort keys and a row beyond the limit; None if not needed.
-
-        A server that refuses it although it takes the query itself does so for a form of ORDER BY that is not
-        read rightly here; then go on without.
-        """
-        limit = self._limit()
-        hidden = [f"{key} AS sort_key_{i}" for i, key in enumerate(self._keys) if isinstance(key, str)]
-        if not hidden and (not self._keys or limit is None):
+        """Second query, which also returns hidden sort keys and one row beyond the limit; None if not needed."""
+        final = self._final
+        hidden = [
+            t.ProjectionItem(key, t.Variable(f"sort_key_{number}"))
+            for number, key in enumerate(self._sort_keys)
+            if not isinstance(key, int)
+        ]
+        if final is None or not (hidden or (self._sort_keys and final.limit)):
             return None
-        written = []
-        for position, clause in enumerate(self._clauses):
-            body = clause.body
-            if position == self._last:
-                body = ", ".join([body, *hidden])
-            elif position > self._last and clause.keyword == "LIMIT" and limit is not None:
-                body += " + 1"
-            written.append(f"{clause.keyword} {body}".strip())
-        return " ".join(written)
+        limit = final.limit and t.Arithmetic((final.limit, t.Integer(1)), ("+",))
+        probing = replace(final, items=(*final.items, *hidden), limit=limit)
+        (part,) = self._query.parts
+        return render(replace(part, clauses=(*part.clauses[:-1], probing)))
 
     def read(self, rows: Rows, probed: Rows | None = None) -> Gold:
-        """Read what the query gave.
+        """Return the gold result.
 
         Args:
-            rows: of the query itself, as `results.canonical_rows` gives them.
-            probed: of the probe, if there was one and it ran.
+            rows: Rows of the query in the form of `results.canonical_rows`.
+            probed: Rows of the probe, if there is a probe and it ran.
         """
         shown = tuple(map(tuple, rows))
         unstable = self._instability()
-        order = self._sorted_by(rows if probed is None else probed)
+        order = self._order(rows if probed is None else probed)
         if order is None:
             return Gold(shown, None, unstable)
         beyond = order[len(rows) : len(rows) + 1]
@@ -95,73 +82,84 @@ class GoldQuery:
             unstable = "limit cuts ties"
         return Gold(shown, tuple(order[: len(rows)]), unstable)
 
-    def _sorted_by(self, rows: Rows) -> Sequence[Hashable] | None:
-        """Give the sort key of each row, hidden keys being the last columns; None if these are missing."""
-        hidden = sum(isinstance(key, str) for key in self._keys)
-        if not self._keys or not rows or len(rows[0]) < self._columns + hidden:
+    def _order(self, rows: Rows) -> Sequence[Hashable] | None:
+        """Return the sort key of each row, hidden keys being the last columns; None if these are missing."""
+        hidden = sum(not isinstance(key, int) for key in self._sort_keys)
+        columns = len(self._final.items) if self._final else 0
+        if not self._sort_keys or not rows or len(rows[0]) < columns + hidden:
             return None
-        places = iter(range(len(rows[0]) - hidden, len(rows[0])))
-        picked = [next(places) if isinstance(key, str) else key for key in self._keys]
-        (order,) = keyed_results([[row[place] for place in picked] for row in rows])
+        hidden_columns = iter(range(len(rows[0]) - hidden, len(rows[0])))
+        key_columns = [key if isinstance(key, int) else next(hidden_columns) for key in self._sort_keys]
+        (order,) = keyed_results([[row[column] for column in key_columns] for row in rows])
         return order
 
     @cached_property
-    def _clauses(self) -> list[ClauseText]:
-        return split_clauses(self.cypher)
+    def _query(self) -> t.Query:
+        return parse(self.cypher)
 
     @cached_property
-    def _last(self) -> int:
-        """Position of the final RETURN."""
-        found = [position for position, each in enumerate(self._clauses) if each.keyword == "RETURN"]
-        return found[-1] if found else len(self._clauses)
+    def _final(self) -> t.Return | None:
+        """The RETURN of the result, unless a UNION joins several."""
+        last = self._query.parts[0].clauses[-1]
+        return last if len(self._query.parts) == 1 and isinstance(last, t.Return) else None
 
     @cached_property
-    def _tail(self) -> dict[str, str]:
-        """Bodies of the final RETURN and of what follows it, by keyword."""
-        return {each.keyword: each.body for each in self._clauses[self._last :]}
-
-    @cached_property
-    def _items(self) -> list[str]:
-        """What the final RETURN lists."""
-        return split_items(_DISTINCT.sub("", self._tail.get("RETURN", "")))
-
-    @property
-    def _columns(self) -> int:
-        """How many columns the result has at least."""
-        return len(self._items)
-
-    @cached_property
-    def _keys(self) -> list[int | str]:
-        """What the result is sorted by: positions of columns, or expressions that are no columns."""
-        union = any(each.keyword == "UNION" for each in self._clauses)
-        if union or "ORDER BY" not in self._tail:
-            return []
-        expressions: dict[str, str] = {}
-        columns: dict[str, int] = {}
-        for position, item in enumerate(self._items):
-            named = _ALIAS.match(item)
-            expression = named["expression"] if named else item
-            columns.setdefault(expression, position)
-            if named:
-                columns[named["alias"]] = position
-                expressions[named["alias"]] = expression
-        keys = [_DIRECTION.sub("", each) for each in split_items(self._tail["ORDER BY"])]
-        known = {} if "*" in self._items else columns
-        return [known[key] if key in known else _without_aliases(key, expressions) for key in keys]
-
-    def _limit(self) -> int | None:
-        body = self._tail.get("LIMIT", "")
-        value = str(self.parameters.get(body[1:], "") if body.startswith("$") else body)
-        return int(value) if value.isdigit() else None
+    def _sort_keys(self) -> tuple[int | Expression, ...]:
+        """Sort keys of the result: numbers of columns, or expressions which are no columns."""
+        if self._final is None:
+            return ()
+        columns: dict[Expression, int] = {}
+        expressions: dict[str, Expression] = {}
+        for number, item in enumerate(self._final.items):
+            columns.setdefault(item.expression, number)
+            if item.alias:
+                columns[item.alias] = number
+                expressions[item.alias.name] = item.expression
+        if self._final.star:
+            columns = {}
+        keys = [item.expression for item in self._final.order]
+        return tuple(columns.get(key, _without_aliases(key, expressions)) for key in keys)
 
     def _instability(self) -> Nondeterminism | None:
-        if _CHANCE.search(self.cypher):
+        nodes = list(walk(self._query))
+        if any(_is_random(node) for node in nodes):
             return "chance"
-        if any(each.keyword in _CUTS for each in self._clauses[: self._last]):
-            return "inner limit"
-        return "limit without order" if self._tail.keys() & _CUTS and not self._keys else None
+        cuts = [node for node in nodes if isinstance(node, t.Projection | t.OrderBySkipLimit)]
+        cuts = [node for node in cuts if node.limit or node.skip]
+        results = [part.clauses[-1] for part in self._query.parts]
+        if any(node in results and not node.order for node in cuts):
+            return "limit without order"
+        return "inner limit" if any(node is not self._final for node in cuts) else None
 
 
-def _without_aliases(key: str, expressions: Mapping[str, str]) -> str:
-    """Write a sort key with what its aliases stand for, since RETURN cannot use its own aliases."""
-    return _WORD.sub(lambda found: f"({expressions[found[0]]})" if found[0] in expressions else found[0], key)
+def _without_aliases(key: Expression, expressions: Mapping[str, Expression]) -> Expression:
+    """Return a sort key with aliases replaced by their expressions, since RETURN cannot use its own aliases."""
+    bound = {
+        each.name
+        for node in walk(key)
+        for each in (getattr(node, "variable", None), getattr(node, "accumulator", None))
+        if isinstance(each, t.Variable)
+    }
+
+    def change(node: Node) -> Node:
+        is_alias = isinstance(node, t.Variable) and node.name not in bound
+        return expressions.get(node.name, node) if is_alias else node  # type: ignore[attr-defined]
+
+    return cast("Expression", transform(cast("Node", key), change))
+
+
+def _is_random(node: Node) -> bool:
+    """Return whether a node depends on the clock or on random numbers."""
+    if not isinstance(node, t.FunctionInvocation):
+        return False
+    name, *namespace = (part.lower() for part in node.name)
+    if name in _RANDOM and not namespace:
+        return True
+    if name not in _CLOCKS:
+        return False
+    match node.arguments:
+        case ():
+            return True
+        case (t.MapLiteral(entries=(t.MapEntry(key=key),)),) if key.lower() == "timezone":
+            return True
+    return bool(namespace) and namespace[0] in _CLOCK_NAMESPACES

@@ -1,4 +1,4 @@
-"""How like two queries are as texts, whatever they return."""
+"""Similarity of two queries as texts."""
 
 from __future__ import annotations
 
@@ -14,31 +14,22 @@ MAX_GRAM = 4
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def exact_match(gold: str, predicted: str) -> bool:
-    """Tell whether two queries are the same text but for blanks and a final semicolon."""
-    return _plain(gold) == _plain(predicted)
-
-
 def google_bleu(pairs: Iterable[tuple[str, str]]) -> float:
-    """Measure a corpus of (gold, predicted) queries by shared runs of one to four tokens, 0 to 1.
+    """Return the corpus GLEU of (gold, predicted) queries from shared n-grams of one to four tokens, 0 to 1.
 
-    Of each pair the runs in common and those of its longer side are counted; the sums over the corpus are
-    divided. An empty corpus, or one of empty texts, scores 0.
+    The shared n-grams of each pair and those of its longer side are summed over the corpus and divided. A corpus
+    without tokens scores 0.
 
     Source:
         GLEU of Wu et al., "Google's Neural Machine Translation System" (arXiv 1609.08144), section 3.4,
         corpus form.
     """
-    matches = runs = 0
+    matches = total = 0
     for gold, predicted in pairs:
         left, right = _grams(gold), _grams(predicted)
         matches += (left & right).total()
-        runs += max(left.total(), right.total())
-    return matches / runs if runs else 0.0
-
-
-def _plain(query: str) -> str:
-    return " ".join(query.split()).rstrip("; ")
+        total += max(left.total(), right.total())
+    return matches / total if total else 0.0
 
 
 def _grams(query: str) -> Counter[tuple[str, ...]]:
