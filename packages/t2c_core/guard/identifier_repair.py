@@ -1,7 +1,7 @@
-"""Puts names with blanks or signs into the back-ticks that they lack: `(:Adverse Event)`, `n.first name`.
+"""Adds missing backticks to names of the schema: `(:Adverse Event)`, `n.first name`.
 
-Works on the tokens of a text that could not be read, which has no tree. Only names that the schema has are put into
-back-ticks, and only where nothing but such a name can stand; what comes out is judged like any other text.
+Works on the tokens of a text that could not be parsed. A name is escaped only if the schema has it and only where
+nothing but a name can stand; the result is checked like any other text.
 """
 
 from __future__ import annotations
@@ -22,54 +22,52 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
 _Names = dict[str, list[tuple[int, str]]]
-"""Names in small letters with the number of their tokens, the longest first, by their first token."""
+"""Case-folded names with their numbers of tokens, longest first, by the first token."""
 _BEFORE_LABELS = frozenset(":|&!")
 _BEFORE_KEYS = frozenset("{,")
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedText:
-    """A text with back-ticks, and where they came in."""
+    """A query text with added backticks."""
 
     cypher: str
     repairs: tuple[Repair, ...]
     added: tuple[int, ...]
-    """Where back-ticks were put in, as positions of the text before."""
+    """Positions of the added backticks in the original text."""
 
     def with_repairs(self, verdict: GuardVerdict) -> GuardVerdict:
-        """Tell these repairs first, and all places as those of the text before."""
+        """Return a verdict on the repaired text with these repairs and with positions in the original text."""
         others = [replace(each, position=self.original_position(each.position)) for each in verdict.repairs]
         return replace(verdict, repairs=(*self.repairs, *others))
 
     def original_position(self, position: int) -> int:
-        """Give the position in the text before."""
-        for number, place in enumerate(self.added):
-            if place + number >= position:
+        """Return the position in the original text for one in the repaired text."""
+        for number, start in enumerate(self.added):
+            if start + number >= position:
                 return position - number
         return position - len(self.added)
 
 
 class BacktickRepairer:
-    """The names of a schema that are no plain words.
+    """Escapes the names of a schema that need backticks.
 
     Args:
-        schema: what may be named.
+        schema: Schema of the graph.
     """
 
     def __init__(self, schema: GraphSchema) -> None:
-        holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
-        self._labels = _by_first(each.name for each in holders)
-        self._keys = _by_first(key.name for each in holders for key in each.properties)
+        named: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+        self._labels = _by_first_token(each.name for each in named)
+        self._keys = _by_first_token(key.name for each in named for key in each.properties)
 
     def repair(self, cypher: str) -> RepairedText | None:
-        """Put names into back-ticks; none if there is none that lacks them.
+        """Escape names with backticks; return None if no name lacks them.
 
         Args:
-            cypher: a text that could not be read.
+            cypher: A text that could not be parsed.
         """
-        if (
-            not (self._labels or self._keys) or "\\u" in cypher
-        ):  # what is escaped stands elsewhere than its tokens
+        if not (self._labels or self._keys) or "\\u" in cypher:  # an escape shifts the positions of tokens
             return None
         try:
             tokens = tokenize(cypher)
@@ -77,43 +75,45 @@ class BacktickRepairer:
             return None
         added: list[int] = []
         repairs = []
-        opened = [""]
-        place = 0
-        while (key := tokens.keys[place]) != END:
+        brackets = [""]
+        index = 0
+        while (key := tokens.keys[index]) != END:
             if key in ("(", "[", "{"):
-                opened.append(key)
+                brackets.append(key)
             elif key in (")", "]", "}"):
-                opened.pop()
-            length = self._length(cypher, tokens, place, opened[-1]) if place else 0
+                brackets.pop()
+            length = self._length(cypher, tokens, index, brackets[-1]) if index else 0
             if length:
-                start, end = _span(tokens, place, length)
+                start, end = _span(tokens, index, length)
                 added += [start, end]
-                repairs.append(Repair("repair.backticks", f"{cypher[start:end]} in back-ticks", start))
-            place += length or 1
+                repairs.append(
+                    Repair("repair.backticks", f"{cypher[start:end]} escaped with backticks", start)
+                )
+            index += length or 1
         if not added:
             return None
-        pieces = [cypher[one:other] for one, other in zip([0, *added], [*added, len(cypher)], strict=True)]
+        pieces = [cypher[start:end] for start, end in zip([0, *added], [*added, len(cypher)], strict=True)]
         return RepairedText("`".join(pieces), tuple(repairs), tuple(added))
 
-    def _length(self, cypher: str, tokens: Tokens, place: int, inside: str) -> int:
-        """Count the tokens of the name that begins at a place and lacks back-ticks."""
-        before = tokens.keys[place - 1]
-        if before in _BEFORE_LABELS and inside != "{":  # a colon in a map stands before a value
-            return _longest(self._labels, cypher, tokens, place)
+    def _length(self, cypher: str, tokens: Tokens, index: int, bracket: str) -> int:
+        """Return the number of tokens of the name without backticks that begins at a token; 0 if there is none."""
+        before = tokens.keys[index - 1]
+        if before in _BEFORE_LABELS and bracket != "{":  # a colon in a map stands before a value
+            return _longest(self._labels, cypher, tokens, index)
         if before == ".":
-            return _longest(self._keys, cypher, tokens, place)
-        if before in _BEFORE_KEYS and inside == "{":
-            length = _longest(self._keys, cypher, tokens, place)
-            return length if tokens.keys[place + length] == ":" else 0
+            return _longest(self._keys, cypher, tokens, index)
+        if before in _BEFORE_KEYS and bracket == "{":
+            length = _longest(self._keys, cypher, tokens, index)
+            return length if tokens.keys[index + length] == ":" else 0
         return 0
 
 
-def _by_first(names: Iterable[str]) -> _Names:
+def _by_first_token(names: Iterable[str]) -> _Names:
     found: _Names = {}
     for name in sorted({each.casefold() for each in names if format_identifier(each) != each}):
         try:
             texts = [text for text in tokenize(name).texts if text]
-        except CypherSyntaxError:  # holds a quote or the like, so that nobody could tell its end
+        except CypherSyntaxError:  # a quote or the like in a name hides where the name ends
             continue
         if texts:
             found.setdefault(texts[0], []).append((len(texts), name))
@@ -122,16 +122,16 @@ def _by_first(names: Iterable[str]) -> _Names:
     return found
 
 
-def _longest(names: _Names, cypher: str, tokens: Tokens, place: int) -> int:
-    for length, name in names.get(tokens.texts[place].casefold(), ()):
-        if length == 1 and tokens.keys[place][0] in NAME_STARTS:  # a name as it stands
+def _longest(names: _Names, cypher: str, tokens: Tokens, index: int) -> int:
+    for length, name in names.get(tokens.texts[index].casefold(), ()):
+        if length == 1 and tokens.keys[index][0] in NAME_STARTS:  # needs no backticks
             continue
-        start, end = _span(tokens, place, length)
+        start, end = _span(tokens, index, length)
         if cypher[start:end].casefold() == name:
             return length
     return 0
 
 
-def _span(tokens: Tokens, place: int, length: int) -> tuple[int, int]:
-    last = min(place + length, len(tokens.texts)) - 1
-    return tokens.starts[place], tokens.starts[last] + len(tokens.texts[last])
+def _span(tokens: Tokens, index: int, length: int) -> tuple[int, int]:
+    last = min(index + length, len(tokens.texts)) - 1
+    return tokens.starts[index], tokens.starts[last] + len(tokens.texts[last])

@@ -1,4 +1,4 @@
-"""The guard over lines of JSON, as `t2c-graph check` reads and prints them."""
+"""JSON Lines front end of the guard, for `t2c-graph check`."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ if TYPE_CHECKING:
 
 
 def check_jsonl(guard: Guard, lines: Iterable[bytes]) -> Iterator[str]:
-    """Judge one query a line.
+    """Check one query per line and yield one JSON object per query.
 
     Args:
-        guard: what to judge with.
-        lines: `{"id": …, "cypher": …, "params": {…}}`, the last one optional; blank lines are passed over.
+        guard: Guard to check with.
+        lines: JSON objects `{"id": …, "cypher": …, "params": {…}}`, `params` optional. Blank lines are skipped.
 
     Raises:
-        InputError: a line is something else; those before it have been judged.
+        InputError: A line is not such an object; the lines before it have been checked.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _judged(guard, number, line)
+            yield _check_line(guard, number, line)
 
 
-def _judged(guard: Guard, number: int, line: bytes) -> str:
+def _check_line(guard: Guard, number: int, line: bytes) -> str:
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"line {number} is not JSON: {error}") from error
+        raise InputError(f"line {number}: invalid JSON: {error}") from error
+    query = row.get("cypher") if isinstance(row, dict) else None
     parameters = row.get("params") if isinstance(row, dict) else None
-    if (
-        not isinstance(row, dict)
-        or not isinstance(row.get("cypher"), str)
-        or not isinstance(parameters or {}, dict)
-    ):
-        raise InputError(f'line {number}: want {{"id": …, "cypher": "…", "params": {{…}} or none}}')
-    verdict = guard.check(row["cypher"], parameters)
-    mended = verdict.allowed and verdict.cypher != row["cypher"]
+    if not isinstance(query, str) or not isinstance(parameters or {}, dict):
+        raise InputError(
+            f'line {number}: invalid query: expected {{"id": …, "cypher": "…", "params": {{…}}}}, `params` optional'
+        )
+    verdict = guard.check(query, parameters)
+    is_repaired = verdict.allowed and verdict.cypher != query
     content = {
         "id": row.get("id"),
         "verdict": verdict.verdict,
         "codes": list(verdict.codes),
-        "repaired": verdict.cypher if mended else None,
+        "repaired": verdict.cypher if is_repaired else None,
         "position": verdict.position,
         "message": verdict.message,
-        "repairs": [
-            {"code": each.code, "told": each.told, "position": each.position} for each in verdict.repairs
+        "repairs": [  # `told` is the deprecated name of `message`
+            {"code": each.code, "message": each.message, "told": each.message, "position": each.position}
+            for each in verdict.repairs
         ],
     }
     return json.dumps(content, ensure_ascii=True)

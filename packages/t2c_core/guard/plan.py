@@ -1,7 +1,6 @@
-"""Judge a query by the plan that the server made of it: it must only read, by operators known to only read.
+"""Check of the server's execution plan: query type `r`, and operators that only read.
 
-READ access alone is no guard: LOAD CSV, SHOW, TERMINATE and procedures all run in it and are reported as reading.
-Holds no database access (see `graph.client`).
+READ access mode does not suffice: LOAD CSV, SHOW, TERMINATE and procedures all run in it and are reported as reading.
 """
 
 from __future__ import annotations
@@ -42,36 +41,36 @@ READING_OPERATORS = frozenset(
         "RelationshipByElementIdSeek", "DynamicRelationshipTypeLookup",
     )
 }  # fmt: skip
-"""Operators that read the graph and nothing else; any other is refused, so that a new one is not trusted by default."""
+"""Allowlist of operators that only read the graph."""
 
 
 class QueryPlan(Protocol):
-    """What the server tells of a query that it has planned; see `t2c_core.graph.client.PlanFacts`."""
+    """Execution plan of a query, such as `t2c_core.graph.client.PlanFacts`."""
 
     @property
     def query_type(self) -> str:
-        """`r` if it reads."""
+        """`r` if the query only reads."""
 
     @property
     def operators(self) -> Collection[str]:
         """Names of all operators."""
 
 
-def check_plan(facts: QueryPlan) -> None:
-    """Pass a plan that only reads.
+def check_plan(plan: QueryPlan) -> None:
+    """Check that a plan only reads.
 
     Raises:
-        RefusedError: `plan.query_type` if the server says that the query does more than read, `plan.operator` if an
-            operator is none of `READING_OPERATORS`.
+        QueryRejectedError: `plan.query_type` if the server says that the query does more than read, `plan.operator` if
+            an operator is not one of `READING_OPERATORS`.
     """
-    if facts.query_type != "r":
+    if plan.query_type != "r":
         raise QueryRejectedError(
-            f"only reading queries run here; the server says that this one is of type {facts.query_type!r}",
+            f"the server reports query type {plan.query_type!r}; only read queries ('r') are allowed",
             codes=("plan.query_type",),
         )
-    strange = sorted(name for name in facts.operators if name.partition("(")[0] not in READING_OPERATORS)
-    if strange:
+    unknown = sorted(name for name in plan.operators if name.partition("(")[0] not in READING_OPERATORS)
+    if unknown:
         raise QueryRejectedError(
-            f"the plan has {', '.join(strange)}, which is not among the operators that only read the graph",
+            f"the plan has operators that are not on the list of read-only operators: {', '.join(unknown)}",
             codes=("plan.operator",),
         )

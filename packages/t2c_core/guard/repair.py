@@ -1,7 +1,4 @@
-"""Puts right what needs no schema: forms that the server no longer takes, literals that are linked parameters.
-
-Works on the tree. Each repair is told. What needs the schema is put right in `validity`.
-"""
+"""Repairs that need no schema, and the collection in which all layers record their changes to a syntax tree."""
 
 from __future__ import annotations
 
@@ -9,108 +6,125 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.traversal import transform
+from t2c_core.guard.verdict import Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from t2c_core.guard.language.depth_traversal import VisitedNode
-    from t2c_core.guard.rewrites import Change, PendingRewrites
+    from t2c_core.guard.language.complexity import VisitedNode
 
-RENAMED = {"toint": "toInteger", "rels": "relationships", "distance": "point.distance"}
-"""Functions that are called otherwise today."""
+    Change = Callable[[t.Node], t.Node]
+
+RENAMED_FUNCTIONS = {"toint": "toInteger", "rels": "relationships", "distance": "point.distance"}
 
 
-def replace_deprecated(stops: Sequence[VisitedNode], edits: PendingRewrites) -> None:
-    """Have forms exchanged that Neo4j took once and takes no longer, and columns left out that are there already."""
-    for node, *_ in stops:
+class PendingRewrites:
+    """Changes to a syntax tree, recorded by type and position of the node and applied together."""
+
+    def __init__(self) -> None:
+        self._changes: dict[tuple[type[t.Node], int], list[Change]] = {}
+        self.repairs: list[Repair] = []
+
+    def add(self, node: t.Node, change: Change) -> None:
+        """Record a change of a parsed node; changes of one node are applied in order, after those of its children."""
+        assert node.position >= 0, node  # noqa: S101 - a bug of the guard, whatever the query
+        self._changes.setdefault((type(node), node.position), []).append(change)
+
+    def record(self, code: str, message: str, position: int = -1) -> None:
+        """Record a repair unless the same message has been recorded."""
+        if all((each.code, each.message) != (code, message) for each in self.repairs):
+            self.repairs.append(Repair(code, message, position))
+
+    def apply(self, query: t.Query) -> t.Query:
+        """Return the tree with all changes applied."""
+        return transform(query, self._change) if self._changes else query
+
+    def _change(self, node: t.Node) -> t.Node:
+        for change in self._changes.get((type(node), node.position), ()):
+            node = change(node)
+        return node
+
+
+def replace_deprecated(visited: Sequence[VisitedNode], rewrites: PendingRewrites) -> None:
+    """Replace forms that Neo4j no longer accepts, and remove duplicate columns."""
+    for node, *_ in visited:
         if isinstance(node, t.Projection) and len(set(node.items)) < len(node.items):
-            edits.add(node, _without_doubles)
-            edits.tell("repair.column", "a column that was named twice is there once", node.position)
-        if not isinstance(node, t.FunctionInvocation) or len(node.name) != 1:
-            continue
-        name = node.name[0].lower()
-        only = node.arguments[0] if len(node.arguments) == 1 else None
-        if name in RENAMED:
-            _exchange(edits, node, f"{node.name[0]}() is {RENAMED[name]}()", _rename)
-        elif (
-            name in ("size", "length") and isinstance(only, t.PatternExpression) and not only.pattern.shortest
-        ):
-            _exchange(edits, node, f"{name}() of a pattern is COUNT {{}}", _counted)
-        elif name == "exists" and isinstance(only, t.Property):
-            _exchange(edits, node, "exists() of a property is IS NOT NULL", _not_null)
-        elif name == "length" and isinstance(only, t.Property | t.String | t.ListLiteral):
-            _exchange(edits, node, "length() of a text or list is size()", _sized)
+            rewrites.add(node, _without_duplicates)
+            rewrites.record("repair.column", "duplicate column removed", node.position)
+        if isinstance(node, t.FunctionInvocation) and len(node.name) == 1:
+            _replace_function(node, rewrites)
 
 
-def parameterize_literals(
-    stops: Sequence[VisitedNode], parameters: Mapping[str, object], edits: PendingRewrites
-) -> None:
-    """Have literals exchanged for the parameter of that value, where a value is asked for.
-
-    A literal that differs from the linked value in case only is meant to be that value.
-    """
-    names: dict[str, list[str]] = {}
-    for name, value in parameters.items():
-        if isinstance(value, str) and value:
-            names.setdefault(value.casefold(), []).append(name)
-    if not names:
+def _replace_function(node: t.FunctionInvocation, rewrites: PendingRewrites) -> None:
+    name = node.name[0].lower()
+    argument = node.arguments[0] if len(node.arguments) == 1 else None
+    is_pattern = isinstance(argument, t.PatternExpression) and not argument.pattern.shortest
+    if name in RENAMED_FUNCTIONS:
+        change, message = _renamed, f"{node.name[0]}() is now {RENAMED_FUNCTIONS[name]}()"
+    elif name in ("size", "length") and is_pattern:
+        change, message = _as_count, f"{name}() of a pattern is now COUNT {{}}"
+    elif name == "exists" and isinstance(argument, t.Property):
+        change, message = _as_not_null, "exists() of a property is now IS NOT NULL"
+    elif name == "length" and isinstance(argument, t.Property | t.String | t.ListLiteral):
+        change, message = _as_size, "length() of a string or list is now size()"
+    else:
         return
-    for literal in _wanted(stops):
-        found = names.get(literal.value.casefold(), [])
-        if len(found) == 1:
-            parameter = t.Parameter(found[0])
-            edits.add(literal, lambda _node, parameter=parameter: parameter)  # type: ignore[misc]
-            edits.tell("repair.parameter", f"'{literal.value}' → ${found[0]}", literal.position)
+    rewrites.add(node, cast("Change", change))
+    rewrites.record("repair.deprecated", message, node.position)
 
 
-def _wanted(stops: Sequence[VisitedNode]) -> list[t.String]:
-    """List the texts that a property is compared with for equality."""
-    found: list[t.Expression] = []
-    for node, *_ in stops:
-        if isinstance(node, t.NodePattern | t.RelationshipPattern) and isinstance(
-            node.properties, t.MapLiteral
-        ):
-            found += [each.value for each in node.properties.entries]
-        elif isinstance(node, t.Comparison) and node.operators == ("=",):
-            sides = node.operands
-            if any(isinstance(each, t.Property) for each in sides):
-                found += sides
-        elif (
-            isinstance(node, t.BinaryPredicate)
-            and node.operator == "IN"
-            and isinstance(node.left, t.Property)
-        ):
-            found += node.right.items if isinstance(node.right, t.ListLiteral) else ()
-    return [each for each in found if isinstance(each, t.String)]
-
-
-def _exchange(edits: PendingRewrites, node: t.FunctionInvocation, told: str, change: Change) -> None:
-    edits.add(node, change)
-    edits.tell("repair.deprecated", told, node.position)
-
-
-def _without_doubles(node: t.Node) -> t.Node:
+def _without_duplicates(node: t.Node) -> t.Node:
     projection = cast("t.Projection", node)
     return replace(projection, items=tuple(dict.fromkeys(projection.items)))
 
 
-def _rename(node: t.Node) -> t.Node:
-    function = cast("t.FunctionInvocation", node)
-    name = tuple(RENAMED[function.name[0].lower()].split("."))
-    return t.FunctionInvocation(name, function.arguments, function.distinct, position=function.position)
+def _renamed(node: t.FunctionInvocation) -> t.Node:
+    return replace(node, name=tuple(RENAMED_FUNCTIONS[node.name[0].lower()].split(".")))
 
 
-def _counted(node: t.Node) -> t.Node:
-    pattern = cast("t.PatternExpression", cast("t.FunctionInvocation", node).arguments[0]).pattern
+def _as_count(node: t.FunctionInvocation) -> t.Node:
     at = node.position
-    match = t.Match((pattern,), position=at)
-    query = t.Query((t.SingleQuery((match,), position=at),), position=at)
-    return t.SubqueryExpression("COUNT", query, position=at)
+    match = t.Match((cast("t.PatternExpression", node.arguments[0]).pattern,), position=at)
+    return t.SubqueryExpression(
+        "COUNT", t.Query((t.SingleQuery((match,), position=at),), position=at), position=at
+    )
 
 
-def _not_null(node: t.Node) -> t.Node:
-    return t.IsNull(cast("t.FunctionInvocation", node).arguments[0], negated=True, position=node.position)
+def _as_not_null(node: t.FunctionInvocation) -> t.Node:
+    return t.IsNull(node.arguments[0], negated=True, position=node.position)
 
 
-def _sized(node: t.Node) -> t.Node:
-    return t.FunctionInvocation(("size",), cast("t.FunctionInvocation", node).arguments, position=node.position)
+def _as_size(node: t.FunctionInvocation) -> t.Node:
+    return t.FunctionInvocation(("size",), node.arguments, position=node.position)
+
+
+def parameterize_literals(
+    visited: Sequence[VisitedNode], parameters: Mapping[str, object], rewrites: PendingRewrites
+) -> None:
+    """Replace strings that a property is compared with by the parameter of that value, ignoring case."""
+    names: dict[str, list[str]] = {}
+    for name, value in parameters.items():
+        if isinstance(value, str) and value:
+            names.setdefault(value.casefold(), []).append(name)
+    for literal in _compared_strings(visited) if names else ():
+        found = names.get(literal.value.casefold(), [])
+        if len(found) == 1:
+            parameter = t.Parameter(found[0])
+            rewrites.add(literal, lambda _node, parameter=parameter: parameter)  # type: ignore[misc]
+            rewrites.record("repair.parameter", f"'{literal.value}' → ${found[0]}", literal.position)
+
+
+def _compared_strings(visited: Sequence[VisitedNode]) -> list[t.String]:
+    """Return the strings that a property is compared with for equality."""
+    found: list[t.Expression] = []
+    for node, *_ in visited:
+        if isinstance(node, t.NodePattern | t.RelationshipPattern):
+            if isinstance(node.properties, t.MapLiteral):
+                found += [each.value for each in node.properties.entries]
+        elif isinstance(node, t.Comparison) and node.operators == ("=",):
+            if any(isinstance(each, t.Property) for each in node.operands):
+                found += node.operands
+        elif isinstance(node, t.BinaryPredicate) and isinstance(node.right, t.ListLiteral):
+            found += node.right.items if node.operator == "IN" and isinstance(node.left, t.Property) else ()
+    return [each for each in found if isinstance(each, t.String)]

@@ -1,4 +1,4 @@
-"""The corpora, and guards over the demo graph: without a schema, with one, and with a policy."""
+"""The corpora, and guards of the demo graph: without a schema, with one, and with a policy."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SCHEMA = GraphSchema(
         for name, (source, target, _) in TYPES.items()
     ),
 )
-"""The demo graph's, its counts rounded."""
+"""Schema of the demo graph with rounded counts."""
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +92,5 @@ def guard():
 
 
 @pytest.fixture(scope="session")
-def keeper():
-    """A guard that hides something."""
+def policy_guard():
     return Guard(SCHEMA, POLICY)

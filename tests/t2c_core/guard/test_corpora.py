@@ -1,4 +1,4 @@
-"""No attack passes, no good query is refused, each for the reason that the corpora name; no database is needed."""
+"""Attacks are refused with the codes of the corpora, good queries are allowed; needs no database."""
 
 import re
 from collections import Counter
@@ -18,12 +18,12 @@ WRONG = rows("wrong")
 
 
 def by(corpus, key):
-    """The rows of a corpus in groups, one test each."""
+    """Group the rows of a corpus, one test per group."""
     ordered = sorted(corpus, key=lambda row: row[key])
     return [pytest.param(list(each), id=name) for name, each in groupby(ordered, key=lambda row: row[key])]
 
 
-def test_corpora_are_large_and_have_no_doubles():
+def test_corpora_are_large_and_without_duplicates():
     assert len(GOOD) >= 300
     assert len(ATTACKS) >= 200
     for corpus in (GOOD, ATTACKS, WRONG):
@@ -41,10 +41,10 @@ def test_good_query_passes(group, bare, guard):
 
 
 @pytest.mark.parametrize("group", by(ATTACKS, "family"))
-def test_attack_is_refused_with_its_code(group, bare, guard, keeper):
-    bare_keeper = Guard(policy=POLICY)
+def test_attack_is_refused_with_its_code(group, bare, guard, policy_guard):
+    bare_policy_guard = Guard(policy=POLICY)
     for row in group:
-        first, other = (keeper, bare_keeper) if row.get("policy") else (bare, guard)
+        first, other = (policy_guard, bare_policy_guard) if row.get("policy") else (bare, guard)
         verdict = first.check(row["cypher"])
         assert verdict.codes == (row["code"],), (row, verdict)
         assert verdict.position is not None
@@ -57,10 +57,10 @@ def test_wrong_query_is_refused_with_its_code(guard, bare):
         assert bare.check(row["cypher"]).allowed != row["code"].startswith("scope."), row  # needs no schema
 
 
-def test_every_code_of_the_layers_is_met():
-    met = {row["code"] for row in ATTACKS + WRONG}
-    apart = {"allow.node", "policy.path", "plan.query_type", "plan.operator"}
-    assert met | apart == set(CODES)
+def test_every_code_occurs():
+    occurring = {row["code"] for row in ATTACKS + WRONG}
+    others = {"allow.node", "policy.path", "plan.query_type", "plan.operator"}
+    assert occurring | others == set(CODES)
 
 
 def test_documented_codes_are_the_codes():

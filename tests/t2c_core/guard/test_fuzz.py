@@ -1,4 +1,4 @@
-"""Texts put together at random: there is always a verdict, and what is allowed stays allowed."""
+"""Random texts: each gets a verdict, and a repaired query is allowed without further repairs."""
 
 import re
 
@@ -18,7 +18,7 @@ GUARDS = [Guard(), Guard(SCHEMA), Guard(SCHEMA, POLICY)]
 
 @st.composite
 def spliced(draw):
-    """The head of one query, perhaps something between, and the tail of another."""
+    """Join the start of one query and the end of another, with up to three tokens between."""
     first, second = draw(st.sampled_from(TEXTS)), draw(st.sampled_from(TEXTS))
     head = first[: draw(st.integers(0, len(first)))]
     tail = second[draw(st.integers(0, len(second))) :]
@@ -30,7 +30,7 @@ def check(text):
         verdict = guard.check(text)
         if verdict.allowed:
             if "none(step IN nodes(" in verdict.cypher:
-                continue  # a condition of the guard's own, which nobody else may write
+                continue  # a condition that only the guard may add
             again = guard.check(verdict.cypher)
             assert again.allowed, (text, verdict, again)
             assert guard.check(again.cypher).cypher == again.cypher, (text, verdict, again)

@@ -1,4 +1,4 @@
-"""Plans as the real server makes them: what reads passes, everything else is refused."""
+"""Plans of the real server: read queries are allowed, any other is refused."""
 
 import pytest
 
@@ -52,7 +52,7 @@ HARMFUL = [
 
 
 @pytest.mark.parametrize("query", READING)
-async def test_plan_that_reads_passes(graph, query):
+async def test_plan_that_reads_is_allowed(graph, query):
     async with GraphClient(graph.uri) as client:
         check_plan(await client.explain(query))
 

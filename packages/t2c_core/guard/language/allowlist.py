@@ -1,34 +1,33 @@
-"""What a query may be made of: kinds of nodes, functions, procedures. What is not listed here is refused.
-
-Holds no limits on sizes (see `limits`) and no knowledge of a graph.
-"""
+"""Allowlists of AST node types, functions and procedures; anything else is refused."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher import ast_nodes as t
-from t2c_core.guard.verdict import Refused
+from t2c_core.guard.verdict import GuardRejectionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from t2c_core.guard.language.depth_traversal import VisitedNode
+    from t2c_core.guard.language.complexity import VisitedNode
     from t2c_core.guard.policy.policy import Policy
 
 NODES: frozenset[type[t.Node]] = frozenset(
     {
-        t.Query, t.SingleQuery, t.Match, t.Unwind, t.With, t.Return, t.OrderBySkipLimit, t.Finish, t.CallSubquery, t.CallProcedure,
-        t.YieldItem, t.ProjectionItem, t.SortItem, t.PathPattern, t.PathSelector, t.NodePattern, t.RelationshipPattern,
-        t.ParenthesizedPath, t.PathLength, t.Quantifier, t.Label, t.DynamicLabel, t.AnyLabel, t.LabelNot, t.LabelAnd, t.LabelOr,
-        t.Null, t.Boolean, t.Integer, t.Float, t.FloatConstant, t.String, t.Parameter, t.Variable, t.ListLiteral,
-        t.MapLiteral, t.MapEntry, t.Property, t.ContainerIndex, t.ListSlice, t.UnaryOp, t.Not, t.Logical, t.Comparison, t.Arithmetic,
-        t.BinaryPredicate, t.IsNull, t.IsTyped, t.IsNormalized, t.LabelPredicate, t.CaseExpression, t.CaseAlternative, t.CaseOperand, t.FunctionInvocation,
-        t.CountStar, t.Trim, t.Normalize, t.MapProjection, t.AllPropertiesSelector, t.PropertySelector, t.ListComprehension,
-        t.PatternComprehension, t.PatternExpression, t.ReduceExpression, t.IterablePredicate, t.SubqueryExpression,
+        t.Query, t.SingleQuery, t.Match, t.Unwind, t.With, t.Return, t.OrderBySkipLimit, t.Finish, t.CallSubquery,
+        t.CallProcedure, t.YieldItem, t.ProjectionItem, t.SortItem, t.PathPattern, t.PathSelector, t.NodePattern,
+        t.RelationshipPattern, t.ParenthesizedPath, t.PathLength, t.Quantifier, t.Label, t.DynamicLabel, t.AnyLabel,
+        t.LabelNot, t.LabelAnd, t.LabelOr, t.Null, t.Boolean, t.Integer, t.Float, t.FloatConstant, t.String,
+        t.Parameter, t.Variable, t.ListLiteral, t.MapLiteral, t.MapEntry, t.Property, t.ContainerIndex, t.ListSlice,
+        t.UnaryOp, t.Not, t.Logical, t.Comparison, t.Arithmetic, t.BinaryPredicate, t.IsNull, t.IsTyped,
+        t.IsNormalized, t.LabelPredicate, t.CaseExpression, t.CaseAlternative, t.CaseOperand, t.FunctionInvocation,
+        t.CountStar, t.Trim, t.Normalize, t.MapProjection, t.AllPropertiesSelector, t.PropertySelector,
+        t.ListComprehension, t.PatternComprehension, t.PatternExpression, t.ReduceExpression, t.IterablePredicate,
+        t.SubqueryExpression,
     }
 )  # fmt: skip
-"""Every kind of node that only reads. A new kind is refused until it is written here."""
+"""AST node types that only read. A new node type is refused until it is listed here."""
 
 FUNCTIONS = frozenset(
     """
@@ -53,27 +52,29 @@ FUNCTIONS = frozenset(
     all any none single
     """.split()
 )
-"""Functions that work out a value of what they are given and touch nothing else, in small letters."""
+"""Functions that depend on their arguments only and have no side effects, in lower case."""
 
 
-def check_allowed(stops: Sequence[VisitedNode], policy: Policy) -> None:
-    """Pass a tree that is made of listed parts only.
+def check_allowed(visited: Sequence[VisitedNode], policy: Policy) -> None:
+    """Check that a query consists of allowlisted node types, functions and procedures only.
 
     Raises:
-        Refused: `allow.node`, `allow.procedure` or `allow.function`.
+        GuardRejectionError: `allow.node`, `allow.procedure` or `allow.function`.
     """
-    for node, *_ in stops:
+    functions = FUNCTIONS | policy.allowed_functions
+    for node, *_ in visited:
         if type(node) not in NODES:
-            raise Refused("allow.node", f"{type(node).__name__} is not known to only read", node.position)
+            raise GuardRejectionError(
+                "allow.node",
+                f"{type(node).__name__} is not on the list of read-only node types",
+                node.position,
+            )
         if isinstance(node, t.FunctionInvocation):
-            name = ".".join(node.name).lower()
-            if name not in FUNCTIONS and name not in policy.functions:
-                raise Refused(
-                    "allow.function", f"the function {'.'.join(node.name)} is not allowed", node.position
-                )
+            kind, allowed = "function", functions
         elif isinstance(node, t.CallProcedure):
-            name = ".".join(node.name).lower()
-            if name not in policy.procedures:
-                raise Refused(
-                    "allow.procedure", f"the procedure {'.'.join(node.name)} is not allowed", node.position
-                )
+            kind, allowed = "procedure", policy.allowed_procedures
+        else:
+            continue
+        name = ".".join(node.name)
+        if name.lower() not in allowed:
+            raise GuardRejectionError(f"allow.{kind}", f"the {kind} {name} is not allowed", node.position)

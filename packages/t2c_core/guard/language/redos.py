@@ -1,7 +1,7 @@
-r"""Which regular expressions may run: Java's matcher tries again and again, and nothing on the server stops it.
+r"""ReDoS check: which regular expressions Java's backtracking matcher evaluates in bounded time.
 
-A pattern passes if it holds no group that repeats, nothing that refers back or looks around, and few parts without
-end: then the work grows with a low power of the text's length. Holds no parsing of Cypher.
+The server does not interrupt a match. A pattern passes if it has no repeated group, no back-reference, no look-around
+and few unbounded quantifiers: the time then grows with a low power of the length of the text.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import re
 
 MAX_CHARS = 200
 MAX_UNBOUNDED_QUANTIFIERS = 2
+MAX_UNBOUNDED_ON_PROPERTY = 3
+"""Maximum number of unbounded quantifiers if the text is a stored property, which is usually short."""
 MAX_REPETITION_PRODUCT = 4096
-"""Product of how many ways counted repetitions have: `{2,5}` has 4 and `?` has 2; less beside parts without end."""
-MAX_SPREAD_BESIDE = 64
-MAX_SHORT = 3
-"""Parts without end that are bearable where the text is a property, which is short as a rule."""
+"""Maximum product of the numbers of ways of all bounded quantifiers: `{2,5}` has 4 ways, `?` has 2."""
+MAX_PRODUCT_WITH_UNBOUNDED = 64
+"""The same if the pattern also has an unbounded quantifier."""
 
 _PART = re.compile(
     r"""
@@ -23,7 +24,7 @@ _PART = re.compile(
     | (?P<close>\))
     | (?P<class>\[\^?\]?(?:[^\]\\\[&]|&(?!&)|\\[dDwWsSbtnr\[\]\\.*+?(){}|^$\-/&])*\])
     | (?P<escape>\\(?:[dDwWsSbBAzZtnrhv]|[^\w\s]))
-    | (?P<repeat>(?:[*+?]|\{(?P<least>\d{1,4})(?P<comma>,)?(?P<most>\d{1,4})?\})[?+]?)
+    | (?P<repeat>(?:[*+?]|\{(?P<lower>\d{1,4})(?P<comma>,)?(?P<upper>\d{1,4})?\})[?+]?)
     | (?P<bar>\|)
     | (?P<literal>[^\\()\[\]{}*+?|])
     """,
@@ -32,33 +33,33 @@ _PART = re.compile(
 
 
 def is_redos_safe(pattern: str, *, of_property: bool) -> bool:
-    """Tell whether a pattern ends soon on any text.
+    """Return whether matching a pattern takes bounded time on any text.
 
     Args:
-        pattern: in Java's syntax; what of it is not known here is not bounded.
-        of_property: whether the text is a stored value, rather than one made up by the query.
+        pattern: Regular expression in Java's syntax. A pattern with unknown syntax is not safe.
+        of_property: Whether the text is a stored property rather than a value computed by the query.
     """
     if len(pattern) > MAX_CHARS:
         return False
-    endless, spread = 0, 1
-    place = 0
+    unbounded, product = 0, 1
+    position = 0
     before = ""
-    while place < len(pattern):
-        part = _PART.match(pattern, place)
+    while position < len(pattern):
+        part = _PART.match(pattern, position)
         if part is None:
             return False
         kind = part.lastgroup if part["repeat"] is None else "repeat"
         if kind == "repeat":
             if before not in ("literal", "class", "escape") and not (before == "close" and part[0] == "?"):
                 return False
-            if part[0][0] in "*+" or (part["comma"] and part["most"] is None):
-                endless += 1
-            elif part["least"] is not None and part["comma"]:
-                spread *= max(int(part["most"]) - int(part["least"]) + 1, 1)
+            if part[0][0] in "*+" or (part["comma"] and part["upper"] is None):
+                unbounded += 1
+            elif part["lower"] is not None and part["comma"]:
+                product *= max(int(part["upper"]) - int(part["lower"]) + 1, 1)
             elif part[0][0] == "?":
-                spread *= 2
+                product *= 2
         before = kind or ""
-        place = part.end()
-    if endless > (MAX_SHORT if of_property else MAX_UNBOUNDED_QUANTIFIERS):
+        position = part.end()
+    if unbounded > (MAX_UNBOUNDED_ON_PROPERTY if of_property else MAX_UNBOUNDED_QUANTIFIERS):
         return False
-    return spread <= (MAX_SPREAD_BESIDE if endless else MAX_REPETITION_PRODUCT)
+    return product <= (MAX_PRODUCT_WITH_UNBOUNDED if unbounded else MAX_REPETITION_PRODUCT)

@@ -1,64 +1,75 @@
-"""What a policy file says: what must never be seen, what may be called besides, how many rows are given out.
-
-How that is enforced on a query stands in `hiding`, `allow` and `cost`.
-"""
+"""Policy file: hidden names, additional functions and procedures, row limit."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import PolicyError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LISTS = ("hidden", "functions", "procedures")
-_KEYS = frozenset({*_LISTS, "max_rows"})
+_ALIASES = {"functions": "allowed_functions", "procedures": "allowed_procedures"}
+"""Deprecated keys of a policy file with their current names."""
+_LISTS = ("hidden", "allowed_functions", "allowed_procedures")
+_KEYS = (*_LISTS, "max_rows")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What is hidden and allowed."""
+    """What a policy hides and allows."""
 
     hidden: frozenset[str] = frozenset()
-    """`Label`, `TYPE`, `Label.property` or `TYPE.property`: in no snapshot, prompt, pair or answer."""
-    functions: frozenset[str] = frozenset()
-    """Functions allowed besides Cypher's own, in small letters, for instance `apoc.text.join`."""
-    procedures: frozenset[str] = frozenset()
-    """Procedures allowed, in small letters; none by default. What they give out is not looked into."""
+    """`Label`, `TYPE`, `Label.property` or `TYPE.property`: not in any snapshot, prompt, pair or answer."""
+    allowed_functions: frozenset[str] = frozenset()
+    """Functions allowed in addition to the allowlist, in lower case, for example `apoc.text.join`."""
+    allowed_procedures: frozenset[str] = frozenset()
+    """Procedures allowed, in lower case; none by default. Their results are not checked."""
     max_rows: int = 1000
-    """Rows of a result; a query without LIMIT gets one that is higher by one, so that a cut shows."""
+    """Maximum number of rows to return. A query without LIMIT gets this limit plus one, which shows a truncation."""
 
-    def hides(self, owner: str, name: str | None = None) -> bool:
-        """Tell whether a label or type, or a property of it, is hidden."""
-        return owner in self.hidden or (name is not None and f"{owner}.{name}" in self.hidden)
+    def hides(self, label_or_type: str, key: str | None = None) -> bool:
+        """Return whether a label or type, or one of its properties, is listed as hidden."""
+        return label_or_type in self.hidden or (key is not None and f"{label_or_type}.{key}" in self.hidden)
 
     @classmethod
     def load(cls, path: Path) -> Policy:
-        """Read a policy from YAML: `hidden: [Patient.name, Note]`, and perhaps `functions`, `procedures`, `max_rows`.
+        """Read a policy from a YAML file.
 
         Raises:
-            PolicyError: the file is not there, or says something else.
+            PolicyError: The file is missing or is not a policy.
         """
         import yaml
 
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise PolicyError(f"cannot read the policy {path}: {error}") from error
-        if not isinstance(content, dict) or set(content) - _KEYS:
-            raise PolicyError(
-                f"{path}: want `hidden`, a list of Label, TYPE, Label.property or TYPE.property, and perhaps "
-                "`functions`, `procedures` and `max_rows`"
-            )
-        found: dict[str, frozenset[str]] = {}
-        for key in _LISTS:
-            names = content.get(key) or []
-            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-                raise PolicyError(f"{path}: the policy's `{key}` must be a list of names")
-            found[key] = frozenset(names if key == "hidden" else map(str.lower, names))
-        rows = content.get("max_rows", cls.max_rows)
-        if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
-            raise PolicyError(f"{path}: the policy's `max_rows` must be a whole number from 1, not {rows!r}")
-        return cls(**found, max_rows=rows)
+            raise PolicyError(f"cannot read policy {path}: {error}") from error
+        if not isinstance(content, dict):
+            raise PolicyError(f"invalid policy {path}: expected a mapping with the keys {', '.join(_KEYS)}")
+        for old, new in _ALIASES.items():
+            if old in content:
+                message = f"{path}: the policy key `{old}` is deprecated; use `{new}`"
+                warnings.warn(message, DeprecationWarning, stacklevel=2)
+                content[new] = [*(content.get(new) or ()), *(content.pop(old) or ())]
+        return cls(**_checked(content, path))
+
+
+def _checked(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Check the values of a policy file."""
+    unknown = [str(key) for key in content if key not in _KEYS]
+    if unknown:
+        raise PolicyError(
+            f"invalid policy {path}: unknown key {', '.join(unknown)}; expected {', '.join(_KEYS)}"
+        )
+    for key in _LISTS:
+        names = content.get(key) or []
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise PolicyError(f"invalid policy {path}: `{key}` is {names!r}; expected a list of names")
+        content[key] = frozenset(names if key == "hidden" else map(str.lower, names))
+    rows = content.get("max_rows", Policy.max_rows)
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+        raise PolicyError(f"invalid policy {path}: `max_rows` is {rows!r}; expected an integer of at least 1")
+    return content

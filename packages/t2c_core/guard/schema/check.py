@@ -1,6 +1,7 @@
-"""Compares a query with the schema: names that are none, properties of others, patterns that cannot be.
+"""Check of a query against the schema: unknown names, properties of other labels, impossible patterns.
 
-What is wrong beyond doubt and can be put right in one way only is put right; the rest is refused. Holds no policy.
+An error with exactly one repair is repaired; any other error refuses the query. Where the schema is partial, a missing
+name or triple is no error.
 """
 
 from __future__ import annotations
@@ -10,182 +11,178 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import walk
-from t2c_core.guard.dataflow.abstract_values import Element
-from t2c_core.guard.verdict import Refused
+from t2c_core.guard.dataflow.values import Entity
+from t2c_core.guard.schema.index import suggest
+from t2c_core.guard.verdict import GuardRejectionError
 
 if TYPE_CHECKING:
-    from t2c_core.guard.dataflow.abstract_values import Binding
-    from t2c_core.guard.dataflow.analysis import AnalysisResult, PropertyRead, RelationshipPatternRef
-    from t2c_core.guard.rewrites import PendingRewrites
-    from t2c_core.guard.schema.index import SchemaIndex
+    from t2c_core.guard.dataflow.values import (
+        AnalysisResult,
+        Binding,
+        PropertyRead,
+        RelationshipPatternRef,
+    )
+    from t2c_core.guard.repair import PendingRewrites
+    from t2c_core.guard.schema.index import Endpoints, SchemaIndex
 
-_FLIPPED: dict[str, Literal["->", "<-"]] = {"->": "<-", "<-": "->"}
+_REVERSED: dict[str, Literal["->", "<-"]] = {"->": "<-", "<-": "->"}
 
 
-def check_variables_defined(facts: AnalysisResult) -> None:
-    """Refuse a query with a variable that nothing has named; the server would not compile it.
+def check_variables_defined(analysis: AnalysisResult) -> None:
+    """Check that every variable is defined; the server would not compile the query otherwise.
 
     Raises:
-        Refused: `scope.variable`.
+        GuardRejectionError: `scope.variable`.
     """
-    for variable in facts.unbound:
-        raise Refused(
+    for variable in analysis.undefined:
+        raise GuardRejectionError(
             "scope.variable",
-            f"the variable {variable.name} is not known here; a MATCH, WITH or UNWIND before must name it",
+            f"variable {variable.name} not defined; bind it in a MATCH, WITH or UNWIND before",
             variable.position,
         )
 
 
-def infer_labels(facts: AnalysisResult, shape: SchemaIndex) -> None:
-    """Note which labels nodes without one can have by their relationships."""
+def infer_labels(analysis: AnalysisResult, index: SchemaIndex) -> None:
+    """Infer which labels a node without a known label can have from its relationships."""
     for _ in range(2):
-        for use in facts.relationships:
-            if not _is_single(use) or use.left is None or use.right is None:
+        for use in analysis.relationships:
+            if not _is_known(use, index) or use.left is None or use.right is None:
                 continue
-            if use.left.labels is not None and use.right.labels is not None:
-                continue
-            pairs = _pairs(use, shape)
-            if pairs:
-                _narrow(use.left, frozenset(left for left, _ in pairs))
-                _narrow(use.right, frozenset(right for _, right in pairs))
+            if use.left.labels is None or use.right.labels is None:
+                _narrow(use, _possible_endpoints(use, index))
 
 
-def check_validity(facts: AnalysisResult, shape: SchemaIndex, edits: PendingRewrites) -> None:
-    """Pass a query that fits the schema, or can be made to.
+def check_schema(analysis: AnalysisResult, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    """Check that a query fits the schema, repairing it where there is one way to do so.
 
     Raises:
-        Refused: `schema.label`, `schema.type`, `schema.property`, `schema.owner` or `schema.pattern`.
+        GuardRejectionError: `schema.label`, `schema.type`, `schema.property`, `schema.owner` or `schema.pattern`.
     """
-    _check_names(facts, shape, edits)
-    infer_labels(facts, shape)
-    for use in facts.relationships:
-        _check_direction(use, shape, edits)
-    infer_labels(facts, shape)
-    for read in facts.reads:
-        if isinstance(read.subject, Element):
-            _check_read(read, read.subject, shape, edits)
+    _check_names(analysis, index, rewrites)
+    infer_labels(analysis, index)
+    for use in analysis.relationships:
+        _check_direction(use, index, rewrites)
+    infer_labels(analysis, index)
+    for read in analysis.reads:
+        if isinstance(read.subject, Entity):
+            _check_read(read, read.subject, index, rewrites)
 
 
-def _check_names(facts: AnalysisResult, shape: SchemaIndex, edits: PendingRewrites) -> None:
-    for node in facts.nodes:
-        if node.pattern.labels is not None:
-            _check_labels(node.pattern.labels, "label", shape, edits, node.binding)
-    for arrow in facts.relationships:
-        if arrow.pattern.types is not None:
-            _check_labels(arrow.pattern.types, "type", shape, edits, arrow.binding)
-    for test, value in facts.label_tests:
-        if isinstance(value, Element):
+def _check_names(analysis: AnalysisResult, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    for node in analysis.nodes:
+        _check_labels(node.pattern.labels, index, rewrites, node.binding)
+    for relationship in analysis.relationships:
+        _check_labels(relationship.pattern.types, index, rewrites, relationship.binding, is_type=True)
+    for predicate, value in analysis.label_predicates:
+        if isinstance(value, Entity):
             binding = next(iter(value.bindings or ()), None)
-            _check_labels(test.labels, "label" if value.kind == "node" else "type", shape, edits, binding)
+            is_type = value.entity_type == "relationship"
+            _check_labels(predicate.labels, index, rewrites, binding, is_type=is_type)
 
 
 def _check_labels(
-    labels: t.LabelExpression,
-    kind: Literal["label", "type"],
-    shape: SchemaIndex,
-    edits: PendingRewrites,
+    labels: t.LabelExpression | None,
+    index: SchemaIndex,
+    rewrites: PendingRewrites,
     binding: Binding | None,
+    *,
+    is_type: bool = False,
 ) -> None:
-    names = shape.labels if kind == "label" else shape.types
-    for each in walk(labels):
-        if not isinstance(each, t.Label) or each.name in names or each.name in shape.kept_out:
+    names = index.types if is_type else index.labels
+    for each in walk(labels) if labels is not None else ():
+        if not isinstance(each, t.Label) or each.name in names or each.name in index.excludable:
             continue
         name = each.name
-        meant = shape.resolve_label_or_type(kind, name)
-        if meant is None:
-            what = "label" if kind == "label" else "relationship type"
-            raise Refused(
-                f"schema.{kind}", f"there is no {what} {name}{shape.suggest(name, names)}", each.position
-            )
-        edits.add(each, lambda node, meant=meant: replace(cast("t.Label", node), name=meant))  # type: ignore[misc]
-        edits.tell("repair.label", f"{name} → {meant}", each.position)
+        resolved = index.resolve_label_or_type(name, is_type=is_type)
+        if resolved is None:
+            code, kind = ("schema.type", "relationship type") if is_type else ("schema.label", "label")
+            raise GuardRejectionError(code, f"unknown {kind} {name}{suggest(name, names)}", each.position)
+        rewrites.add(each, lambda node, resolved=resolved: replace(cast("t.Label", node), name=resolved))  # type: ignore[misc]
+        rewrites.record("repair.label", f"{name} → {resolved}", each.position)
         if binding is not None and binding.labels:
-            binding.labels = binding.labels - {name} | {meant}
+            binding.labels = binding.labels - {name} | {resolved}
 
 
-def _is_single(use: RelationshipPatternRef) -> bool:
-    return use.pattern.length is None and use.pattern.quantifier is None
+def _is_known(use: RelationshipPatternRef, index: SchemaIndex) -> bool:
+    """Return whether a pattern is one relationship of types whose triples the schema lists in full."""
+    return use.is_single and index.has_all_triples(use.binding.labels)
 
 
-def _pairs(use: RelationshipPatternRef, shape: SchemaIndex, *, turned: bool = False) -> set[tuple[str, str]]:
-    """Give the labels of left and right node that the schema leaves possible."""
-    ends = shape.endpoint_labels(use.binding.labels)
-    direction = _FLIPPED.get(use.pattern.direction, "-") if turned else use.pattern.direction
-    both: set[tuple[str, str]] = set()
+def _possible_endpoints(
+    use: RelationshipPatternRef, index: SchemaIndex, *, is_reversed: bool = False
+) -> set[Endpoints]:
+    """Return the labels of the left and right node that the schema leaves possible."""
+    endpoints = index.endpoint_labels(use.binding.labels)
+    direction = _REVERSED.get(use.pattern.direction, "-") if is_reversed else use.pattern.direction
+    possible: set[Endpoints] = set()
     if direction != "<-":
-        both |= ends
+        possible |= endpoints
     if direction != "->":
-        both |= {(target, source) for source, target in ends}
-    left = use.left.owners if use.left else None
-    right = use.right.owners if use.right else None
+        possible |= {(end, start) for start, end in endpoints}
+    left = use.left.possible_labels if use.left else None
+    right = use.right.possible_labels if use.right else None
     return {
-        (one, other)
-        for one, other in both
-        if (left is None or one in left) and (right is None or other in right)
+        (first, second)
+        for first, second in possible
+        if (left is None or first in left) and (right is None or second in right)
     }
 
 
-def _narrow(binding: Binding, labels: frozenset[str]) -> None:
-    if binding.labels is None:
-        binding.inferred = labels if binding.inferred is None else (binding.inferred & labels or labels)
+def _narrow(use: RelationshipPatternRef, endpoints: set[Endpoints]) -> None:
+    for binding, side in ((use.left, 0), (use.right, 1)):
+        if binding is not None and binding.labels is None and endpoints:
+            labels = frozenset(each[side] for each in endpoints)
+            binding.inferred = labels if binding.inferred is None else (binding.inferred & labels or labels)
 
 
-def _check_direction(use: RelationshipPatternRef, shape: SchemaIndex, edits: PendingRewrites) -> None:
-    if not _is_single(use) or _pairs(use, shape):
+def _check_direction(use: RelationshipPatternRef, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    if not _is_known(use, index) or _possible_endpoints(use, index):
         return
-    has_reverse = use.pattern.direction != "-" and _pairs(use, shape, turned=True)
-    if not has_reverse:
-        raise Refused("schema.pattern", _no_pattern(use, shape), use.pattern.position)
-    turned = _FLIPPED[use.pattern.direction]
-    edits.add(use.pattern, lambda node: replace(cast("t.RelationshipPattern", node), direction=turned))
+    reverse = _possible_endpoints(use, index, is_reversed=True) if use.pattern.direction != "-" else None
+    if not reverse:
+        raise GuardRejectionError("schema.pattern", _impossible(use, index), use.pattern.position)
+    direction = _REVERSED[use.pattern.direction]
+    rewrites.add(use.pattern, lambda node: replace(cast("t.RelationshipPattern", node), direction=direction))
     types = "|".join(sorted(use.binding.labels or ()))
-    edits.tell("repair.direction", f"{types or 'a relationship'} turned round", use.pattern.position)
-    for binding, place in ((use.left, 0), (use.right, 1)):
-        if binding is not None:
-            _narrow(binding, frozenset(each[place] for each in _pairs(use, shape, turned=True)))
+    rewrites.record(
+        "repair.direction", f"direction of {types or 'a relationship'} reversed", use.pattern.position
+    )
+    _narrow(use, reverse)
 
 
-def _no_pattern(use: RelationshipPatternRef, shape: SchemaIndex) -> str:
-    types = "|".join(sorted(use.binding.labels or ())) or "any type"
+def _impossible(use: RelationshipPatternRef, index: SchemaIndex) -> str:
+    types = "|".join(sorted(use.binding.labels or ()))
     left, right = (
-        "|".join(sorted(each.owners or ())) if each and each.owners else "any node"
+        f"(:{'|'.join(sorted(each.possible_labels))})" if each and each.possible_labels else "any node"
         for each in (use.left, use.right)
     )
-    known = sorted(shape.endpoint_labels(use.binding.labels))[:3]
-    there = ", ".join(f"(:{source})-[:{types}]->(:{target})" for source, target in known)
-    has = f"; there is {there}" if there and use.binding.labels else ""
-    return f"no relationship of {types} is between {left} and {right}{has}"
+    known = sorted(index.endpoint_labels(use.binding.labels))[:3] if types else []
+    patterns = ", ".join(f"(:{start})-[:{types}]->(:{end})" for start, end in known)
+    exists = f"; the schema has {patterns}" if patterns else ""
+    return f"no relationship of {types or 'any type'} between {left} and {right}{exists}"
 
 
-def _check_read(read: PropertyRead, subject: Element, shape: SchemaIndex, edits: PendingRewrites) -> None:
-    owners: set[str] = set()
-    is_any = subject.bindings is None
-    for binding in subject.bindings or ():
-        is_any = is_any or binding.owners is None
-        owners |= binding.owners or frozenset()
+def _check_read(read: PropertyRead, subject: Entity, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    bindings = subject.bindings or ()
+    names: set[str] = set().union(*(each.possible_labels or () for each in bindings))
+    is_any = subject.bindings is None or any(each.possible_labels is None for each in bindings)
     if is_any:
-        owners = set(shape.labels if subject.kind == "node" else shape.types)
-    if any(read.key in shape.properties.get(owner, ()) for owner in owners):
+        names = set(index.labels if subject.entity_type == "node" else index.types)
+    if names & index.partial_properties or any(read.key in index.properties.get(name, ()) for name in names):
         return
-    meant = shape.resolve_property(owners, read.key)
-    if meant is not None:
-        edits.add(read.node, lambda node: _renamed(node, meant))
-        edits.tell("repair.property", f"{read.key} → {meant}", read.node.position)
+    resolved = index.resolve_property(names, read.key)
+    if resolved is not None:
+        rewrites.add(read.node, lambda node: _renamed(node, resolved))
+        rewrites.record("repair.property", f"{read.key} → {resolved}", read.node.position)
         return
-    names = {key for owner in owners for key in shape.properties.get(owner, ())}
-    holders = sorted(shape.owners.get(read.key, ()))
-    whose = "|".join(sorted(owners)) if not is_any and len(owners) <= 4 else "the graph"
-    if not holders:
-        raise Refused(
-            "schema.property",
-            f"{whose} has no property {read.key}{shape.suggest(read.key, names)}",
-            read.node.position,
-        )
-    raise Refused(
-        "schema.owner",
-        f"{whose} has no property {read.key}; {', '.join(holders[:4])} has it{shape.suggest(read.key, names)}",
-        read.node.position,
-    )
+    keys = {key for name in names for key in index.properties.get(name, ())}
+    others = sorted(index.labels_or_types.get(read.key, ()))
+    subject_name = "|".join(sorted(names)) if not is_any and len(names) <= 4 else "the graph"
+    message = f"{subject_name} has no property {read.key}"
+    if others:
+        message += f"; {', '.join(others[:4])} has it"
+    code = "schema.owner" if others else "schema.property"
+    raise GuardRejectionError(code, message + suggest(read.key, keys), read.node.position)
 
 
 def _renamed(node: t.Node, key: str) -> t.Node:

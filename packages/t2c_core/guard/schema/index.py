@@ -1,90 +1,95 @@
-"""A schema indexed for quick questions: who owns a property, what lies between what, what was meant by a name."""
+"""Lookup tables of a schema: properties by label or type, endpoint labels by type, name resolution."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
-Ends = tuple[str, str]
+Endpoints = tuple[str, str]
+"""Labels of the start node and the end node."""
 
 
 class SchemaIndex:
-    """What a schema has.
+    """Lookup tables of a schema.
 
     Args:
-        schema: of the graph.
-        kept_out: labels and types that are not in it but may be named to be kept out: `!Label`.
+        schema: Schema of the graph.
+        excludable: Labels and types that are not in the schema but may be excluded by name: `!Label`.
     """
 
-    def __init__(self, schema: GraphSchema, kept_out: frozenset[str] = frozenset()) -> None:
-        self.schema = schema
-        self.kept_out = kept_out
+    def __init__(self, schema: GraphSchema, excludable: frozenset[str] = frozenset()) -> None:
+        self.excludable = excludable
         self.labels = frozenset(schema.label_by_name)
         self.types = frozenset(schema.type_by_name)
+        self.partial_properties = frozenset(schema.partial_properties)
+        self.partial_triples = frozenset(schema.partial_triples)
         self.counts = {each.name: each.count for each in schema.labels}
-        self.nodes = sum(self.counts.values())
-        self.properties: dict[str, frozenset[str]] = {}
-        holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
-        for each in holders:
-            self.properties[each.name] = frozenset(held.name for held in each.properties)
-        self.owners: dict[str, set[str]] = {}
-        for owner, keys in self.properties.items():
+        self.node_count = sum(self.counts.values())
+        named: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+        self.properties = {each.name: frozenset(key.name for key in each.properties) for each in named}
+        self.labels_or_types: dict[str, set[str]] = {}
+        """Labels and types by property."""
+        for name, keys in self.properties.items():
             for key in keys:
-                self.owners.setdefault(key, set()).add(owner)
-        self._ends: dict[str, set[Ends]] = {}
+                self.labels_or_types.setdefault(key, set()).add(name)
+        self._triples = schema.triples
+        self._endpoints: dict[str, set[Endpoints]] = {}
         for triple in schema.triples:
-            self._ends.setdefault(triple.type, set()).add((triple.source, triple.target))
-        self._all_ends = set[Ends]().union(*self._ends.values())
-        self._folded: dict[str, dict[str, list[str]]] = {
-            "label": _fold(self.labels),
-            "type": _fold(self.types),
-        }
-        self._folded_keys = {owner: _fold(keys) for owner, keys in self.properties.items()}
+            self._endpoints.setdefault(triple.type, set()).add((triple.source, triple.target))
+        self._all_endpoints = set[Endpoints]().union(*self._endpoints.values())
+        self._folded_labels, self._folded_types = _fold(self.labels), _fold(self.types)
+        self._folded_keys = {name: _fold(keys) for name, keys in self.properties.items()}
 
-    def endpoint_labels(self, types: frozenset[str] | None) -> set[Ends]:
-        """Give the pairs of labels that relationships of some types, or of any, lead from and to."""
+    def endpoint_labels(self, types: frozenset[str] | None) -> set[Endpoints]:
+        """Return the endpoint labels of relationships of some types, or of any type if None."""
         if types is None:
-            return self._all_ends
+            return self._all_endpoints
         if len(types) == 1:
-            return self._ends.get(next(iter(types)), set())
-        return set[Ends]().union(*(self._ends.get(each, set()) for each in types))
+            return self._endpoints.get(next(iter(types)), set())
+        return set[Endpoints]().union(*(self._endpoints.get(each, set()) for each in types))
+
+    def has_all_triples(self, types: frozenset[str] | None) -> bool:
+        """Return whether the schema lists all triples of some types, or of any type if None."""
+        return not (self.partial_triples if types is None else self.partial_triples & types)
 
     def relationship_count(
-        self, types: frozenset[str] | None, one: frozenset[str] | None, other: frozenset[str] | None
+        self, types: frozenset[str] | None, first: frozenset[str] | None, second: frozenset[str] | None
     ) -> int:
-        """Count relationships of some types between nodes of some labels, in either direction; None is any."""
+        """Count relationships of some types between nodes of some labels in either direction; None means any."""
         return sum(
             each.count
-            for each in self.schema.triples
+            for each in self._triples
             if (types is None or each.type in types)
             and (
-                (_fits(each.source, one) and _fits(each.target, other))
-                or (_fits(each.source, other) and _fits(each.target, one))
+                (_fits(each.source, first) and _fits(each.target, second))
+                or (_fits(each.source, second) and _fits(each.target, first))
             )
         )
 
-    def resolve_label_or_type(self, kind: Literal["label", "type"], name: str) -> str | None:
-        """Give the one label or type that differs from a name in case, blanks, dashes and underscores only."""
-        found = self._folded[kind].get(_plain(name), [])
+    def resolve_label_or_type(self, name: str, *, is_type: bool) -> str | None:
+        """Return the one label or type that equals a name but for case, whitespace, dashes and underscores."""
+        found = (self._folded_types if is_type else self._folded_labels).get(_folded(name), [])
         return found[0] if len(found) == 1 else None
 
-    def resolve_property(self, owners: Iterable[str], name: str) -> str | None:
-        """Give the one property of some owners that differs from a name in those only."""
-        found = {key for owner in owners for key in self._folded_keys.get(owner, {}).get(_plain(name), [])}
+    def resolve_property(self, labels_or_types: Iterable[str], name: str) -> str | None:
+        """Return the one property of some labels or types that equals a name in the same sense."""
+        folded = _folded(name)
+        found = {key for each in labels_or_types for key in self._folded_keys.get(each, {}).get(folded, [])}
         return found.pop() if len(found) == 1 else None
 
-    def suggest(self, name: str, names: Iterable[str]) -> str:
-        """Word a suggestion for a name that is none."""
-        close = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
-        if close:
-            return f"; did you mean {close[0]}?"
-        shown = sorted(names)
-        return f"; there are {', '.join(shown[:12])}{' …' if len(shown) > 12 else ''}" if shown else ""
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return the part of an error message that suggests names for an unknown one."""
+    known = sorted(names)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(known[:12])}{' …' if len(known) > 12 else ''}" if known else ""
 
 
 def _fits(label: str, labels: frozenset[str] | None) -> bool:
@@ -94,9 +99,9 @@ def _fits(label: str, labels: frozenset[str] | None) -> bool:
 def _fold(names: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in sorted(names):
-        found.setdefault(_plain(name), []).append(name)
+        found.setdefault(_folded(name), []).append(name)
     return found
 
 
-def _plain(name: str) -> str:
+def _folded(name: str) -> str:
     return name.casefold().replace("_", "").replace(" ", "").replace("-", "")

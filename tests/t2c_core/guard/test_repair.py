@@ -1,4 +1,4 @@
-"""What can be put right in one way only is put right on the tree, and told; nothing else is touched."""
+"""Repairs: an error with exactly one repair is repaired and recorded; nothing else is changed."""
 
 import pytest
 
@@ -96,16 +96,16 @@ SPACED = Guard(
 )
 
 
-@pytest.mark.parametrize(("code", "query", "mended"), CASES)
-def test_query_is_mended_and_told(code, query, mended, guard):
+@pytest.mark.parametrize(("code", "query", "repaired"), CASES)
+def test_query_is_repaired_and_the_repair_recorded(code, query, repaired, guard):
     verdict = guard.check(query)
     assert verdict.allowed, verdict.message
     assert [each.code for each in verdict.repairs] == [code]
-    assert verdict.repairs[0].told
-    again = guard.check(mended)
-    assert again.cypher == mended
+    assert verdict.repairs[0].message
+    again = guard.check(repaired)
+    assert again.cypher == repaired
     assert again.repairs == ()
-    assert verdict.cypher == mended or guard.check(verdict.cypher).cypher == verdict.cypher
+    assert verdict.cypher == repaired or guard.check(verdict.cypher).cypher == verdict.cypher
 
 
 @pytest.mark.parametrize("query", [
@@ -118,7 +118,7 @@ def test_query_is_mended_and_told(code, query, mended, guard):
     "MATCH (d:Drug) RETURN d.name AS n UNION MATCH (x:Disease) RETURN x.name AS n",
     "MATCH p = shortestPath((a:Drug {name: 'x'})-[*]-(b:Drug {name: 'y'})) RETURN length(p) LIMIT 1",
 ])  # fmt: skip
-def test_good_query_is_left_as_it_is(query, guard):
+def test_valid_query_is_unchanged(query, guard):
     verdict = guard.check(query)
     assert verdict.allowed, verdict.message
     assert verdict.cypher == query
@@ -126,7 +126,7 @@ def test_good_query_is_left_as_it_is(query, guard):
 
 
 @pytest.mark.parametrize(
-    ("query", "mended", "told"),
+    ("query", "repaired", "count"),
     [
         (
             "MATCH (e:Adverse Event) RETURN e.first seen LIMIT 3",
@@ -150,12 +150,12 @@ def test_good_query_is_left_as_it_is(query, guard):
         ),
     ],
 )
-def test_names_get_the_back_ticks_that_they_lack(query, mended, told):
+def test_missing_backticks_are_added(query, repaired, count):
     verdict = SPACED.check(query)
     assert verdict.allowed, verdict.message
-    assert verdict.cypher == mended
+    assert verdict.cypher == repaired
     codes = [each.code for each in verdict.repairs]
-    assert codes.count("repair.backticks") + codes.count("repair.label") == told
+    assert codes.count("repair.backticks") + codes.count("repair.label") == count
     first = next(each for each in verdict.repairs if each.code == "repair.backticks")
     assert first.position == query.lower().index("adverse")
 
@@ -170,29 +170,29 @@ def test_names_get_the_back_ticks_that_they_lack(query, mended, told):
         ("MATCH (e:Case) RETURN [x IN [1] | {a: Adverse Event}]", "parse.syntax", "Event}"),
     ],
 )
-def test_back_ticks_excuse_nothing_else(query, code, place):
+def test_backticks_do_not_hide_other_errors(query, code, place):
     verdict = SPACED.check(query)
     assert (verdict.codes, verdict.position) == ((code,), query.index(place))
 
 
-def test_a_query_that_can_be_read_is_not_put_into_back_ticks():
+def test_valid_query_gets_no_backticks():
     query = "WITH 2 AS onset, 1 AS day MATCH (d:Drug) RETURN d.name, onset-day LIMIT 1"
     assert SPACED.check(query).cypher == query
 
 
-def test_literal_becomes_the_parameter_that_was_linked(guard):
+def test_literal_becomes_the_linked_parameter(guard):
     query = "MATCH (d:Drug {name: 'warfarin'}) WHERE d.name <> 'warfarin' RETURN count(d)"
     verdict = guard.check(query, {"v1": "Warfarin", "n": 3})
     assert verdict.cypher == "MATCH (d:Drug {name: $v1}) WHERE d.name <> 'warfarin' RETURN count(d)"
     assert [each.code for each in verdict.repairs] == ["repair.parameter"]
 
 
-def test_literal_that_two_parameters_could_be_is_left(guard):
+def test_literal_that_matches_two_parameters_is_unchanged(guard):
     query = "MATCH (d:Drug {name: 'warfarin'}) RETURN count(d)"
     assert guard.check(query, {"v1": "Warfarin", "v2": "WARFARIN"}).cypher == query
 
 
-def test_pattern_that_fits_in_no_direction_is_refused(guard):
+def test_pattern_impossible_in_both_directions_is_refused(guard):
     verdict = guard.check("MATCH (d:Doctor)-[:TREATS]->(p:Patient) RETURN d.name")
     assert verdict.codes == ("schema.pattern",)
     assert "(:Drug)-[:TREATS]->(:Disease)" in verdict.message
@@ -207,16 +207,16 @@ def test_pattern_that_fits_in_no_direction_is_refused(guard):
         ("MATCH (d:Drug) RETURN d.birthDate", "Patient has it"),
     ],
 )
-def test_refusal_says_what_may_have_been_meant(query, hint, guard):
+def test_refusal_suggests_a_name(query, hint, guard):
     assert hint in guard.check(query).message
 
 
-def test_label_of_a_node_is_told_from_its_relationships(guard):
+def test_label_of_a_node_is_inferred_from_its_relationships(guard):
     assert guard.check("MATCH (:Drug)-[:TREATS]->(x) RETURN x.icd10 LIMIT 1").allowed
     assert guard.check("MATCH (:Drug)-[:TREATS]->(x) RETURN x.birthDate LIMIT 1").codes == ("schema.owner",)
 
 
-def test_what_is_no_element_has_any_property(guard):
+def test_values_that_are_no_entities_have_any_property(guard):
     query = "WITH {anything: 1} AS m, date() AS d RETURN m.anything, m['other'], d.year, $p.what"
     assert guard.check(query).allowed
 
@@ -238,5 +238,5 @@ def test_what_is_no_element_has_any_property(guard):
         ("MATCH (a:A), (b:B), (c:C), (d:D) RETURN count(*)", False),
     ],
 )
-def test_patterns_that_multiply_are_told_from_those_that_are_joined(query, passes, bare):
+def test_cartesian_product_is_distinguished_from_a_join(query, passes, bare):
     assert bare.check(query).allowed is passes

@@ -1,4 +1,4 @@
-"""Patterns that end soon pass, patterns that may not are refused, and so is every form that is not known."""
+"""Regular expressions with bounded matching time pass; others and unknown syntax are refused."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from t2c_core.guard.language.redos import is_redos_safe
         "\\Q"[:0],
     ],
 )
-def test_plain_pattern_is_bounded(pattern):
+def test_pattern_with_bounded_time_is_safe(pattern):
     assert is_redos_safe(pattern, of_property=False)
 
 
@@ -31,10 +31,10 @@ def test_plain_pattern_is_bounded(pattern):
         "a?" * 13, "[", "\\",
     ],
 )  # fmt: skip
-def test_other_pattern_is_not(pattern):
+def test_pattern_that_may_backtrack_or_is_unknown_is_not_safe(pattern):
     assert not is_redos_safe(pattern, of_property=False)
 
 
-def test_stored_text_may_be_looked_through_once_more():
+def test_stored_property_allows_one_more_unbounded_quantifier():
     assert is_redos_safe(".*a.*b.*", of_property=True)
     assert not is_redos_safe(".*a.*b.*", of_property=False)

@@ -1,4 +1,4 @@
-"""`t2c-graph check`: one line out for each line in, without a database."""
+"""`t2c-graph check`: one line of output per line of input, without a database."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from t2c_core.guard.jsonl import check_jsonl
 from .conftest import SCHEMA
 
 
-def judged(guard, *rows):
+def check_rows(guard, *rows):
     return [json.loads(line) for line in check_jsonl(guard, [json.dumps(row).encode() for row in rows])]
 
 
 def test_each_line_gets_a_verdict_in_order(guard):
-    found = judged(
+    found = check_rows(
         guard,
         {"id": 7, "cypher": "MATCH (d:Drug) RETURN count(d)"},
         {"id": "b", "cypher": "MATCH (d:Drug) SET d.name = 1"},
@@ -37,16 +37,19 @@ def test_each_line_gets_a_verdict_in_order(guard):
         None,
         "MATCH (d:Drug {name: $v1}) RETURN count(d)",
     ]
-    assert [each["code"] for each in found[2]["repairs"]] == ["repair.label", "repair.parameter"]
+    assert found[2]["repairs"] == [
+        {"code": "repair.label", "message": "drug → Drug", "told": "drug → Drug", "position": 9},
+        {"code": "repair.parameter", "message": "'aspirin' → $v1", "told": "'aspirin' → $v1", "position": 21},
+    ]
 
 
-def test_text_that_cannot_be_sent_is_judged(guard):
-    assert judged(guard, {"id": 1, "cypher": "RETURN '\ud800'"})[0]["codes"] == ["parse.token"]
+def test_invalid_unicode_gets_a_verdict(guard):
+    assert check_rows(guard, {"id": 1, "cypher": "RETURN '\ud800'"})[0]["codes"] == ["parse.token"]
     assert list(check_jsonl(guard, [b"\n", b"  \n"])) == []
 
 
 @pytest.mark.parametrize("line", [b"[1]", b"{", b'{"id": 1}', b'{"cypher": 1}', b'{"cypher": "", "params": [1]}', b"\xff", b"[" * 90_000])  # fmt: skip
-def test_line_that_is_no_query_is_wrong_input(line, guard):
+def test_invalid_line_is_an_input_error(line, guard):
     with pytest.raises(InputError, match="line 2"):
         list(check_jsonl(guard, [b'{"cypher": "RETURN 1"}', line]))
 

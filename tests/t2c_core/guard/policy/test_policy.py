@@ -1,4 +1,4 @@
-"""Policies hide what they name, and nothing is taken for a policy that is none."""
+"""Policy files: names, defaults, errors."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from t2c_core.errors import PolicyError
 from t2c_core.guard.policy.policy import Policy
 
 
-def test_policy_hides_owners_and_properties(tmp_path):
+def test_policy_hides_labels_types_and_properties(tmp_path):
     file = tmp_path / "policy.yaml"
     file.write_text("hidden: [Note, Patient.name, SEES, 'Odd Label.odd.name']\n", encoding="utf-8")
     policy = Policy.load(file)
@@ -22,7 +22,7 @@ def test_policy_hides_owners_and_properties(tmp_path):
 @pytest.mark.parametrize(
     "text", ["hidden: Note", "hide: [Note]", "- Note", "hidden: [1]", "hidden: [Note", "hidden: {Note: name}"]
 )
-def test_other_files_are_refused(tmp_path, text):
+def test_invalid_policy_is_refused(tmp_path, text):
     file = tmp_path / "policy.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PolicyError, match="policy"):

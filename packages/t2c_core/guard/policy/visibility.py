@@ -1,0 +1,84 @@
+"""Decides what a policy shows of a graph: labels, relationship types, their properties and triples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from t2c_core.guard.dataflow.values import Binding, EntityType
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType, Triple
+
+    LabelOrType = TypeVar("LabelOrType", NodeLabel, RelationshipType)
+
+
+class Visibility:
+    """Hidden labels, relationship types and properties of one graph.
+
+    Args:
+        names: Hidden names as a policy lists them. A name that could denote several things hides all of them; a name
+            with one dot denotes a property if there is no schema.
+        schema: Schema of the graph, if known. It tells labels from types, and dots in names from properties.
+    """
+
+    def __init__(self, names: Iterable[str], schema: GraphSchema | None) -> None:
+        self._names = frozenset(names)
+        self._labels = frozenset(schema.label_by_name) if schema else frozenset()
+        self._types = frozenset(schema.type_by_name) if schema else frozenset()
+        unresolved: set[str] = set()
+        self.hidden_on: dict[str, set[str]] = {}
+        """Labels and types on which a property is hidden, by property."""
+        for name in self._names:
+            splits = [(name[:at], name[at + 1 :]) for at, sign in enumerate(name) if sign == "." and at]
+            known = [each for each in splits if each[0] in self._labels | self._types]
+            for label_or_type, key in known or splits:
+                self.hidden_on.setdefault(key, set()).add(label_or_type)
+            if not known and (schema or len(splits) != 1):
+                unresolved.add(name)
+        self.labels = frozenset(unresolved - self._types)
+        self.types = frozenset(unresolved - self._labels)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def shows(self, label_or_type: str, key: str | None = None) -> bool:
+        """Return whether a label or relationship type, or one of its properties, is visible."""
+        if label_or_type in self.labels | self.types:
+            return False
+        return key is None or label_or_type not in self.hidden_on.get(key, ())
+
+    def shows_triple(self, triple: Triple) -> bool:
+        """Return whether the type and both labels of a triple are visible."""
+        return all(map(self.shows, (triple.source, triple.type, triple.target)))
+
+    def filter_schema(self, schema: GraphSchema) -> GraphSchema:
+        """Return a schema without what is hidden, which lists the hidden names."""
+        if not self:
+            return schema
+        return replace(
+            schema,
+            labels=tuple(self._filtered(each) for each in schema.labels if self.shows(each.name)),
+            types=tuple(self._filtered(each) for each in schema.types if self.shows(each.name)),
+            triples=tuple(filter(self.shows_triple, schema.triples)),
+            hidden=tuple(sorted({*schema.hidden, *self._names})),
+        )
+
+    def _filtered(self, part: LabelOrType) -> LabelOrType:
+        keys = tuple(each for each in part.properties if self.shows(part.name, each.name))
+        return replace(part, properties=keys)
+
+    def hiding_labels(self, entity_type: EntityType, key: str | None = None) -> frozenset[str]:
+        """Return the labels or types on which a property, or any property if None, is hidden."""
+        sets = self.hidden_on.values() if key is None else [self.hidden_on.get(key, set())]
+        return frozenset[str]().union(*sets) - (self._types if entity_type == "node" else self._labels)
+
+    def hidden_keys(self, binding: Binding | None, entity_type: EntityType) -> set[str]:
+        """Return the properties that are hidden on a label or type that an entity may have."""
+        possible = binding.possible_labels if binding else None
+        return {
+            key
+            for key in self.hidden_on
+            if (hiding := self.hiding_labels(entity_type, key)) and (possible is None or hiding & possible)
+        }
