@@ -28,15 +28,15 @@ $(VLLM_STAMP): $(STAMP)
 	@touch $@
 
 demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
-	@$(BIN)/python -m graphling.demo $(if $(ONCE),--once)
+	@$(BIN)/graphling demo $(if $(ONCE),--once)
 
 own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= MINUTES=25 PAIRS=60000]
-	@$(BIN)/python -m graphling.own --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
+	@$(BIN)/graphling own --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
 	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
 	  $(if $(PAIRS),--pairs '$(PAIRS)')
 
 starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (an hour)
-	@$(BIN)/python -m graphling.own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
+	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
 	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),46)' --pairs '$(or $(PAIRS),100000)' --kv-heads 1
 
 check: $(STAMP) ## Style, types and architecture
@@ -48,7 +48,7 @@ check: $(STAMP) ## Style, types and architecture
 test: $(VLLM_STAMP) check ## Every check, with the real Neo4j, models, vLLM and browser
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-bench: $(VLLM_STAMP) ## Run the benchmarks and write benchmarks/results
+bench: $(VLLM_STAMP) ## Run the benchmarks and write their results
 	@for program in benchmarks/*.py benchmarks/*/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
 clean: ## Remove what the tools leave behind; models/ and .venv stay

@@ -1,4 +1,4 @@
-"""The report of a run: teacher and compressed model side by side, as Markdown."""
+"""The report of a run and the card of its model, as Markdown: teacher and compressed model side by side."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ ROWS = (
     ("questions", "n", "{:d}"),
 )
 ENOUGH_TOKENS = 2_000_000
-"""Tokens of training below which models of the demo graph and of FAERS were of no use; 3.5 million made good ones."""
+"""Training tokens below which models of the demo graph and of FAERS were not usable; 3.5 million made good ones."""
 EVALUATION_SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
 
 
 def render_report(content: dict[str, Any]) -> str:
-    """Write the report of one run.
+    """Render the report of a run.
 
     Args:
-        content: what report.json holds: `name`, `pairs`, `training`, `conversion`, `distillation`, `models` and
-            `evaluation`.
+        content: content of report.json: `name`, `pairs`, `validation`, `training`, `conversion`, `distillation`,
+            `models` and `evaluation`.
     """
     teacher, model = content["models"]["teacher"], content["models"]["model"]
     lines = [
@@ -43,7 +43,7 @@ def render_report(content: dict[str, Any]) -> str:
 
 
 def usage(name: str) -> str:
-    """Say how the model of a run is served."""
+    """Render how to serve the model of a run."""
     return f"""
 Ask it:
 
@@ -61,38 +61,41 @@ tags: [text-to-cypher, gqa, kv-cache]
 
 
 def card(content: dict[str, Any]) -> str:
-    """Write the card of a published model: its figures beside its teacher's, and how it came about."""
+    """Render the card of a published model: its metrics beside its teacher's, and how it was made."""
     conversion, distillation = content["conversion"], content["distillation"]
     return f"""{CARD}{render_report(content)}
-A stock LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
-{conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} key-value heads with
+A standard LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
+{conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} KV heads with
 {conversion["calibration_tokens"]:,} calibration tokens of the same pairs (`conversion.json`), and it was then distilled
 towards its teacher for {distillation["tokens"]:,} tokens (`training.json`). It reads and writes the `atoms` format of
-`t2c_core.prompt` for one graph, and is of no use for another. `report.json` holds every figure. Rebuilt by
+`t2c_core.prompt` for one graph, and does not work for another. `report.json` contains all metrics. Rebuilt by
 `make starter`.
 """
 
 
 SHAPE = (
     ("query heads", "heads"),
-    ("key-value heads", "kv_heads"),
-    ("cache bytes a token", "cache_bytes_a_token"),
+    ("KV heads", "kv_heads"),
+    ("KV-cache bytes per token", "kv_cache_bytes_per_token"),
 )
 
 
 def _training(content: dict[str, Any]) -> str:
-    """Say how long was trained, and whether that was long enough; models made before this was kept do not say."""
-    told = f"Trained on {content['pairs']['pairs']:,} pairs built from the graph, on no question by others"
+    """Render validation and training, with a warning if training was too short; older reports lack some of it."""
+    text = f"Trained on {content['pairs']['pairs']:,} pairs built from the graph"
+    if "validation" in content:
+        text += f", of which {content['validation']['kept']:,} passed validation"
+    text += ", and on no question by others"
     last = content.get("training")
     if last is None:
-        return f"{told}."
-    told += f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
+        return f"{text}."
+    text += f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
     if last["tokens"] < ENOUGH_TOKENS:
-        told += (
-            f"\n\n**Too short to be of use:** at least {ENOUGH_TOKENS:,} tokens are needed. Call `make own` again with "
-            "a larger MINUTES=, on a machine that does nothing else, after removing the folder `teacher`."
+        text += (
+            f"\n\n**Too short to be usable:** at least {ENOUGH_TOKENS:,} tokens are needed. Call `make own` again with "
+            "a larger MINUTES=, on an idle machine."
         )
-    return told
+    return text
 
 
 def _model_rows(teacher: dict[str, Any], model: dict[str, Any]) -> list[str]:

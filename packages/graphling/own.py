@@ -1,18 +1,14 @@
-"""From a graph to a served, compressed, evaluated model of its own: what `make own` and `make starter` run.
+"""From a graph to a served, compressed, evaluated model of its own.
 
-Chains the console scripts and holds no method of its own. A step runs when its result is missing or older
-than what it reads, so a second call goes on where the first was stopped.
-
-    graph ─ snapshot ─ lexicon ─ pairs ─ training rows ─ teacher ─ converted ─ model ─ evaluation ─ report
+graph ─ snapshot ─ lexicon ─ pairs ─ validated pairs ─ training rows ─ teacher ─ converted ─ model ─ evaluation ─ report
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
-import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +18,16 @@ import yaml
 
 from graphling.model_report import card, render_report, usage
 from graphling.step_runner import (
-    StepError,
+    StepRunner,
     embedded_graph,
-    jsonl,
-    log,
+    fingerprint,
     read_rows,
     run_console_script,
-    run_if_outdated,
+    to_jsonl,
     write_if_changed,
 )
+from graphling_io.console import print_status
+from graphling_io.outputs import atomic_directory, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,147 +35,251 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes" / "starter"
 TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
-"""Shares of the minutes that are trained for; building, converting and evaluating take the rest."""
+"""Fractions of the minutes for training; building, converting and evaluating take the rest."""
 HELD_OUT_QUESTIONS = 500
-"""Held-out synthetic questions that teacher and model are asked."""
+"""Maximum number of held-out synthetic questions in the evaluation."""
 VARIANTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
-"""What is served, by which settings."""
+"""Settings file of each model that is served."""
 MAX_ACCURACY_DROP = 0.02
-"""Share of the held-out questions that may lose a right answer so that doubtful ones are refused."""
+"""Maximum drop of execution accuracy on held-out questions that the minimum confidence may cause."""
 EXAMPLES = 12
-"""Questions that the page offers."""
+"""Number of example questions for the page."""
 WELL_FORMED_QUESTION = re.compile(r"[A-Z].{20,70}\?")
-"""Training questions are noisy on purpose; these are worded as one would show them."""
+"""Training questions are perturbed on purpose; these can be shown to people."""
+PUBLISHED = (
+    "*.json",
+    "*.safetensors",
+    "*.jinja",
+    "*.model",
+    "*.txt",
+    "README.md",
+    "LICENSE",
+    ".gitattributes",
+)
+"""Names that a folder of a published model may contain."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """What was asked for, and where it goes."""
+class OwnConfig:
+    """Options of `graphling own`."""
 
-    home: Path
-    """Folder of everything that the run makes."""
-    uri: str | None
-    csv: Path | None
-    lexicon: Path | None
-    pairs_dev: Path | None
-    minutes: float
-    pairs: int
-    kv_heads: int
-    seed: int
+    name: str
+    """Name of the folder under models/."""
+    uri: str | None = None
+    """Bolt address of a running Neo4j."""
+    csv: Path | None = None
+    """Folder or zip of typed-header CSVs."""
+    lexicon: Path | None = None
+    """Lexicon of the schema; drafted if omitted."""
+    pairs_dev: Path | None = None
+    """JSONL of questions by others to evaluate on."""
+    minutes: float = 25.0
+    """Minutes for everything: half of them train the teacher, a quarter distils."""
+    pairs: int = 60_000
+    """Number of pairs to build."""
+    kv_heads: int = 2
+    """Number of KV heads of the compressed model."""
+    seed: int = 0
+    """Seed of pairs and training."""
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(
+                f"invalid NAME={self.name!r}: expected a folder name under models/: letters, digits, . _ -"
+            )
+        if self.name == "demo":
+            raise ValueError("NAME=demo is the folder of `make demo`; choose another name")
+        if bool(self.uri) == bool(self.csv):
+            raise ValueError("give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip")
+        for key in ("csv", "lexicon", "pairs_dev"):
+            path = getattr(self, key)
+            if path and not path.exists():
+                raise ValueError(f"{key.upper()}={path}: no such file or folder")
+        if self.minutes <= 0:
+            raise ValueError(f"invalid MINUTES={self.minutes}: expected more than 0")
+
+    @property
+    def home(self) -> Path:
+        """Return the folder of the run."""
+        return ROOT / "models" / self.name
 
     @property
     def words(self) -> Path:
-        """The lexicon that pairs are worded with."""
-        return self.lexicon or self.home / "lexicon.yaml"
+        """Return the lexicon that the pairs are built with."""
+        return self.lexicon.resolve() if self.lexicon else self.home / "lexicon.yaml"
 
 
-def build(run: Run) -> None:
-    """Make everything under `run.home`, in order."""
-    run.home.mkdir(parents=True, exist_ok=True)
-    with graph(run) as uri:
-        prepare(run, uri)
-    train(run)
-    convert(run)
-    distil(run)
-    settings(run)
-    evaluate(run)
-    tune_min_confidence(run)
-    if run.pairs_dev:
-        ask(run, "dev", run.pairs_dev)
-    report(run)
+def build(config: OwnConfig) -> None:
+    """Run all steps.
+
+    Raises:
+        ValueError: the folder of that name belongs to another graph.
+        StepError: a step failed.
+    """
+    config.home.mkdir(parents=True, exist_ok=True)
+    check_source(config)
+    steps = StepRunner(config.home)
+    with open_graph(config, steps) as uri:
+        prepare(config, steps, uri)
+    train(config, steps)
+    convert(config, steps)
+    distil(config, steps)
+    write_settings(config)
+    evaluate(config, steps)
+    tune_min_confidence(config)
+    if config.pairs_dev:
+        ask(config, steps, "dev", config.pairs_dev)
+    write_report(config)
+
+
+def check_source(config: OwnConfig) -> None:
+    """Record which graph a run is about, and refuse to mix two graphs in one folder.
+
+    Raises:
+        ValueError: the folder of that name belongs to another graph.
+    """
+    file = config.home / "run.json"
+    source: dict[str, str | None] = {"uri": config.uri}
+    if config.csv:
+        source = {"csv": str(config.csv.resolve()), "content": fingerprint([config.csv], [])}
+    earlier: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    is_other = not any(earlier.get(key) == value for key, value in source.items())
+    if earlier and is_other and (config.home / "snapshot").exists():
+        graph = f"CSV={earlier['csv']}" if "csv" in earlier else f"URI={earlier['uri']}"
+        raise ValueError(
+            f"NAME={config.name}: {config.home} belongs to another graph, {graph}; choose another NAME, or delete that "
+            "folder to start anew"
+        )
+    if earlier.get("content") not in {None, source.get("content")}:
+        print_status(f"{config.csv} has changed; everything is made anew from the import")
+    write_json(file, source)
 
 
 @contextmanager
-def graph(run: Run) -> Iterator[str]:
-    """Give the address of the graph; a folder of CSVs is imported into an embedded one first."""
-    if run.uri:
-        yield run.uri
+def open_graph(config: OwnConfig, steps: StepRunner) -> Iterator[str]:
+    """Yield the address of the graph; CSVs are imported into an embedded one first."""
+    if config.uri:
+        yield config.uri
         return
-    with embedded_graph(run.home / "graph") as uri:
-        summary = run.home / "graph.json"
-        run_if_outdated("import", summary, [], lambda: write_if_changed(summary, run_console_script(
-            "t2c-graph", "import", run.csv, "--uri", uri, "--force")))  # fmt: skip
+    with embedded_graph(config.home / "graph") as uri:
+        summary, source = config.home / "graph.json", [config.csv] if config.csv else []
+        steps.run("graph.json", lambda: write_if_changed(summary, run_console_script(
+            "t2c-graph", "import", *source, "--uri", uri, "--force")), reads=source)  # fmt: skip
         yield uri
 
 
-def prepare(run: Run, uri: str) -> None:
-    """Snapshot the graph, draft its lexicon, build pairs and the rows that a model is trained on."""
-    home = run.home
-    run_if_outdated("snapshot", home / "snapshot", [home / "graph.json"], lambda: run_console_script(
-        "t2c-graph", "snapshot", "--uri", uri, "--out", home / "snapshot"))  # fmt: skip
-    if run.lexicon is None:
-        run_if_outdated("lexicon", home / "lexicon.yaml", [], lambda: run_console_script(
-            "t2c-data", "lexicon", "--snapshot", home / "snapshot", "--out", run.words))  # fmt: skip
-    run_if_outdated("pairs", home / "pairs", [home / "snapshot", run.words], lambda: run_console_script(
-        "t2c-data", "build", "--uri", uri, "--snapshot", home / "snapshot", "--out", home / "pairs",
-        "--lexicon", run.words, "--pairs", run.pairs, "--seed", run.seed), resumes=True)  # fmt: skip
-    run_if_outdated("training rows", home / "rows", [home / "pairs"], lambda: run_console_script(
-        "t2c-data", "export", "--pairs", home / "pairs" / "pairs.jsonl", "--snapshot", home / "snapshot",
-        "--format", "atoms", "--out", home / "rows"))  # fmt: skip
+def prepare(config: OwnConfig, steps: StepRunner, uri: str) -> None:
+    """Write snapshot, lexicon, pairs and training rows; pairs that fail validation are not exported."""
+    home, snapshot, words = config.home, config.home / "snapshot", config.words
+    pairs, validated = home / "pairs" / "pairs.jsonl", home / "validated.jsonl"
+    graph = ("--uri", uri, "--snapshot", snapshot, "--lexicon", words)
+    steps.run("snapshot", lambda: run_console_script(
+        "t2c-graph", "snapshot", "--uri", uri, "--out", snapshot), reads=[home / "graph.json"])  # fmt: skip
+    if config.lexicon is None:
+        steps.run("lexicon.yaml", lambda: run_console_script(
+            "t2c-data", "lexicon", "--snapshot", snapshot, "--out", words))  # fmt: skip
+    steps.run("pairs", lambda: run_console_script(
+        "t2c-data", "build", *graph, "--out", home / "pairs", "--pairs", config.pairs, "--seed", config.seed),
+        reads=[snapshot, words], parameters=[config.pairs, config.seed], resumes=True)  # fmt: skip
+    steps.run("validated.jsonl", lambda: run_console_script(
+        "t2c-data", "validate", *graph, "--pairs", pairs, "--out", validated, "--keep-inconclusive"),
+        reads=[pairs, snapshot, words])  # fmt: skip
+    steps.run("rows", lambda: run_console_script(
+        "t2c-data", "export", "--pairs", validated, "--snapshot", snapshot, "--format", "atoms",
+        "--out", home / "rows"), reads=[validated, snapshot])  # fmt: skip
 
 
-def train(run: Run) -> None:
-    """Train the teacher, a stock LLaMA, from scratch."""
-    content = {"tokenizer": "rows/tokenizer", "minutes": run.minutes * TEACHER_SHARE}
-    run_training(run, "teacher", RECIPES / "train.yaml", content, [])
+def train(config: OwnConfig, steps: StepRunner) -> None:
+    """Train the teacher, a standard LLaMA, from scratch."""
+    recipe = {"tokenizer": "rows/tokenizer", "max_minutes": config.minutes * TEACHER_SHARE}
+    run_training(config, steps, "teacher", RECIPES / "train.yaml", recipe, [])
 
 
-def convert(run: Run) -> None:
-    """Take the teacher to fewer key-value heads by calibration alone."""
-    home = run.home
-    run_if_outdated("converted", home / "converted", [home / "teacher"], lambda: run_console_script(
-        "gqa-compress", "convert", home / "teacher", "--kv-heads", run.kv_heads,
-        "--calibration", home / "rows" / "calibration.jsonl", "--out", home / "converted"))  # fmt: skip
+def convert(config: OwnConfig, steps: StepRunner) -> None:
+    """Convert the teacher to fewer KV heads by calibration."""
+    home, calibration = config.home, config.home / "rows" / "calibration.jsonl"
+    steps.run("converted", lambda: run_console_script(
+        "gqa-compress", "convert", home / "teacher", "--kv-heads", config.kv_heads,
+        "--calibration", calibration, "--out", home / "converted"),
+        reads=[home / "teacher", calibration], parameters=[config.kv_heads])  # fmt: skip
 
 
-def distil(run: Run) -> None:
-    """Give the converted model back what it lost, by training it towards its teacher."""
-    home = run.home
-    content = {"checkpoint": "converted", "minutes": run.minutes * DISTILLATION_SHARE}
-    run_training(run, "model", RECIPES / "distil.yaml", content, [home / "converted"])
+def distil(config: OwnConfig, steps: StepRunner) -> None:
+    """Train the converted model towards its teacher."""
+    recipe = {"init_checkpoint": "converted", "max_minutes": config.minutes * DISTILLATION_SHARE}
+    reads = [config.home / "converted", config.home / "teacher"]
+    run_training(config, steps, "model", RECIPES / "distil.yaml", recipe, reads)
 
 
-def run_training(run: Run, out: str, template: Path, content: dict[str, Any], reads: Sequence[Path]) -> None:
-    """Run `gqa-compress train` by a recipe of the repository and what this run adds to it."""
-    home = run.home
-    # Relative, so that a recipe says the same after its folder was moved, and nothing is trained anew.
-    rows = {"out": out, "train": "rows/train.jsonl", "dev": "rows/dev.jsonl", "seed": run.seed}
-    content = yaml.safe_load(template.read_text(encoding="utf-8")) | rows | content
-    recipe = home / template.name
-    if not recipe.exists() or yaml.safe_load(recipe.read_text(encoding="utf-8")) != content:
-        write_if_changed(recipe, yaml.safe_dump(content, sort_keys=False))
-    resume = ["--resume"] if (home / out).exists() else []
-    run_if_outdated(out, home / out, [home / "rows", recipe, *reads], lambda: run_console_script(
-        "gqa-compress", "train", recipe, *resume, cwd=home), resumes=True)  # fmt: skip
+def run_training(
+    config: OwnConfig,
+    steps: StepRunner,
+    out: str,
+    template: Path,
+    recipe: dict[str, Any],
+    reads: Sequence[Path],
+) -> None:
+    """Run `gqa-compress train` with a recipe of the repository and the fields of this run."""
+    home = config.home
+    # Relative paths, so that the recipe stays the same when the folder is moved.
+    rows = {
+        "output_dir": out,
+        "train_file": "rows/train.jsonl",
+        "validation_file": "rows/dev.jsonl",
+        "seed": config.seed,
+    }
+    content = yaml.safe_load(template.read_text(encoding="utf-8")) | rows | recipe
+    file = home / template.name
+    write_if_changed(file, yaml.safe_dump(content))
+    steps.run(out, lambda: run_console_script(
+        "gqa-compress", "train", file, *(["--resume"] if (home / out).exists() else []), cwd=home),
+        reads=[home / "rows", *reads], parameters=[content], resumes=True)  # fmt: skip
 
 
-def settings(run: Run) -> None:
-    """Write the settings that serve teacher and model, and the questions that the page offers."""
-    home = run.home
+def write_settings(config: OwnConfig) -> None:
+    """Write the settings that serve teacher and model, and the example questions of the page.
+
+    Keys that a person has added to the settings are kept.
+    """
+    home = config.home
     content = {
-        "graph": {"uri": run.uri} if run.uri else {"home": "graph"},
+        "graph": {"uri": config.uri} if config.uri else {"home": "graph"},
         "snapshot": "snapshot",
         "prompt": "atoms",
         "examples": "examples.jsonl",
         "title": home.name,
     }
     for part, name in VARIANTS.items():
-        served = content | {"model": {"kind": "local", "path": part}}
-        write_if_changed(home / name, yaml.safe_dump(served, sort_keys=False))
-    write_if_changed(home / "examples.jsonl", jsonl(examples(run)))
+        # The minimum confidence is tuned on answers that are given without one.
+        _update_settings(home / name, content | {"model": {"kind": "local", "path": part}}, None)
+    write_if_changed(home / "examples.jsonl", to_jsonl(choose_examples(kept_pairs(config))))
 
 
-def examples(run: Run) -> list[dict[str, Any]]:
-    """Choose held-out questions for the page to offer: well-worded ones of each category and template."""
-    held_out = [
-        pair
-        for pair in read_rows(run.home / "pairs" / "pairs.jsonl")
-        if pair["split"] == "test" and pair["result_rows"]
-    ]
-    held_out.sort(key=_is_rough)
+def _update_settings(file: Path, content: dict[str, Any], min_confidence: float | None) -> None:
+    known: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    limits = {key: value for key, value in known.pop("limits", {}).items() if key != "min_confidence"}
+    if min_confidence is not None:
+        limits["min_confidence"] = min_confidence
+    for key in ("graph", "model"):
+        if isinstance(known.get(key), dict) and key in content:
+            content = content | {key: known[key] | content[key]}
+    written = known | content | ({"limits": limits} if limits else {})
+    write_if_changed(file, yaml.safe_dump(written, sort_keys=False))
+
+
+def kept_pairs(config: OwnConfig) -> list[dict[str, Any]]:
+    """Return the held-out pairs that passed validation."""
+    rows = read_rows(config.home / "validated.jsonl")
+    return [row for row in rows if row["split"] == "test" and row.get("keep", True)]
+
+
+def choose_examples(held_out: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Choose example questions for the page: well-formed ones of each category and template."""
+    answered = sorted((pair for pair in held_out if pair["result_rows"]), key=_is_rough)
     by_category: dict[str, dict[str, Any]] = {}
     by_template: dict[str, dict[str, Any]] = {}
-    for pair in held_out:
+    for pair in answered:
         by_category.setdefault(pair["category"], pair)
         by_template.setdefault(pair["template"], pair)
     chosen: dict[str, str] = {}
@@ -191,71 +292,69 @@ def _is_rough(pair: dict[str, Any]) -> bool:
     return WELL_FORMED_QUESTION.fullmatch(pair["question"]) is None
 
 
-def evaluate(run: Run) -> None:
-    """Ask teacher and model the held-out questions."""
-    home = run.home
-    held_out = home / "held_out.jsonl"
-    pairs = read_rows(home / "pairs" / "pairs.jsonl")
-    write_if_changed(
-        held_out, jsonl([pair for pair in pairs if pair["split"] == "test"][:HELD_OUT_QUESTIONS])
-    )
+def evaluate(config: OwnConfig, steps: StepRunner) -> None:
+    """Evaluate teacher and model on the held-out questions."""
+    home, held_out = config.home, config.home / "held_out.jsonl"
+    write_if_changed(held_out, to_jsonl(kept_pairs(config)[:HELD_OUT_QUESTIONS]))
+    text = home / "rows" / "test.jsonl"
     for part in VARIANTS:
-        measure(home, f"{part}_text", [home / part], (
-            "gqa-compress", "evaluate", home / part, "--text", home / "rows" / "test.jsonl"))  # fmt: skip
-    ask(run, "held_out", held_out)
+        measure(config, steps, f"{part}_text", [home / part, text], (
+            "gqa-compress", "evaluate", home / part, "--text", text))  # fmt: skip
+    ask(config, steps, "held_out", held_out)
 
 
-def ask(run: Run, name: str, pairs: Path) -> None:
-    """Ask teacher and model the questions of a file."""
-    home = run.home
-    for part, config in VARIANTS.items():
-        measure(home, f"{part}_{name}", [home / part, pairs], (
-            "t2c-service", "evaluate", "--pairs", pairs, "--config", home / config, "--no-psjs",
+def ask(config: OwnConfig, steps: StepRunner, name: str, pairs: Path) -> None:
+    """Evaluate the answers of teacher and model to the questions of a file."""
+    home = config.home
+    for part, settings in VARIANTS.items():
+        measure(config, steps, f"{part}_{name}", [home / part, home / "snapshot", pairs], (
+            "t2c-service", "evaluate", "--pairs", pairs, "--config", home / settings, "--no-psjs",
             "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
 
 
-def tune_min_confidence(run: Run) -> None:
-    """Have answers refused that the model finds too unlikely.
-
-    The least confidence is the largest that takes a right answer from no more than `MOST_LOST` of the held-out
-    questions; what the graph cannot answer comes mostly with less.
-    """
-    for part, config in VARIANTS.items():
-        report = json.loads((run.home / "evaluation" / f"{part}_held_out.json").read_text(encoding="utf-8"))
-        least = max(
-            row["min_confidence"]
-            for row in report["by_confidence"]
-            if row["ex"] >= report["by_confidence"][0]["ex"] - MAX_ACCURACY_DROP
-        )
-        content = yaml.safe_load((run.home / config).read_text(encoding="utf-8"))
-        content["limits"] = {"min_confidence": least}
-        write_if_changed(run.home / config, yaml.safe_dump(content, sort_keys=False))
-
-
-def measure(home: Path, name: str, reads: Sequence[Path], command: tuple[object, ...]) -> None:
-    """Keep what an evaluating command prints in evaluation/`name`.json."""
-    (home / "evaluation").mkdir(exist_ok=True)
-    result = home / "evaluation" / f"{name}.json"
-    run_if_outdated(
-        f"evaluation {name}",
-        result,
-        reads,
+def measure(
+    config: OwnConfig, steps: StepRunner, name: str, reads: Sequence[Path], command: tuple[object, ...]
+) -> None:
+    """Write the output of an evaluating command to evaluation/`name`.json."""
+    result = config.home / "evaluation" / f"{name}.json"
+    steps.run(
+        f"evaluation/{name}.json",
         lambda: write_if_changed(result, run_console_script(str(command[0]), *command[1:])),
+        reads=reads,
     )
 
 
-def report(run: Run) -> None:
-    """Put the figures side by side in report.json and report.md."""
-    home = run.home
+def tune_min_confidence(config: OwnConfig) -> None:
+    """Set the minimum confidence below which answers are refused.
+
+    It is the largest at which execution accuracy on held-out questions drops by at most `MAX_ACCURACY_DROP`;
+    answers to questions that the graph cannot answer mostly have less confidence.
+    """
+    for part, settings in VARIANTS.items():
+        file = config.home / "evaluation" / f"{part}_held_out.json"
+        rows = json.loads(file.read_text(encoding="utf-8"))["coverage_by_confidence"]
+        minimum = max(row["min_confidence"] for row in rows if row["ex"] >= rows[0]["ex"] - MAX_ACCURACY_DROP)
+        _update_settings(config.home / settings, {}, minimum)
+
+
+def write_report(config: OwnConfig) -> None:
+    """Write report.json and report.md."""
+    home = config.home
+    validated = list(read_rows(home / "validated.jsonl"))
+    rejected = Counter(reason for row in validated if not row.get("keep", True) for reason in row["reasons"])
     content = {
         "name": home.name,
         "pairs": json.loads((home / "pairs" / "manifest.json").read_text(encoding="utf-8")),
+        "validation": {
+            "pairs": len(validated),
+            "kept": sum(row.get("keep", True) for row in validated),
+            "rejected": dict(rejected.most_common()),
+        },
         "training": list(read_rows(home / "teacher" / "metrics.jsonl"))[-1],
         "conversion": json.loads((home / "converted" / "conversion.json").read_text(encoding="utf-8")),
         "distillation": list(read_rows(home / "model" / "metrics.jsonl"))[-1],
         "models": {
-            part: json.loads(run_console_script("gqa-compress", "inspect", home / part))
-            for part in ("teacher", "model")
+            part: json.loads(run_console_script("gqa-compress", "inspect", home / part)) for part in VARIANTS
         },
         "evaluation": {
             path.stem: json.loads(path.read_text(encoding="utf-8"))
@@ -266,91 +365,21 @@ def report(run: Run) -> None:
     write_if_changed(home / "report.md", render_report(content) + usage(home.name))
 
 
-def publish(run: Run, folder: Path) -> None:
-    """Put the model with its card into a folder that is kept under version control."""
-    half = folder.with_name(folder.name + ".half")
-    shutil.rmtree(half, ignore_errors=True)
-    every_step = shutil.ignore_patterns("metrics.jsonl")
-    shutil.copytree(run.home / "model", half, ignore=every_step, copy_function=shutil.copyfile)
-    for kept in (run.home / "converted" / "conversion.json", run.home / "report.json"):
-        shutil.copyfile(kept, half / kept.name)
-    write_if_changed(half / "README.md", card(json.loads((half / "report.json").read_text(encoding="utf-8"))))
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
-
-
-def parse_run(options: argparse.Namespace) -> Run:
-    """Turn the options into a run.
+def publish_model(config: OwnConfig, folder: Path) -> None:
+    """Write the model and its card to a folder that is kept under version control.
 
     Raises:
-        ValueError: an option is missing or cannot be.
+        OutputError: the folder contains something else than a published model.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
-        raise ValueError(
-            f"NAME={options.name!r}: a name for the folder under models/ is needed: letters, digits, . _ -"
-        )
-    if bool(options.uri) == bool(options.csv):
-        raise ValueError("give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip")
-    for key in ("csv", "lexicon", "pairs_dev"):
-        path = getattr(options, key)
-        if path and not path.exists():
-            raise ValueError(f"{key.upper()}={path}: there is no such file or folder")
-    if options.minutes <= 0:
-        raise ValueError(f"MINUTES={options.minutes}: more than 0 is needed")
-    return Run(
-        home=ROOT / "models" / options.name,
-        uri=options.uri,
-        csv=options.csv and options.csv.resolve(),
-        lexicon=options.lexicon and options.lexicon.resolve(),
-        pairs_dev=options.pairs_dev and options.pairs_dev.resolve(),
-        minutes=options.minutes,
-        pairs=options.pairs,
-        kv_heads=options.kv_heads,
-        seed=options.seed,
-    )
-
-
-def parser() -> argparse.ArgumentParser:
-    """Say what can be asked for."""
-    made = argparse.ArgumentParser(prog="make own", description=__doc__, allow_abbrev=False)
-    made.add_argument("--name", required=True, help="folder under models/")
-    made.add_argument("--uri", help="Bolt address of a running Neo4j")
-    made.add_argument("--csv", type=Path, help="folder or zip of typed-header CSVs")
-    made.add_argument("--lexicon", type=Path, help="wording of the schema; drafted when absent")
-    made.add_argument("--pairs-dev", type=Path, help="JSONL of questions by others to be evaluated on")
-    made.add_argument(
-        "--minutes",
-        type=float,
-        default=25.0,
-        help="minutes for all; half of them train the teacher, a quarter distils",
-    )
-    made.add_argument("--pairs", type=int, default=60_000, help="pairs to build")
-    made.add_argument("--kv-heads", type=int, default=2, help="key-value heads of the compressed model")
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--publish", type=Path, help="also put model and card into this folder")
-    return made
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all steps; print where the report lies."""
-    options = parser().parse_args(arguments)
-    try:
-        run = parse_run(options)
-        build(run)
-        if options.publish:
-            publish(run, options.publish)
-    except ValueError as error:
-        log(str(error))
-        return 2
-    except StepError as error:
-        log(str(error))
-        return 1
-    except KeyboardInterrupt:
-        log("stopped; the same command goes on from here")
-        return 130
-    print(run.home / "report.md")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    home = config.home
+    markers = ("report.json",)
+    with atomic_directory(folder, markers=markers, contents=PUBLISHED, inputs=[home], force=True) as new:
+        for source in (
+            *(home / "model").iterdir(),
+            home / "converted" / "conversion.json",
+            home / "report.json",
+        ):
+            if source.is_file() and source.name != "metrics.jsonl":
+                shutil.copyfile(source, new / source.name)
+        report = json.loads((new / "report.json").read_text(encoding="utf-8"))
+        write_if_changed(new / "README.md", card(report))

@@ -1,37 +1,56 @@
+"""`graphling own`: options, settings, examples, report, and what a second call does."""
+
+import itertools
 import json
-import os
+import shutil
 
 import pytest
 import yaml
 
 from gqa_compress.training.config import read_recipe
 from graphling import own
+from graphling.cli import main
 from graphling.model_report import card, render_report
+from graphling.step_runner import StepRunner
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--name", "a/b", "--uri", "bolt://x"], "NAME='a/b'"),
+        (["--name", "demo", "--uri", "bolt://x"], "NAME=demo"),
         (["--name", "a"], "either URI="),
         (["--name", "a", "--uri", "bolt://x", "--csv", "demo/graph"], "either URI="),
         (["--name", "a", "--csv", "no/such/folder"], "CSV=no/such/folder"),
         (["--name", "a", "--uri", "bolt://x", "--lexicon", "nothing.yaml"], "LEXICON=nothing.yaml"),
         (["--name", "a", "--uri", "bolt://x", "--minutes", "0"], "MINUTES=0.0"),
+        (["--name", "a", "--uri", "bolt://x", "--minutes", "many"], "many"),
     ],
 )
-def test_wrong_requests_end_with_status_2_before_anything_is_made(arguments, told, capsys, monkeypatch):
+def test_invalid_options_end_with_status_2_before_anything_is_made(arguments, message, capsys, monkeypatch):
     monkeypatch.setattr(own, "build", lambda _: pytest.fail("started"))
-    assert own.main(arguments) == 2
-    assert told in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["own", *arguments])
+    assert ended.value.code == 2
+    output = capsys.readouterr()
+    assert message in " ".join((output.err + output.out).split())
 
 
-def figures():
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    made = own.OwnConfig(name="mine", uri="bolt://x", minutes=1, pairs=1, kv_heads=1)
+    made.home.mkdir(parents=True)
+    return made
+
+
+def metrics():
     accuracy = {"ex": 0.8, "ex_interval": [0.7, 0.9], "executable": 1.0, "f1": 0.9, "answered": 1.0, "n": 10}
-    shape = {"heads": 8, "cache_bytes_a_token": 12288}
+    shape = {"heads": 8, "kv_cache_bytes_per_token": 12288}
     return {
         "name": "mine",
         "pairs": {"pairs": 60000},
+        "validation": {"pairs": 60000, "kept": 59990, "rejected": {"entity.unused": 10}},
         "conversion": {"kv_heads_before": 8, "kv_heads_after": 2, "calibration_tokens": 1000},
         "distillation": {"tokens": 2000},
         "models": {"teacher": shape | {"kv_heads": 8}, "model": shape | {"kv_heads": 2}},
@@ -43,41 +62,28 @@ def figures():
     }
 
 
-def run_in(home):
-    return own.Run(
-        home=home,
-        uri="bolt://x",
-        csv=None,
-        lexicon=None,
-        pairs_dev=None,
-        minutes=1,
-        pairs=1,
-        kv_heads=1,
-        seed=0,
-    )
-
-
 def test_the_report_puts_teacher_and_model_side_by_side():
-    text = render_report(figures())
-    assert "| key-value heads | 8 | 2 |" in text
+    text = render_report(metrics())
+    assert "| KV heads | 8 | 2 |" in text
     assert "| 80.0% (70.0% to 90.0%) | 80.0% (70.0% to 90.0%) |" in text
+    assert "60,000 pairs built from the graph, of which 59,990 passed validation" in text
     assert "questions by others:" not in text
 
 
 def test_the_report_says_when_training_was_too_short():
     short = {"step": 75, "tokens": 168_147, "elapsed_s": 240.0}
-    text = render_report(figures() | {"training": short})
+    text = render_report(metrics() | {"training": short})
     assert "by others: 75 steps, 168,147 tokens, 4 minutes.\n\n**Too short" in text
-    assert "Too short" not in render_report(figures() | {"training": short | {"tokens": 3_600_000}})
+    assert "Too short" not in render_report(metrics() | {"training": short | {"tokens": 3_600_000}})
 
 
 def test_the_card_says_how_the_model_was_made():
-    text = " ".join(card(figures()).split())
-    assert "8 to 2 key-value heads with 1,000 calibration tokens" in text
+    text = " ".join(card(metrics()).split())
+    assert "8 to 2 KV heads with 1,000 calibration tokens" in text
     assert "distilled towards its teacher for 2,000 tokens" in text
 
 
-def test_examples_are_held_out_questions_of_different_templates(tmp_path):
+def test_examples_and_held_out_questions_are_kept_pairs_of_the_test_split(config):
     pairs = [
         {
             "question": f"q{number}",
@@ -85,48 +91,158 @@ def test_examples_are_held_out_questions_of_different_templates(tmp_path):
             "category": "c",
             "template": template,
             "result_rows": rows,
+            "keep": keep,
         }
-        for number, (split, template, rows) in enumerate(
-            [("train", "a", 1), ("test", "a", 1), ("test", "a", 2), ("test", "b", 0), ("test", "b", 3)]
+        for number, (split, template, rows, keep) in enumerate(
+            [
+                ("train", "a", 1, True),
+                ("test", "a", 1, True),
+                ("test", "a", 2, True),
+                ("test", "b", 0, True),
+                ("test", "b", 3, True),
+                ("test", "d", 3, False),
+            ]
         )
     ]
-    (tmp_path / "pairs").mkdir()
-    (tmp_path / "pairs" / "pairs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in pairs))
-    assert [each["question"] for each in own.examples(run_in(tmp_path))] == ["q1", "q4"]
+    (config.home / "validated.jsonl").write_text("".join(json.dumps(each) + "\n" for each in pairs))
+    kept = own.kept_pairs(config)
+    assert [each["question"] for each in kept] == ["q1", "q2", "q3", "q4"]
+    assert [each["question"] for each in own.choose_examples(kept)] == ["q1", "q4"]
 
 
-def test_doubtful_answers_are_refused_as_long_as_few_right_ones_are_lost(tmp_path):
-    (tmp_path / "evaluation").mkdir()
-    for part, config in own.VARIANTS.items():
-        kept = [0.9, 0.89, 0.88, 0.85] if part == "model" else [0.9, 0.8, 0.8, 0.8]
-        rows = [
-            {"min_confidence": least, "ex": ex} for least, ex in zip([0, 0.1, 0.2, 0.3], kept, strict=True)
-        ]
-        (tmp_path / "evaluation" / f"{part}_held_out.json").write_text(json.dumps({"by_confidence": rows}))
-        (tmp_path / config).write_text("title: kept\n")
-    own.tune_min_confidence(run_in(tmp_path))
-    found = {part: yaml.safe_load((tmp_path / config).read_text()) for part, config in own.VARIANTS.items()}
-    assert found["model"] == {"title": "kept", "limits": {"min_confidence": 0.2}}
-    assert found["teacher"] == {"title": "kept", "limits": {"min_confidence": 0}}
+def test_the_minimum_confidence_loses_few_right_answers_and_other_settings_stay(config):
+    (config.home / "evaluation").mkdir()
+    for part, settings in own.VARIANTS.items():
+        ex = [0.9, 0.89, 0.88, 0.85] if part == "model" else [0.9, 0.8, 0.8, 0.8]
+        rows = [{"min_confidence": low, "ex": each} for low, each in zip([0, 0.1, 0.2, 0.3], ex, strict=True)]
+        file = config.home / "evaluation" / f"{part}_held_out.json"
+        file.write_text(json.dumps({"coverage_by_confidence": rows}))
+        (config.home / settings).write_text("title: kept\nlimits: {attempts: 3}\n")
+    own.tune_min_confidence(config)
+    found = {part: yaml.safe_load((config.home / file).read_text()) for part, file in own.VARIANTS.items()}
+    assert found["model"] == {"title": "kept", "limits": {"attempts": 3, "min_confidence": 0.2}}
+    assert found["teacher"] == {"title": "kept", "limits": {"attempts": 3, "min_confidence": 0}}
+
+
+def test_settings_that_a_person_added_survive_a_second_call(config):
+    (config.home / "validated.jsonl").write_text("")
+    own.write_settings(config)
+    file = config.home / "graphling.yaml"
+    added = {"access": {"keys": "keys.json"}, "limits": {"attempts": 3, "min_confidence": 0.2}}
+    changed = yaml.safe_load(file.read_text()) | added
+    changed["graph"]["user"] = "reader"
+    file.write_text(yaml.safe_dump(changed))
+    own.write_settings(config)
+    found = yaml.safe_load(file.read_text())
+    assert found["access"] == {"keys": "keys.json"}
+    assert found["limits"] == {"attempts": 3}  # tuned anew, on answers that are given without it
+    assert found["graph"] == {"uri": "bolt://x", "user": "reader"}
 
 
 @pytest.mark.parametrize(("make", "recipe"), [(own.train, "train.yaml"), (own.distil, "distil.yaml")])
-def test_what_is_trained_is_a_recipe_and_takes_its_share_of_the_minutes(tmp_path, monkeypatch, make, recipe):
+def test_training_follows_a_recipe_and_takes_its_part_of_the_minutes(config, monkeypatch, make, recipe):
     made = []
 
     def script(*command, cwd):
         made.append(read_recipe(command[2]))
-        (cwd / made[0].out).mkdir()
-        (cwd / made[0].out / "config.json").write_text("{}")
+        (cwd / made[-1].output_dir).mkdir()
+        (cwd / made[-1].output_dir / "config.json").write_text("{}")
 
-    monkeypatch.setattr(own, "script", script)
-    make(run_in(tmp_path))
-    assert (tmp_path / recipe).exists()
-    assert 0 < made[0].minutes < 1
-    assert (made[0].checkpoint is None) == (make is own.train)
-    recipe = tmp_path / recipe
-    reordered = dict(reversed(yaml.safe_load(recipe.read_text()).items()))
-    recipe.write_text(yaml.safe_dump(reordered, sort_keys=False))
-    os.utime(recipe, (0, 0))
-    make(run_in(tmp_path))
-    assert len(made) == 1, "the same recipe in another order trains nothing anew"
+    monkeypatch.setattr(own, "run_console_script", script)
+    make(config, StepRunner(config.home))
+    assert (config.home / recipe).exists()
+    assert 0 < made[0].max_minutes < 1
+    assert (made[0].init_checkpoint is None) == (make is own.train)
+    make(config, StepRunner(config.home))
+    assert len(made) == 1
+
+
+def test_another_graph_under_the_same_name_is_refused(config, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for number, path in enumerate((first, second)):
+        path.mkdir()
+        (path / "a.csv").write_text(str(number))
+    by_csv = own.OwnConfig(name="mine", csv=first)
+    own.check_source(by_csv)
+    (config.home / "snapshot").mkdir()
+    own.check_source(by_csv)
+    for other in (config, own.OwnConfig(name="mine", csv=second)):
+        with pytest.raises(ValueError, match="belongs to another graph, CSV="):
+            own.check_source(other)
+    shutil.copytree(first, tmp_path / "moved")
+    own.check_source(own.OwnConfig(name="mine", csv=tmp_path / "moved"))
+
+
+class Scripts:
+    """Records the console scripts of a run, and writes outputs in their place."""
+
+    def __init__(self, home):
+        self.home = home
+        self.calls = []
+
+    def __call__(self, name, *arguments):
+        command = [name, *map(str, arguments)]
+        self.calls.append(command[1])
+        options = dict(itertools.pairwise(command))
+        match command[1]:
+            case "snapshot" | "export":
+                self._folder(options["--out"], "manifest.json")
+            case "lexicon":
+                (self.home / "lexicon.yaml").write_text("drafted\n")
+            case "build":
+                self._folder(options["--out"], "manifest.json")
+                rows = [{"question": each, "split": "train"} for each in "abc"]
+                (self.home / "pairs" / "pairs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+            case "validate":
+                rows = (self.home / "pairs" / "pairs.jsonl").read_text().splitlines()
+                (self.home / "validated.jsonl").write_text("\n".join(rows) + "\n")
+                assert options["--pairs"].endswith("pairs/pairs.jsonl")
+        if command[1] == "export":
+            assert options["--pairs"] == str(self.home / "validated.jsonl")
+        return "{}"
+
+    def _folder(self, path, marker):
+        (self.home / path).mkdir()
+        (self.home / path / marker).write_text("{}")
+
+
+def test_pairs_are_validated_before_they_are_exported(config, monkeypatch):
+    scripts = Scripts(config.home)
+    monkeypatch.setattr(own, "run_console_script", scripts)
+    own.prepare(config, StepRunner(config.home), "bolt://x")
+    assert scripts.calls == ["snapshot", "lexicon", "build", "validate", "export"]
+
+
+def test_after_an_edit_of_the_lexicon_pairs_are_built_anew_and_nothing_before_them(config, monkeypatch):
+    scripts = Scripts(config.home)
+    monkeypatch.setattr(own, "run_console_script", scripts)
+    own.prepare(config, StepRunner(config.home), "bolt://x")
+    scripts.calls.clear()
+    own.prepare(config, StepRunner(config.home), "bolt://x")
+    assert scripts.calls == []
+    (config.home / "lexicon.yaml").write_text("edited\n")
+    own.prepare(config, StepRunner(config.home), "bolt://x")
+    assert scripts.calls == ["build", "validate"]  # the pairs are the same, and so are the rows
+    assert (config.home / "lexicon.yaml").read_text() == "edited\n"
+
+
+def test_a_published_folder_is_replaced_only_if_it_is_a_published_model(config, tmp_path):
+    for name in ("model", "converted"):
+        (config.home / name).mkdir()
+    (config.home / "model" / "config.json").write_text("{}")
+    (config.home / "model" / "metrics.jsonl").write_text("{}\n")
+    (config.home / "converted" / "conversion.json").write_text("{}")
+    (config.home / "report.json").write_text(json.dumps(metrics()))
+    published = tmp_path / "published"
+    own.publish_model(config, published)
+    own.publish_model(config, published)
+    names = {"config.json", "conversion.json", "report.json", "README.md"}
+    assert {each.name for each in published.iterdir()} == names
+    thesis = tmp_path / "documents"
+    thesis.mkdir()
+    (thesis / "thesis.md").write_text("mine")
+    for folder in (published, thesis):
+        (folder / "thesis.tex").write_text("mine")
+        with pytest.raises(ValueError, match="thesis"):
+            own.publish_model(config, folder)
+        assert (folder / "thesis.tex").exists()

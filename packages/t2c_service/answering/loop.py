@@ -45,8 +45,8 @@ class AskOptions:
     timeout_s: float | None = None
     samples: int | None = None
     dry_run: bool = False
-    explain: bool = False
-    graph: bool = True
+    include_plan: bool = False
+    include_graph: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,12 @@ class Answerer:
         )
         self._runner = AttemptRunner(parts.model, self._guarded)
         self._graph_builder = ResultGraphBuilder(self._guarded, parts.schema, limits)
-        self._diagnosis_budget = DiagnosisBudget(queries=limits.diagnosis_queries, seconds=limits.diagnosis_s)
+        self._diagnosis_budget = DiagnosisBudget(queries=limits.max_diagnosis_queries, seconds=limits.max_diagnosis_s)
         self._prompts = PromptBuilder(
             parts.schema,
             parts.prompt,
             similar=parts.similar,
-            schema_chars=limits.schema_chars,
+            schema_chars=limits.max_schema_chars,
             is_constrained=parts.is_constrained,
         )
 
@@ -107,7 +107,7 @@ class Answerer:
         Raises:
             ModelUnavailableError, GraphUnavailableError: a dependency is down.
             OverloadedError: the model's queue is full.
-            DeadlineError: the time limit `request_s` was exceeded.
+            DeadlineError: the time limit `request_timeout_s` was exceeded.
         """
         return await self._within_deadline(self._answer(question, options or AskOptions(), listener))
 
@@ -121,17 +121,17 @@ class Answerer:
 
         Raises:
             GraphUnavailableError: the graph is down.
-            DeadlineError: the time limit `request_s` was exceeded.
+            DeadlineError: the time limit `request_timeout_s` was exceeded.
         """
         return await self._within_deadline(self._run(cypher, parameters, options or AskOptions()))
 
     async def _within_deadline(self, work: Any) -> Answer:
         try:
-            async with asyncio.timeout(self._limits.request_s):
+            async with asyncio.timeout(self._limits.request_timeout_s):
                 answer: Answer = await work
                 return answer
         except TimeoutError as error:
-            raise DeadlineError(f"no answer within {self._limits.request_s:.3g} s") from error
+            raise DeadlineError(f"no answer within {self._limits.request_timeout_s:.3g} s") from error
 
     async def _answer(self, question: str, options: AskOptions, listener: ProgressCallback) -> Answer:
         timer = StageTimer()
@@ -182,7 +182,7 @@ class Answerer:
             The attempt to answer with, all attempts, and the samples that are compared with one another.
         """
         budget = self._budget(options)
-        count = min(max(1, options.samples or self._limits.default_samples), self._limits.samples)
+        count = min(max(1, options.samples or self._limits.default_samples), self._limits.max_samples)
         tasks = [
             asyncio.create_task(self._runner.run_attempt(request, budget, listener))
             for request in prompt.initial_requests(count)
@@ -195,7 +195,7 @@ class Answerer:
         attempts = list(samples)
         corrected: list[AttemptResult] = []
         best = select_by_majority(attempts, prompt.unused_mentions)
-        while len(corrected) + 1 < self._limits.attempts and not self._is_acceptable(best, prompt):
+        while len(corrected) + 1 < self._limits.max_attempts and not self._is_acceptable(best, prompt):
             corrected.append(attempts[-1] if corrected else best)
             request = prompt.retry_request(
                 [each.attempt for each in attempts], [each.attempt for each in corrected]
@@ -223,7 +223,7 @@ class Answerer:
                 diagnosis = await diagnose(self._guarded, chosen.approved, self._diagnosis_budget)
             if diagnosis is not None:
                 listener(ProgressEvent("diagnosed", diagnosis.model_dump(mode="json")))
-        if chosen.result is not None and chosen.result.rows and options.graph:
+        if chosen.result is not None and chosen.result.rows and options.include_graph:
             with timer("graph"):
                 view = await self._graph_builder.build(chosen)
         answer = build_answer(
@@ -231,7 +231,7 @@ class Answerer:
                 context,
                 view=view,
                 diagnosis=diagnosis,
-                include_plan=options.explain or options.dry_run,
+                include_plan=options.include_plan or options.dry_run,
                 min_confidence=self._limits.min_confidence,
             )
         )

@@ -62,7 +62,9 @@ class InProcessClient:
         """Ask one question; see `EvaluationClient.ask`."""
         try:
             return await self._service.ask(
-                question, AskOptions(graph=False), visit=RequestContext(caller=LOCAL_ADMIN, entry="command")
+                question,
+                AskOptions(include_graph=False),
+                context=RequestContext(principal=LOCAL_ADMIN, channel="command"),
             )
         except RateLimitedError as error:
             raise UnavailableError(str(error), retry_after_s=error.retry_after_s) from error

@@ -218,7 +218,7 @@ async def _open(
             }
         )
         async with open_service(settings.model_copy(update={"limits": wide})) as service:
-            yield InProcessClient(service), service.first.graph
+            yield InProcessClient(service), service.default_database.graph
         return
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     async with httpx2.AsyncClient(headers=headers) as client:

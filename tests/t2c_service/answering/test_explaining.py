@@ -1,6 +1,8 @@
-"""Rows told in words, column names for people, and the pattern behind rows."""
+"""Rows and column names in words, and the provenance query."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, PropertyType
 from t2c_service.answering.explaining.provenance_graph import (
@@ -18,7 +20,7 @@ from t2c_service.answering.explaining.verbalise_rows import (
 
 
 @pytest.mark.parametrize(
-    ("column", "told"),
+    ("column", "text"),
     [
         ("drug.name", "drug name"),
         ("count(case_)", "number of cases"),
@@ -37,12 +39,12 @@ from t2c_service.answering.explaining.verbalise_rows import (
         ("count(drug) > 3", "count(drug) > 3"),
     ],
 )
-def test_columns_are_named_for_people(column: str, told: str) -> None:
-    assert heading(column) == told
+def test_columns_are_named_for_people(column: str, text: str) -> None:
+    assert heading(column) == text
 
 
 @pytest.mark.parametrize(
-    ("columns", "rows", "told"),
+    ("columns", "rows", "text"),
     [
         (["x"], [], "Nothing in the graph matches."),
         (["count(drug)"], [[12345]], "Number of drugs: 12345 [1]"),
@@ -53,11 +55,11 @@ def test_columns_are_named_for_people(column: str, told: str) -> None:
         (["a", "b", "c"], [["A", 1, 2.5]] * 2, "2 rows: “A” (b 1, c 2.5) [1]; “A” (b 1, c 2.5) [2]."),
     ],
 )
-def test_rows_are_told(columns: list[str], rows: list[list[object]], told: str) -> None:
-    assert render_text(columns, rows) == told
+def test_rows_are_verbalised(columns: list[str], rows: list[list[object]], text: str) -> None:
+    assert render_text(columns, rows) == text
 
 
-def test_only_some_rows_are_told_and_the_others_mentioned() -> None:
+def test_the_text_has_the_first_rows_and_mentions_the_others() -> None:
     text = render_text(["x"], [[number] for number in range(9)], truncated=True)
     assert text == "More than 9 results: 0 [1]; 1 [2]; 2 [3]; 3 [4]; 4 [5]; and more in the table."
 
@@ -68,7 +70,7 @@ def test_citations_come_from_rows_and_never_from_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [
         ("a\nb\t c\u2028d", "“a b c d”"),
         ("\u202eevil\u200b", "“evil”"),
@@ -78,7 +80,7 @@ def test_citations_come_from_rows_and_never_from_values() -> None:
         (list(range(7)), "0, 1, 2, 3, 4 and 2 more"),
         ({"a": 1}, "(a 1)"),
         (1.0, "1"),
-        (-0.00012345678, "-0.000123457"),
+        (-0.00012345678, "-0.00012345678"),
         (
             {"element_id": "4:x:1", "labels": ["Drug"], "properties": {"name": "Aspirin", "n": 1}},
             "Drug “Aspirin”",
@@ -86,8 +88,35 @@ def test_citations_come_from_rows_and_never_from_values() -> None:
         ({"element_id": "5:x:1", "type": "TREATS", "start": "a", "end": "b", "properties": {}}, "TREATS"),
     ],
 )
-def test_values_are_one_line_of_plain_text(value: object, told: str) -> None:
-    assert format_value(value) == told
+def test_values_are_one_line_of_plain_text(value: object, text: str) -> None:
+    assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1999999.5, "1999999.5"),
+        (2000000.4, "2000000.4"),
+        (1e6, "1000000"),
+        (123456789.125, "123456789.125"),
+        (0.1, "0.1"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1e-7, "0.0000001"),
+        (-2.5e-12, "-2.5e-12"),
+        (1e15, "1000000000000000"),
+        (1e25, "1e+25"),
+        (-0.0, "0"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers_are_stated_exactly(value: float, text: str) -> None:
+    assert format_value(value) == text
+    assert render_text(["x"], [[value]]) == f"X: {text} [1]"
+
+
+@given(st.floats(allow_nan=False))
+def test_a_stated_number_reads_back_as_itself(value: float) -> None:
+    assert float(format_value(value)) == value
 
 
 PLAIN = frozenset({"name", "n"})
@@ -130,7 +159,7 @@ def test_without_a_plain_column_some_matches_are_taken() -> None:
         ("MATCH (a)--(z) RETURN *, a.`x`", "MATCH (a)--(z) RETURN 1, a, z LIMIT 40"),
     ],
 )  # fmt: skip
-def test_conditions_comments_and_odd_names_are_no_hindrance(cypher: str, part: str) -> None:
+def test_conditions_comments_and_quoted_names_are_kept(cypher: str, part: str) -> None:
     assert part in rewritten(cypher, [["x"]]).cypher
 
 
@@ -156,7 +185,7 @@ def test_a_sample_is_known_by_rows_with_as_many_matches_as_were_looked_for() -> 
         "",
     ],
 )
-def test_other_shapes_have_no_view(cypher: str) -> None:
+def test_other_forms_have_no_provenance_query(cypher: str) -> None:
     assert build_provenance_query(cypher, {}, [["x"]], plain=PLAIN) is None
 
 

@@ -7,10 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.model_doubles import Reply
 
-from ..conftest import Script, running
+from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +37,11 @@ async def events(client: httpx2.AsyncClient, question: str = QUESTION) -> list[t
     response = await client.post("/query", json={"question": question}, headers=headers)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
-    told = []
+    found = []
     for block in response.text.strip().split("\n\n"):
         name, data = block.split("\n")
-        told.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
-    return told
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
 
 
 async def test_the_rows_that_most_samples_give_are_the_answer(
@@ -67,21 +66,21 @@ UNNAMED = "MATCH (drug:Drug) RETURN max(drug.halfLifeHours)"
 NAMED = 'What is the half-life of "Warfarin"?'
 
 
-async def test_a_query_that_leaves_a_name_aside_is_not_the_last_word(
+async def test_a_query_that_ignores_a_name_is_retried(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
     script.says = [UNNAMED, HALF_LIFE]
     answer = await ask(client, NAMED)
     assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [[40.0]])
-    assert any("left out what was named" in warning for warning in answer["warnings"])
+    assert any("ignored a value of the question" in warning for warning in answer["warnings"])
     assert len(answer["attempts"]) == 2
 
 
-async def test_a_name_that_no_query_uses_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_a_name_that_no_query_uses_is_a_warning(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = [UNNAMED, UNNAMED]
     answer = await ask(client, NAMED)
     assert answer["cypher"] == UNNAMED
-    assert any('does not use "Warfarin"' in warning for warning in answer["warnings"])
+    assert any('ignores "Warfarin"' in warning for warning in answer["warnings"])
 
 
 async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient, script: Script) -> None:
@@ -92,20 +91,20 @@ async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient
     assert confidence["score"] == confidence["probability"]
 
 
-async def test_little_confidence_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_low_confidence_is_a_warning(client: httpx2.AsyncClient, script: Script) -> None:
     counts = [f"MATCH (n:{label}) RETURN count(n)" for label in ("Drug", "Disease", "Patient")]
     script.says = [ROUTE, HALF_LIFE, *counts]
     warnings = (await ask(client, samples=5))["warnings"]
-    assert any("Little speaks for" in warning for warning in warnings)
+    assert any("Low confidence" in warning for warning in warnings)
 
 
-async def test_too_little_confidence_is_no_answer(settings: Settings, script: Script) -> None:
+async def test_below_the_minimum_confidence_the_answer_is_unanswerable(settings: Settings, script: Script) -> None:
     script.says = [HALF_LIFE]
     limits = settings.limits.model_copy(update={"min_confidence": 0.9})
     async with running(settings.model_copy(update={"limits": limits})) as client:
         answer = await ask(client)
     assert (answer["status"], answer["rows"], answer["cypher"]) == ("unanswerable", [], HALF_LIFE)
-    assert "sure enough" in answer["answer"]
+    assert "minimum confidence" in answer["answer"]
 
 
 async def test_a_dry_run_shows_the_query_and_its_plan_but_runs_nothing(
@@ -114,7 +113,7 @@ async def test_a_dry_run_shows_the_query_and_its_plan_but_runs_nothing(
     script.says = [HALF_LIFE]
     answer = await ask(client, dry_run=True)
     assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [])
-    assert answer["answer"].startswith("Not run, as asked.")
+    assert answer["answer"].startswith("Not run, as requested.")
     assert answer["plan"]["query_type"] == "r"
     assert [attempt["outcome"] for attempt in answer["attempts"]] == ["passed"]
     assert answer["timings_ms"]["run"] == 0
@@ -143,14 +142,14 @@ async def test_a_diagnosis_keeps_to_its_budget(settings: Settings, script: Scrip
         "MATCH (d:Drug) WHERE d.name = 'x' AND d.name <> 'y' AND d.halfLifeHours = -1 RETURN d.name"
     ]
     for queries, tried in ((2, 2), (0, None)):
-        limits = settings.limits.model_copy(update={"diagnosis_queries": queries})
+        limits = settings.limits.model_copy(update={"max_diagnosis_queries": queries})
         async with running(settings.model_copy(update={"limits": limits})) as client:
             diagnosis = (await ask(client))["diagnosis"]
         assert (len(diagnosis["relaxations"]) if diagnosis else None) == tried
         assert diagnosis is None or diagnosis["complete"] is False
 
 
-async def test_a_chat_model_is_told_that_there_were_no_rows(settings: Settings, script: Script) -> None:
+async def test_a_chat_model_gets_feedback_about_an_empty_result(settings: Settings, script: Script) -> None:
     empty = "MATCH (drug:Drug) WHERE drug.name = 'nothing' RETURN drug.name"
     script.chat = [empty, HALF_LIFE]
     async with running(settings.model_copy(update={"prompt": "chat"})) as client:
@@ -190,7 +189,7 @@ async def test_a_chat_model_sees_similar_examples(settings: Settings, script: Sc
 async def test_of_a_large_schema_a_chat_model_sees_the_part_that_fits(
     settings: Settings, script: Script
 ) -> None:
-    limits = settings.limits.model_copy(update={"schema_chars": 1500})
+    limits = settings.limits.model_copy(update={"max_schema_chars": 1500})
     script.says = ["MATCH (drug:Drug) RETURN drug.name"]
     changed = settings.model_copy(update={"prompt": "chat", "limits": limits})
     async with running(changed) as client:
@@ -203,13 +202,13 @@ async def test_of_a_large_schema_a_chat_model_sees_the_part_that_fits(
 
 async def test_steps_come_as_events_before_the_answer(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = ["MATCH (n:Drug) SET n.x = 1 RETURN n.name", HALF_LIFE]
-    told = await events(client)
-    names = [name for name, _ in told]
+    found = await events(client)
+    names = [name for name, _ in found]
     assert names == ["linked", "generated", "attempt", "generated", "guarded", "attempt", "answer"]
-    assert told[0][1]["linked_values"][0]["text"] == "warfarin"
-    assert [data["outcome"] for name, data in told if name == "attempt"] == ["refused", "ran"]
-    assert told[-1][1]["rows"] == [[40.0]]
-    assert told[-1][1]["request_id"]
+    assert found[0][1]["linked_values"][0]["text"] == "warfarin"
+    assert [data["outcome"] for name, data in found if name == "attempt"] == ["refused", "ran"]
+    assert found[-1][1]["rows"] == [[40.0]]
+    assert found[-1][1]["request_id"]
 
 
 async def test_a_problem_before_the_first_step_has_its_status(client: httpx2.AsyncClient) -> None:
@@ -244,10 +243,10 @@ async def test_parameters_are_plain_values(client: httpx2.AsyncClient, parameter
     assert response.status_code == 422
 
 
-async def test_a_mended_query_is_told(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_a_repaired_query_shows_the_original_and_the_repair(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = [HALF_LIFE.replace(":Drug", ":drug")]
     answer = await ask(client)
     attempt = answer["attempts"][0]
     assert answer["cypher"].startswith(HALF_LIFE)
-    assert attempt["written"] == HALF_LIFE.replace(":Drug", ":drug")
+    assert attempt["generated_cypher"] == attempt["written"] == HALF_LIFE.replace(":Drug", ":drug")
     assert any("repair.label" in repair for repair in attempt["repairs"])

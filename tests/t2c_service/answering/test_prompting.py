@@ -153,7 +153,7 @@ def test_a_name_counts_as_used_where_its_value_is() -> None:
     twice = LinkedQuestion(
         twice.question,
         tuple(
-            replace(each, value="F", places=(Occurrence("Stop1", "sex", "node", "F"),))
+            replace(each, value="F", occurrences=(Occurrence("Stop1", "sex", "node", "F"),))
             for each in twice.links
         ),
     )

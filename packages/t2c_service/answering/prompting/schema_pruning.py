@@ -111,9 +111,9 @@ def _connected(graph: networkx.Graph, seeds: list[str]) -> frozenset[str]:
     """Add the labels on a shortest path from each seed to the seeds before it, so that one pattern can join them."""
     chosen = set(seeds[:1])
     for seed in seeds[1:]:
-        paths = networkx.single_source_shortest_path(graph, seed)
-        reached: list[list[str]] = [paths[each] for each in sorted(chosen & paths.keys())]
-        chosen.update(min(reached, key=len, default=[seed]))
+        paths: dict[str, list[str]] = networkx.single_source_shortest_path(graph, seed)
+        reached = sorted((len(paths[each]), each) for each in chosen & paths.keys())
+        chosen.update(paths[reached[0][1]] if reached else [seed])
     return frozenset(chosen)
 
 
