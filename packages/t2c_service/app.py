@@ -1,4 +1,4 @@
-"""The web application: routes, errors and the page, put around what `assembly` opens for as long as it runs."""
+"""The web application: routes, MCP endpoint, page and middleware around the service that `bootstrap` opens."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from t2c_service.api import chat, health, problems, query, schema
-from t2c_service.api.mcp import mount_mcp
 from t2c_service.api.middleware import RequestMiddleware
 from t2c_service.bootstrap import open_service
+from t2c_service.mcp import mount_mcp
 from t2c_service.observability import start_tracing
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-DESCRIPTION = """Ask a graph in plain language. Every answer comes with its read-only Cypher, its rows and a trace.
+DESCRIPTION = """Ask a graph in natural language. Every answer has its read-only Cypher, its rows and a trace.
 
 Errors are RFC 9457 problems (`application/problem+json`) with a stable `type`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application; what it needs is opened when it starts and closed when it stops.
+    """Create the application; its lifespan opens and closes the service.
 
     Args:
-        settings: see `configuration.load_settings`.
+        settings: Settings, as `load_settings` returns them.
     """
 
     @asynccontextmanager
@@ -53,15 +53,15 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (query.router, chat.router, schema.router, health.router):
         app.include_router(router)
     problems.register_exception_handlers(app)
-    mcp = mount_mcp(app, body_bytes=settings.limits.body_bytes)
+    mcp = mount_mcp(app, max_body_bytes=settings.limits.max_body_bytes)
     if settings.page:
         from t2c_service.page import mount_page
 
         mount_page(app, settings)
     app.add_middleware(
         RequestMiddleware,
-        body_bytes=settings.limits.body_bytes,
-        body_s=settings.limits.body_s,
+        max_body_bytes=settings.limits.max_body_bytes,
+        body_timeout_s=settings.limits.body_timeout_s,
         hosts=settings.hosts,
     )
     return app

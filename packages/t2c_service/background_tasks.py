@@ -1,10 +1,11 @@
-"""What goes on beside the questions: snapshots that are followed and taken, and one look at how safe each server is."""
+"""Background tasks: reload and refresh of snapshots, and the hardening check of each server."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import T2CError
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HARDENING_CHECK_DELAY_S = 5.0
-"""How long after the start a server is looked at, so that first questions come first."""
-CANARY_RETRY_S = 60.0
+"""Seconds from the start to the hardening check, so that the first questions are not delayed."""
+HARDENING_CHECK_RETRY_S = 60.0
 
 
 @asynccontextmanager
 async def background_tasks(service: Service) -> AsyncIterator[None]:
-    """Keep a service's graphs in order from entry to exit."""
+    """Run the background tasks of a service from entry to exit."""
     settings = service.settings
     tasks: list[asyncio.Task[None]] = []
 
@@ -33,11 +34,11 @@ async def background_tasks(service: Service) -> AsyncIterator[None]:
         tasks.append(asyncio.create_task(work))
 
     for database in service.databases.values():
-        if settings.watch_s:
-            start(_every(settings.watch_s, _follow(database)))
-        if settings.refresh_s:
-            start(_every(settings.refresh_s, _refresh(database)))
-        if settings.canary != "off":
+        if settings.snapshot_poll_s:
+            start(_every(settings.snapshot_poll_s, database.reload_if_changed))
+        if settings.snapshot_refresh_s:
+            start(_every(settings.snapshot_refresh_s, partial(_refresh, database)))
+        if settings.hardening_check != "off":
             start(_run_hardening_check(service, database))
     try:
         yield
@@ -47,44 +48,34 @@ async def background_tasks(service: Service) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
     while True:
         await asyncio.sleep(seconds)
         await work()
 
 
-def _follow(database: Database) -> Callable[[], Awaitable[None]]:
-    async def follow() -> None:
-        await database.reload_if_changed()
-
-    return follow
-
-
-def _refresh(database: Database) -> Callable[[], Awaitable[None]]:
-    async def refresh() -> None:
-        try:
-            await database.refresh()
-        except (T2CError, OSError) as error:
-            log.warning("%s: no new snapshot: %s", database.name, error)
-
-    return refresh
+async def _refresh(database: Database) -> None:
+    try:
+        await database.refresh()
+    except (T2CError, OSError) as error:
+        log.warning("%s: no new snapshot: %s", database.name, error)
 
 
 async def _run_hardening_check(service: Service, database: Database) -> None:
-    """Run the canary once the server answers, and keep what it found for readiness."""
-    graph = database.means.settings.graph
+    """Check the server of a database as soon as it is available, and store the findings for readiness."""
+    graph = database.resources.settings.graph
     auth = (graph.user, graph.password.get_secret_value()) if graph.password else None
-    name = "canary" if database is service.first else f"canary:{database.name}"
+    name = "hardening" if database is service.default_database else f"hardening:{database.name}"
     delay_s = HARDENING_CHECK_DELAY_S
     while True:
         await asyncio.sleep(delay_s)
         try:
-            posture = await check_hardening(database.graph.uri, auth=auth, database=graph.database)
+            report = await check_hardening(database.graph.uri, auth=auth, database=graph.database)
         except T2CError as error:
-            log.info("%s: the server could not be looked at: %s", database.name, error)
-            delay_s = CANARY_RETRY_S
+            log.info("%s: the hardening check is postponed: %s", database.name, error)
+            delay_s = HARDENING_CHECK_RETRY_S
             continue
-        failed = [each for each in posture.checks if each.required and not each.safe]
+        failed = [each for each in report.checks if each.required and not each.safe]
         service.hardening_results[name] = "; ".join(
             f"{each.name}: {each.found}; {each.advice}" for each in failed
         )

@@ -1,4 +1,4 @@
-"""From settings to running parts, and back: models, graphs, access, and the service over them."""
+"""Composition root: builds the service from its settings, and closes it."""
 
 from __future__ import annotations
 
@@ -30,30 +30,29 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """Start what the settings name and stop it at the end.
+    """Open graphs, models and limiters, and close them at the end.
 
-    A graph or model server that does not answer yet is no error: `Service.check` tells.
+    A graph or model server that is not available yet is no error; `Service.check` reports it.
 
     Raises:
-        SnapshotError, SettingsError, ModelFolderError, KeysError, PolicyError: something that the settings name is
-            not there, or is not what it should be.
-        EmbeddedError: an embedded graph cannot be started.
+        SnapshotError, SettingsError, ModelFolderError, KeysError, PolicyError: A file or folder of the settings is
+            missing or invalid.
+        EmbeddedError: An embedded graph cannot be started.
     """
     access = settings.access
     async with AsyncExitStack() as stack:
-        keys = KeyStore(access.keys) if access.keys else None
-        tally = _tally(settings)
-        stack.push_async_callback(tally.close)
+        keys = KeyStore(access.keys_file) if access.keys_file else None
+        rate_limiter = _rate_limiter(settings)
+        stack.push_async_callback(rate_limiter.close)
         encoder = await _encoder(settings)
         models: dict[ModelSettings, CypherModel] = {}
         databases = {
             name: await _open_database(name, each, settings, models, encoder, stack)
             for name, each in settings.all_databases.items()
         }
-        gate = ConcurrencyLimiter(settings.limits.concurrency, settings.limits.waiting)
+        slots = ConcurrencyLimiter(settings.limits.concurrency, settings.limits.max_queued)
         metrics = Metrics()
-        metrics.active.set_function(lambda: gate.active)
-        metrics.waiting.set_function(lambda: gate.queued)
+        metrics.track_load(lambda: slots.active, lambda: slots.queued)
         metrics.track_snapshot_age(
             (name, partial(getattr, each, "created_at")) for name, each in databases.items()
         )
@@ -61,9 +60,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             settings=settings,
             databases=databases,
             authenticator=Authenticator(keys, access.anonymous),
-            rate_limiter=tally,
-            concurrency_limiter=gate,
-            audit=AuditLog(access.audit),
+            rate_limiter=rate_limiter,
+            concurrency_limiter=slots,
+            audit=AuditLog(access.audit_log),
             metrics=metrics,
         )
         await stack.enter_async_context(background_tasks(service))
@@ -78,11 +77,11 @@ async def _open_database(
     encoder: Encoder | None,
     stack: AsyncExitStack,
 ) -> Database:
-    """Open model and graph at the same time, because both take seconds; a model is shared by graphs that name it."""
+    """Open model and graph concurrently, because each takes seconds; equal model settings share one model."""
     chosen = database.model or settings.model
     known = models.get(chosen)
     model, graph = await asyncio.gather(
-        open_model(chosen) if known is None else _given(known),
+        open_model(chosen) if known is None else asyncio.sleep(0, known),
         stack.enter_async_context(open_graph(database.graph)),
         return_exceptions=True,
     )
@@ -114,10 +113,6 @@ async def _open_database(
     return opened
 
 
-async def _given(model: CypherModel) -> CypherModel:
-    return model
-
-
 async def _encoder(settings: Settings) -> Encoder | None:
     if settings.encoder is None:
         return None
@@ -126,16 +121,17 @@ async def _encoder(settings: Settings) -> Encoder | None:
     return await asyncio.to_thread(load_encoder, settings.encoder)
 
 
-def _tally(settings: Settings) -> RateLimiter:
-    if settings.access.redis is None:
+def _rate_limiter(settings: Settings) -> RateLimiter:
+    url = settings.access.redis_url
+    if url is None:
         return InMemoryRateLimiter()
     from redis.asyncio import Redis
 
     try:
-        redis = Redis.from_url(
-            settings.access.redis.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0
-        )
-    except ValueError as error:  # its words may quote a password
-        raise SettingsError("`access.redis` is no address such as redis://host:6379/0") from error
-    lease_s = settings.limits.request_s + settings.limits.drain_s
+        redis = Redis.from_url(url.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0)
+    except ValueError:  # its message may quote a password
+        raise SettingsError(
+            "invalid `access.redis_url`: expected an address such as redis://host:6379/0"
+        ) from None
+    lease_s = settings.limits.request_timeout_s + settings.limits.graceful_shutdown_s
     return FallbackRateLimiter(RedisRateLimiter(redis, lease_s=lease_s), InMemoryRateLimiter())

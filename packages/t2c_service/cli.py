@@ -1,6 +1,6 @@
-"""`t2c-service`: serve questions, ask one, or evaluate many from the command line.
+"""`t2c-service`: serve, ask, evaluate, MCP and keys from the command line.
 
-Parses, calls one public function, prints. Results go to standard output, everything else to standard error.
+Results go to standard output, logs and errors to standard error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from t2c_service.access.commands import keys
+from t2c_service.access.commands import DEPRECATED_FLAGS, keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 app = App(
     name="t2c-service",
-    help="Answer plain questions about a graph with read-only Cypher. Exit 0: done, 1: failed, 2: wrong input.",
+    help="Answer questions about a graph with read-only Cypher. Exit status 0: done, 1: failed, 2: invalid input.",
     version_flags=["--version"],
     result_action="return_value",
 )
@@ -32,25 +32,25 @@ app.command(keys)
 
 @app.command
 def serve(*, config: Path | None = None, host: str | None = None, port: int | None = None) -> int:
-    """Serve the page and the HTTP interface; prints the address when questions can be answered.
+    """Serve the page, the HTTP API and MCP; print the address when the service is ready.
 
-    SIGTERM or Ctrl-C stops it. Settings come from the file and from T2C_ variables, which win.
+    SIGTERM or Ctrl-C stops it. Settings come from the file and from T2C_ variables, which take precedence.
 
     Parameters
     ----------
     config
         YAML file of settings.
     host
-        Address to listen on, instead of the settings'.
+        Address to listen on, instead of the one in the settings.
     port
-        Port to listen on, instead of the settings'; 0 takes a free one.
+        Port to listen on, instead of the one in the settings; 0 takes a free one.
     """
     from t2c_service.errors import SettingsError
     from t2c_service.server import serve as run
     from t2c_service.settings_loader import load_settings
 
     if port is not None and not 0 <= port <= 65535:
-        raise SettingsError(f"--port {port} is no port; choose 1 to 65535, or 0 for a free one")
+        raise SettingsError(f"invalid --port {port}: expected 1–65535, or 0 for any free port")
     chosen = {"host": host, "port": port}
     settings = load_settings(config).model_copy(
         update={key: value for key, value in chosen.items() if value is not None}
@@ -67,12 +67,12 @@ def ask(
     config: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Ask one question and print the answer; exit 0 if a query ran, 1 if none did.
+    """Answer one question and print the answer; exit with 0 if a query was executed, else with 1.
 
     Parameters
     ----------
     question
-        In plain language, in quotes.
+        Question in natural language, in quotes.
     config
         YAML file of settings.
     json
@@ -91,7 +91,7 @@ def ask(
 
 @app.command
 def mcp(*, config: Path | None = None) -> int:
-    """Serve the tools ask, run_read_cypher and get_schema to an MCP client, over standard input and output.
+    """Serve the tools ask, run_read_cypher and get_schema to an MCP client over standard input and output.
 
     Parameters
     ----------
@@ -118,25 +118,24 @@ def evaluate(
     ablate: str = "",
     psjs: bool = True,
 ) -> int:
-    """Ask many questions, compare with the gold queries' rows and print the figures as JSON.
+    """Evaluate the service on question-query pairs and print metrics as JSON.
 
-    The API key for a running service that wants one goes into T2C_ACCESS__KEY.
+    The API key for a running service that requires one is read from T2C_ACCESS__CLIENT_API_KEY.
 
     Parameters
     ----------
     pairs
-        JSONL of `question` and `cypher` (with `parameters` if it has any), or of `question` and expected `rows`.
+        JSONL of `question` and `cypher` (with `parameters` if any), or of `question` and expected `rows`.
     config
-        YAML file of settings; names the graph that the gold queries run on.
+        YAML file of settings, which names the graph of the gold queries.
     url
-        Address of a running service to ask, instead of asking in this process.
+        Address of a running service to evaluate, instead of answering in this process.
     out
-        JSONL of each question's outcome.
+        JSONL file for the outcome of each question.
     ablate
-        Parts of answering, with commas between them, each of which is left out in a run of its own: grammar, values,
-        repair, examples.
+        Comma-separated components, each disabled in a run of its own: grammar, values, repair, examples.
     psjs
-        Compare the nodes behind the rows too, which takes about as long as all the rest.
+        Also compare the provenance subgraphs, which takes about as long as everything else.
     """
     import asyncio
     import json
@@ -148,7 +147,7 @@ def evaluate(
     ablations = parse_ablations(ablate, url=url)
     settings = load_settings(config) if url is None else None
     graph = load_graph_settings(config) if url is not None else None
-    key = load_access_settings(config).key if url is not None else None
+    key = load_access_settings(config).client_api_key if url is not None else None
     _log(logging.WARNING)
     report = asyncio.run(
         run(
@@ -170,24 +169,27 @@ def evaluate(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for flag in {each.partition("=")[0] for each in arguments} & DEPRECATED_FLAGS.keys():
+        print(f"t2c-service: {flag} is deprecated; use {DEPRECATED_FLAGS[flag]}", file=sys.stderr)
     try:
-        status = app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False)
+        status = app(arguments, exit_on_error=False)
     except CycloptsError:
         status = 2
     except ValueError as error:
-        status = _told(error, 2)
+        status = _report(error, 2)
     except Exception as error:  # noqa: BLE001 - the outer edge
-        status = _told(error, 1)
+        status = _report(error, 1)
     except KeyboardInterrupt:
         status = 130
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output is gone
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of standard output is gone
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _told(error: Exception, status: int) -> int:
-    """Print an error of ours as a sentence; let any other one through."""
+def _report(error: Exception, status: int) -> int:
+    """Print an expected error as a sentence; raise any other one."""
     from t2c_core.errors import T2CError
     from t2c_service.errors import ServiceError
 
@@ -213,7 +215,7 @@ async def _ask(settings: Settings, question: str) -> Answer:
     from t2c_service.service import RequestContext
 
     async with open_service(settings) as service:
-        return await service.ask(question, visit=RequestContext(caller=LOCAL_ADMIN, entry="command"))
+        return await service.ask(question, context=RequestContext(principal=LOCAL_ADMIN, channel="command"))
 
 
 async def _mcp(settings: Settings) -> None:

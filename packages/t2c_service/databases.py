@@ -1,7 +1,6 @@
-"""The graphs that are asked: each with its snapshot, policy and examples, replaced while questions go on.
+"""Databases: each graph with its snapshot, policy and examples, which are replaced while questions are answered.
 
-An edition is what was read of one snapshot. A question keeps its edition to the end; the last one to leave a replaced
-edition closes it.
+A question keeps the snapshot it started with; the last question that uses a replaced snapshot closes it.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ANSWERERS = 64
-"""Policies for which an answerer is kept ready."""
+"""Maximum number of cached answerers, one per policy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseResources:
-    """What a database answers with, besides its snapshot."""
+    """What a database needs besides its snapshot."""
 
     name: str
     settings: DatabaseSettings
@@ -53,12 +52,12 @@ class DatabaseResources:
     limits: LimitSettings
     encoder: Encoder | None = None
     disabled_components: frozenset[Part] = frozenset()
-    """Parts of answering that are not used."""
+    """Components of answering that are disabled."""
 
 
 @dataclass(eq=False)
 class LoadedSnapshot:
-    """What was read of one snapshot."""
+    """One snapshot in memory, with the policy and examples that belong to it."""
 
     schema: GraphSchema
     index: ValueIndex
@@ -68,119 +67,119 @@ class LoadedSnapshot:
     similar: ExampleSelector | None
     file_signature: tuple[int, int] | None
     created_at: float
-    """When the snapshot was taken, in seconds since the epoch."""
+    """Time of the snapshot, in seconds since the epoch."""
     answerers: dict[frozenset[str], Answerer] = field(default_factory=dict)
     active_users: int = 0
     is_replaced: bool = False
 
     def release(self) -> None:
-        """Close the index if nobody needs it any more."""
+        """Close the index if the snapshot is replaced and no question uses it."""
         if self.is_replaced and self.active_users == 0:
             self.index.close()
 
 
 class Database:
-    """One graph under its name.
+    """A graph under its name.
 
     Args:
-        means: how it is answered for.
-        edition: of its snapshot.
+        resources: Connection, model and settings.
+        snapshot: The snapshot to start with.
     """
 
-    def __init__(self, means: DatabaseResources, edition: LoadedSnapshot) -> None:
-        self.means = means
-        self._edition = edition
+    def __init__(self, resources: DatabaseResources, snapshot: LoadedSnapshot) -> None:
+        self.resources = resources
+        self._snapshot = snapshot
         self._changing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, means: DatabaseResources) -> Database:
-        """Read the snapshot.
+    async def open(cls, resources: DatabaseResources) -> Database:
+        """Load the snapshot and return the database.
 
         Raises:
-            SnapshotError, PolicyError, SettingsError: a file that the settings name is not there or no such file.
+            SnapshotError, PolicyError, SettingsError: A file of the settings is missing or invalid.
         """
-        return cls(means, await asyncio.to_thread(_read, means))
+        return cls(resources, await asyncio.to_thread(_load, resources))
 
     @property
     def name(self) -> str:
-        """The name under which it is asked."""
-        return self.means.name
+        """Name of the database."""
+        return self.resources.name
 
     @property
     def title(self) -> str:
-        """Its name for people."""
-        return self.means.settings.title or self.name
+        """Name shown to people."""
+        return self.resources.settings.title or self.name
 
     @property
     def graph(self) -> GraphClient:
-        """Its connection."""
-        return self.means.graph
+        """Connection to the graph."""
+        return self.resources.graph
 
     @property
     def model(self) -> CypherModel:
-        """What writes its queries."""
-        return self.means.model
+        """Model that generates its queries."""
+        return self.resources.model
 
     @property
     def schema(self) -> GraphSchema:
-        """Its shape, as anybody may see it."""
-        return self._edition.schema
+        """Schema without what the policy of the database hides."""
+        return self._snapshot.schema
 
     @property
     def examples(self) -> tuple[Example, ...]:
-        """Questions to offer."""
-        return self._edition.examples
+        """Example questions."""
+        return self._snapshot.examples
 
     @property
     def created_at(self) -> float:
-        """When its snapshot was taken, in seconds since the epoch."""
-        return self._edition.created_at
+        """Time of the snapshot, in seconds since the epoch."""
+        return self._snapshot.created_at
 
     def schema_for(self, policy: Policy) -> GraphSchema:
-        """Give the shape that a policy shows."""
+        """Return the schema without what a policy hides."""
         return filter_schema(self.schema, policy)
 
     def examples_for(self, policy: Policy) -> tuple[Example, ...]:
-        """Give the examples that a policy shows."""
+        """Return the examples without those that a policy hides."""
         return filter_examples(self.examples, policy)
 
     @contextmanager
     def answerer(self, policy: Policy) -> Iterator[Answerer]:
-        """Hold the answerer of the present edition under a policy, from entry to exit."""
-        edition = self._edition
-        edition.active_users += 1
+        """Hold the answerer of the present snapshot under a policy from entry to exit."""
+        snapshot = self._snapshot
+        snapshot.active_users += 1
         try:
-            yield self._answerer(edition, policy)
+            yield self._answerer(snapshot, policy)
         finally:
-            edition.active_users -= 1
-            edition.release()
+            snapshot.active_users -= 1
+            snapshot.release()
 
     async def reload_if_changed(self) -> bool:
-        """Read the snapshot again if its folder has been replaced; tell whether it was.
+        """Load the snapshot again if its folder was replaced; return whether it is in use now.
 
-        A snapshot that cannot be read leaves the present one in place.
+        If the new snapshot is invalid, the present one stays in use.
         """
-        if _stamp(self.means.settings) in {self._edition.file_signature, None}:
-            return False
         async with self._changing:
-            if _stamp(self.means.settings) in {self._edition.file_signature, None}:
+            if _signature(self.resources.settings) in {self._snapshot.file_signature, None}:
                 return False
             try:
-                edition = await asyncio.to_thread(_read, self.means)
+                snapshot = await asyncio.to_thread(_load, self.resources)
             except (T2CError, ValueError) as error:
                 log.warning("%s: the new snapshot is not used: %s", self.name, error)
                 return False
-            self._replace(edition)
-        log.info("%s: snapshot %s is in use", self.name, edition.schema.version)
+            old, self._snapshot = self._snapshot, snapshot
+            old.is_replaced = True
+            old.release()
+        log.info("%s: snapshot %s is in use", self.name, snapshot.schema.version)
         return True
 
     async def refresh(self) -> None:
         """Take a new snapshot of the graph and use it.
 
         Raises:
-            T2CError: it cannot be taken; the present one stays in place.
+            T2CError: The snapshot cannot be taken; the present one stays in use.
         """
-        settings = self.means.settings
+        settings = self.resources.settings
         password = settings.graph.password
         await asyncio.to_thread(
             write_snapshot,
@@ -188,81 +187,76 @@ class Database:
             uri=self.graph.uri,
             auth=(settings.graph.user, password.get_secret_value()) if password else None,
             database=settings.graph.database,
-            policy=_policy(settings, self.schema, self.means.limits.max_rows),
+            policy=_policy(settings, self.schema, self.resources.limits.max_rows),
             replace=True,
         )
         await self.reload_if_changed()
 
     def close(self) -> None:
-        """Close the index as soon as the last question has been answered."""
-        self._edition.is_replaced = True
-        self._edition.release()
-
-    def _replace(self, edition: LoadedSnapshot) -> None:
-        old, self._edition = self._edition, edition
-        old.is_replaced = True
-        old.release()
+        """Close the snapshot once the last question is answered."""
+        self._snapshot.is_replaced = True
+        self._snapshot.release()
 
     def _format(self, schema: GraphSchema) -> PromptFormat:
-        if self.means.prompt == "chat":
+        if self.resources.prompt == "chat":
             return ChatFormat(schema)
-        return SchemaTokenFormat(schema, should_repair="repair" not in self.means.disabled_components)
+        return SchemaTokenFormat(schema, should_repair="repair" not in self.resources.disabled_components)
 
-    def _answerer(self, edition: LoadedSnapshot, policy: Policy) -> Answerer:
-        known = edition.answerers.get(policy.hidden)
+    def _answerer(self, snapshot: LoadedSnapshot, policy: Policy) -> Answerer:
+        known = snapshot.answerers.get(policy.hidden)
         if known is not None:
             return known
-        hidden = edition.policy.hidden | policy.hidden
-        schema = filter_schema(edition.schema, policy)
-        disabled_components = self.means.disabled_components
-        linker = FilteredLinker(edition.linker, policy) if policy.hidden else edition.linker
+        hidden = snapshot.policy.hidden | policy.hidden
+        schema = filter_schema(snapshot.schema, policy)
+        disabled_components = self.resources.disabled_components
+        linker = FilteredLinker(snapshot.linker, policy) if policy.hidden else snapshot.linker
         parts = AnswererDependencies(
             schema=schema,
             linker=NoLinker() if "values" in disabled_components else linker,
             prompt=self._format(schema),
             model=self.model,
             graph=self.graph,
-            policy=replace(edition.policy, hidden=hidden),
-            similar=None if policy.hidden or "examples" in disabled_components else edition.similar,
+            policy=replace(snapshot.policy, hidden=hidden),
+            similar=None if policy.hidden or "examples" in disabled_components else snapshot.similar,
             database=self.name,
             is_constrained="grammar" not in disabled_components,
             allow_repairs="repair" not in disabled_components,
         )
-        answerer = Answerer(parts, self.means.limits, model_timeout_s=self.means.model_timeout_s)
-        if len(edition.answerers) >= MAX_ANSWERERS:
-            del edition.answerers[next(iter(edition.answerers))]
-        edition.answerers[policy.hidden] = answerer
+        answerer = Answerer(parts, self.resources.limits, model_timeout_s=self.resources.model_timeout_s)
+        if len(snapshot.answerers) >= MAX_ANSWERERS:
+            del snapshot.answerers[next(iter(snapshot.answerers))]
+        snapshot.answerers[policy.hidden] = answerer
         return answerer
 
 
 class NoLinker:
-    """Finds no values, to measure what finding them is worth."""
+    """Links nothing, for ablation measurements."""
 
     def link(self, question: str) -> LinkedQuestion:
-        """Take the question as it is."""
+        """Return the question without links."""
         return LinkedQuestion(question, ())
 
 
-def _read(means: DatabaseResources) -> LoadedSnapshot:
-    settings = means.settings
-    file_signature = _stamp(settings)
+def _load(resources: DatabaseResources) -> LoadedSnapshot:
+    settings = resources.settings
+    file_signature = _signature(settings)
     whole = GraphSchema.load(settings.snapshot)
-    policy = _policy(settings, whole, means.limits.max_rows)
+    policy = _policy(settings, whole, resources.limits.max_rows)
     schema = filter_schema(whole, policy)
     examples = load_examples(settings.examples)
     index = ValueIndex(settings.snapshot / VALUES_FILE)
     try:
         linker = Linker(index, schema)
-        seen = FilteredLinker(linker, policy)
-        chats = means.prompt == "chat"
-        similar = ExampleSelector(examples, seen, encoder=means.encoder) if chats else None
+        visible = FilteredLinker(linker, policy)
+        chats = resources.prompt == "chat"
+        similar = ExampleSelector(examples, visible, encoder=resources.encoder) if chats else None
     except BaseException:
         index.close()
         raise
     return LoadedSnapshot(
         schema=schema,
         index=index,
-        linker=seen if policy.hidden else linker,
+        linker=visible if policy.hidden else linker,
         policy=policy,
         examples=examples,
         similar=similar if similar and len(similar) else None,
@@ -272,7 +266,7 @@ def _read(means: DatabaseResources) -> LoadedSnapshot:
 
 
 def _policy(settings: DatabaseSettings, schema: GraphSchema, max_rows: int) -> Policy:
-    """Hide what the snapshot left out besides what the policy file names; the lower number of rows counts."""
+    """Return the policy of a database: its file and what the snapshot omits, with the lower row limit."""
     if settings.policy is None:
         return Policy(hidden=frozenset(schema.hidden), max_rows=max_rows)
     named = Policy.load(settings.policy)
@@ -281,7 +275,7 @@ def _policy(settings: DatabaseSettings, schema: GraphSchema, max_rows: int) -> P
     )
 
 
-def _stamp(settings: DatabaseSettings) -> tuple[int, int] | None:
+def _signature(settings: DatabaseSettings) -> tuple[int, int] | None:
     try:
         status = (settings.snapshot / MANIFEST_FILE).stat()
     except OSError:

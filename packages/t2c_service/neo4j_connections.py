@@ -1,7 +1,4 @@
-"""Connections to graphs: servers that run already, and embedded stores that are kept running.
-
-Holds no queries and no snapshots (see `databases`).
-"""
+"""Connections to Neo4j: running servers, and embedded stores that are started and supervised here."""
 
 from __future__ import annotations
 
@@ -25,35 +22,35 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 URI_FILE = "service.uri"
-"""In an embedded store's folder: where the service that started it can be found."""
+"""File in the folder of an embedded store with the address at which a service has started it."""
 START_S = 180.0
 POLL_INTERVAL_S = 0.5
-"""How often to look whether an embedded store still runs."""
+"""Seconds between checks whether an embedded store runs."""
 MAX_RESTARTS = 5
-"""How many times in a row it is started again."""
+"""Maximum number of restarts in a row."""
 INITIAL_BACKOFF_S = 1.0
-"""Before it is started again; twice as long each further time."""
+"""Pause before the first restart; it doubles with each further one."""
 BACKOFF_RESET_S = 300.0
-"""After so long a run, the next end is the first one again."""
+"""Uptime after which the count of restarts begins anew."""
 
 
 @asynccontextmanager
 async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
-    """Connect to a graph; an embedded store is started when nothing answers for it, and stopped at the end.
+    """Connect to a graph; an embedded store that is not running is started, and stopped at the end.
 
     Raises:
-        SettingsError: `home` holds no graph.
-        EmbeddedError: it cannot be started.
+        SettingsError: `home` contains no graph.
+        EmbeddedError: The embedded store cannot be started.
     """
     home = settings.home
     if home is None:
-        assert settings.uri is not None  # noqa: S101  (the settings see to it)
+        assert settings.uri is not None  # noqa: S101  (the settings check it)
         async with _client(settings.uri, settings) as client:
             yield client
         return
     if not (home / "data").is_dir():
         raise SettingsError(
-            f"no graph in `graph.home` {home}; load one with: t2c-graph up --home {home} --port P, then "
+            f"no graph in `graph.home` {home}; import one with: t2c-graph up --home {home} --port P, then "
             "t2c-graph import SOURCE --uri bolt://127.0.0.1:P"
         )
     known = settings.uri or _read_uri(home)
@@ -67,30 +64,30 @@ async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
 
 @asynccontextmanager
 async def supervised_store(home: Path, port: int = 0) -> AsyncIterator[str]:
-    """Run an embedded store from entry to exit: if its process ends, it is started again at the same address.
+    """Run an embedded store from entry to exit; if its process ends, it is restarted at the same address.
 
     Args:
-        home: its folder.
-        port: of its Bolt address; 0 takes a free one.
+        home: Folder of the store.
+        port: Bolt port; 0 takes a free one.
 
     Raises:
-        EmbeddedError: it cannot be started the first time.
+        EmbeddedError: The first start fails.
     """
-    keeper = _ProcessSupervisor(home, await asyncio.to_thread(_start, home, port))
-    note = home / URI_FILE
-    watching = asyncio.create_task(keeper.watch())
+    supervisor = _ProcessSupervisor(home, await asyncio.to_thread(_start, home, port))
+    uri_file = home / URI_FILE
+    watching = asyncio.create_task(supervisor.watch())
     try:
-        note.write_text(keeper.uri, encoding="utf-8")
-        yield keeper.uri
+        uri_file.write_text(supervisor.uri, encoding="utf-8")
+        yield supervisor.uri
     finally:
-        note.unlink(missing_ok=True)
+        uri_file.unlink(missing_ok=True)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await asyncio.to_thread(keeper.embedded.stop)
+        await asyncio.to_thread(supervisor.embedded.stop)
 
 
 class _ProcessSupervisor:
-    """Starts an embedded store again at the same address when its process has ended."""
+    """Restarts an embedded store at the same address when its process has ended."""
 
     def __init__(self, home: Path, embedded: EmbeddedGraph) -> None:
         self.embedded = embedded
@@ -98,7 +95,7 @@ class _ProcessSupervisor:
         self._home = home
 
     async def watch(self) -> None:
-        """Look after it until cancelled, or until it has died too often."""
+        """Restart the store until cancelled or until the maximum number of restarts is reached."""
         ends = 0
         started = time.monotonic()
         while True:
@@ -108,45 +105,45 @@ class _ProcessSupervisor:
             ends = 1 if time.monotonic() - started > BACKOFF_RESET_S else ends + 1
             if ends > MAX_RESTARTS:
                 log.error(
-                    "the embedded graph of %s ended %d times; it is not started again. Why is in its folder logs",
+                    "the embedded graph of %s ended %d times and is not restarted; see its folder logs",
                     self._home,
                     ends,
                 )
                 return
-            log.warning("the embedded graph of %s has ended; start %d of %d", self._home, ends, MAX_RESTARTS)
+            log.warning(
+                "the embedded graph of %s has ended; restart %d of %d", self._home, ends, MAX_RESTARTS
+            )
             await asyncio.sleep(INITIAL_BACKOFF_S * 2 ** (ends - 1))
             await self._restart()
             started = time.monotonic()
 
     async def _restart(self) -> None:
-        await asyncio.to_thread(self.embedded.stop)  # lets go of its pipes
+        await asyncio.to_thread(self.embedded.stop)  # closes its pipes
         starting = asyncio.ensure_future(asyncio.to_thread(_start, self._home, _port(self.uri)))
         try:
             try:
                 self.embedded = await asyncio.shield(starting)
-            except (
-                asyncio.CancelledError
-            ):  # a thread cannot be stopped: wait for what it starts, to stop that
+            except asyncio.CancelledError:  # the thread cannot be cancelled: wait for its store, to stop that
                 with suppress(T2CError):
                     self.embedded = await starting
                 raise
         except T2CError as error:
-            log.warning("the embedded graph of %s was not started again: %s", self._home, error)
+            log.warning("the embedded graph of %s was not restarted: %s", self._home, error)
 
 
 def _start(home: Path, port: int) -> EmbeddedGraph:
     log.info("starting the embedded graph of %s", home)
     embedded = EmbeddedGraph(home, port=port, read_only=True)
     try:
-        return embedded.start(timeout_s=START_S, progress=_fetching)
+        return embedded.start(timeout_s=START_S, progress=_log_download)
     except BaseException:
         embedded.stop()
         raise
 
 
-def _fetching(done: int, total: int) -> None:
+def _log_download(done: int, total: int) -> None:
     if done == total or done % 25 == 0:
-        log.info("fetching Neo4j (once): %d of %d files", done, total)
+        log.info("downloading Neo4j (once): %d of %d files", done, total)
 
 
 def _client(uri: str, settings: GraphSettings) -> GraphClient:

@@ -1,4 +1,4 @@
-"""The process that serves: a socket, uvicorn, and the word that it is ready. The application itself is `app`."""
+"""The server process: socket, uvicorn, signals, and the announcement that the service is ready."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        settings: see `configuration.load_settings`.
-        announce: called once with the address, as soon as questions can be answered.
+        settings: Settings, as `load_settings` returns them.
+        announce: Called once with the address, when all required dependencies are available.
 
     Raises:
-        SettingsError: the address cannot be listened on; what `open_service` raises.
+        SettingsError: The address cannot be bound. `open_service` names further errors.
     """
     with _bind(settings.host, settings.port) as listener, contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_serve(settings, listener, announce))
@@ -50,13 +50,13 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.limits.drain_s),
+        timeout_graceful_shutdown=math.ceil(settings.limits.graceful_shutdown_s),
     )
     config.load()
     server = uvicorn.Server(config)
 
     def stop() -> None:
-        """Give up the start; once requests are taken, stop taking more and let those that run finish."""
+        """Cancel the start; after it, stop accepting requests and complete those in progress."""
         if server.started:
             server.should_exit = True
         else:
@@ -64,7 +64,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
 
     with contextlib.suppress(NotImplementedError):  # Windows
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    # The lifespan is run here, not by uvicorn, so that what is wrong at the start reaches the caller as it is.
+    # The lifespan runs here, not in uvicorn, so that errors of the start reach the caller unchanged.
     async with app.router.lifespan_context(app):
         announcing = asyncio.create_task(_announce(server, app.state.service, _address(listener), announce))
         try:
@@ -76,7 +76,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
 async def _announce(
     server: uvicorn.Server, service: Service, address: str, announce: Callable[[str], None]
 ) -> None:
-    told: dict[str, str] = {}
+    logged: dict[str, str] = {}
     while True:
         if server.started:
             failures = {
@@ -87,9 +87,9 @@ async def _announce(
             if not failures:
                 announce(address)
                 return
-            if failures != told:
+            if failures != logged:
                 log.warning("not ready yet: %s", "; ".join(failures.values()))
-                told = failures
+                logged = failures
         await asyncio.sleep(READY_POLL_S if server.started else 0.02)
 
 

@@ -1,71 +1,104 @@
-"""What a person configures, with what it may be; read by `configuration`, starts nothing."""
+"""Settings of the service: names, types, defaults and meanings; `settings_loader` reads them."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 from pathlib import Path  # noqa: TC003  (pydantic reads it)
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.fields import FieldInfo
 
 PREFIX = "T2C_"
 DATABASE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$"
 Part = Literal["grammar", "values", "repair", "examples"]
-"""Parts of answering that can be left out: the grammar of completions, linked values, mended queries, similar
-examples."""
+"""Components of answering that can be disabled: constrained decoding, linked values, repairs, few-shot examples."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+RENAMED: Mapping[str, str] = {
+    "limits.request_s": "limits.request_timeout_s",
+    "limits.body_s": "limits.body_timeout_s",
+    "limits.drain_s": "limits.graceful_shutdown_s",
+    "limits.attempts": "limits.max_attempts",
+    "limits.samples": "limits.max_samples",
+    "limits.waiting": "limits.max_queued",
+    "limits.question_chars": "limits.max_question_chars",
+    "limits.schema_chars": "limits.max_schema_chars",
+    "limits.body_bytes": "limits.max_body_bytes",
+    "limits.diagnosis_queries": "limits.max_diagnosis_queries",
+    "limits.diagnosis_s": "limits.max_diagnosis_s",
+    "access.per_minute": "access.requests_per_minute",
+    "access.key": "access.client_api_key",
+    "access.keys": "access.keys_file",
+    "access.audit": "access.audit_log",
+    "access.redis": "access.redis_url",
+    "watch_s": "snapshot_poll_s",
+    "refresh_s": "snapshot_refresh_s",
+    "canary": "hardening_check",
+}
+"""Present names by deprecated ones; `settings_loader` accepts both and warns."""
 
 
 class SettingsPart(BaseModel):
-    """Keys that belong together; an unknown one is refused."""
+    """A group of settings; unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class GraphSettings(SettingsPart):
-    """The graph that is asked: a Bolt address, an embedded store, or both."""
+    """The graph database: a Bolt address, an embedded store, or both."""
 
     uri: str | None = None
     """Bolt address, for instance `bolt://127.0.0.1:7687`."""
     user: str = "neo4j"
     password: SecretStr | None = None
-    """Without one, no authentication is attempted."""
+    """No authentication is attempted without a password."""
     database: str | None = None
-    """Without one, the server's default database."""
+    """Name of the database on the server; its default database if not set."""
     home: Path | None = None
-    """Folder of an embedded store; it is started when nothing answers at `uri`."""
+    """Folder of an embedded store, which is started when no server answers at `uri`."""
 
 
 class ModelSettings(SettingsPart):
-    """The model that writes Cypher."""
+    """The model that generates Cypher."""
 
     kind: Literal["local", "openai"] = "local"
-    """`local`: a checkpoint folder, in process. `openai`: any server with the OpenAI HTTP API."""
+    """`local`: a checkpoint folder, run in process. `openai`: any server with the OpenAI HTTP API."""
     path: Path | None = None
     """Checkpoint folder of a local model."""
     url: str | None = None
     """Address of an OpenAI-compatible server, with `/v1`."""
     name: str | None = None
-    """The model's name on that server; not needed if it serves one only."""
+    """Name of the model on that server; not needed if the server has only one."""
     api_key: SecretStr | None = None
     max_tokens: Annotated[int, Field(ge=8, le=4096)] = 256
-    """Longest completion; a longer one counts as endless."""
+    """Maximum number of tokens per completion; a completion that reaches it is a failure."""
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
-    """Longest wait for one completion."""
+    """Maximum number of seconds per completion."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """CPU threads of a local model; 0: one for a small model, all cores for others."""
+    """CPU threads of a local model; 0 takes one for a small model and all cores for others."""
     grammar: Literal["auto", "on", "off"] = "auto"
-    """Whether completions are kept within a grammar of the graph: `auto` for local models only, `on` for servers that
-    take `structured_outputs`, as vLLM does."""
+    """Constrained decoding within a grammar of the graph: `auto` for local models only, `on` also for servers that
+    support `structured_outputs`, as vLLM does."""
 
     @property
     def is_constrained(self) -> bool:
-        """Whether completions are kept within a grammar."""
+        """Whether decoding is constrained by a grammar."""
         return self.grammar == "on" or (self.grammar == "auto" and self.kind == "local")
 
     @model_validator(mode="after")
-    def _says_where(self) -> ModelSettings:
+    def _check_location(self) -> ModelSettings:
         needed = "path" if self.kind == "local" else "url"
         if getattr(self, needed) is None:
             raise ValueError(f"kind is {self.kind!r} and needs `{needed}`")
@@ -73,94 +106,95 @@ class ModelSettings(SettingsPart):
 
 
 class LimitSettings(SettingsPart):
-    """How much one question may cost."""
+    """Limits on a question and on the service as a whole."""
 
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
-    """Longest run of one query."""
-    request_s: Annotated[float, Field(gt=0, le=3600)] = 40.0
-    """Longest time for a question, all attempts together."""
+    """Maximum number of seconds that one query runs."""
+    request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 40.0
+    """Maximum number of seconds for a question, including the wait for a slot and all attempts."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     max_bytes: Annotated[int, Field(ge=1000, le=100_000_000)] = 2_000_000
-    """Most bytes of rows; what is beyond is cut and said to be."""
+    """Maximum number of bytes of rows; a longer result is truncated and marked as such."""
     max_cell_chars: Annotated[int, Field(ge=10, le=1_000_000)] = 2000
-    question_chars: Annotated[int, Field(ge=10, le=100_000)] = 2000
-    body_bytes: Annotated[int, Field(ge=1000, le=10_000_000)] = 65_536
-    """Longest request body."""
-    attempts: Annotated[int, Field(ge=1, le=5)] = 2
-    """Rounds before giving up on a question: the first one, then one more hypothesis each."""
-    samples: Annotated[int, Field(ge=1, le=16)] = 5
-    """Most samples that a question may ask for."""
+    max_question_chars: Annotated[int, Field(ge=10, le=100_000)] = 2000
+    max_body_bytes: Annotated[int, Field(ge=1000, le=10_000_000)] = 65_536
+    """Maximum number of bytes of a request body."""
+    max_attempts: Annotated[int, Field(ge=1, le=5)] = 2
+    """Maximum number of attempts at a question: the first query and the hypotheses that follow it."""
+    max_samples: Annotated[int, Field(ge=1, le=16)] = 5
+    """Maximum number of samples that a question may request."""
     default_samples: Annotated[int, Field(ge=1, le=16)] = 1
-    """Queries written and run for a question that does not say how many; the rows that most of them give are the
-    answer. More are more often right and cost more."""
+    """Queries generated and executed for a question that does not set `samples`; the result that most of them agree on
+    is the answer. More samples are more accurate and cost more."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Confidence below which a question counts as unanswerable; 0 leaves that to the model."""
+    """Confidence below which a question counts as unanswerable; 0 leaves the decision to the model."""
     retry_empty: bool = True
-    """Whether a chat model is told that its query gave no rows, and may correct it."""
-    diagnosis_queries: Annotated[int, Field(ge=0, le=50)] = 8
-    """Queries that may be spent on finding out why there are no rows; 0 finds out nothing."""
-    diagnosis_s: Annotated[float, Field(gt=0, le=60)] = 3.0
-    """Longest time for that."""
-    schema_chars: Annotated[int, Field(ge=500, le=1_000_000)] = 12_000
-    """Longest schema text in the prompt of a chat model; of a longer one the fitting part is chosen."""
+    """Whether a chat model may correct a query that returned no rows."""
+    max_diagnosis_queries: Annotated[int, Field(ge=0, le=50)] = 8
+    """Maximum number of queries that diagnose an empty result; 0 disables the diagnosis."""
+    max_diagnosis_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """Maximum number of seconds of such a diagnosis."""
+    max_schema_chars: Annotated[int, Field(ge=500, le=1_000_000)] = 12_000
+    """Maximum number of characters of the schema in the prompt of a chat model; a longer schema is pruned."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
-    """Questions worked on at once."""
-    waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
-    """Questions that may wait for their turn; more are turned away."""
-    body_s: Annotated[float, Field(gt=0, le=600)] = 10.0
-    """Longest time that a request's body may take to arrive."""
-    drain_s: Annotated[float, Field(ge=0, le=600)] = 45.0
-    """Longest time for requests that run when the service is stopped."""
+    """Maximum number of questions answered at once."""
+    max_queued: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Maximum number of questions queued for a slot; more are rejected."""
+    body_timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Maximum number of seconds until the body of a request has arrived."""
+    graceful_shutdown_s: Annotated[float, Field(ge=0, le=600)] = 45.0
+    """Maximum number of seconds for requests in progress when the service is stopped."""
 
 
 Scope = Literal["query", "cypher", "schema", "metrics"]
-"""`query`: ask; `cypher`: run one's own queries; `schema`: see schema, examples and databases; `metrics`."""
+"""`query`: ask questions; `cypher`: run given queries; `schema`: read schema, examples and databases; `metrics`."""
 
 
 class AccessSettings(SettingsPart):
-    """Who may do what, and how much."""
+    """Authentication, authorisation, rate limits and the audit log."""
 
-    keys: Path | None = None
-    """File of API keys, as `t2c-service keys` writes it. Without one, nobody is asked for a key."""
-    key: SecretStr | None = None
-    """Key that `t2c-service evaluate --url` shows to the service that it asks; a service itself needs none."""
+    keys_file: Path | None = None
+    """File of API keys, written by `t2c-service keys`. No key is required without it."""
+    client_api_key: SecretStr | None = None
+    """API key with which `t2c-service evaluate --url` authenticates; the service itself does not use it."""
     anonymous: tuple[Scope, ...] = ()
-    """What callers without a key may do although there are keys."""
-    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Most questions a minute for each caller: key, or address of those without one; keys may have their own."""
+    """Scopes of requests without an API key, where there is a file of keys."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Maximum number of questions per minute and principal: an API key, or the client address without one. A key may
+    have a limit of its own."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Most questions at once for each caller; keys may have their own."""
-    redis: SecretStr | None = None
-    """`redis://` address in which several replicas count together; each counts alone without it."""
-    audit: Path | None = None
-    """JSONL file to which every question and query is appended: who, what, verdict, number of rows."""
+    """Maximum number of concurrent questions per principal; a key may have a limit of its own."""
+    redis_url: SecretStr | None = None
+    """`redis://` address through which replicas share rate limits; without it each replica counts its own requests."""
+    audit_log: Path | None = None
+    """JSONL file to which every question and query is appended: principal, query, outcome, number of rows."""
 
 
 class ObservabilitySettings(SettingsPart):
-    """What operators see."""
+    """Logs and traces."""
 
     log_format: Literal["text", "json"] = "text"
     otlp_endpoint: str | None = None
     """Address of an OpenTelemetry collector (OTLP over HTTP), for instance `http://collector:4318`."""
     service_name: str = "graphling"
-    """Name under which traces are sent."""
+    """Service name in traces."""
 
 
 class DatabaseSettings(SettingsPart):
-    """One graph more that the service answers for."""
+    """A further graph of the service."""
 
     graph: GraphSettings
     snapshot: Path
     policy: Path | None = None
     examples: Path | None = None
     model: ModelSettings | None = None
-    """The service's own model without one."""
+    """The model of this graph; the `model` of the service if not set."""
     prompt: Literal["atoms", "chat"] | None = None
     title: str = ""
 
 
 class Settings(BaseSettings):
-    """Everything the service can be told."""
+    """All settings of the service."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -173,66 +207,68 @@ class Settings(BaseSettings):
 
     graph: GraphSettings
     snapshot: Path
-    """Folder that `t2c-graph snapshot` wrote: schema and values."""
+    """Folder written by `t2c-graph snapshot`: schema and values."""
     policy: Path | None = None
-    """YAML of what must not be seen (`hidden: [Patient.name]`), besides what the snapshot leaves out."""
+    """YAML file of hidden names (`hidden: [Patient.name]`), in addition to what the snapshot omits."""
     model: ModelSettings
     prompt: Literal["atoms", "chat"] = "atoms"
-    """`atoms` for a small per-graph model, `chat` for a general one."""
+    """Prompt format: `atoms` for a small model trained on this graph, `chat` for a general model."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes any free port."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names under which the service may be called; by default those of `host` if it is a loopback, else any."""
+    """Accepted host names; those of the loopback interface if `host` is a loopback address, else any."""
     limits: LimitSettings = LimitSettings()
     access: AccessSettings = AccessSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     database: Annotated[str, Field(pattern=DATABASE_NAME)] = "default"
-    """Name of this graph, where several are served."""
+    """Name of this graph where there are several."""
     databases: dict[Annotated[str, Field(pattern=DATABASE_NAME)], DatabaseSettings] = Field(default={})
-    """Other graphs by name."""
-    watch_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
-    """How often to look whether a snapshot folder has been replaced; 0: never."""
-    refresh_s: Annotated[float, Field(ge=0, le=2_592_000)] = 0.0
-    """How often to take new snapshots of the graphs and use them; 0: never."""
-    canary: Literal["off", "warn", "require"] = "warn"
-    """Whether to try harmful queries on each server after the start, as `t2c-graph doctor` does; readiness shows what
-    was found, and fails for it with `require`."""
+    """Further graphs by name."""
+    snapshot_poll_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    """Seconds between checks for a replaced snapshot folder; 0 disables them."""
+    snapshot_refresh_s: Annotated[float, Field(ge=0, le=2_592_000)] = 0.0
+    """Seconds between new snapshots that the service takes itself; 0 disables them."""
+    hardening_check: Literal["off", "warn", "require"] = "warn"
+    """Whether to send the probe queries of `t2c-graph doctor` to each server after the start. `/readyz` reports the
+    findings; with `require` the service is unready until the server is hardened."""
     encoder: Path | None = None
-    """Folder of a sentence encoder that finds similar examples; words are compared without one."""
+    """Folder of a sentence encoder that selects similar examples; words are compared without one."""
     examples: Path | None = None
-    """JSONL of questions to offer: `question`, `featured: true` on the few to show first; those with `cypher` are
-    shown to chat models."""
+    """JSONL of example questions: `question`, and `featured: true` for those to show first. Examples with `cypher`
+    serve as few-shot examples for chat models."""
     ablate: tuple[Part, ...] = ()
-    """Parts of answering to leave out, to measure what they are worth."""
+    """Components of answering to disable, for ablation measurements."""
     page: bool = True
-    """Whether to serve the page at `/`."""
+    """Whether to serve the web page at `/`."""
     title: str = "Graphling"
-    """Name of the page; several graphs go by names of their own."""
+    """Title of the web page."""
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let variables win over the file, which arrives as init arguments."""
-        return env_settings, init_settings
+        """Give variables precedence over the file, whose content arrives as init arguments."""
+        return _Environment(settings_cls), init_settings
 
     @model_validator(mode="after")
-    def _names_a_graph(self) -> Settings:
+    def _check_graphs(self) -> Settings:
         if self.graph.uri is None and self.graph.home is None:
             raise ValueError("graph: give `uri` (a Bolt address), `home` (an embedded store), or both")
         if self.database in self.databases:
-            raise ValueError(f"databases: {self.database!r} is the name of the first graph; choose another")
+            raise ValueError(
+                f"databases: {self.database!r} is already the name of the first graph; choose another"
+            )
         return self
 
     @property
     def all_databases(self) -> dict[str, DatabaseSettings]:
-        """Every graph by name, the first one first."""
+        """All graphs by name; the default one comes first."""
         first = DatabaseSettings(
             graph=self.graph,
             snapshot=self.snapshot,
@@ -244,10 +280,57 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Host names that requests may name; empty when any may."""
+        """Accepted host names; empty if any is accepted."""
         if self.allowed_hosts:
             return self.allowed_hosts
         return (*LOOPBACK_NAMES, self.host) if _is_loopback(self.host) else ()
+
+
+class _Environment(EnvSettingsSource):
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in read_environment(os.environ).items()}
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the `T2C_` variables under their present names; comma-separated lists become JSON arrays."""
+    lists = {key for key, field in walk_settings(Settings) if get_origin(field.annotation) is tuple}
+    found = {}
+    for name, value in environment.items():
+        if name.upper().startswith(PREFIX):
+            key = name[len(PREFIX) :].lower().replace("__", ".")
+            key = RENAMED.get(key, key)
+            if key in lists and not value.lstrip().startswith("["):
+                value = json.dumps([part.strip() for part in value.split(",") if part.strip()])  # noqa: PLW2901
+            found[variable_of(key)] = value
+    return found
+
+
+def variable_of(key: str) -> str:
+    """Return the name of the environment variable of a dotted key."""
+    return PREFIX + key.upper().replace(".", "__")
+
+
+def part_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the group of settings that a field holds, directly or by name."""
+    for each in (field.annotation, *get_args(field.annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
+
+
+def is_mapping(field: FieldInfo) -> bool:
+    """Return whether a field holds groups of settings by name."""
+    return get_origin(field.annotation) is dict
+
+
+def walk_settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every setting with its dotted key, groups being entered."""
+    for name, field in model.model_fields.items():
+        part = part_of(field)
+        if part is not None and not is_mapping(field):
+            yield from walk_settings(part, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
 
 
 def _is_loopback(host: str) -> bool:

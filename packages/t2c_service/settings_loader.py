@@ -1,11 +1,13 @@
-"""Settings read from `--config` YAML and `T2C_*` variables, and what a person is told when something is wrong.
+"""Reading settings from a YAML file (`--config`) and `T2C_*` variables, with error messages for people.
 
-Variables win over the file. Nested keys take two underscores: `T2C_GRAPH__URI`, `T2C_MODEL__PATH`. Relative paths of a
-file are relative to that file, those of variables to the working folder. What can be set stands in `settings`.
+Variables win over the file. Nested keys are joined by two underscores: `T2C_GRAPH__URI`, `T2C_MODEL__PATH`. Relative
+paths in a file are relative to that file, those in variables to the working directory.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -15,28 +17,42 @@ from pydantic import BaseModel, ValidationError
 from rapidfuzz import process
 
 from t2c_service.errors import SettingsError
-from t2c_service.settings import PREFIX, AccessSettings, GraphSettings, Settings, SettingsPart
+from t2c_service.settings import (
+    PREFIX,
+    RENAMED,
+    AccessSettings,
+    GraphSettings,
+    Settings,
+    SettingsPart,
+    is_mapping,
+    part_of,
+    read_environment,
+    variable_of,
+    walk_settings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+
+log = logging.getLogger(__name__)
+
+_AnyPart = TypeVar("_AnyPart", bound=SettingsPart)
 
 
 def load_settings(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings and say plainly what is wrong with them.
+    """Read all settings.
 
     Args:
-        config: YAML file; without one, variables alone.
-        environment: variables to check for misspelt names; those of the process unless given.
+        config: YAML file; only variables are read if None.
+        environment: Variables whose names are checked; those of the process if None.
 
     Raises:
-        SettingsError: a file that cannot be read, an unknown key, a missing or impossible value.
+        SettingsError: The file cannot be read, a key is unknown, or a value is missing or invalid.
     """
-    content = _read(config) if config else {}
-    where = str(config) if config else "settings"
-    _refuse_unknown(content, Settings, where)
-    _refuse_unknown_variables(os.environ if environment is None else environment)
-    if config:
-        content = _resolve(content, Settings, config.resolve().parent)
+    content = _read(config)
+    where = str(config or "settings")
+    _check_keys(content, Settings, where)
+    _check_variables(os.environ if environment is None else environment)
     try:
         return Settings(**content)
     except ValidationError as error:
@@ -44,111 +60,102 @@ def load_settings(config: Path | None = None, environment: Mapping[str, str] | N
 
 
 def load_graph_settings(config: Path | None = None) -> GraphSettings | None:
-    """Read which graph is meant, if that is said at all; the other settings need not be there.
+    """Read the settings of the graph alone; None if they name no graph.
 
     Raises:
-        SettingsError: it is said, and wrong.
+        SettingsError: The settings of the graph are invalid.
     """
-    named = _named_part("graph", GraphSettings, config)
-    return _part_of(named, GraphSettings, config) if named.keys() & {"uri", "home"} else None
+    content = _part_content("graph", GraphSettings, config)
+    return _build(content, GraphSettings, config) if content.keys() & {"uri", "home"} else None
 
 
 def load_access_settings(config: Path | None = None) -> AccessSettings:
-    """Read who may do what; the other settings need not be there.
+    """Read the settings of access alone.
 
     Raises:
-        SettingsError: it is said, and wrong.
+        SettingsError: The settings of access are invalid.
     """
-    return _part_of(_named_part("access", AccessSettings, config), AccessSettings, config)
+    return _build(_part_content("access", AccessSettings, config), AccessSettings, config)
 
 
-_AnyPart = TypeVar("_AnyPart", bound=SettingsPart)
+def _part_content(key: str, part: type[SettingsPart], config: Path | None) -> dict[str, Any]:
+    variables = read_environment(os.environ)
+    content = dict(_read(config).get(key) or {})
+    for each, field in part.model_fields.items():
+        if (value := variables.get(variable_of(f"{key}.{each}"))) is not None:
+            content[each] = json.loads(value) if get_origin(field.annotation) is tuple else value
+    return content
 
 
-def _named_part(key: str, part: type[SettingsPart], config: Path | None) -> dict[str, Any]:
-    content = _resolve(_read(config), Settings, config.resolve().parent) if config else {}
-    named = dict(content.get(key) or {})
-    return named | {
-        each: os.environ[name]
-        for each in part.model_fields
-        if (name := f"{PREFIX}{key.upper()}__{each.upper()}") in os.environ
-    }
-
-
-def _part_of(content: dict[str, Any], part: type[_AnyPart], config: Path | None) -> _AnyPart:
+def _build(content: dict[str, Any], part: type[_AnyPart], config: Path | None) -> _AnyPart:
     try:
         return part(**content)
     except ValidationError as error:
         raise SettingsError(_explain(error, str(config or "settings"))) from error
 
 
-def _read(config: Path) -> dict[str, Any]:
+def _read(config: Path | None) -> dict[str, Any]:
+    """Read a file; keys get their present names, and relative paths become absolute."""
+    if config is None:
+        return {}
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the settings {config}: {error}") from error
-    except yaml.YAMLError as error:  # its words may quote a secret
+    except yaml.YAMLError as error:  # its message may quote a secret
         mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
+        line = f", line {mark.line + 1}" if mark else ""
         raise SettingsError(
-            f"{config}{where} is not YAML: {getattr(error, 'problem', 'unreadable')}"
+            f"{config}{line}: invalid YAML: {getattr(error, 'problem', 'unreadable')}"
         ) from None
-    if content is None:
-        return {}
+    content = {} if content is None else content
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise SettingsError(f"{config}: a mapping of keys such as `graph:` and `model:` is needed")
-    return content
+        raise SettingsError(f"{config}: expected a mapping with keys such as `graph:` and `model:`")
+    _rename_deprecated(content, str(config))
+    return _resolve(content, Settings, config.resolve().parent)
 
 
-def _part(model: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """Give the part that a key holds, itself or by name."""
-    annotation = model.model_fields[key].annotation
-    for each in (annotation, *get_args(annotation)):
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            return each
-    return None
+def _rename_deprecated(content: dict[str, Any], where: str) -> None:
+    for old, new in RENAMED.items():
+        group, _, name = old.rpartition(".")
+        part = content.get(group) if group else content
+        if not isinstance(part, dict) or name not in part:
+            continue
+        present = new.rpartition(".")[2]
+        if present in part:
+            raise SettingsError(f"{where}: `{old}` is the deprecated name of `{new}`; remove it")
+        log.warning("%s: `%s` is deprecated; use `%s`", where, old, new)
+        part[present] = part.pop(name)
 
 
-def _is_named(model: type[BaseModel], key: str) -> bool:
-    return get_origin(model.model_fields[key].annotation) is dict
-
-
-def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], where: str, above: str = "") -> None:
+def _check_keys(content: Mapping[str, Any], model: type[BaseModel], where: str, above: str = "") -> None:
     for key, value in content.items():
-        if key not in model.model_fields:
-            raise SettingsError(
-                f"{where}: unknown key `{above}{key}`{_hint(str(key), model.model_fields, above)}"
-            )
-        part = _part(model, key)
+        field = model.model_fields.get(key)
+        if field is None:
+            raise SettingsError(f"{where}: unknown key `{above}{key}`{_hint(key, model.model_fields, above)}")
+        part = part_of(field)
         if part is None or not isinstance(value, dict):
             continue
-        if not _is_named(model, key):
-            _refuse_unknown(value, part, where, f"{above}{key}.")
+        if not is_mapping(field):
+            _check_keys(value, part, where, f"{above}{key}.")
             continue
         for name, one in value.items():
             if isinstance(one, dict):
-                _refuse_unknown(one, part, where, f"{above}{key}.{name}.")
+                _check_keys(one, part, where, f"{above}{key}.{name}.")
 
 
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = set(_variables(Settings, PREFIX))
-    for name in environment:
-        if name.upper().startswith(f"{PREFIX}DATABASES__"):
-            continue  # the names in it are free; pydantic looks at the rest
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise SettingsError(f"unknown variable {name}{_hint(name.upper(), known)}")
+def _check_variables(environment: Mapping[str, str]) -> None:
+    known = {variable_of(key) for key, _ in walk_settings(Settings)}
+    known |= {variable_of(key) for key in Settings.model_fields}
+    renamed = {variable_of(old): variable_of(new) for old, new in RENAMED.items()}
+    for name in map(str.upper, environment):
+        if name in renamed:
+            log.warning("%s is deprecated; use %s", name, renamed[name])
+        elif name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}DATABASES__"):
+            raise SettingsError(f"unknown variable {name}{_hint(name, known)}")
 
 
-def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    for key in model.model_fields:
-        name = f"{prefix}{key.upper()}"
-        yield name
-        part = _part(model, key)
-        if part and not _is_named(model, key):
-            yield from _variables(part, f"{name}__")
-
-
-def _hint(key: str, known: Any, above: str = "") -> str:
+def _hint(key: str, known: Iterable[str], above: str = "") -> str:
     names = sorted(known)
     match = process.extractOne(key, names, score_cutoff=60)
     if match:
@@ -159,18 +166,18 @@ def _hint(key: str, known: Any, above: str = "") -> str:
 def _resolve(content: dict[str, Any], model: type[BaseModel], folder: Path) -> dict[str, Any]:
     resolved = dict(content)
     for key, value in content.items():
-        part = _part(model, key)
-        if part and isinstance(value, dict) and _is_named(model, key):
+        field = model.model_fields.get(key)
+        if field is None:
+            continue
+        part = part_of(field)
+        if part and isinstance(value, dict) and is_mapping(field):
             resolved[key] = {
                 name: _resolve(one, part, folder) if isinstance(one, dict) else one
                 for name, one in value.items()
             }
         elif part and isinstance(value, dict):
             resolved[key] = _resolve(value, part, folder)
-        elif isinstance(value, str) and Path in (
-            model.model_fields[key].annotation,
-            *get_args(model.model_fields[key].annotation),
-        ):
+        elif isinstance(value, str) and Path in (field.annotation, *get_args(field.annotation)):
             resolved[key] = folder / Path(value).expanduser()
     return resolved
 
@@ -181,6 +188,6 @@ def _explain(error: ValidationError, where: str) -> str:
         key = ".".join(str(part) for part in each["loc"])
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "missing":
-            message = f"is missing (in the file, or as {PREFIX}{key.upper().replace('.', '__')})"
+            message = f"is missing (in the file, or as {variable_of(key)})"
         lines.append(f"{where}: {f'`{key}` ' if key else ''}{message}")
     return "\n".join(lines)

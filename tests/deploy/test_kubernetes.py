@@ -125,7 +125,7 @@ def test_the_service_is_restarted_for_its_own_faults_only_and_gets_time_to_finis
     (container,) = spec["containers"]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert spec["terminationGracePeriodSeconds"] > LimitSettings().drain_s + 5
+    assert spec["terminationGracePeriodSeconds"] > LimitSettings().graceful_shutdown_s + 5
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 import torch
+from tests.model_doubles import Reply, ScriptedServer, overfit_tiny_model
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, LimitSettings, ModelSettings, Settings
-from tests.model_doubles import Reply, ScriptedServer, overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -110,8 +110,8 @@ def settings(graph: TestGraph, model_url: str, tmp_path: Path) -> Settings:
         model=ModelSettings(kind="openai", url=model_url, timeout_s=60),
         examples=examples,
         page=False,
-        limits=LimitSettings(diagnosis_s=60),
-        canary="off",
+        limits=LimitSettings(max_diagnosis_s=60),
+        hardening_check="off",
     )
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import neo4j
 import pytest
+from tests.model_doubles import FakeModel, Reply
 
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_service.databases import Database, DatabaseResources
 from t2c_service.settings import DatabaseSettings, GraphSettings, LimitSettings
-from tests.model_doubles import FakeModel, Reply
 
 from .conftest import Script, running
 
@@ -95,7 +95,7 @@ async def test_the_service_follows_a_replaced_folder_with_no_question_waiting(
     snapshot = tmp_path / "snapshot"
     shutil.copytree(graph.snapshot, snapshot)
     script.says = [Reply("MATCH (d:Drug) RETURN count(d)", delay_s=1)]
-    changed = settings.model_copy(update={"snapshot": snapshot, "watch_s": 0.05})
+    changed = settings.model_copy(update={"snapshot": snapshot, "snapshot_poll_s": 0.05})
     async with running(changed) as client:
         before = (await client.get("/schema")).json()["version"]
         asked = asyncio.create_task(client.post("/query", json={"question": "How many drugs?"}))

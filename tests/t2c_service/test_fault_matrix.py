@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, get_args
 import httpx2
 import pytest
 import yaml
+from tests.model_doubles import Reply, ScriptedServer
 
 from t2c_service.settings import GraphSettings, ModelSettings
-from tests.model_doubles import Reply, ScriptedServer
 
 from .conftest import Script, running
 from .faults import Cable, Nonsense, nonsense
@@ -69,7 +69,7 @@ async def cable(graph: TestGraph) -> AsyncIterator[Cable]:
 
 
 def over(cable: Cable, settings: Settings, *, request_s: float = 20.0) -> Settings:
-    limits = settings.limits.model_copy(update={"request_s": request_s})
+    limits = settings.limits.model_copy(update={"request_timeout_s": request_s})
     return settings.model_copy(update={"graph": GraphSettings(uri=cable.uri), "limits": limits})
 
 
@@ -189,7 +189,7 @@ async def test_a_snapshot_that_is_spoilt_or_gone_while_it_is_in_use(
     script.says = [GOOD]
     folder, kept = tmp_path / "snapshot", tmp_path / "kept"
     shutil.copytree(settings.snapshot, folder)
-    watched = settings.model_copy(update={"snapshot": folder, "watch_s": 0.05})
+    watched = settings.model_copy(update={"snapshot": folder, "snapshot_poll_s": 0.05})
     async with running(watched) as client:
         version = (await client.get("/schema")).json()["version"]
         folder.rename(kept)
@@ -219,7 +219,7 @@ def served(settings: Settings, folder: Path) -> subprocess.Popen[str]:
         "model": {"kind": "openai", "url": settings.model.url},
         "page": False,
         "port": 0,
-        "limits": {"concurrency": 4, "waiting": 100},
+        "limits": {"concurrency": 4, "max_queued": 100},
     }
     config.write_text(yaml.safe_dump(content))
     command = [Path(sys.executable).with_name("t2c-service"), "serve", "--config", config]

@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.model_doubles import Reply
 
 from t2c_core.errors import EmbeddedError, SnapshotError
 from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
 from t2c_service.settings import GraphSettings, ModelSettings
-from tests.model_doubles import Reply
 
 from .conftest import Script, running
 from .faults import Cable
@@ -85,7 +85,7 @@ async def test_a_slow_model_is_a_timeout(settings: Settings, script: Script) -> 
 
 async def test_a_question_has_a_deadline_over_all_attempts(settings: Settings, script: Script) -> None:
     script.says = [Reply("x", delay_s=3)]
-    limits = settings.limits.model_copy(update={"request_s": 0.2})
+    limits = settings.limits.model_copy(update={"request_timeout_s": 0.2})
     async with running(settings.model_copy(update={"limits": limits})) as client:
         response = await ask(client)
     assert response.status_code == 504
@@ -103,7 +103,7 @@ async def test_babble_fails_the_question_only(client: httpx2.AsyncClient, script
 
 async def test_more_questions_than_places_are_turned_away(settings: Settings, script: Script) -> None:
     script.says = [Reply(GOOD, delay_s=0.5)]
-    limits = settings.limits.model_copy(update={"concurrency": 1, "waiting": 1})
+    limits = settings.limits.model_copy(update={"concurrency": 1, "max_queued": 1})
     async with running(settings.model_copy(update={"limits": limits})) as client:
         responses = await asyncio.gather(*(ask(client) for _ in range(4)))
     statuses = sorted(response.status_code for response in responses)

@@ -101,7 +101,7 @@ async def test_what_must_not_run_is_refused_with_its_reason(settings: Settings) 
         ("ask", {"question": ""}, "empty"),
         ("ask", {}, "question"),
         ("ask", {"question": "x", "max_rows": 0}, "max_rows"),
-        ("ask", {"question": "x", "database": "other"}, "there is no database"),
+        ("ask", {"question": "x", "database": "other"}, "unknown database"),
         ("run_read_cypher", {"cypher": 3}, "cypher"),
         ("run_read_cypher", {"cypher": "RETURN 1", "parameters": {"v": {"a": 1}}}, "parameters"),
         ("no_such_tool", {}, "no_such_tool"),
@@ -128,7 +128,7 @@ async def test_keys_and_policies_hold_for_tools_too(
         KeyPermissions(name="ward", scopes=("query",), hidden=("Drug.halfLifeHours",))
     )
     script.says = [HALF_LIFE]
-    changed = settings.model_copy(update={"access": AccessSettings(keys=keys)})
+    changed = settings.model_copy(update={"access": AccessSettings(keys_file=keys)})
     async with tools(changed, {"Authorization": f"Bearer {key}"}) as client:
         asked = told(await client.call_tool("ask", {"question": "What is the half-life of warfarin?"}))
         assert (asked["status"], asked["rows"]) == ("refused", [])
@@ -198,7 +198,7 @@ async def test_standard_input_and_output_work_as_a_client_starts_them(
                 "graph": {"uri": settings.graph.uri},
                 "snapshot": str(settings.snapshot),
                 "model": {"kind": "openai", "url": settings.model.url},
-                "canary": "off",
+                "hardening_check": "off",
             }
         )
     )

@@ -88,7 +88,7 @@ async def test_a_store_that_keeps_dying_is_given_up(
     monkeypatch.setattr(graphs, "_start", start)
     monkeypatch.setattr(graphs.asyncio, "sleep", noted)
     async with graphs.supervised_store(tmp_path):
-        while "not started again. Why" not in caplog.text:
+        while "is not restarted; see" not in caplog.text:
             await sleep(0)
     assert starts == [0, *[1] * graphs.MAX_RESTARTS]
     assert [each for each in pauses if each != graphs.POLL_INTERVAL_S] == [1.0, 2.0, 4.0, 8.0, 16.0]

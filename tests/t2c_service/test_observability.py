@@ -37,8 +37,8 @@ async def test_answers_stages_and_requests_are_counted(client: httpx2.AsyncClien
     assert response.headers["content-type"].startswith("text/plain")
     lines = set(response.text.splitlines())
     assert lines >= {
-        't2c_answers_total{database="default",entry="http",status="answered"} 1.0',
-        't2c_answers_total{database="",entry="http",status="invalid"} 1.0',
+        't2c_answers_total{channel="http",database="default",entry="http",status="answered"} 1.0',
+        't2c_answers_total{channel="http",database="",entry="http",status="invalid"} 1.0',
         't2c_attempts_total{outcome="refused"} 1.0',
         't2c_attempts_total{outcome="ran"} 1.0',
         't2c_refusals_total{code="parse.write"} 1.0',
@@ -103,7 +103,7 @@ def test_log_lines_can_be_json_with_the_request_in_them() -> None:
     token = REQUEST_ID.set("mine-1")
 
     def write(logger: logging.Logger) -> None:
-        logger.info("two\nlines %s", "here", extra={"facts": {"status": 200}})
+        logger.info("two\nlines %s", "here", extra={"attributes": {"status": 200}})
         try:
             {}["x"]
         except KeyError:
@@ -113,6 +113,7 @@ def test_log_lines_can_be_json_with_the_request_in_them() -> None:
     REQUEST_ID.reset(token)
     assert (first["message"], first["level"], first["request_id"]) == ("two\nlines here", "info", "mine-1")
     assert first["status"] == 200
+    assert first["timestamp"] == first["at"]
     assert "KeyError" in second["exception"]
 
 

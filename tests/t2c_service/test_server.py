@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 import uvicorn
+from tests.model_doubles import Reply
 
 from t2c_service.app import create_app
 from t2c_service.settings import AccessSettings
-from tests.model_doubles import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ async def test_the_work_for_a_client_that_left_is_given_up(
     settings: Settings, script: Script, tmp_path: Path
 ) -> None:
     script.says = [Reply(GOOD, delay_s=20)]
-    access = AccessSettings(audit=tmp_path / "audit.jsonl")
+    access = AccessSettings(audit_log=tmp_path / "audit.jsonl")
     async with listening(settings.model_copy(update={"access": access})) as (_, port):
         body = json.dumps(QUESTION).encode()
         for stream in (b"", b"Accept: text/event-stream\r\n"):
@@ -88,7 +88,7 @@ async def test_the_work_for_a_client_that_left_is_given_up(
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(settings: Settings) -> None:
-    limits = settings.limits.model_copy(update={"body_s": 0.2})
+    limits = settings.limits.model_copy(update={"body_timeout_s": 0.2})
     async with listening(settings.model_copy(update={"limits": limits})) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")

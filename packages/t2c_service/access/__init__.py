@@ -1,1 +1,1 @@
-"""Who may ask, and how much."""
+"""Authentication, authorisation, rate and concurrency limits, and the audit log."""

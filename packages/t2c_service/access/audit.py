@@ -1,7 +1,7 @@
-"""The audit log: one JSON line for each question and query. Values of the graph are never written.
+"""Audit log: one JSON line per question and query. Rows and parameter values are never written.
 
-Rows and parameter values stay out. Text literals of a query stay out too where a policy refused it, because they may be
-guesses at hidden values.
+String literals of a query are masked where a policy refused it or where it got no answer, because they may be guesses
+at hidden values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -22,25 +22,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Entry = Literal["http", "mcp", "page", "command"]
+Channel = Literal["http", "mcp", "page", "command"]
+"""How a request arrived."""
+DEPRECATED_FIELDS = {"at": "timestamp", "entry": "channel"}
+"""Earlier names of fields, which are written too."""
 
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?", re.DOTALL)
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord:
-    """What is written of one question or query."""
+    """The audit log's entry for one question or query."""
 
-    at: str
+    timestamp: str = field(default_factory=_now)
     request_id: str
-    entry: Entry
+    channel: Channel
     caller: str
+    """Name of the principal."""
     key: str | None
     database: str
     question: str
     cypher: str | None
     status: str
-    """The answer's, or the kind of the problem."""
+    """Status of the answer, or kind of the problem."""
     codes: tuple[str, ...] = ()
     rows: int = 0
     truncated: bool = False
@@ -52,7 +60,7 @@ class AuditLog:
     """Appends records to a file; safe to share between threads.
 
     Args:
-        file: made when there is something to write; without one nothing is written.
+        file: JSONL file, created with the first record; nothing is written if None.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -67,31 +75,32 @@ class AuditLog:
         return self._file is not None
 
     def write(self, record: AuditRecord) -> bool:
-        """Append a record; tell whether it could be, if it was to be."""
+        """Append a record; return False if that failed."""
         if self._file is None:
             return True
-        line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
+        content = asdict(record)
+        content |= {old: content[new] for old, new in DEPRECATED_FIELDS.items()}
+        line = json.dumps(content, ensure_ascii=False) + "\n"
         try:
             with self._lock, self._file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
                 stream.write(line)
         except OSError as error:
             self.failure = f"the audit log {self._file} cannot be written: {error}"
-            log.error("%s; %s was not recorded", self.failure, record.request_id)  # noqa: TRY400
+            log.error("%s; request %s was not recorded", self.failure, record.request_id)  # noqa: TRY400
             return False
         self.failure = ""
         return True
 
 
-def from_answer(answer: Answer, caller: Principal, *, request_id: str, entry: Entry) -> AuditRecord:
-    """Take from an answer what may be written."""
+def from_answer(answer: Answer, principal: Principal, *, request_id: str, channel: Channel) -> AuditRecord:
+    """Return the record of an answer."""
     codes = tuple(dict.fromkeys(code for each in answer.attempts for code in each.codes))
     is_policy = any(code.startswith("policy") for code in codes)
     return AuditRecord(
-        at=_now(),
         request_id=request_id,
-        entry=entry,
-        caller=caller.name,
-        key=caller.key_id,
+        channel=channel,
+        caller=principal.name,
+        key=principal.key_id,
         database=answer.database,
         question=answer.question,
         cypher=mask_literals(answer.cypher) if answer.cypher and is_policy else answer.cypher,
@@ -104,34 +113,6 @@ def from_answer(answer: Answer, caller: Principal, *, request_id: str, entry: En
     )
 
 
-def from_problem(
-    kind: str,
-    caller: Principal,
-    *,
-    request_id: str,
-    entry: Entry,
-    database: str,
-    question: str,
-    cypher: str | None,
-) -> AuditRecord:
-    """Write down a question or query that got no answer."""
-    return AuditRecord(
-        at=_now(),
-        request_id=request_id,
-        entry=entry,
-        caller=caller.name,
-        key=caller.key_id,
-        database=database,
-        question=question,
-        cypher=mask_literals(cypher) if cypher else None,
-        status=kind,
-    )
-
-
 def mask_literals(cypher: str) -> str:
-    """Write a query without its text literals."""
+    """Replace the string literals of a query."""
     return _LITERAL.sub("'…'", cypher)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,17 +1,22 @@
-"""`t2c-service keys`: make, list and revoke API keys. A part of `t2c_service.cli`; what a key is stands in `keys`."""
+"""`t2c-service keys`: create, list and revoke API keys."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-keys = App(name="keys", help="Make, list and revoke API keys. The file is that of the settings, or --file.")
+keys = App(
+    name="keys",
+    help="Create, list and revoke API keys. They are stored in the `access.keys_file` of the settings, or in --file.",
+)
+
+DEPRECATED_FLAGS = {"--days": "--expires-in-days"}
 
 
 @keys.command(name="create")
-def create_key(  # noqa: PLR0913  (one for each option)
+def create_key(  # noqa: PLR0913  (one per option)
     name: str,
     *,
     config: Path | None = None,
@@ -23,34 +28,34 @@ def create_key(  # noqa: PLR0913  (one for each option)
     concurrency: int | None = None,
     max_rows: int | None = None,
     timeout_s: float | None = None,
-    days: int | None = None,
+    expires_in_days: Annotated[int | None, Parameter(name=("--expires-in-days", "--days"))] = None,
 ) -> int:
-    """Make a key and print it as JSON, once: only its hash is kept.
+    """Create a key and print it as JSON. It is shown only once: the file holds its hash.
 
     Parameters
     ----------
     name
-        For whom or what it is; shown in the audit log.
+        Name of the key's owner or purpose; appears in the audit log.
     config
         YAML file of settings, which names the file of keys.
     file
-        The file of keys, instead of the settings'.
+        File of keys, instead of the one in the settings.
     scope
-        What it may do; give the option once for each.
+        Scopes of the key; repeat the option for each.
     database
-        The graph that it may ask, once for each; all without it.
+        Databases that the key gives access to; repeat the option for each. All if not given.
     hide
-        What it may not see: Label, TYPE, Label.property or TYPE.property, once for each.
+        Hidden names: Label, TYPE, Label.property or TYPE.property; repeat the option for each.
     per_minute
-        Most questions a minute.
+        Maximum number of questions per minute.
     concurrency
-        Most questions at once.
+        Maximum number of concurrent questions.
     max_rows
-        Most rows of an answer.
+        Maximum number of rows per answer.
     timeout_s
-        Longest run of a query, in seconds.
-    days
-        How long it is good; for ever without it.
+        Maximum number of seconds that a query runs.
+    expires_in_days
+        Number of days until the key expires. It does not expire if not given.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -69,11 +74,11 @@ def create_key(  # noqa: PLR0913  (one for each option)
             concurrency=concurrency,
             max_rows=max_rows,
             timeout_s=timeout_s,
-            expires=None if days is None else datetime.now(UTC) + timedelta(days=days),
+            expires=None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days),
         )
     except ValidationError as error:
-        flaw = error.errors()[0]
-        raise KeysError(f"{'.'.join(map(str, flaw['loc']))}: {flaw['msg']}") from None
+        first = error.errors()[0]
+        raise KeysError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     key, record = KeyStore(_file(config, file)).create(grant)
     _print_json({"key": key, **record.model_dump(mode="json", exclude={"sha256"})})
     return 0
@@ -81,14 +86,14 @@ def create_key(  # noqa: PLR0913  (one for each option)
 
 @keys.command(name="list")
 def list_keys(*, config: Path | None = None, file: Path | None = None) -> int:
-    """Print all keys as JSON lines, without what would let anybody use them.
+    """Print all keys as JSON lines, without their secrets and hashes.
 
     Parameters
     ----------
     config
         YAML file of settings, which names the file of keys.
     file
-        The file of keys, instead of the settings'.
+        File of keys, instead of the one in the settings.
     """
     from t2c_service.access.keys import KeyStore
 
@@ -99,16 +104,16 @@ def list_keys(*, config: Path | None = None, file: Path | None = None) -> int:
 
 @keys.command(name="revoke")
 def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = None) -> int:
-    """Make a key worthless, from the next request on.
+    """Revoke a key. This takes effect with the next request.
 
     Parameters
     ----------
     key_id
-        As `list` shows it.
+        Id of the key, as printed by `list`.
     config
         YAML file of settings, which names the file of keys.
     file
-        The file of keys, instead of the settings'.
+        File of keys, instead of the one in the settings.
     """
     from t2c_service.access.keys import KeyStore
 
@@ -123,9 +128,11 @@ def _file(config: Path | None, file: Path | None) -> Path:
     from t2c_service.errors import SettingsError
     from t2c_service.settings_loader import load_access_settings
 
-    found = load_access_settings(config).keys
+    found = load_access_settings(config).keys_file
     if found is None:
-        raise SettingsError("no file of keys is named: set `access.keys` (T2C_ACCESS__KEYS), or give --file")
+        raise SettingsError(
+            "no file of API keys: set `access.keys_file` (T2C_ACCESS__KEYS_FILE), or give --file"
+        )
     return found
 
 

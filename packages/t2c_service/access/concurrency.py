@@ -1,4 +1,4 @@
-"""How many questions are worked on at once, and how many may wait, all callers together (for each: `rates`)."""
+"""Concurrency limit of the whole service, with a bounded queue; `rate_limits` has the limits of each principal."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 class ConcurrencyLimiter:
-    """Lets a bounded number through at once; a bounded number more may wait, others are turned away at once.
+    """A bounded number of slots and a bounded queue for them.
 
     Args:
-        concurrency: most at once.
-        waiting: most that wait.
+        concurrency: Number of slots.
+        max_queued: Maximum number of requests queued for a slot.
     """
 
-    def __init__(self, concurrency: int, queued: int) -> None:
+    def __init__(self, concurrency: int, max_queued: int) -> None:
         self._slots = asyncio.Semaphore(concurrency)
-        self._most_waiting = queued
+        self._max_queued = max_queued
         self.queued = 0
-        """Questions that wait now."""
+        """Requests that wait for a slot."""
         self.active = 0
-        """Questions worked on now."""
+        """Requests that hold a slot."""
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold a place from entry to exit.
+        """Hold a slot from entry to exit.
 
         Raises:
-            OverloadedError: as many wait already as may.
+            OverloadedError: The queue is full.
         """
-        if self._slots.locked() and self.queued >= self._most_waiting:
-            raise OverloadedError(f"{self.queued} questions already wait; try again in a moment")
+        if self._slots.locked() and self.queued >= self._max_queued:
+            raise OverloadedError(f"{self.queued} questions are queued already; try again in a moment")
         self.queued += 1
         try:
             await self._slots.acquire()

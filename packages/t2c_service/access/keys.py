@@ -1,4 +1,4 @@
-"""API keys in a file: hashes, scopes, policies and limits. A key itself is shown once, when it is made.
+"""API keys in a file: hashes, scopes, policies and limits. A key itself is shown once, when it is created.
 
 A key is 256 random bits, so one fast hash is enough: there is nothing to guess that a slow one would protect.
 """
@@ -30,7 +30,7 @@ FORMAT = 1
 
 
 class KeyPermissions(BaseModel):
-    """What a key is good for."""
+    """What an API key permits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class KeyPermissions(BaseModel):
 
 
 class KeyRecord(BaseModel):
-    """One line of the file."""
+    """The file's entry for one API key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,11 +57,11 @@ class KeyRecord(BaseModel):
     grant: KeyPermissions
 
     def is_active(self, now: datetime) -> bool:
-        """Tell whether it is neither revoked nor expired."""
+        """Return whether the key is neither revoked nor expired."""
         return self.revoked is None and (self.grant.expires is None or now < self.grant.expires)
 
-    def caller(self) -> Principal:
-        """Say who it stands for."""
+    def principal(self) -> Principal:
+        """Return the principal that the key authenticates."""
         grant = self.grant
         return Principal(
             name=grant.name,
@@ -85,27 +85,27 @@ class _File(BaseModel):
 
 
 class KeyStore:
-    """The keys of a file; what changes in it counts from the next request on.
+    """The API keys of a file; a change of the file takes effect with the next request.
 
     Args:
-        file: need not be there yet.
+        file: JSON file; it need not exist yet.
 
     Raises:
-        KeysError: it is no such file.
+        KeysError: The file is not a valid file of API keys.
     """
 
     def __init__(self, file: Path) -> None:
         self._path = file
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
+        self._signature: tuple[int, int] | None = None
         self._records: dict[str, KeyRecord] = {}
         self._refresh()
 
     def authenticate(self, token: str) -> Principal:
-        """Say who a key stands for.
+        """Return the principal of an API key.
 
         Raises:
-            UnauthenticatedError: nobody: it is unknown, revoked or expired, which is not told apart.
+            UnauthenticatedError: The key is unknown, revoked or expired; the message does not say which.
         """
         self._refresh()
         prefix, _, rest = token.partition("_")
@@ -114,14 +114,16 @@ class KeyStore:
         expected = record.sha256 if record else "0" * 64
         matches = hmac.compare_digest(_hash(secret), expected)
         if prefix != PREFIX or record is None or not matches or not record.is_active(datetime.now(UTC)):
-            raise UnauthenticatedError("this key is not good; make one with t2c-service keys create")
-        return record.caller()
+            raise UnauthenticatedError(
+                "invalid API key: unknown, revoked or expired; create one with `t2c-service keys create`"
+            )
+        return record.principal()
 
     def create(self, grant: KeyPermissions) -> tuple[str, KeyRecord]:
-        """Make a key.
+        """Create a key.
 
         Returns:
-            The key, which is kept nowhere, and its record.
+            The key, which is stored nowhere, and its record.
         """
         secret = secrets.token_urlsafe(32)
         with self._lock:
@@ -132,68 +134,68 @@ class KeyStore:
         return f"{PREFIX}_{key_id}_{secret}", record
 
     def revoke(self, key_id: str) -> KeyRecord:
-        """Make a key worthless; its record stays.
+        """Revoke a key; its record stays in the file.
 
         Raises:
-            KeysError: there is no such key.
+            KeysError: The file has no key of this id.
         """
         with self._lock:
             self._load()
             record = self._records.get(key_id)
             if record is None:
-                raise KeysError(f"{self._path} has no key {key_id!r}; see t2c-service keys list")
+                raise KeysError(f"{self._path} has no key {key_id!r}; see `t2c-service keys list`")
             revoked = record.model_copy(update={"revoked": record.revoked or datetime.now(UTC)})
             self._write({**self._records, key_id: revoked})
         return revoked
 
     def records(self) -> tuple[KeyRecord, ...]:
-        """Give all records, oldest first."""
+        """Return all records, oldest first."""
         self._refresh()
         return tuple(self._records.values())
 
     def _refresh(self) -> None:
-        if _stamp(self._path) != self._stamp:
+        if _signature(self._path) != self._signature:
             with self._lock:
                 self._load()
 
     def _load(self) -> None:
-        stamp = _stamp(self._path)
-        if stamp is None:
-            self._stamp, self._records = None, {}
+        signature = _signature(self._path)
+        if signature is None:
+            self._signature, self._records = None, {}
             return
         try:
             content = _File.model_validate_json(self._path.read_bytes())
         except OSError as error:
-            raise KeysError(f"cannot read the keys {self._path}: {error}") from error
+            raise KeysError(f"cannot read the API keys {self._path}: {error}") from error
         except ValidationError as error:
             places = "; ".join(".".join(map(str, each["loc"])) or each["type"] for each in error.errors()[:3])
             raise KeysError(
-                f"{self._path} is no file of keys ({places}); t2c-service keys writes one"
+                f"{self._path}: invalid file of API keys ({places}); `t2c-service keys` writes a valid one"
             ) from None
         if content.format != FORMAT:
-            raise KeysError(f"{self._path} has format {content.format} where {FORMAT} is read")
-        self._stamp, self._records = stamp, {each.id: each for each in content.keys}
+            raise KeysError(f"{self._path}: unsupported format {content.format}; expected {FORMAT}")
+        self._signature, self._records = signature, {each.id: each for each in content.keys}
 
     def _write(self, records: dict[str, KeyRecord]) -> None:
         content = _File(keys=tuple(records.values())).model_dump(mode="json")
-        half = self._path.with_name(self._path.name + ".half")
+        temporary = self._path.with_name(self._path.name + ".tmp")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 stream.write(json.dumps(content, indent=1) + "\n")
-            half.replace(self._path)
+            temporary.replace(self._path)
         except OSError as error:
-            raise KeysError(f"cannot write the keys {self._path}: {error}") from error
-        self._stamp, self._records = _stamp(self._path), records
+            raise KeysError(f"cannot write the API keys {self._path}: {error}") from error
+        self._signature, self._records = _signature(self._path), records
 
 
 class Authenticator:
-    """Says who a request comes from.
+    """Authenticates requests.
 
     Args:
-        keys: where known keys are; without them nobody is asked for one.
-        anonymous: what callers without a key may do, if there are keys.
+        keys: API keys; no key is required if None.
+        anonymous: Scopes of requests without a key, where keys exist.
     """
 
     def __init__(self, keys: KeyStore | None, anonymous: tuple[Scope, ...] = ()) -> None:
@@ -204,15 +206,15 @@ class Authenticator:
     def authenticate(
         self, authorization: str | None = None, api_key: str | None = None, address: str = ""
     ) -> Principal:
-        """Say who a request comes from.
+        """Return the principal of a request.
 
         Args:
-            authorization: the header of that name.
-            api_key: the header `X-API-Key`.
-            address: of the client.
+            authorization: Value of the header `Authorization`.
+            api_key: Value of the header `X-API-Key`.
+            address: Address of the client.
 
         Raises:
-            UnauthenticatedError: it has a key that is not good.
+            UnauthenticatedError: The request has an invalid key.
         """
         token = api_key
         if token is None and authorization is not None:
@@ -227,7 +229,7 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _signature(file: Path) -> tuple[int, int] | None:
     try:
         status = file.stat()
     except OSError:

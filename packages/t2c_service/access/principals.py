@@ -1,4 +1,4 @@
-"""Who asks: a caller with scopes, databases, a policy and limits. Holds no keys (see `keys`)."""
+"""Principals: authenticated identities with scopes, databases, a policy and limits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from t2c_core.guard.policy.policy import Policy
 from t2c_service.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from t2c_service.settings import Scope
 
 ALL_SCOPES: frozenset[Scope] = frozenset({"query", "cypher", "schema", "metrics"})
@@ -18,46 +16,39 @@ ALL_SCOPES: frozenset[Scope] = frozenset({"query", "cypher", "schema", "metrics"
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Someone who may do some things."""
+    """The identity behind a request, and what it is allowed to do."""
 
     name: str
     subject: str
-    """What their questions are counted under."""
+    """Name under which its requests are counted."""
     key_id: str | None = None
     scopes: frozenset[Scope] = ALL_SCOPES
     databases: frozenset[str] | None = None
-    """None: all."""
+    """Names of the databases it has access to; all if None."""
     policy: Policy = field(default_factory=Policy)
-    """What they may not see, besides what nobody may."""
+    """Hidden names, in addition to those of the database's policy."""
     per_minute: int | None = None
     concurrency: int | None = None
     max_rows: int | None = None
     timeout_s: float | None = None
 
     def require(self, scope: Scope) -> None:
-        """Make sure that they may do something.
+        """Check that the principal has a scope.
 
         Raises:
-            UnauthenticatedError: not without a key.
-            ForbiddenError: their key is not for that.
+            UnauthenticatedError: The scope needs an API key and there is none.
+            ForbiddenError: The API key lacks the scope.
         """
         if scope in self.scopes:
             return
         if self.key_id is None:
             raise UnauthenticatedError(
-                f"a key with scope {scope!r} is needed; send it as `Authorization: Bearer …` or `X-API-Key`"
+                f"an API key with scope {scope!r} is required; send it as `Authorization: Bearer …` or `X-API-Key`"
             )
-        raise ForbiddenError(f"the key {self.name!r} has scopes {_listed(self.scopes)}, not {scope!r}")
+        raise ForbiddenError(
+            f"the API key {self.name!r} has scopes {', '.join(sorted(self.scopes))}, not {scope!r}"
+        )
 
 
 LOCAL_ADMIN = Principal(name="owner", subject="owner")
-"""Whoever runs the command line: the settings are theirs."""
-
-
-def unknown_database(database: str, known: Iterable[str]) -> str:
-    """Say that a database is not there."""
-    return f"there is no database {database[:80]!r}; there is {_listed(known) or 'none'}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+"""The user of the command line, who also owns the settings."""

@@ -1,6 +1,8 @@
-"""How much each caller asks: questions a minute and at once, counted in this process or, for replicas, in Redis.
+"""Rate and concurrency limits of each principal, counted in this process or, for several replicas, in Redis.
 
-A sliding window of two fixed ones: what was counted in the last whole minute fades out as the present one goes on.
+Rates are counted in a sliding window made of two fixed ones: the count of the previous minute is weighted by the part
+of it that the window still covers. Concurrency is counted in leases.
+
 Source: https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
 """
 
@@ -10,14 +12,14 @@ import logging
 import secrets
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from redis.exceptions import RedisError
 
 from t2c_service.errors import RateLimitedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from redis.asyncio import Redis
 
@@ -25,93 +27,94 @@ log = logging.getLogger(__name__)
 
 WINDOW_S = 60
 MAX_SUBJECTS = 100_000
-"""Callers remembered in memory; the eldest are forgotten first."""
+"""Maximum number of principals counted in memory; the oldest entries are dropped first."""
 NAMESPACE = "graphling:"
+
+_Result = TypeVar("_Result")
 
 
 class RateLimiter(Protocol):
-    """Counts what callers do."""
+    """Counts requests by subject."""
 
     async def hit(self, subject: str, limit: int) -> float:
-        """Count one question, if it may be asked.
+        """Count one request if the rate limit allows it.
 
         Returns:
-            0 if so, else the seconds after which to try again; the question is then not counted.
+            0 if it is allowed, else the number of seconds after which to try again.
         """
 
     async def acquire(self, subject: str, limit: int) -> str | None:
-        """Take one of a caller's places; give its mark, or none if all are taken."""
+        """Return the id of a new lease, or None if all `limit` leases of the subject are taken."""
 
     async def release(self, subject: str, lease_id: str) -> None:
-        """Give a place back."""
+        """Return a lease."""
 
     async def check(self) -> None:
-        """Make sure that counting works.
+        """Check that the counter is available.
 
         Raises:
-            RedisError: it does not.
+            RedisError: It is not.
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class InMemoryRateLimiter:
     """Counts in this process.
 
     Args:
-        clock: seconds since the epoch.
+        clock: Returns seconds since the epoch.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._windows: dict[str, tuple[int, int, int]] = {}
-        self._places: dict[str, set[str]] = {}
+        self._leases: dict[str, set[str]] = {}
 
     async def hit(self, subject: str, limit: int) -> float:
-        """See `Tally.count`."""
+        """See `RateLimiter.hit`."""
         now = self._clock()
         window = int(now // WINDOW_S)
-        known, current, before = self._windows.pop(subject, (window, 0, 0))
+        known, current, previous = self._windows.pop(subject, (window, 0, 0))
         if known != window:
-            before = current if known == window - 1 else 0
-            current = 0
-        wait = _retry_after(now, current, before, limit)
-        self._windows[subject] = (window, current + (wait == 0), before)
+            current, previous = 0, current if known == window - 1 else 0
+        wait_s = _retry_after(now, current, previous, limit)
+        self._windows[subject] = (window, current + (wait_s == 0), previous)
         if len(self._windows) > MAX_SUBJECTS:
             del self._windows[next(iter(self._windows))]
-        return wait
+        return wait_s
 
     async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `Tally.enter`."""
-        places = self._places.setdefault(subject, set())
-        if len(places) >= limit:
+        """See `RateLimiter.acquire`."""
+        leases = self._leases.setdefault(subject, set())
+        if len(leases) >= limit:
             return None
         lease_id = secrets.token_hex(8)
-        places.add(lease_id)
+        leases.add(lease_id)
         return lease_id
 
     async def release(self, subject: str, lease_id: str) -> None:
-        """See `Tally.leave`."""
-        places = self._places.get(subject, set())
-        places.discard(lease_id)
-        if not places:
-            self._places.pop(subject, None)
+        """See `RateLimiter.release`."""
+        leases = self._leases.get(subject, set())
+        leases.discard(lease_id)
+        if not leases:
+            self._leases.pop(subject, None)
 
     async def check(self) -> None:
-        """Counting in memory always works."""
+        """Memory is always available."""
 
     async def close(self) -> None:
-        """Have nothing to let go of."""
+        """There is nothing to close."""
 
 
 class RedisRateLimiter:
-    """Counts in Redis; places are leases, so that those of a replica that died come back.
+    """Counts in Redis; leases expire, so that those of a crashed replica are freed.
 
     Args:
-        redis: connected when needed.
-        lease_s: longest time that a place can be taken.
-        clock: seconds since the epoch.
+        redis: Client; it connects when needed.
+        lease_s: Maximum number of seconds that a lease is held.
+        clock: Returns seconds since the epoch.
     """
 
     def __init__(self, redis: Redis, *, lease_s: float, clock: Callable[[], float] = time.time) -> None:
@@ -120,7 +123,7 @@ class RedisRateLimiter:
         self._clock = clock
 
     async def hit(self, subject: str, limit: int) -> float:
-        """See `Tally.count`."""
+        """See `RateLimiter.hit`."""
         now = self._clock()
         window = int(now // WINDOW_S)
         key = f"{NAMESPACE}rate:{subject}:"
@@ -128,14 +131,14 @@ class RedisRateLimiter:
             pipeline.incr(f"{key}{window}")
             pipeline.expire(f"{key}{window}", 2 * WINDOW_S)
             pipeline.get(f"{key}{window - 1}")
-            current, _, before = await pipeline.execute()
-        wait = _retry_after(now, int(current) - 1, int(before or 0), limit)
-        if wait:
+            current, _, previous = await pipeline.execute()
+        wait_s = _retry_after(now, int(current) - 1, int(previous or 0), limit)
+        if wait_s:
             await self._redis.decr(f"{key}{window}")
-        return wait
+        return wait_s
 
     async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `Tally.enter`."""
+        """See `RateLimiter.acquire`."""
         now = self._clock()
         key = f"{NAMESPACE}places:{subject}"
         lease_id = secrets.token_hex(8)
@@ -151,112 +154,104 @@ class RedisRateLimiter:
         return None
 
     async def release(self, subject: str, lease_id: str) -> None:
-        """See `Tally.leave`."""
+        """See `RateLimiter.release`."""
         await self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id)
 
     async def check(self) -> None:
-        """Ask Redis for a sign of life."""
+        """See `RateLimiter.check`."""
         await self._redis.ping()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """See `RateLimiter.close`."""
         await self._redis.aclose()
 
 
 class FallbackRateLimiter:
-    """Counts in Redis while it can be reached, else in this process, and says so.
+    """Counts in Redis while it is reachable, else in this process; changes are logged.
 
     Args:
-        shared: the count that may fail.
-        own: the count that does not.
+        shared: The counter that may be unavailable.
+        local: The counter that replaces it.
     """
 
-    def __init__(self, shared: RateLimiter, own: RateLimiter) -> None:
+    def __init__(self, shared: RateLimiter, local: RateLimiter) -> None:
         self._shared = shared
-        self._own = own
+        self._local = local
         self._is_down = False
 
     async def hit(self, subject: str, limit: int) -> float:
-        """See `Tally.count`."""
-        try:
-            wait = await self._shared.hit(subject, limit)
-        except (RedisError, OSError) as error:
-            self._note(error)
-            return await self._own.hit(subject, limit)
-        self._note(None)
-        return wait
+        """See `RateLimiter.hit`."""
+        return await self._either(lambda limiter: limiter.hit(subject, limit))
 
     async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `Tally.enter`."""
-        try:
-            lease_id = await self._shared.acquire(subject, limit)
-        except (RedisError, OSError) as error:
-            self._note(error)
-            return await self._own.acquire(subject, limit)
-        self._note(None)
-        return lease_id
+        """See `RateLimiter.acquire`."""
+        return await self._either(lambda limiter: limiter.acquire(subject, limit))
 
     async def release(self, subject: str, lease_id: str) -> None:
-        """See `Tally.leave`."""
-        await self._own.release(subject, lease_id)
-        try:
-            await self._shared.release(subject, lease_id)
-        except (RedisError, OSError) as error:
-            self._note(error)
+        """See `RateLimiter.release`."""
+        await self._local.release(subject, lease_id)
+        await self._either(lambda limiter: limiter.release(subject, lease_id))
 
     async def check(self) -> None:
-        """See `Tally.check`."""
+        """See `RateLimiter.check`."""
         await self._shared.check()
 
     async def close(self) -> None:
-        """Close both."""
+        """See `RateLimiter.close`."""
         await self._shared.close()
 
-    def _note(self, error: Exception | None) -> None:
-        if error is not None and not self._is_down:
-            log.warning("Redis cannot be reached (%s); each replica counts alone", error)
-        if error is None and self._is_down:
-            log.warning("Redis is back; replicas count together again")
-        self._is_down = error is not None
+    async def _either(self, call: Callable[[RateLimiter], Awaitable[_Result]]) -> _Result:
+        try:
+            result = await call(self._shared)
+        except (RedisError, OSError) as error:
+            if not self._is_down:
+                log.warning("Redis is unreachable (%s); each replica counts its own requests", error)
+            self._is_down = True
+            return await call(self._local)
+        if self._is_down:
+            log.warning("Redis is reachable again; replicas share their counts")
+        self._is_down = False
+        return result
 
 
 @asynccontextmanager
 async def rate_limited(
-    tally: RateLimiter, subject: str, *, per_minute: int | None, concurrency: int | None
+    limiter: RateLimiter, subject: str, *, per_minute: int | None, concurrency: int | None
 ) -> AsyncIterator[None]:
     """Count one question from entry to exit.
 
     Args:
-        tally: where.
-        subject: whose.
-        per_minute: most a minute, if there is a limit.
-        concurrency: most at once, if there is a limit.
+        limiter: Counter of requests.
+        subject: Name under which the principal is counted.
+        per_minute: Maximum number of questions per minute; unlimited if None.
+        concurrency: Maximum number of concurrent questions; unlimited if None.
 
     Raises:
-        RateLimitedError: there were too many; it says when to try again.
+        RateLimitedError: A limit is exceeded.
     """
     lease_id = None
     if concurrency is not None:
-        lease_id = await tally.acquire(subject, concurrency)
+        lease_id = await limiter.acquire(subject, concurrency)
         if lease_id is None:
-            raise RateLimitedError(f"{concurrency} questions at once are allowed", retry_after_s=1.0)
+            raise RateLimitedError(f"at most {concurrency} concurrent questions are allowed", retry_after_s=1)
     try:
-        wait = 0.0 if per_minute is None else await tally.hit(subject, per_minute)
-        if wait:
-            raise RateLimitedError(f"{per_minute} questions a minute are allowed", retry_after_s=wait)
+        wait_s = 0.0 if per_minute is None else await limiter.hit(subject, per_minute)
+        if wait_s:
+            raise RateLimitedError(
+                f"at most {per_minute} questions per minute are allowed", retry_after_s=wait_s
+            )
         yield
     finally:
         if lease_id is not None:
-            await tally.release(subject, lease_id)
+            await limiter.release(subject, lease_id)
 
 
-def _retry_after(now: float, current: int, before: int, limit: int) -> float:
-    """Give the seconds until one more is allowed; 0 if it is now."""
-    gone = (now % WINDOW_S) / WINDOW_S
-    if current + before * (1 - gone) + 1 <= limit:
+def _retry_after(now: float, current: int, previous: int, limit: int) -> float:
+    """Return the number of seconds until one more request is allowed; 0 if it is allowed now."""
+    elapsed = (now % WINDOW_S) / WINDOW_S
+    if current + previous * (1 - elapsed) + 1 <= limit:
         return 0.0
-    left = (1 - gone) * WINDOW_S
-    if before and current + 1 <= limit:
-        needed = 1 - (limit - current - 1) / before
-        return max(0.1, (needed - gone) * WINDOW_S)
-    return max(0.1, left)
+    if previous and current + 1 <= limit:
+        needed = 1 - (limit - current - 1) / previous
+        return max(0.1, (needed - elapsed) * WINDOW_S)
+    return max(0.1, (1 - elapsed) * WINDOW_S)

@@ -1,4 +1,4 @@
-"""What a policy leaves of a schema and of the values that a question names; the guard enforces it on queries."""
+"""Schema, examples and linked values as a policy shows them; the guard enforces the policy on queries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class MentionLinker(Protocol):
-    """Links questions to a graph."""
+    """Links the mentions of a question to values of a graph."""
 
     def link(self, question: str) -> LinkedQuestion:
-        """Find what a question names."""
+        """Return the question with its linked mentions."""
 
 
 def filter_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
-    """Leave out of a schema what a policy hides; triples go with the label at either end."""
+    """Return a schema without hidden names; a triple is hidden with either of its labels."""
 
     def shown(owner: str, properties: tuple[Property, ...]) -> tuple[Property, ...]:
         return tuple(each for each in properties if not policy.hides(owner, each.name))
@@ -50,7 +50,7 @@ def filter_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
 
 
 def filter_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Example, ...]:
-    """Keep the examples whose queries name nothing that a policy hides; without a query, none can be sure."""
+    """Return the examples whose queries contain no hidden name; an example without a query is left out."""
     hidden = {part for name in policy.hidden for part in name.split(".")[-1:]}
     if not hidden:
         return examples
@@ -63,11 +63,11 @@ def filter_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Exam
 
 
 class FilteredLinker:
-    """Links questions to what a policy shows: a value that occurs in hidden places only is none.
+    """Links questions without using hidden properties.
 
     Args:
-        linker: of the whole graph.
-        policy: what it hides.
+        linker: Linker of the whole graph.
+        policy: Hidden names.
     """
 
     def __init__(self, linker: MentionLinker, policy: Policy) -> None:
@@ -75,13 +75,15 @@ class FilteredLinker:
         self._policy = policy
 
     def link(self, question: str) -> LinkedQuestion:
-        """Find what a question names among what may be seen."""
+        """Return the question with those of its mentions that occur in a visible property."""
         linked = self._linker.link(question)
         links = (
             replace(
                 link,
                 occurrences=tuple(
-                    place for place in link.occurrences if not self._policy.hides(place.owner, place.property)
+                    each
+                    for each in link.occurrences
+                    if not self._policy.hides(each.label_or_type, each.property)
                 ),
             )
             for link in linked.links

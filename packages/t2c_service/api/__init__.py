@@ -1,1 +1,1 @@
-"""The HTTP interface: thin routes over `t2c_service.bootstrap`."""
+"""The HTTP API."""

@@ -1,6 +1,6 @@
-"""`POST /v1/chat/completions` and `GET /v1/models`: the service as chat clients know a model, graphs being the models.
+"""OpenAI-compatible `POST /v1/chat/completions` and `GET /v1/models`: each database is a model.
 
-Each question stands for itself: the last message of the user is asked. For rows and trace there is `POST /query`.
+The last message of the user is the question; earlier messages are ignored. `POST /query` returns rows and trace.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
@@ -18,10 +18,10 @@ from t2c_service.answering.explaining.markdown import as_markdown
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.api.dependencies import (
+    ContextDependency,
     RequestId,
-    SchemaCaller,
+    SchemaPrincipal,
     ServiceDependency,
-    VisitDependency,
     run_until_disconnect,
 )
 from t2c_service.api.models import QUESTION
@@ -34,7 +34,7 @@ OWNED_BY = "graphling"
 
 
 class TextPart(BaseModel):
-    """A piece of a message."""
+    """A text part of a message."""
 
     type: Literal["text"]
     text: str
@@ -48,14 +48,14 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """Its words."""
+        """The text of all parts."""
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content)
         return self.content or ""
 
 
 class ChatRequest(BaseModel):
-    """A chat; what else a client sends (temperature and the like) changes nothing and is passed over."""
+    """A chat; other parameters, such as the temperature, are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -63,13 +63,13 @@ class ChatRequest(BaseModel):
         }
     )
 
-    model: str = Field(max_length=63, description="Name of the graph to ask.")
+    model: str = Field(max_length=63, description="Name of the database.")
     messages: list[Message] = Field(min_length=1, max_length=1000)
-    stream: bool = Field(default=False, description="Whether to send the completion as events.")
+    stream: bool = Field(default=False, description="Whether to stream the completion as events.")
 
 
 class Usage(BaseModel):
-    """What was written; prompts are not counted."""
+    """Tokens generated; prompt tokens are not counted."""
 
     prompt_tokens: int = 0
     completion_tokens: int
@@ -77,7 +77,7 @@ class Usage(BaseModel):
 
 
 class Choice(BaseModel):
-    """The one completion."""
+    """The only completion."""
 
     index: int = 0
     message: Message
@@ -85,7 +85,7 @@ class Choice(BaseModel):
 
 
 class ChatResponse(BaseModel):
-    """An answer in Markdown: words, table, query."""
+    """An answer in Markdown: text, table, query."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -96,7 +96,7 @@ class ChatResponse(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """A graph."""
+    """A database."""
 
     id: str
     object: Literal["model"] = "model"
@@ -105,7 +105,7 @@ class ModelEntry(BaseModel):
 
 
 class ModelsResponse(BaseModel):
-    """The graphs that the caller may ask."""
+    """The databases that the principal has access to."""
 
     object: Literal["list"] = "list"
     data: list[ModelEntry]
@@ -121,7 +121,7 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/chat/completions",
-    summary="Ask the graph as a chat client does",
+    summary="Ask a question, OpenAI-compatible",
     responses=_EVENTS,
     response_model=ChatResponse,
 )
@@ -129,14 +129,14 @@ async def complete(
     body: ChatRequest,
     request: Request,
     service: ServiceDependency,
-    visit: VisitDependency,
+    context: ContextDependency,
     request_id: RequestId,
 ) -> ChatResponse | StreamingResponse:
-    """Answer the last question of a chat in Markdown. Problems are problems here too, not completions."""
+    """Answer the last question of a chat in Markdown; errors are problems with an OpenAI-compatible `error`."""
     question = next((each.text for each in reversed(body.messages) if each.role == "user"), None)
     if question is None:
-        raise QuestionError("there is no message of the role `user` to answer", pointer="messages")
-    work = service.ask(question, AskOptions(graph=False), database=body.model, visit=visit)
+        raise QuestionError("there is no message with role `user`", pointer="messages")
+    work = service.ask(question, AskOptions(include_graph=False), database=body.model, context=context)
     completion = _completion(await run_until_disconnect(request, work), body.model, request_id)
     if body.stream:
         return StreamingResponse(
@@ -145,30 +145,30 @@ async def complete(
     return completion
 
 
-@router.get("/models", summary="The graphs, as chat clients list models")
-async def models(service: ServiceDependency, caller: SchemaCaller) -> ModelsResponse:
-    """Give the graphs that the caller may ask."""
+@router.get("/models", summary="Databases as models, OpenAI-compatible")
+async def models(service: ServiceDependency, principal: SchemaPrincipal) -> ModelsResponse:
+    """Return the databases that the principal has access to."""
     return ModelsResponse(
         data=[
             ModelEntry(id=name, created=int(database.created_at))
-            for name, database in service.databases_of(caller).items()
+            for name, database in service.databases_of(principal).items()
         ]
     )
 
 
 def _completion(answer: Answer, model: str, request_id: str) -> ChatResponse:
-    written = sum(attempt.tokens for attempt in answer.attempts)
+    tokens = sum(attempt.tokens for attempt in answer.attempts)
     return ChatResponse(
         id=f"chatcmpl-{request_id}",
         created=int(time.time()),
         model=model,
         choices=[Choice(message=Message(role="assistant", content=as_markdown(answer)))],
-        usage=Usage(completion_tokens=written, total_tokens=written),
+        usage=Usage(completion_tokens=tokens, total_tokens=tokens),
     )
 
 
 def _events(completion: ChatResponse) -> Iterator[str]:
-    """Write a completion as the chunks that clients put together; an answer is ready all at once."""
+    """Yield a completion as chunks; the whole text is in one of them."""
     message = completion.choices[0].message
     head = completion.model_dump(include={"id", "created", "model"}) | {"object": "chat.completion.chunk"}
     deltas: list[tuple[dict[str, Any], str | None]] = [

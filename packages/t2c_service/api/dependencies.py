@@ -1,4 +1,4 @@
-"""What routes take from the application: the service, and whose visit it is; work ends when its client leaves."""
+"""FastAPI dependencies of the routes: the service, the request context and scopes; work that ends with its client."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -6,21 +6,20 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope as AsgiScope
 
 from t2c_service.access.principals import Principal
-from t2c_service.api.problems import request_id_of
+from t2c_service.api.problems import CLIENT_CLOSED_REQUEST, request_id_of
 from t2c_service.errors import UnauthenticatedError
 from t2c_service.service import RequestContext, Service
 from t2c_service.settings import Scope
 
-_Made = TypeVar("_Made")
-
-CLIENT_CLOSED_REQUEST = 499
-"""Status in logs and metrics for a client that left; nobody reads it."""
+_Result = TypeVar("_Result")
 
 _bearer = HTTPBearer(
-    auto_error=False, description="A key of `t2c-service keys create`, where keys are asked for."
+    auto_error=False, description="An API key of `t2c-service keys create`, where keys are required."
 )
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key in a header of its own.")
 
@@ -31,14 +30,28 @@ async def _service(request: Request) -> Service:
     return service
 
 
-ServiceDependency = Annotated[Service, Depends(_service)]
-
-
 async def _request_id(request: Request) -> str:
     return request_id_of(request)
 
 
+ServiceDependency = Annotated[Service, Depends(_service)]
 RequestId = Annotated[str, Depends(_request_id)]
+
+
+def authenticate(service: Service, scope: AsgiScope) -> Principal:
+    """Return the principal of a request.
+
+    Raises:
+        UnauthenticatedError: The request has an invalid key.
+    """
+    headers, client = Headers(scope=scope), scope.get("client")
+    try:
+        return service.authenticate(
+            headers.get("authorization"), headers.get("x-api-key"), client[0] if client else ""
+        )
+    except UnauthenticatedError as error:
+        service.metrics.record_rejection(error.problem_type.kind)
+        raise
 
 
 async def get_request_context(
@@ -47,58 +60,50 @@ async def get_request_context(
     _bearer_key: Annotated[object, Security(_bearer)],
     _header_key: Annotated[str | None, Security(_header)],
 ) -> RequestContext:
-    """Say whose visit a request is.
+    """Return the context of a request.
 
     Raises:
-        UnauthenticatedError: it has a key that is not good.
+        UnauthenticatedError: The request has an invalid key.
     """
-    try:
-        caller = service.identify(
-            request.headers.get("authorization"),
-            request.headers.get("x-api-key"),
-            request.client.host if request.client else "",
-        )
-    except UnauthenticatedError:
-        service.metrics.turned_away.labels("unauthenticated").inc()
-        raise
-    return RequestContext(caller=caller, request_id=request_id_of(request), entry="http")
+    principal = authenticate(service, request.scope)
+    return RequestContext(principal=principal, request_id=request_id_of(request), channel="http")
 
 
-VisitDependency = Annotated[RequestContext, Depends(get_request_context)]
+ContextDependency = Annotated[RequestContext, Depends(get_request_context)]
 
 
 def require_scope(scope: Scope) -> Callable[[RequestContext], Awaitable[Principal]]:
-    """Make a dependency that gives the caller, if it may do something."""
+    """Return a dependency that provides the principal if it has a scope."""
 
-    async def caller_of(visit: VisitDependency) -> Principal:
-        assert visit.caller is not None  # noqa: S101
-        visit.caller.require(scope)
-        return visit.caller
+    async def principal_of(context: ContextDependency) -> Principal:
+        assert context.principal is not None  # noqa: S101
+        context.principal.require(scope)
+        return context.principal
 
-    return caller_of
-
-
-SchemaCaller = Annotated[Principal, Depends(require_scope("schema"))]
-MetricsCaller = Annotated[Principal, Depends(require_scope("metrics"))]
+    return principal_of
 
 
-async def run_until_disconnect(request: Request, work: Coroutine[Any, Any, _Made]) -> _Made:
-    """Do some work for as long as its client is there.
+SchemaPrincipal = Annotated[Principal, Depends(require_scope("schema"))]
+MetricsPrincipal = Annotated[Principal, Depends(require_scope("metrics"))]
+
+
+async def run_until_disconnect(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine until its client disconnects.
 
     Raises:
-        HTTPException: the client has left and the work was given up.
+        HTTPException: The client disconnected, and the coroutine was cancelled.
     """
     task = asyncio.create_task(work)
-    gone = asyncio.create_task(_wait_for_disconnect(request))
+    disconnect = asyncio.create_task(_wait_for_disconnect(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise HTTPException(CLIENT_CLOSED_REQUEST, "the client has left")
+            raise HTTPException(CLIENT_CLOSED_REQUEST, "the client disconnected")
         return task.result()
     finally:
-        for each in (task, gone):
+        for each in (task, disconnect):
             each.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        await asyncio.gather(task, disconnect, return_exceptions=True)
 
 
 async def _wait_for_disconnect(request: Request) -> None:

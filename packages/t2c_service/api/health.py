@@ -1,24 +1,60 @@
-"""`GET /healthz`: the process answers; `/readyz`: so do graphs and models; `/metrics`: figures for Prometheus."""
+"""`GET /healthz` (liveness), `/readyz` (readiness of all dependencies) and `/metrics` (Prometheus)."""
+
+from typing import Literal
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_service.api.dependencies import MetricsCaller, ServiceDependency
-from t2c_service.api.models import Alive, DependencyState, Readiness
+from t2c_service.api.dependencies import MetricsPrincipal, ServiceDependency
 from t2c_service.api.problems import PROBLEM_RESPONSES
 from t2c_service.observability import METRICS_TYPE
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Whether the process answers")
-async def healthz() -> Alive:
-    """Say that the process answers, whatever its dependencies do."""
-    return Alive()
+class Liveness(BaseModel):
+    """The process responds."""
+
+    status: Literal["alive"] = "alive"
 
 
-@router.get("/readyz", summary="Whether questions can be answered", responses={503: {"model": Readiness}})
+class DependencyState(BaseModel):
+    """State of one dependency."""
+
+    state: Literal["up", "impaired", "down"] = Field(
+        description="`impaired`: not available, but questions are answered."
+    )
+    detail: str = Field(default="", examples=["the database at bolt://127.0.0.1:7687 cannot be reached"])
+    checked_ms: float = Field(description="Duration of the check in milliseconds.", examples=[2.1])
+
+
+class Readiness(BaseModel):
+    """Whether questions can be answered now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "ready",
+                    "dependencies": {"graph": {"state": "up", "detail": "", "checked_ms": 2.1}},
+                }
+            ]
+        }
+    )
+
+    status: Literal["ready", "unready"]
+    dependencies: dict[str, DependencyState]
+
+
+@router.get("/healthz", summary="Liveness")
+async def healthz() -> Liveness:
+    """Report that the process responds, whatever the state of its dependencies."""
+    return Liveness()
+
+
+@router.get("/readyz", summary="Readiness", responses={503: {"model": Readiness}})
 async def readyz(service: ServiceDependency, response: Response) -> Readiness:
-    """Look at graphs and models now; status 503 when one that is needed cannot be used."""
+    """Check all dependencies now; status 503 if a required one is not available."""
     checks = await service.check()
     dependencies = {
         name: DependencyState(
@@ -28,20 +64,20 @@ async def readyz(service: ServiceDependency, response: Response) -> Readiness:
         )
         for name, check in checks.items()
     }
-    ready = not any(check.failure and check.required for check in checks.values())
-    response.status_code = 200 if ready else 503
-    return Readiness(status="ready" if ready else "unready", dependencies=dependencies)
+    is_ready = all(each.state != "down" for each in dependencies.values())
+    response.status_code = 200 if is_ready else 503
+    return Readiness(status="ready" if is_ready else "unready", dependencies=dependencies)
 
 
 @router.get(
     "/metrics",
-    summary="Figures for Prometheus",
+    summary="Prometheus metrics",
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         **{code: PROBLEM_RESPONSES[code] for code in (401, 403)},
     },
 )
-async def metrics(service: ServiceDependency, _: MetricsCaller) -> Response:
-    """Give all figures in Prometheus' text format; a key needs the scope `metrics`, where keys are asked for."""
+async def metrics(service: ServiceDependency, _: MetricsPrincipal) -> Response:
+    """Return all metrics in the Prometheus text format; requires the scope `metrics` where keys are required."""
     return Response(service.metrics.render(), media_type=METRICS_TYPE)

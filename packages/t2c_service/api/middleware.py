@@ -1,8 +1,9 @@
-"""What is around every request: its id, the host check, the size limit and the security headers. Plain ASGI."""
+"""ASGI middleware around every request: request id, host check, body limits, security headers, log and metrics."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 
-from t2c_service.api.problems import MEDIA_TYPE, problem_body
+from t2c_service.api.problems import MEDIA_TYPE, is_cross_origin, problem_content
+from t2c_service.errors import INTERNAL_ERROR, ProblemType
 from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -21,12 +23,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("t2c_service.access")
 
 PAGE_FILES = "/_nicegui"
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Paths that are asked for all the time."""
-ROUTES = QUIET | {"/", "/query", "/cypher", "/schema", "/databases", "/examples", "/mcp", "/openapi.json"}
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that monitoring requests all the time; they are logged at level DEBUG."""
+ROUTES = PROBES | {"/", "/query", "/cypher", "/schema", "/databases", "/examples", "/mcp", "/openapi.json"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ID_HEADER = "x-request-id"
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -42,143 +44,134 @@ PAGE_POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page's own templates are compiled in the browser, hence eval; nothing may come from or go to another host."""
+"""The page compiles its templates in the browser, hence eval; it connects to no other host."""
 
 
 class RequestMiddleware:
     """Middleware around the whole application.
 
     Args:
-        app: what answers.
-        body_bytes: longest request body.
-        body_s: longest time that it may take to arrive.
-        hosts: host names that may be named, without ports; any when empty.
+        app: Application.
+        max_body_bytes: Maximum size of a request body.
+        body_timeout_s: Maximum number of seconds until the body has arrived.
+        hosts: Accepted host names without ports; any if empty.
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_bytes: int, body_s: float = 10.0, hosts: tuple[str, ...] = ()
+        self, app: ASGIApp, *, max_body_bytes: int, body_timeout_s: float, hosts: tuple[str, ...] = ()
     ) -> None:
         self._app = app
-        self._body_bytes = body_bytes
-        self._body_s = body_s
+        self._max_body_bytes = max_body_bytes
+        self._body_timeout_s = body_timeout_s
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request or connection."""
+        """Handle one request or connection."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         given = headers.get(ID_HEADER, "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if _VALID_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
+        length = headers.get("content-length", "")
         if self._hosts and _host(headers) not in self._hosts:
-            await _send_problem(scope, send, request_id, 421, "host", "This host is not served here")
+            await _send_problem(scope, send, ProblemType(421, "host", "Misdirected request"))
+        elif scope["type"] == "websocket" and is_cross_origin(headers):
+            await send({"type": "websocket.close", "code": 1008, "reason": "cross-origin connection"})
         elif scope["type"] == "websocket":
-            await self._connect(scope, receive, send, headers)
-        elif _length(headers) > self._body_bytes:
-            await _send_problem(scope, send, request_id, 413, "too-long", self._too_long())
+            await self._app(scope, receive, send)
+        elif length.isdecimal() and int(length) > self._max_body_bytes:
+            await _send_problem(scope, send, ProblemType(413, "too-long", self._too_long()))
         else:
-            await self._answer(scope, receive, send, request_id)
+            await self._handle(scope, receive, send)
 
-    async def _connect(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
-            await send({"type": "websocket.close", "code": 1008, "reason": "another site's page"})
-            return
-        await self._app(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        received = 0
-        status = 0
-
-        whole = False
-        until = asyncio.get_running_loop().time() + self._body_s
+        deadline = asyncio.get_running_loop().time() + self._body_timeout_s
+        received = status = 0
+        is_complete = False
 
         async def receive_bounded() -> Message:
-            nonlocal received, whole
-            if whole:
+            nonlocal received, is_complete
+            if is_complete:
                 return await receive()
             try:
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, f"The body did not arrive within {self._body_s:g} s") from None
+                raise HTTPException(
+                    408, f"the body did not arrive within {self._body_timeout_s:g} s"
+                ) from None
             received += len(message.get("body", b""))
-            if received > self._body_bytes:
+            if received > self._max_body_bytes:
                 raise HTTPException(413, self._too_long())
-            whole = not message.get("more_body", False)
+            is_complete = not message.get("more_body", False)
             return message
 
-        async def send_dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_security_headers(MutableHeaders(scope=message), request_id)
+                _add_security_headers(MutableHeaders(scope=message), scope["state"]["request_id"])
             await send(message)
 
         try:
-            await self._app(scope, receive_bounded, send_dressed)
+            await self._app(scope, receive_bounded, send_with_headers)
         except Exception:
-            log.exception("fault")
+            log.exception("internal server error")
             if status:
                 raise
-            status = 500
-            await _send_problem(scope, send, request_id, 500, "fault", "A fault of the service")
+            status = INTERNAL_ERROR.status
+            await _send_problem(scope, send, INTERNAL_ERROR)
         finally:
             self._record_request(scope, status, time.perf_counter() - started)
 
     def _record_request(self, scope: Scope, status: int, elapsed_s: float) -> None:
-        """Log and count a request; paths that are no route count as one, so that nobody can invent labels."""
-        path = scope["path"]
-        level = logging.DEBUG if path.startswith(PAGE_FILES) or path in QUIET else logging.INFO
-        facts = {"method": scope["method"], "path": path, "status": status, "ms": round(elapsed_s * 1000, 1)}
-        shown = path.encode("unicode_escape").decode()  # one request, one line
+        """Log and count a request; unknown paths share one label, so that clients cannot create labels."""
+        path, method = scope["path"], scope["method"]
+        level = logging.DEBUG if path.startswith(PAGE_FILES) or path in PROBES else logging.INFO
+        elapsed_ms = round(elapsed_s * 1000, 1)
+        attributes = {"method": method, "path": path, "status": status, "ms": elapsed_ms}
+        printable = path.encode("unicode_escape").decode()  # one line per request
         log.log(
-            level,
-            "%s %s %d %.1f ms",
-            scope["method"],
-            shown,
-            status,
-            elapsed_s * 1000,
-            extra={"facts": facts},
+            level, "%s %s %d %.1f ms", method, printable, status, elapsed_ms, extra={"attributes": attributes}
         )
         application = scope.get("app")
         service = getattr(getattr(application, "state", None), "service", None)
         if service is not None:
             route = path if path in ROUTES else "page" if path.startswith(PAGE_FILES) else "other"
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            service.metrics.requests.labels(method, route, str(status)).inc()
+            service.metrics.requests.labels(
+                method if method in METHODS else "other", route, str(status)
+            ).inc()
             service.metrics.request_s.labels(route).observe(elapsed_s)
 
     def _too_long(self) -> str:
-        return f"The body is longer than {self._body_bytes} bytes"
+        return f"the body exceeds {self._max_body_bytes} bytes"
 
 
 def _add_security_headers(headers: MutableHeaders, request_id: str) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
-    is_page = headers.get("content-type", "").startswith("text/html")
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
-    if headers.get("content-type", "").startswith(("application/json", MEDIA_TYPE)):
+    media_type = headers.get("content-type", "")
+    headers.setdefault(
+        "Content-Security-Policy", PAGE_POLICY if media_type.startswith("text/html") else DATA_POLICY
+    )
+    if media_type.startswith(("application/json", MEDIA_TYPE)):
         headers.setdefault("Cache-Control", "no-store")
     headers[ID_HEADER] = request_id
 
 
-async def _send_problem(
-    scope: Scope, send: Send, request_id: str, status: int, kind: str, title: str
-) -> None:
+async def _send_problem(scope: Scope, send: Send, kind: ProblemType) -> None:
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": title})
+        await send({"type": "websocket.close", "code": 1008, "reason": kind.title})
         return
-    message: Message = {"type": "http.response.start", "status": status, "headers": []}
+    request_id = scope["state"]["request_id"]
+    body = json.dumps(problem_content(request_id, kind)).encode()
+    message: Message = {"type": "http.response.start", "status": kind.status, "headers": []}
     headers = MutableHeaders(scope=message)
-    body = problem_body(request_id, status, kind, title, "")
-    headers["content-type"] = MEDIA_TYPE
-    headers["content-length"] = str(len(body))
-    headers["connection"] = "close"
+    headers.update({"content-type": MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"})
     _add_security_headers(headers, request_id)
     await send(message)
     await send({"type": "http.response.body", "body": body})
@@ -188,8 +181,3 @@ def _host(headers: Headers) -> str:
     host = headers.get("host", "").lower()
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
-
-
-def _length(headers: Headers) -> int:
-    length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0

@@ -1,91 +1,88 @@
-"""What goes over HTTP, with examples for OpenAPI; the answer itself is `t2c_service.answering.records.Answer`."""
+"""Requests and responses of the query routes, with examples for OpenAPI; `answering.records` defines the answer."""
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  (pydantic reads it)
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from t2c_core.schema.model import ParameterValue  # noqa: TC001
+from t2c_core.schema.model import ParameterValue  # noqa: TC001  (pydantic reads it)
+from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 
 QUESTION = "Which drugs treat asthma?"
+CYPHER = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name"
+
+DatabaseName = Annotated[
+    str | None, Field(max_length=63, description="Name of the database; the default one if absent.")
+]
 
 
-class QueryOptions(BaseModel):
-    """What to do differently for one question; limits can only be lowered."""
-
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    max_rows: int | None = Field(default=None, ge=1, description="Most rows to return.", examples=[50])
-    timeout_s: float | None = Field(default=None, gt=0, description="Longest run of the query.", examples=[5])
+
+class CypherOptions(_Request):
+    """Options of one query; they can only lower the limits of the service."""
+
+    max_rows: int | None = Field(default=None, ge=1, description="Maximum number of rows.", examples=[50])
+    timeout_s: float | None = Field(
+        default=None, gt=0, description="Maximum number of seconds that the query runs.", examples=[5]
+    )
+    dry_run: bool = Field(default=False, description="Whether to validate the query without executing it.")
+    include_plan: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("include_plan", "explain"),
+        description="Whether to return the query plan. `explain` is its earlier name.",
+    )
+    include_graph: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("include_graph", "graph"),
+        description="Whether to return the nodes and relationships behind the rows. `graph` is its earlier name.",
+    )
+
+    def to_ask_options(self) -> AskOptions:
+        """Return the options for `Service`."""
+        return AskOptions(**self.model_dump())
+
+
+class QueryOptions(CypherOptions):
+    """Options of one question; they can only lower the limits of the service."""
+
     samples: int | None = Field(
         default=None,
         ge=1,
         le=16,
-        description="Queries to write and run; the rows that most of them give are the answer. More cost more.",
-    )
-    dry_run: bool = Field(
-        default=False, description="Whether to write and check the query only, not to run it."
-    )
-    explain: bool = Field(default=False, description="Whether to return the planner's view of the query.")
-    graph: bool = Field(
-        default=True, description="Whether to return nodes and relationships behind the answer."
+        description="Number of queries to generate and execute; the result that most of them agree on is the answer.",
     )
 
 
-class QueryRequest(BaseModel):
-    """A question to the graph."""
+class QueryRequest(_Request):
+    """A question."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"question": QUESTION, "options": {"max_rows": 50}}]},
+        json_schema_extra={"examples": [{"question": QUESTION, "options": {"max_rows": 50}}]}
     )
 
-    question: str = Field(description="A question in plain language.", examples=[QUESTION])
-    database: str | None = Field(
-        default=None, max_length=63, description="Name of the graph; the first one without it."
-    )
+    question: str = Field(description="Question in natural language.", examples=[QUESTION])
+    database: DatabaseName = None
     options: QueryOptions = QueryOptions()
 
 
-class CypherOptions(BaseModel):
-    """What to do differently for one query; limits can only be lowered."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    max_rows: int | None = Field(default=None, ge=1, description="Most rows to return.", examples=[50])
-    timeout_s: float | None = Field(default=None, gt=0, description="Longest run of the query.", examples=[5])
-    dry_run: bool = Field(default=False, description="Whether to check the query only, not to run it.")
-    explain: bool = Field(default=False, description="Whether to return the planner's view of the query.")
-    graph: bool = Field(
-        default=True, description="Whether to return nodes and relationships behind the rows."
-    )
-
-
-_CYPHER = "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name"
-
-
-class CypherRequest(BaseModel):
-    """A query of one's own."""
+class CypherRequest(_Request):
+    """A given query."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"cypher": _CYPHER, "parameters": {"v1": "Asthma"}}]},
+        json_schema_extra={"examples": [{"cypher": CYPHER, "parameters": {"v1": "Asthma"}}]}
     )
 
-    cypher: str = Field(description="A reading query.", min_length=1, examples=[_CYPHER])
+    cypher: str = Field(description="A read-only query.", min_length=1, examples=[CYPHER])
     parameters: dict[str, ParameterValue] = Field(
         default_factory=dict,
-        description="Its values by name, without the dollar sign.",
+        description="Values of its parameters by name, without the dollar sign.",
         examples=[{"v1": "Asthma"}],
     )
-    database: str | None = Field(
-        default=None, max_length=63, description="Name of the graph; the first one without it."
-    )
+    database: DatabaseName = None
     options: CypherOptions = CypherOptions()
 
 
@@ -95,7 +92,7 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
     "database": "default",
     "status": "answered",
     "answer": "2 results: “Salbutamol” [1]; “Budesonide” [2].",
-    "cypher": "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name",
+    "cypher": CYPHER,
     "parameters": {"v1": "Asthma"},
     "columns": ["drug.name"],
     "rows": [["Salbutamol"], ["Budesonide"]],
@@ -130,7 +127,7 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
             "round": 1,
             "feedback": "",
             "outcome": "ran",
-            "cypher": "MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $v1 RETURN drug.name",
+            "cypher": CYPHER,
             "parameters": {"v1": "Asthma"},
             "written": None,
             "repairs": [],
@@ -150,88 +147,8 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
 
 
 class QueryResponse(Answer):
-    """An answer, under the id of its request."""
+    """An answer with the id of its request."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER_EXAMPLE]})
 
     request_id: str
-
-
-class SchemaResponse(BaseModel):
-    """The shape of the graph."""
-
-    database: str = Field(description="Name of the graph.", examples=["default"])
-    version: str = Field(description="Content hash of the schema.", examples=["5f2a9c01d3e4"])
-    graph_schema: dict[str, Any] = Field(
-        alias="schema",
-        description="Labels, relationship types and triples with their properties and counts.",
-        examples=[{"labels": [{"name": "Drug", "count": 120, "properties": []}], "types": [], "triples": []}],
-    )
-
-
-class ExampleItem(BaseModel):
-    """A question that the graph can answer."""
-
-    question: str = Field(examples=[QUESTION])
-    featured: bool = False
-
-
-class ExamplesResponse(BaseModel):
-    """Questions to start with, featured ones first."""
-
-    examples: list[ExampleItem]
-
-
-class DatabaseEntry(BaseModel):
-    """A graph that can be asked."""
-
-    name: str = Field(examples=["default"])
-    title: str = Field(examples=["Graphling demo"])
-    schema_version: str = Field(examples=["5f2a9c01d3e4"])
-    snapshot_taken: datetime
-    nodes: int = Field(ge=0, examples=[1234])
-    relationships: int = Field(ge=0, examples=[5678])
-    examples: int = Field(ge=0, description="How many questions there are to start with.", examples=[40])
-
-
-class DatabasesResponse(BaseModel):
-    """The graphs that can be asked, the one that is asked without a name first."""
-
-    databases: list[DatabaseEntry]
-
-
-class Alive(BaseModel):
-    """The process answers."""
-
-    status: Literal["alive"] = "alive"
-
-
-class DependencyState(BaseModel):
-    """Whether one thing that the service needs can be used."""
-
-    state: Literal["up", "impaired", "down"] = Field(
-        description="`impaired`: questions are answered all the same."
-    )
-    detail: str = Field(default="", examples=["the database at bolt://127.0.0.1:7687 cannot be reached"])
-    checked_ms: float = Field(description="Milliseconds that the check took.", examples=[2.1])
-
-
-class Readiness(BaseModel):
-    """Whether questions can be answered now."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "status": "ready",
-                    "dependencies": {
-                        "graph": {"state": "up", "detail": "", "checked_ms": 2.1},
-                        "model": {"state": "up", "detail": "", "checked_ms": 0.0},
-                    },
-                }
-            ]
-        }
-    )
-
-    status: Literal["ready", "unready"]
-    dependencies: dict[str, DependencyState]

@@ -1,26 +1,39 @@
-"""`POST /query`: a question in, an answer with its trace out. `POST /cypher`: the same for a query of one's own."""
+"""`POST /query` answers a question, as JSON or as server-sent events; `POST /cypher` runs a given query.
 
-from collections.abc import Awaitable
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from t2c_service.answering.loop import AskOptions
-from t2c_service.answering.progress_events import ProgressCallback
+from t2c_core.errors import T2CError
+from t2c_service.answering.progress_events import ProgressCallback, ProgressEvent
 from t2c_service.answering.records import Answer
-from t2c_service.api import events
-from t2c_service.api.dependencies import RequestId, ServiceDependency, VisitDependency, run_until_disconnect
+from t2c_service.api.dependencies import ContextDependency, RequestId, ServiceDependency, run_until_disconnect
 from t2c_service.api.models import CypherRequest, QueryRequest, QueryResponse
-from t2c_service.api.problems import PROBLEM_RESPONSES
+from t2c_service.api.problems import PROBLEM_RESPONSES, problem_of
+from t2c_service.errors import ServiceError
+
+log = logging.getLogger(__name__)
+
+EVENT_STREAM = "text/event-stream"
+KEEPALIVE_INTERVAL_S = 10.0
+"""Seconds without an event after which a comment is sent, so that proxies keep the connection open."""
 
 router = APIRouter(tags=["questions"], responses=PROBLEM_RESPONSES)
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The answer; with `Accept: text/event-stream` the steps come first, as events.",
+        "description": "The answer; with `Accept: text/event-stream`, progress events and then the answer.",
         "content": {
-            events.MEDIA_TYPE: {
+            EVENT_STREAM: {
                 "schema": {"type": "string"},
                 "example": "event: linked\ndata: {}\n\nevent: answer\ndata: {}\n\n",
             }
@@ -29,46 +42,109 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/query", summary="Ask the graph a question", responses=_STREAM, response_model=QueryResponse)
+@router.post("/query", summary="Ask a question", responses=_STREAM, response_model=QueryResponse)
 async def query(
     body: QueryRequest,
     request: Request,
     service: ServiceDependency,
-    visit: VisitDependency,
+    context: ContextDependency,
     request_id: RequestId,
 ) -> QueryResponse | StreamingResponse:
-    """Answer a question with rows, the Cypher that gave them and a trace of every attempt.
+    """Answer a question with rows, the Cypher that produced them and a trace of every attempt.
 
-    A question that cannot be answered is no error: `status` says so. Problems (4xx, 5xx) are left for requests that
-    are wrong or not allowed, and for a graph or model that cannot be reached.
+    A question that cannot be answered is not an error; `status` says so. Problems (4xx, 5xx) report invalid or
+    unauthorized requests, and a graph or model that is not available.
     """
-    options = AskOptions(**body.options.model_dump())
-
-    def ask(listener: ProgressCallback) -> Awaitable[Answer]:
-        return service.ask(body.question, options, database=body.database, visit=visit, listener=listener)
-
-    if events.MEDIA_TYPE in request.headers.get("accept", ""):
-        stream = events.AnswerEventStream(ask, request_id)
+    options = body.options.to_ask_options()
+    if EVENT_STREAM in request.headers.get("accept", ""):
+        stream = AnswerEventStream(
+            lambda on_event: service.ask(
+                body.question, options, database=body.database, context=context, on_event=on_event
+            ),
+            request_id,
+        )
         first = await stream.start()
         return StreamingResponse(
-            stream.events(first), media_type=events.MEDIA_TYPE, headers={"Cache-Control": "no-store"}
+            stream.events(first), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"}
         )
-    answer = await run_until_disconnect(
-        request, service.ask(body.question, options, database=body.database, visit=visit)
-    )
-    return QueryResponse(request_id=request_id, **dict(answer))
+    work = service.ask(body.question, options, database=body.database, context=context)
+    return QueryResponse(request_id=request_id, **dict(await run_until_disconnect(request, work)))
 
 
-@router.post("/cypher", summary="Run a query of one's own, guarded like the model's")
+@router.post("/cypher", summary="Run a given query through the guard")
 async def cypher(
     body: CypherRequest,
     request: Request,
     service: ServiceDependency,
-    visit: VisitDependency,
+    context: ContextDependency,
     request_id: RequestId,
 ) -> QueryResponse:
-    """Run Cypher through the same guard and limits; `refused` with reason codes is an answer too."""
-    options = AskOptions(**body.options.model_dump())
-    work = service.run(body.cypher, body.parameters, options, database=body.database, visit=visit)
-    answer = await run_until_disconnect(request, work)
-    return QueryResponse(request_id=request_id, **dict(answer))
+    """Run Cypher through the same guard and limits; a refusal is an answer with reason codes."""
+    options = body.options.to_ask_options()
+    work = service.run(body.cypher, body.parameters, options, database=body.database, context=context)
+    return QueryResponse(request_id=request_id, **dict(await run_until_disconnect(request, work)))
+
+
+class AnswerEventStream:
+    """Answers a question and streams its progress events, then `answer` or `problem`.
+
+    Args:
+        ask: Starts answering, given the function to call with each event.
+        request_id: Id of the request.
+    """
+
+    def __init__(self, ask: Callable[[ProgressCallback], Awaitable[Answer]], request_id: str) -> None:
+        self._queue: asyncio.Queue[ProgressEvent | None] = asyncio.Queue()
+        self._request_id = request_id
+        self._task = asyncio.ensure_future(self._work(ask))
+
+    async def start(self) -> ProgressEvent | None:
+        """Wait for the first event, so that an earlier error becomes a problem with its own status.
+
+        Raises:
+            T2CError, ServiceError: The error of answering.
+        """
+        try:
+            first = await self._queue.get()
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        if first is None:
+            self._task.result()
+        return first
+
+    async def events(self, first: ProgressEvent | None) -> AsyncIterator[bytes]:
+        """Yield the encoded events; closing the iterator cancels the question."""
+        try:
+            event = first
+            while event is not None:
+                yield _encode(event.name, event.data)
+                while True:
+                    try:
+                        event = await asyncio.wait_for(self._queue.get(), KEEPALIVE_INTERVAL_S)
+                        break
+                    except TimeoutError:
+                        yield KEEPALIVE_COMMENT
+            yield self._last()
+        finally:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self, ask: Callable[[ProgressCallback], Awaitable[Answer]]) -> Answer:
+        try:
+            return await ask(self._queue.put_nowait)
+        finally:
+            self._queue.put_nowait(None)
+
+    def _last(self) -> bytes:
+        error = self._task.exception()
+        if error is None:
+            content = self._task.result().model_dump(mode="json")
+            return _encode("answer", {"request_id": self._request_id, **content})
+        if not isinstance(error, T2CError | ServiceError):
+            log.error("internal server error", exc_info=error)
+        return _encode("problem", problem_of(error, self._request_id))
+
+
+def _encode(name: str, data: dict[str, Any]) -> bytes:
+    return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False))

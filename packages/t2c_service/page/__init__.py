@@ -1,4 +1,4 @@
-"""The page at `/`: NiceGUI, served whole from this host."""
+"""The web page at `/`, served by NiceGUI entirely from this host."""
 
 from t2c_service.page.mount import mount_page
 

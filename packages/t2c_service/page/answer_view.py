@@ -1,4 +1,4 @@
-"""An answer on the page: sentence, rows, chart, graph, query and steps. Texts of the graph are labels, never markup."""
+"""An answer on the page: sentence, rows, chart, graph, query and trace. Values are labels, never markup."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from t2c_service.answering.explaining.verbalise_rows import format_value, render_segments
-from t2c_service.page import trace
-from t2c_service.page.charts import chart
-from t2c_service.page.graph_chart import colours, label_of, name_of, options
-from t2c_service.page.progress import ProgressView
-from t2c_service.page.query_editor import QueryView, places
+from t2c_service.page.charts import graph_chart, label_colours, label_of, name_of, row_chart
+from t2c_service.page.query_editor import QueryView, occurrences
 from t2c_service.page.tables import NUMBER, as_csv, as_json, table_columns, table_rows
+from t2c_service.page.trace import ProgressView, confidence_tag, diagnosis_note, trace_card
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,18 +32,18 @@ OWN_QUERY = "Your own query"
 
 
 class Span(TextElement):
-    """Text within a line; never markup."""
+    """Inline text; never markup."""
 
     def __init__(self, text: str, *, tag: str = "span") -> None:
         super().__init__(tag=tag, text=text)
 
 
 class ResultView:
-    """Where answers are shown.
+    """The area of the page that shows answers.
 
     Args:
-        dark: the page's switch; code is coloured after it.
-        run: runs a changed query; none for visitors who may not.
+        dark: Dark mode of the page.
+        run: Runs an edited query; None if the user lacks the scope.
     """
 
     def __init__(self, dark: ui.dark_mode, run: Callable[[str], Awaitable[None]] | None) -> None:
@@ -53,24 +51,24 @@ class ResultView:
         self.run = run
 
     def build(self) -> None:
-        """Make the empty place."""
-        self._place = ui.column().classes("w-full gap-[18px]").props("aria-live=polite")
+        """Create the empty area."""
+        self._area = ui.column().classes("w-full gap-[18px]").props("aria-live=polite")
 
     def hide(self) -> None:
-        """Show nothing."""
-        self._place.clear()
+        """Empty the area."""
+        self._area.clear()
 
-    def wait(self, question: str) -> ProgressView:
-        """Show that a question is being worked on; the steps are told to what this returns."""
-        self._place.clear()
-        with self._place:
+    def show_progress(self, question: str) -> ProgressView:
+        """Show that a question is being answered, and return the view for its progress events."""
+        self._area.clear()
+        with self._area:
             return ProgressView(question)
 
     def show(self, answer: Answer) -> None:
-        """Show an answer with everything that led to it."""
-        self._place.clear()
-        with self._place:
-            self._said(answer)
+        """Show an answer with its query and trace."""
+        self._area.clear()
+        with self._area:
+            self._sentence(answer)
             if answer.rows:
                 both = " g-both" if answer.graph.nodes else ""
                 with ui.element("div").classes("g-two" + both):
@@ -79,32 +77,29 @@ class ResultView:
                         _graph(answer.graph)
             if answer.cypher:
                 QueryView(answer, self._dark, self.run)
-            trace.steps(answer)
+            trace_card(answer)
 
-    def _said(self, answer: Answer) -> None:
+    def _sentence(self, answer: Answer) -> None:
         title, colour = STATUS[answer.status]
         with ui.column().classes("g-card"):
             with ui.row().classes("g-said-head"):
                 _question(answer)
                 with ui.row().classes("gap-2 justify-end"):
                     if answer.confidence is not None and answer.status == "answered":
-                        trace.confidence(answer.confidence)
+                        confidence_tag(answer.confidence)
                     ui.label(title).classes(f"g-tag {colour}")
             with ui.element("div").classes("g-answer").mark("answer"):
                 if not answer.rows:
                     ui.label(answer.answer)
-                for piece in (
-                    render_segments(answer.columns, answer.rows, truncated=answer.truncated)
-                    if answer.rows
-                    else ()
-                ):
-                    Span(piece.text)
-                    if piece.row:
-                        self._citation(piece.row)
+                else:
+                    for segment in render_segments(answer.columns, answer.rows, truncated=answer.truncated):
+                        Span(segment.text)
+                        if segment.row:
+                            self._citation(segment.row)
             for warning in answer.warnings:
                 ui.label(warning).classes("g-note g-break")
             if answer.diagnosis is not None:
-                trace.diagnosis(answer.diagnosis, self.run)
+                diagnosis_note(answer.diagnosis, self.run)
             if answer.status in {"refused", "failed"}:
                 ui.label(answer.attempts[-1].message).classes("g-note g-bad g-break")
 
@@ -119,14 +114,14 @@ class ResultView:
         self._table.update()
 
     def _rows(self, answer: Answer) -> None:
-        drawn = chart(answer)
+        chart = row_chart(answer)
         with ui.column().classes("g-card"):
             with ui.row().classes("g-card-head"):
                 ui.label("Rows").classes("g-card-title")
                 ui.label(f"{len(answer.rows)}{'+' if answer.truncated else ''}").classes("g-tag")
                 self._tabs = ui.toggle({"table": "Table", "chart": "Chart"}, value="table")
                 self._tabs.props("no-caps dense unelevated size=sm toggle-color=primary").classes("g-toggle")
-                self._tabs.set_visibility(drawn is not None)
+                self._tabs.set_visibility(chart is not None)
                 ui.space()
                 for kind, write in (("CSV", as_csv), ("JSON", as_json)):
                     ui.button(
@@ -149,18 +144,18 @@ class ResultView:
             )
             if len(answer.rows) <= PAGE_ROWS:
                 self._table.props("hide-bottom")
-            if drawn is not None:
-                picture, height_px = drawn
+            if chart is not None:
+                options, height_px = chart
                 with (
                     ui.element("div")
                     .classes("w-full")
                     .bind_visibility_from(self._tabs, "value", value="chart")
                 ):
-                    ui.echart(picture).classes("g-bars").style(f"height: {height_px}px")
+                    ui.echart(options).classes("g-bars").style(f"height: {height_px}px")
 
 
 def _question(answer: Answer) -> None:
-    """Show the question with its linked values underlined."""
+    """Draw the question with its linked values underlined."""
     position = 0
     with ui.element("div").classes("g-question"):
         if not answer.question:
@@ -168,7 +163,7 @@ def _question(answer: Answer) -> None:
         for value in answer.linked_values:
             Span(answer.question[position : value.start])
             with Span(answer.question[value.start : value.end]).classes("g-value").props("tabindex=0"):
-                ui.tooltip(places(value) or value.kind)
+                ui.tooltip(occurrences(value) or value.kind)
             position = value.end
         Span(answer.question[position:])
 
@@ -192,10 +187,10 @@ def _graph(view: GraphView) -> None:
             ui.label("Graph").classes("g-card-title")
             ui.label(f"{len(view.nodes)} nodes, {len(view.relationships)} relationships").classes("g-tag")
             if view.sampled:
-                ui.label("a sample").classes("g-tag")
-        ui.echart(options(view), on_point_click=pick).classes("g-chart")
+                ui.label("sample").classes("g-tag")
+        ui.echart(graph_chart(view), on_point_click=pick).classes("g-chart")
         with ui.row().classes("g-legend"):
-            for label, colour in colours(view).items():
+            for label, colour in label_colours(view).items():
                 with ui.row().classes("items-center gap-[6px]"):
                     ui.element("span").classes("g-dot").style(f"background: {colour}")
                     ui.label(label)

@@ -1,21 +1,20 @@
-"""The page's frame: bar, question box, examples, and where an answer appears. One object a visitor."""
+"""The page: bar, sign-in form or question box, examples and answer, and what the browser stores of it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from t2c_core.errors import T2CError
-from t2c_service.errors import ServiceError, UnauthenticatedError
+from t2c_service.errors import ServiceError, UnauthenticatedError, problem_type_of
 from t2c_service.page.answer_view import OWN_QUERY, ResultView
-from t2c_service.page.local_storage import SLASH, load_state, save_state
 from t2c_service.page.side_panels import history_panel, schema_panel
-from t2c_service.page.sign_in import sign_in_form
 from t2c_service.page.theme import ACCENT, CSS, ICON
-from t2c_service.problem_types import problem_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,54 +24,76 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FEATURED = 6
-"""Examples shown at once; all are in a menu."""
-MENU = 40
+MAX_FEATURED = 6
+"""Maximum number of examples shown at once; the menu has more."""
+MAX_MENU = 40
 READY_POLL_S = 10.0
+LOAD_TIMEOUT_S = 20.0
+"""Seconds to wait for the state that the browser stores."""
+_STORAGE_KEY = "graphling"
+_LOAD_SCRIPT = (
+    f"const stored = JSON.parse(localStorage.getItem('{_STORAGE_KEY}') || '{{}}');"
+    "return {dark: stored.dark ?? matchMedia('(prefers-color-scheme: dark)').matches, asked: stored.asked ?? []}"
+)
+_SAVE_SCRIPT = (
+    f"localStorage.setItem('{_STORAGE_KEY}', JSON.stringify({{"
+    f"...JSON.parse(localStorage.getItem('{_STORAGE_KEY}') || '{{}}'), ...%s}}))"
+)
+SLASH_SCRIPT = """<script>document.addEventListener('keydown', event => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('input, textarea, [contenteditable=true]')) return;
+  const box = document.querySelector('.g-ask textarea');
+  if (box) { event.preventDefault(); box.focus(); }
+});</script>"""
+"""Script that focuses the question box on `/`."""
 
 
 class AskPage:
-    """What one visitor sees.
+    """The page of one browser tab.
 
     Args:
-        visitor: who they are.
+        session: Session of the tab.
     """
 
-    def __init__(self, visitor: PageSession) -> None:
-        self._visitor = visitor
-        self._asking = False
+    def __init__(self, session: PageSession) -> None:
+        self._session = session
+        self._is_busy = False
         self._dark = ui.dark_mode(None)
-        self._result = ResultView(self._dark, self._run if visitor.has_scope("cypher") else None)
+        self._result = ResultView(self._dark, self._run if session.has_scope("cypher") else None)
         self._shown: Answer | None = None
 
     async def build(self) -> None:
-        """Lay the page out, then learn what the visitor's browser kept."""
+        """Build the page, then restore what the browser stores."""
         ui.colors(primary=ACCENT)
         ui.add_css(CSS)
-        ui.add_head_html(SLASH)
-        self._schema = schema_panel(self._visitor)
-        self._history = history_panel(self._visitor, self._again, self._forget)
+        ui.add_head_html(SLASH_SCRIPT)
+        self._schema = schema_panel(self._session)
+        self._history = history_panel(self._session, self._reopen, self._clear_history)
         self._bar()
         with ui.column().classes("g-page"):
             self._frame()
             self._error = ui.column().classes("w-full")
             self._result.build()
-        ui.timer(READY_POLL_S, self._look)
+        ui.timer(READY_POLL_S, self._show_readiness)
         await ui.context.client.connected()
-        await self._remember()
-        await self._look()
+        await self._restore()
+        await self._show_readiness()
 
-    async def _remember(self) -> None:
-        """Take over what the visitor's browser kept."""
-        kept = await load_state()
-        if kept is not None:
-            self._dark.value = kept.dark
-            self._visitor.recall(kept.asked)
+    async def _restore(self) -> None:
+        """Restore colour mode and history from the local storage of the browser."""
+        try:
+            state = await ui.run_javascript(_LOAD_SCRIPT, timeout=LOAD_TIMEOUT_S)
+        except TimeoutError:
+            return
+        if isinstance(state, dict):
+            self._dark.value = bool(state.get("dark"))
+            questions = state.get("asked")
+            self._session.restore(questions if isinstance(questions, list) else [])
 
     def _bar(self) -> None:
         with ui.row().classes("g-bar"):
             ui.html(ICON, sanitize=False).style("width: 26px; height: 26px; flex: none")
-            ui.label(self._visitor.service.settings.title).classes("g-name")
+            ui.label(self._session.service.settings.title).classes("g-name")
             ui.space()
             self._graphs()
             with ui.row().classes("items-center gap-2 no-wrap").style("flex: none") as state:
@@ -81,8 +102,8 @@ class AskPage:
             with state:
                 self._why = ui.tooltip("")
             for icon, title, action in (
-                ("account_tree", "What is in the graph", self._schema.open),
-                ("history", "Asked before", self._history.open),
+                ("account_tree", "Graph schema", self._schema.open),
+                ("history", "History", self._history.open),
                 ("contrast", "Light or dark", self._toggle_dark),
             ):
                 with ui.button(icon=icon, on_click=action).props(
@@ -92,58 +113,71 @@ class AskPage:
 
     @ui.refreshable_method
     def _graphs(self) -> None:
-        """Draw the choice of graphs, where there is one."""
-        graphs = self._visitor.databases if self._visitor.has_scope("query") else {}
+        """Draw the choice of databases, if there are several."""
+        graphs = self._session.databases if self._session.has_scope("query") else {}
         if len(graphs) > 1:
-            ui.select(graphs, value=self._visitor.database.name, on_change=self._switch).props(
+            ui.select(graphs, value=self._session.database.name, on_change=self._switch).props(
                 "dense borderless options-dense aria-label=Graph"
             ).classes("g-graphs")
 
     @ui.refreshable_method
     def _frame(self) -> None:
-        """Draw what depends on the graph and on what the visitor may do."""
-        if not self._visitor.has_scope("query"):
-            sign_in_form(self._enter)
+        """Draw the sign-in form, or question box and examples."""
+        if not self._session.has_scope("query"):
+            self._sign_in_form()
             return
         self._hero()
         self._box()
         self._examples()
 
-    def _enter(self, key: str) -> None:
+    def _sign_in_form(self) -> None:
+        with ui.column().classes("g-hero w-full"):
+            ui.label("Sign in").classes("g-title")
+            ui.label("This service requires an API key. It is kept until this page is closed.").classes(
+                "g-muted"
+            )
+            with ui.row().classes("g-ask"):
+                key = ui.input(placeholder="gk_…", password=True)
+                key.props("borderless dense aria-label=Key autofocus")
+                key.on("keydown.enter", lambda: self._sign_in(key.value))
+                button = ui.button("Sign in", on_click=lambda: self._sign_in(key.value))
+                button.props("unelevated no-caps color=primary").classes("g-go")
+
+    def _sign_in(self, key: str) -> None:
         self._error.clear()
         try:
-            self._visitor.sign_in(key)
+            self._session.sign_in(key)
         except UnauthenticatedError as error:
-            self._fail(problem_type_of(error)[2], str(error), again=None)
+            self._show_error(problem_type_of(error).title, str(error), retry=None)
             return
-        if not self._visitor.has_scope("query"):
-            self._fail("This key is not for asking", "Its scopes do not hold “query”.", again=None)
+        if not self._session.has_scope("query"):
+            self._show_error("This key lacks the `query` scope", "Sign in with another key.", retry=None)
             return
         self._graphs.refresh()
-        self._result.run = self._run if self._visitor.has_scope("cypher") else None
+        self._result.run = self._run if self._session.has_scope("cypher") else None
         self._frame.refresh()
 
     def _hero(self) -> None:
-        schema = self._visitor.schema
+        schema = self._session.schema
         with ui.column().classes("g-hero w-full") as self._head:
             ui.label("Ask the graph").classes("g-title")
             if schema is not None:
                 nodes = sum(label.count for label in schema.labels)
                 relationships = sum(each.count for each in schema.types)
                 ui.label(
-                    f"{nodes:,} nodes of {len(schema.labels)} kinds and {relationships:,} relationships."
+                    f"{nodes:,} nodes with {len(schema.labels)} labels and {relationships:,} relationships."
                 ).classes("g-muted")
-            ui.label("Asked in plain words; every answer shows the query behind it.").classes("g-muted")
+            ui.label("Ask in natural language; every answer shows its query.").classes("g-muted")
 
     def _box(self) -> None:
-        limit = self._visitor.service.settings.limits.question_chars
+        limit = self._session.service.settings.limits.max_question_chars
         with ui.row().classes("g-ask"):
             self._question = (
                 ui.textarea(placeholder="What would you like to know?")
                 .props(f"borderless dense autogrow autofocus rows=1 maxlength={limit}")
                 .props("aria-label=Question enterkeyhint=search")
                 .on("keydown.enter.exact.prevent", self._ask)
-                .on("keydown.up", self._recall_last)
+                .on("keydown.up", self._insert_last_question)
             )
             self._go = (
                 ui.button("Ask", on_click=self._ask)
@@ -152,14 +186,18 @@ class AskPage:
             )
 
     def _examples(self) -> None:
-        examples = self._visitor.examples
+        examples = self._session.examples
         if not examples:
             return
-        shown = [each for each in examples if each.featured][:FEATURED] or list(examples[:FEATURED])
+        shown = [each for each in examples if each.featured][:MAX_FEATURED] or list(examples[:MAX_FEATURED])
         with ui.row().classes("g-examples"):
             with ui.row().classes("g-examples") as self._offered:
                 for each in shown:
-                    with ui.element("button").classes("g-example").on("click", self._asker(each.question)):
+                    with (
+                        ui.element("button")
+                        .classes("g-example")
+                        .on("click", partial(self._ask_example, each.question))
+                    ):
                         ui.label(each.question)
             with (
                 ui.button("More examples", icon="expand_more").props(
@@ -167,114 +205,116 @@ class AskPage:
                 ) as more,
                 ui.menu().props("max-height=60vh"),
             ):
-                for each in examples[:MENU]:
-                    ui.menu_item(each.question, self._asker(each.question))
+                for each in examples[:MAX_MENU]:
+                    ui.menu_item(each.question, partial(self._ask_example, each.question))
             more.set_visibility(len(examples) > len(shown))
             self._more = more
 
-    def _asker(self, question: str) -> Callable[[], Awaitable[None]]:
-        async def ask_it() -> None:
-            self._question.value = question
-            await self._ask()
-
-        return ask_it
+    async def _ask_example(self, question: str) -> None:
+        self._question.value = question
+        await self._ask()
 
     async def _ask(self) -> None:
         question = (self._question.value or "").strip()
         if question:
-            await self._work(question, lambda listener: self._visitor.ask(question, listener), self._ask)
-            save_state({"asked": [each.question for each in self._visitor.history]})
+            await self._answer(question, lambda on_event: self._session.ask(question, on_event), self._ask)
+            _save_state({"asked": [each.question for each in self._session.history]})
 
     async def _run(self, cypher: str) -> None:
         parameters = self._shown.parameters if self._shown else {}
-        await self._work(
-            OWN_QUERY, lambda _: self._visitor.run(cypher, parameters), lambda: self._run(cypher)
+        await self._answer(
+            OWN_QUERY, lambda _: self._session.run(cypher, parameters), partial(self._run, cypher)
         )
 
-    async def _work(
-        self, title: str, work: Callable[[Any], Awaitable[Answer]], again: Callable[[], Awaitable[None]]
+    async def _answer(
+        self, title: str, answer: Callable[[Any], Awaitable[Answer]], retry: Callable[[], Awaitable[None]]
     ) -> None:
-        """Show an answer while and after it is made, one at a time."""
-        if self._asking:
+        """Show the progress of an answer, then the answer; one at a time."""
+        if self._is_busy:
             return
-        self._asking = True
+        self._is_busy = True
         self._go.props(add="loading")
-        self._make_room()
+        self._collapse()
         self._error.clear()
-        progress = self._result.wait(title)
+        progress = self._result.show_progress(title)
         try:
-            self._shown = await work(progress.note)
+            self._shown = await answer(progress.add)
             self._result.show(self._shown)
         except (T2CError, ServiceError) as error:
             log.warning("page: %s", error)
             self._result.hide()
-            self._fail(problem_type_of(error)[2], str(error), again=again)
-            await self._look()
-        except Exception as error:  # the outer edge: the visitor must not wait for ever
-            log.exception("page: fault")
+            self._show_error(problem_type_of(error).title, str(error), retry=retry)
+            await self._show_readiness()
+        except Exception as error:  # the outer edge: the page must not stay busy
+            log.exception("page: internal server error")
             self._result.hide()
-            self._fail(problem_type_of(error)[2], "It has been logged.", again=again)
+            self._show_error(problem_type_of(error).title, "The error was logged.", retry=retry)
         finally:
-            self._asking = False
+            self._is_busy = False
             self._go.props(remove="loading")
 
-    async def _again(self, asked: HistoryEntry) -> None:
-        """Show a question of before: its answer if it is still here, else it is asked anew."""
+    async def _reopen(self, entry: HistoryEntry) -> None:
+        """Show the answer of an earlier question, or ask it again."""
         self._history.close()
-        self._question.value = asked.question
-        if asked.answer is None:
+        self._question.value = entry.question
+        if entry.answer is None:
             await self._ask()
             return
-        self._make_room()
+        self._collapse()
         self._error.clear()
-        self._shown = asked.answer
-        self._result.show(asked.answer)
+        self._shown = entry.answer
+        self._result.show(entry.answer)
 
-    async def _forget(self) -> None:
-        self._visitor.history.clear()
-        save_state({"asked": []})
+    async def _clear_history(self) -> None:
+        self._session.history.clear()
+        _save_state({"asked": []})
         self._history.open()
 
-    def _recall_last(self) -> None:
-        if not self._question.value and self._visitor.history:
-            self._question.value = self._visitor.history[0].question
+    def _insert_last_question(self) -> None:
+        if not self._question.value and self._session.history:
+            self._question.value = self._session.history[0].question
 
     def _toggle_dark(self) -> None:
         self._dark.toggle()
-        save_state({"dark": bool(self._dark.value)})
+        _save_state({"dark": bool(self._dark.value)})
 
     def _switch(self, event: Any) -> None:
-        self._visitor.choose(event.value)
+        self._session.choose(event.value)
         self._result.hide()
         self._frame.refresh()
 
-    def _make_room(self) -> None:
-        """Leave heading and examples away once there is something better to see."""
+    def _collapse(self) -> None:
+        """Hide heading and examples."""
         self._head.set_visibility(False)
-        if self._visitor.examples:
+        if self._session.examples:
             self._offered.set_visibility(False)
             self._more.set_visibility(True)
             self._more.text = "Examples"
 
-    def _fail(self, title: str, detail: str, *, again: Callable[[], Awaitable[None]] | None) -> None:
+    def _show_error(self, title: str, detail: str, *, retry: Callable[[], Awaitable[None]] | None) -> None:
         with self._error, ui.column().classes("g-card").props("role=alert"):
             with ui.row().classes("g-card-head"):
                 ui.icon("cloud_off", size="20px").classes("g-muted")
                 ui.label(title).classes("g-card-title")
                 ui.space()
-                if again is not None:
-                    ui.button("Try again", icon="refresh", on_click=again).props(
+                if retry is not None:
+                    ui.button("Try again", icon="refresh", on_click=retry).props(
                         "flat dense no-caps color=primary"
                     )
             ui.label(detail).classes("g-note g-bad g-break")
 
-    async def _look(self) -> None:
-        """Show whether graph and model can be asked."""
+    async def _show_readiness(self) -> None:
+        """Show whether graph and model are available."""
         try:
-            checks = await self._visitor.service.check()
+            checks = await self._session.service.check()
         except asyncio.CancelledError:
             return
         failures = [check.failure for check in checks.values() if check.failure and check.required]
         self._dot.classes(replace="g-state " + ("g-bad" if failures else "g-good"))
         self._state.text = "not ready" if failures else "ready"
-        self._why.text = "; ".join(failures) or "Graph and model can be asked"
+        self._why.text = "; ".join(failures) or "Graph and model are available"
+
+
+def _save_state(state: dict[str, Any]) -> None:
+    """Store a part of the state in the browser."""
+    ui.run_javascript(_SAVE_SCRIPT % json.dumps(state).replace("<", "\\u003c"))

@@ -1,6 +1,6 @@
-"""How the page joins the application: NiceGUI answers `/` and its own files, the API everything else.
+"""Mounting of the page: NiceGUI serves `/` and its own files, the API everything else.
 
-NiceGUI has one application a process, so a process can have one page.
+NiceGUI has one application per process, so a process can serve one page.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from t2c_service.settings import Settings
 
 RECONNECT_S = 30.0
-"""How long a page may be out of touch, on a train say, before it starts anew."""
+"""Seconds for which a disconnected page keeps its session."""
 OWN_PATHS = ("/_nicegui", "/favicon.ico")
 
 
 class PageMount(Mount):
-    """Matches the page and its files only, so that unknown paths and wrong methods stay the API's to answer."""
+    """Matches the page and its files only, so that the API handles unknown paths and methods."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match `/` and NiceGUI's own paths."""
+        """Match `/` and the paths of NiceGUI."""
         path = scope.get("path", "")
         is_page = path == "/" and scope.get("method", "GET") in {"GET", "HEAD"}
         if is_page or path.startswith(OWN_PATHS):
@@ -43,8 +43,8 @@ def mount_page(app: FastAPI, settings: Settings) -> None:
     """Serve the page at `/` of an application.
 
     Args:
-        app: has `state.service` while it runs.
-        settings: its title and limits.
+        app: Application with `state.service` while it runs.
+        settings: Settings of the service.
     """
 
     @ui.page("/", title=settings.title, dark=None)

@@ -1,4 +1,4 @@
-"""The query of an answer: to read, to copy, and for those who may, to change and run again."""
+"""The query of an answer: read, copy, and with the scope `cypher`, edit and run again."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class QueryView:
     """A card with a query.
 
     Args:
-        answer: whose query it is.
-        dark: the page's switch; code is coloured after it.
-        run: runs a changed query; none for visitors who may not.
+        answer: Answer of the query.
+        dark: Dark mode of the page, which the colours of the code follow.
+        run: Runs an edited query; None if the user lacks the scope.
     """
 
     def __init__(
         self, answer: Answer, dark: ui.dark_mode, run: Callable[[str], Awaitable[None]] | None
     ) -> None:
-        self._written = answer.cypher or ""
+        self._original = answer.cypher or ""
         self._run = run
         with ui.column().classes("g-card"):
             with ui.row().classes("g-card-head"):
@@ -40,9 +40,9 @@ class QueryView:
                 self._buttons()
             self._code = self._editor(dark)
             if run is not None:
-                ui.label(
-                    "Change it and press Ctrl+Enter; the guard reads it as it reads the model's."
-                ).classes("g-muted g-small g-hint")
+                ui.label("Edit and press Ctrl+Enter to run; the same guard validates it.").classes(
+                    "g-muted g-small g-hint"
+                )
             self._parameters(answer)
 
     def _buttons(self) -> None:
@@ -57,7 +57,7 @@ class QueryView:
 
     def _editor(self, dark: ui.dark_mode) -> CodeMirror:
         code = ui.codemirror(
-            self._written,
+            self._original,
             language="Cypher",
             theme=CODE_THEMES[bool(dark.value)],
             line_wrapping=True,
@@ -72,10 +72,10 @@ class QueryView:
 
     def _changed(self) -> None:
         if self._run is not None:
-            self._reset.set_visibility(self._code.value != self._written)
+            self._reset.set_visibility(self._code.value != self._original)
 
     def _undo(self) -> None:
-        self._code.value = self._written
+        self._code.value = self._original
 
     async def _run_it(self) -> None:
         if self._run is not None and self._code.value.strip():
@@ -87,12 +87,12 @@ class QueryView:
             with ui.row().classes("g-param"):
                 ui.label(f"${name} = {format_value(parameter)}").classes("g-mono")
                 if name in linked:
-                    found = places(linked[name])
+                    found = occurrences(linked[name])
                     ui.label(f"from “{linked[name].text}”{f', found in {found}' if found else ''}").classes(
                         "g-muted"
                     )
 
 
-def places(value: LinkedValue) -> str:
-    """Say where a linked value occurs."""
-    return ", ".join(f"{place.owner}.{place.property}" for place in value.places[:4])
+def occurrences(value: LinkedValue) -> str:
+    """Return the properties in which a linked value occurs."""
+    return ", ".join(f"{each.owner}.{each.property}" for each in value.occurrences[:4])

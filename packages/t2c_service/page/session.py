@@ -1,9 +1,9 @@
-"""Who looks at the page: what they may do, which graph they ask, what they asked before. Draws nothing."""
+"""The session of one browser tab: credentials, chosen database and history."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_service.errors import UnauthenticatedError
@@ -21,103 +21,105 @@ if TYPE_CHECKING:
     from t2c_service.settings import Scope
 
 MAX_HISTORY = 30
-"""Questions remembered."""
+"""Maximum number of questions in the history."""
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """A question asked on this page; its answer, if it was asked since the page was opened."""
+    """A question; its answer, if it was asked in this session."""
 
     question: str
     answer: Answer | None = None
 
 
 class PageSession:
-    """One visitor of the page.
+    """One session of the page.
 
     Args:
-        service: answers.
-        address: from where they come; their questions are counted under it while they have no key.
+        service: Service that answers.
+        address: Address of the client, under which requests without a key are counted.
     """
 
     def __init__(self, service: Service, address: str = "") -> None:
         self.service = service
         self._address = address
         self._key: str | None = None
-        self._caller = service.identify(address=address)
+        self._principal = service.authenticate(address=address)
         self._name: str | None = None
         self.history: list[HistoryEntry] = []
-        """The latest first."""
+        """Latest question first."""
 
     def has_scope(self, scope: Scope) -> bool:
-        """Tell whether they may do something, now: their key may have been revoked since they showed it."""
+        """Return whether the session has a scope now; its key may have been revoked."""
         try:
-            self._identify(self._key)
+            self._authenticate(self._key)
         except UnauthenticatedError:
             return False
-        return scope in self._caller.scopes
+        return scope in self._principal.scopes
 
     def sign_in(self, key: str) -> None:
-        """Take a key that they typed in.
+        """Authenticate with a key.
 
         Raises:
-            UnauthenticatedError: it is not good.
+            UnauthenticatedError: The key is invalid.
         """
-        self._identify(key.strip())
+        self._authenticate(key.strip())
         self._key = key.strip()
         self._name = None
 
     @property
     def databases(self) -> dict[str, str]:
-        """Titles of the graphs that they may ask, by name."""
-        return {name: each.title for name, each in self.service.databases_of(self._caller).items()}
+        """Titles of the available databases by name."""
+        return {name: each.title for name, each in self.service.databases_of(self._principal).items()}
 
     @property
     def database(self) -> Database:
-        """The graph that they ask."""
-        return self.service.database_for(self._name, self._caller)
+        """The chosen database."""
+        return self.service.database_for(self._name, self._principal)
 
     def choose(self, name: str) -> None:
-        """Ask another graph from now on."""
+        """Choose a database."""
         self._name = name
 
     @property
     def schema(self) -> GraphSchema | None:
-        """The shape of that graph, as they may see it; none if they may not."""
-        return self.database.schema_for(self._caller.policy) if self.has_scope("schema") else None
+        """Visible schema of the chosen database; None without the scope `schema`."""
+        return self.database.schema_for(self._principal.policy) if self.has_scope("schema") else None
 
     @property
     def examples(self) -> tuple[Example, ...]:
-        """Questions to offer them, if they may see any."""
-        return self.database.examples_for(self._caller.policy) if self.has_scope("schema") else ()
+        """Visible example questions; none without the scope `schema`."""
+        return self.database.examples_for(self._principal.policy) if self.has_scope("schema") else ()
 
-    async def ask(self, question: str, listener: ProgressCallback) -> Answer:
-        """Ask; see `Service.ask`."""
-        answer = await self.service.ask(question, database=self._name, visit=self._visit(), listener=listener)
+    async def ask(self, question: str, on_event: ProgressCallback) -> Answer:
+        """Answer a question; see `Service.ask`."""
+        answer = await self.service.ask(
+            question, database=self._name, context=self._context(), on_event=on_event
+        )
         self.remember(HistoryEntry(answer.question, answer))
         return answer
 
     async def run(self, cypher: str, parameters: Mapping[str, Any]) -> Answer:
-        """Run a query of theirs; see `Service.run`."""
-        return await self.service.run(cypher, dict(parameters), database=self._name, visit=self._visit())
+        """Run a given query; see `Service.run`."""
+        return await self.service.run(cypher, dict(parameters), database=self._name, context=self._context())
 
-    def remember(self, asked: HistoryEntry) -> None:
-        """Keep a question, the same one once."""
-        others = [each for each in self.history if each.question != asked.question]
-        self.history = [asked, *others][:MAX_HISTORY]
+    def remember(self, entry: HistoryEntry) -> None:
+        """Add a question to the history, or move it to the front."""
+        others = [each for each in self.history if each.question != entry.question]
+        self.history = [entry, *others][:MAX_HISTORY]
 
-    def recall(self, questions: list[Any]) -> None:
-        """Take over what their browser kept of earlier visits; anything else is left out."""
-        limit = self.service.settings.limits.question_chars
+    def restore(self, questions: list[Any]) -> None:
+        """Append the questions that the browser stored; invalid entries are ignored."""
+        limit = self.service.settings.limits.max_question_chars
         known = {each.question for each in self.history}
         for question in questions:
             if isinstance(question, str) and 0 < len(question) <= limit and question not in known:
                 self.history.append(HistoryEntry(question))
         del self.history[MAX_HISTORY:]
 
-    def _identify(self, key: str | None) -> None:
-        self._caller = self.service.identify(api_key=key, address=self._address)
+    def _authenticate(self, key: str | None) -> None:
+        self._principal = self.service.authenticate(api_key=key, address=self._address)
 
-    def _visit(self) -> RequestContext:
-        self._identify(self._key)
-        return replace(RequestContext(), caller=self._caller, request_id=secrets.token_hex(8), entry="page")
+    def _context(self) -> RequestContext:
+        self._authenticate(self._key)
+        return RequestContext(principal=self._principal, request_id=secrets.token_hex(8), channel="page")

@@ -1,7 +1,8 @@
-"""What opens at the side: the shape of the graph, the questions asked before. Esc closes both."""
+"""Side panels: graph schema and history. Esc closes them."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property
     from t2c_service.page.session import HistoryEntry, PageSession
 
-MOST_TRIPLES = 200
+MAX_TRIPLES = 200
 
 
 class Panel:
-    """A dialog at the right that is drawn anew whenever it opens."""
+    """A dialog at the right that is redrawn whenever it opens."""
 
     def __init__(self, title: str, draw: Callable[[], None]) -> None:
         self._draw = draw
@@ -32,24 +33,24 @@ class Panel:
             self._content = ui.column().classes("w-full gap-[4px] no-wrap g-scroll")
 
     def open(self) -> None:
-        """Draw and show it."""
+        """Draw and show the panel."""
         self._content.clear()
         with self._content:
             self._draw()
         self._dialog.open()
 
     def close(self) -> None:
-        """Hide it."""
+        """Hide the panel."""
         self._dialog.close()
 
 
-def schema_panel(visitor: PageSession) -> Panel:
-    """Make the panel of labels, properties and relationships."""
+def schema_panel(session: PageSession) -> Panel:
+    """Create the panel of labels, properties and relationships."""
 
     def draw() -> None:
-        schema = visitor.schema
+        schema = session.schema
         if schema is None:
-            ui.label("Those who have a key for the schema see it here.").classes("g-muted g-small")
+            ui.label("Requires a key with the `schema` scope.").classes("g-muted g-small")
             return
         search = ui.input(placeholder="Find a label, property or relationship").props(
             "dense outlined clearable autofocus aria-label=Find"
@@ -65,7 +66,7 @@ def schema_panel(visitor: PageSession) -> Panel:
         search.on_value_change(fill)
         fill()
 
-    return Panel("What is in the graph", draw)
+    return Panel("Graph schema", draw)
 
 
 def _schema(schema: GraphSchema, wanted: str) -> None:
@@ -74,7 +75,7 @@ def _schema(schema: GraphSchema, wanted: str) -> None:
     ]
     labels = [each for each in schema.labels if _mentions(each, wanted)]
     if not labels and not triples:
-        ui.label("Nothing is called so.").classes("g-muted g-small")
+        ui.label("No match.").classes("g-muted g-small")
     for label in sorted(labels, key=lambda each: -each.count):
         with (
             ui.expansion(f"{label.name}", caption=f"{label.count:,} nodes")
@@ -85,7 +86,7 @@ def _schema(schema: GraphSchema, wanted: str) -> None:
                 _property(each)
     if triples:
         ui.label("Relationships").classes("g-card-title q-mt-md")
-    for triple in triples[:MOST_TRIPLES]:
+    for triple in triples[:MAX_TRIPLES]:
         with ui.row().classes("w-full no-wrap items-baseline gap-2"):
             ui.label(f"{triple.source} → {triple.type} → {triple.target}").classes("g-small g-grow g-break")
             ui.label(f"{triple.count:,}").classes("g-muted g-small")
@@ -104,33 +105,24 @@ def _property(found: Property) -> None:
 
 
 def history_panel(
-    visitor: PageSession,
+    session: PageSession,
     choose: Callable[[HistoryEntry], Awaitable[None]],
-    forget: Callable[[], Awaitable[None]],
+    clear: Callable[[], Awaitable[None]],
 ) -> Panel:
-    """Make the panel of questions asked before."""
+    """Create the panel of earlier questions."""
 
     def draw() -> None:
-        if not visitor.history:
-            ui.label("No question has been asked here yet.").classes("g-muted g-small")
-        for asked in visitor.history:
-            with ui.element("button").classes("g-past").on("click", _chooser(asked, choose)):
-                ui.label(asked.question).classes("g-grow g-break")
-                if asked.answer is not None:
-                    title, colour = STATUS[asked.answer.status]
+        if not session.history:
+            ui.label("No questions yet.").classes("g-muted g-small")
+        for entry in session.history:
+            with ui.element("button").classes("g-past").on("click", partial(choose, entry)):
+                ui.label(entry.question).classes("g-grow g-break")
+                if entry.answer is not None:
+                    title, colour = STATUS[entry.answer.status]
                     ui.label(title).classes(f"g-tag {colour}")
-        if visitor.history:
-            ui.button("Forget them", icon="delete_outline", on_click=forget).props(
+        if session.history:
+            ui.button("Clear history", icon="delete_outline", on_click=clear).props(
                 "flat dense no-caps color=grey"
             )
 
-    return Panel("Asked before", draw)
-
-
-def _chooser(
-    asked: HistoryEntry, choose: Callable[[HistoryEntry], Awaitable[None]]
-) -> Callable[[], Awaitable[None]]:
-    async def choose_it() -> None:
-        await choose(asked)
-
-    return choose_it
+    return Panel("History", draw)

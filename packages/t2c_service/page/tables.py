@@ -1,4 +1,4 @@
-"""Rows for the table and for files to take away."""
+"""Rows of an answer for the table, and as CSV and JSON files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from t2c_service.answering.explaining.verbalise_rows import format_value, heading
+from t2c_service.page.charts import is_number
 
 if TYPE_CHECKING:
     from t2c_service.answering.records import Answer
@@ -17,10 +18,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table_columns(answer: Answer) -> list[dict[str, Any]]:
-    """Describe the columns; their keys are positions, since names come from a query."""
+    """Return the column definitions; their keys are positions, because names come from a query."""
     columns: list[dict[str, Any]] = [{"name": NUMBER, "label": "#", "field": NUMBER, "align": "left"}]
     for position, name in enumerate(answer.columns):
-        numeric = any(_is_number(row[position]) for row in answer.rows)
+        numeric = any(is_number(row[position]) for row in answer.rows)
         title = heading(name)
         columns.append(
             {
@@ -35,7 +36,7 @@ def table_columns(answer: Answer) -> list[dict[str, Any]]:
 
 
 def table_rows(answer: Answer) -> list[dict[str, Any]]:
-    """Give the rows as flat values: numbers stay numbers, so that they sort as such."""
+    """Return the rows as scalars; numbers stay numbers, so that they sort as such."""
     return [
         {NUMBER: number} | {f"c{position}": _flat(value) for position, value in enumerate(row)}
         for number, row in enumerate(answer.rows, start=1)
@@ -43,22 +44,18 @@ def table_rows(answer: Answer) -> list[dict[str, Any]]:
 
 
 def as_csv(answer: Answer) -> bytes:
-    """Write the rows as CSV that a spreadsheet takes for data, never for formulas."""
+    """Return the rows as CSV; cells that a spreadsheet would evaluate are escaped."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([_inert(name) for name in answer.columns])
-    writer.writerows([_inert(value) for value in row] for row in answer.rows)
+    writer.writerow([_escape_formula(name) for name in answer.columns])
+    writer.writerows([_escape_formula(value) for value in row] for row in answer.rows)
     return text.getvalue().encode("utf-8-sig")
 
 
 def as_json(answer: Answer) -> bytes:
-    """Write question, query and rows as JSON."""
+    """Return question, query and rows as JSON."""
     content = answer.model_dump(mode="json", include={"question", "cypher", "parameters", "columns", "rows"})
     return json.dumps(content, ensure_ascii=False, indent=1).encode()
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _flat(value: Any) -> Any:
@@ -67,7 +64,7 @@ def _flat(value: Any) -> Any:
     return format_value(value, quoted=False)
 
 
-def _inert(value: Any) -> Any:
+def _escape_formula(value: Any) -> Any:
     if isinstance(value, dict | list | tuple):
         value = json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,4 +1,4 @@
-"""The page's colours and mark; its rules of style are in `page.css`."""
+"""Colours and icon of the page; the style sheet is `page.css`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PALETTE = (
     "#64748b",
     "#be123c",
 )
-"""Colours of node labels; readable on light and dark paper."""
+"""Colours of node labels; readable on light and dark backgrounds."""
 
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"

@@ -1,39 +1,124 @@
-"""How an answer was found: times, attempts, and why there are no rows. Every text of the graph is a label."""
+"""How an answer was found: live progress, then timings, attempts and diagnosis. Values are labels, never markup."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from t2c_service.answering.progress_events import ProgressEvent
     from t2c_service.answering.records import Answer, Attempt, Confidence, Diagnosis
 
+ICONS = {
+    "linked": "link",
+    "prompted": "schema",
+    "generated": "edit_note",
+    "guarded": "verified_user",
+    "attempt": "table_rows",
+    "diagnosed": "troubleshoot",
+}
+MAX_MENTIONS = 4
 STAGES = {
     "link": ("values linked", "#94a3b8"),
-    "prompt": ("prompt written", "#a78bfa"),
-    "wait": ("waited for its turn", "#cbd5e1"),
-    "model": ("query written", "#0f8a7e"),
-    "explain": ("query checked", "#5b6ee1"),
-    "run": ("query run", "#d97706"),
-    "diagnose": ("looked why it is empty", "#c2417c"),
+    "prompt": ("prompt built", "#a78bfa"),
+    "wait": ("queued", "#cbd5e1"),
+    "model": ("query generated", "#0f8a7e"),
+    "explain": ("query validated", "#5b6ee1"),
+    "run": ("query executed", "#d97706"),
+    "diagnose": ("diagnosed empty result", "#c2417c"),
     "graph": ("graph drawn", "#64748b"),
 }
-SHOWN_MS = 0.05
-ADDED_LIMIT = "repair.limit"
-UNSURE = 0.5
-"""Confidence below which an answer should be looked at twice."""
+MIN_SHOWN_MS = 0.05
+LIMIT_ADDED = "repair.limit"
+LOW_CONFIDENCE = 0.5
+"""Confidence below which the tag of an answer is a warning."""
 OUTCOMES = {"ran": "g-good", "passed": "g-good", "unanswerable": "g-warn"}
 
 
-def steps(answer: Answer) -> None:
-    """Draw the times of an answer and, where there was more than one attempt, all of them."""
+class ProgressView:
+    """A card with the progress of a question.
+
+    Args:
+        question: Question shown above the steps.
+    """
+
+    def __init__(self, question: str) -> None:
+        self._started = time.perf_counter()
+        with ui.column().classes("g-card").mark("progress"):
+            ui.label(question).classes("g-question")
+            self._lines = ui.column().classes("w-full gap-[6px]")
+            with ui.row().classes("items-center gap-[10px] g-muted g-small"):
+                ui.spinner(size="16px", thickness=4)
+                self._now = ui.label("Linking values")
+
+    def add(self, event: ProgressEvent) -> None:
+        """Show an event."""
+        done, following = _describe(event.name, event.data)
+        if done:
+            elapsed_ms = (time.perf_counter() - self._started) * 1000
+            with self._lines, ui.row().classes("g-step"):
+                ui.icon(ICONS.get(event.name, "check"), size="18px").classes("g-muted")
+                ui.label(done).classes("g-grow")
+                ui.label(f"{elapsed_ms:.0f} ms").classes("g-muted g-small")
+        if following:
+            self._now.text = following
+
+
+def _describe(name: str, data: dict[str, Any]) -> tuple[str, str]:  # noqa: PLR0911  (one case per event)
+    """Return what was done, and what is in progress now."""
+    match name:
+        case "linked":
+            return _linked(data.get("linked_values", [])), "Generating a query"
+        case "prompted":
+            return f"Prompt with {len(data['labels'])} labels and {len(data['examples'])} examples", ""
+        case "generated":
+            return str(data.get("cypher", "")), "Validating the query"
+        case "guarded":
+            return "Query is read-only", "Executing the query"
+        case "attempt":
+            return _attempted(data), "Composing the answer"
+        case "diagnosed":
+            return "Searched for the condition that matches nothing", ""
+    return "", ""
+
+
+def _linked(values: list[dict[str, Any]]) -> str:
+    if not values:
+        return "No values linked"
+    mentions = [f"“{value['text']}”" + _occurrence(value) for value in values[:MAX_MENTIONS]]
+    return "Linked " + ", ".join(mentions) + (" and more" if len(values) > MAX_MENTIONS else "")
+
+
+def _occurrence(value: dict[str, Any]) -> str:
+    occurrences = value.get("occurrences") or []
+    return f" ({occurrences[0]['owner']}.{occurrences[0]['property']})" if occurrences else ""
+
+
+def _attempted(data: dict[str, Any]) -> str:
+    match data["outcome"]:
+        case "ran":
+            return f"Query executed: {_count_rows(data.get('rows') or 0)}"
+        case "unanswerable":
+            return "Not answerable from this graph"
+        case "passed":
+            return "Query approved"
+    return f"{str(data['outcome']).capitalize()}: {data.get('message', '')}"
+
+
+def _count_rows(rows: int) -> str:
+    return f"{rows} {'row' if rows == 1 else 'rows'}"
+
+
+def trace_card(answer: Answer) -> None:
+    """Draw the timings of an answer and, if there was more than one, all attempts."""
     timings = answer.timings_ms
     with ui.column().classes("g-card"):
         with ui.row().classes("g-card-head"):
-            ui.label("How it was found").classes("g-card-title")
+            ui.label("Trace").classes("g-card-title")
             ui.label(f"{timings.get('total', 0):.0f} ms").classes("g-tag")
             if answer.model:
                 ui.label(answer.model).classes("g-tag")
@@ -42,7 +127,7 @@ def steps(answer: Answer) -> None:
                 ui.element("div").style(f"flex: {max(timings.get(stage, 0), 0.01):.3f}; background: {colour}")
         with ui.row().classes("g-legend"):
             for stage, (title, colour) in STAGES.items():
-                if timings.get(stage, 0) > SHOWN_MS:
+                if timings.get(stage, 0) > MIN_SHOWN_MS:
                     with ui.row().classes("items-center gap-[6px]"):
                         ui.element("span").classes("g-dot").style(f"background: {colour}")
                         ui.label(f"{title} {timings[stage]:.1f} ms")
@@ -50,7 +135,7 @@ def steps(answer: Answer) -> None:
             for number, attempt in enumerate(answer.attempts, start=1):
                 _attempt(number, attempt)
         else:
-            _mended(answer.attempts[-1])
+            _repairs(answer.attempts[-1])
 
 
 def _attempt(number: int, attempt: Attempt) -> None:
@@ -59,37 +144,44 @@ def _attempt(number: int, attempt: Attempt) -> None:
             ui.label(f"Attempt {number}").classes("text-weight-medium g-small")
             ui.label(attempt.outcome).classes("g-tag " + OUTCOMES.get(attempt.outcome, "g-bad"))
             if attempt.rows is not None:
-                ui.label(f"{attempt.rows} {'row' if attempt.rows == 1 else 'rows'}").classes("g-tag")
+                ui.label(_count_rows(attempt.rows)).classes("g-tag")
             for code in attempt.codes:
                 ui.label(code).classes("g-tag")
         if attempt.cypher:
             ui.label(attempt.cypher).classes("g-mono g-muted g-break")
-        _mended(attempt)
+        _repairs(attempt)
         if attempt.message:
             ui.label(attempt.message).classes("g-small g-muted g-break")
 
 
-def _mended(attempt: Attempt) -> None:
-    """Say what the guard mended; a LIMIT that it added to a query without one is nothing to tell."""
-    told = [each.partition(": ")[2] or each for each in attempt.repairs if not each.startswith(ADDED_LIMIT)]
-    if told:
-        ui.label("Mended: " + "; ".join(told)).classes("g-small g-muted g-break")
+def _repairs(attempt: Attempt) -> None:
+    """Draw the repairs of a query, except an added LIMIT."""
+    repairs = [
+        each.partition(": ")[2] or each for each in attempt.repairs if not each.startswith(LIMIT_ADDED)
+    ]
+    if repairs:
+        ui.label("Repaired: " + "; ".join(repairs)).classes("g-small g-muted g-break")
 
 
-def confidence(found: Confidence) -> None:
-    """Draw how much speaks for an answer, as a tag that explains itself."""
+def confidence_tag(found: Confidence) -> None:
+    """Draw the confidence of an answer with an explanation."""
     parts = []
     if found.agreement is not None:
         parts.append(f"{found.agreement:.0%} of {found.samples} samples agree")
     if found.probability is not None:
-        parts.append(f"the model gives its query {found.probability:.0%}")
-    unsure = " g-warn" if found.score < UNSURE else ""
-    with ui.label(f"confidence {found.score:.0%}").classes("g-tag" + unsure):
-        ui.tooltip("; ".join([*parts, "to compare answers by, no probability of being right"]))
+        parts.append(f"model probability of the query {found.probability:.0%}")
+    colour = " g-warn" if found.score < LOW_CONFIDENCE else ""
+    with ui.label(f"confidence {found.score:.0%}").classes("g-tag" + colour):
+        ui.tooltip("; ".join([*parts, "for ranking answers; not a calibrated probability"]))
 
 
-def diagnosis(found: Diagnosis, run: Callable[[str], Awaitable[None]] | None) -> None:
-    """Draw why there are no rows; a query without one condition can be run where the visitor may."""
+def diagnosis_note(found: Diagnosis, run: Callable[[str], Awaitable[None]] | None) -> None:
+    """Draw why there are no rows, with the queries without one condition.
+
+    Args:
+        found: Diagnosis of the empty result.
+        run: Runs a query; None if the user lacks the scope.
+    """
     with ui.column().classes("g-note gap-[8px]").mark("diagnosis"):
         ui.label(found.summary).classes("g-break")
         for relaxation in found.relaxations:

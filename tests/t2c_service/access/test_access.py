@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.model_doubles import Reply
 
 from t2c_service.access.audit import AuditLog, mask_literals
 from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.settings import AccessSettings, DatabaseSettings
-from tests.model_doubles import Reply
 
-from ..conftest import Script, running
+from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def locked(settings: Settings, folder: Path, **grant: Any) -> tuple[Settings, di
     """Settings that ask for keys, and the header of one."""
     file = folder / "keys.json"
     key, _ = KeyStore(file).create(KeyPermissions(name="ward", **grant))
-    access = AccessSettings(keys=file, audit=folder / "audit.jsonl")
+    access = AccessSettings(keys_file=file, audit_log=folder / "audit.jsonl")
     return settings.model_copy(update={"access": access}), {"Authorization": f"Bearer {key}"}
 
 
@@ -146,7 +146,8 @@ async def test_every_question_is_written_down_and_no_value_is(
     first, second = lines[:2]
     assert (first["request_id"], first["caller"], first["question"]) == ("mine-1", "ward", QUESTION)
     assert first["cypher"].startswith("MATCH (drug:Drug")
-    assert (first["rows"], first["entry"]) == (1, "http")
+    assert (first["rows"], first["channel"], first["entry"]) == (1, "http", "http")
+    assert first["timestamp"] == first["at"]
     assert second["cypher"] == "MATCH (p:Patient {name: '…'}) RETURN p.birthDate"
     assert second["codes"] == ["policy.property"]
     text = (tmp_path / "audit.jsonl").read_text()
@@ -170,7 +171,7 @@ async def test_a_full_disk_is_said_and_questions_go_on(
     settings: Settings, script: Script, tmp_path: Path
 ) -> None:
     script.says = [HALF_LIFE]
-    access = AccessSettings(audit=tmp_path / "missing" / "audit.jsonl")
+    access = AccessSettings(audit_log=tmp_path / "missing" / "audit.jsonl")
     async with running(settings.model_copy(update={"access": access})) as client:
         assert (await ask(client, {})).status_code == 200
         ready = await client.get("/readyz")
@@ -208,4 +209,4 @@ async def test_several_databases_are_asked_by_name(
         for name in ("default", "nowhere"):
             response = await ask(client, headers, database=name)
             assert (response.status_code, response.json()["type"]) == (404, f"{PROBLEM}unknown-database")
-            assert response.json()["detail"] == f"there is no database '{name}'; there is other"
+            assert response.json()["detail"] == f"unknown database '{name}'; available: other"

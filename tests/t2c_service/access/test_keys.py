@@ -95,19 +95,19 @@ def test_without_keys_everybody_may_do_everything() -> None:
 
 
 def test_with_keys_nobody_may_do_anything_without_one(store: KeyStore) -> None:
-    door = Authenticator(store)
-    with pytest.raises(UnauthenticatedError, match="scope 'query' is needed"):
-        door.authenticate(address="10.0.0.1").require("query")
+    authenticator = Authenticator(store)
+    with pytest.raises(UnauthenticatedError, match="scope 'query' is required"):
+        authenticator.authenticate(address="10.0.0.1").require("query")
     Authenticator(store, ("query",)).authenticate().require("query")
 
 
 def test_a_key_is_taken_from_either_header(store: KeyStore) -> None:
     key, _ = store.create(KeyPermissions(name="ward"))
-    door = Authenticator(store)
-    assert door.authenticate(f"Bearer {key}").name == "ward"
-    assert door.authenticate(f"bearer  {key}").name == "ward"
-    assert door.authenticate(api_key=key).name == "ward"
-    assert door.authenticate(f"Basic {key}").name == "anonymous"
+    authenticator = Authenticator(store)
+    assert authenticator.authenticate(f"Bearer {key}").name == "ward"
+    assert authenticator.authenticate(f"bearer  {key}").name == "ward"
+    assert authenticator.authenticate(api_key=key).name == "ward"
+    assert authenticator.authenticate(f"Basic {key}").name == "anonymous"
 
 
 def test_the_file_can_be_read_by_other_programs(store: KeyStore, tmp_path: Path) -> None:

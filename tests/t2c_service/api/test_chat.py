@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-    from ..conftest import Script
+    from tests.t2c_service.conftest import Script
 
 HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
 DOSES = "MATCH (drug:Drug) RETURN drug.name, drug.halfLifeHours ORDER BY drug.name LIMIT 30"
@@ -82,12 +82,12 @@ async def test_a_streamed_answer_is_the_same(settings: Settings, script: Script)
 async def test_problems_are_problems(settings: Settings, tmp_path: Path) -> None:
     keys = KeyStore(tmp_path / "keys.json")
     key = keys.create(KeyPermissions(name="reader", scopes=("query", "schema")))[0]
-    closed = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
+    closed = settings.model_copy(update={"access": AccessSettings(keys_file=tmp_path / "keys.json")})
     async with chatting(closed, "wrong") as client:
         with pytest.raises(openai.AuthenticationError):
             await client.models.list()
     async with chatting(closed, key) as client:
-        with pytest.raises(openai.NotFoundError, match="there is no database 'gpt'"):
+        with pytest.raises(openai.NotFoundError, match="unknown database 'gpt'"):
             await client.chat.completions.create(model="gpt", messages=user("Hello?"))
         with pytest.raises(openai.UnprocessableEntityError, match="role `user`"):
             await client.chat.completions.create(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from t2c_service.settings import Settings
 
-    from ..conftest import Script
+    from tests.t2c_service.conftest import Script
 
 pytestmark = pytest.mark.graph
 
@@ -68,7 +68,7 @@ def served(
     keys = tmp_path / "keys.json"
     every = ("query", "cypher", "schema", "metrics")
     key, _ = KeyStore(keys).create(KeyPermissions(name="tester", scopes=every))
-    app = create_app(settings.model_copy(update={"access": AccessSettings(keys=keys)}))
+    app = create_app(settings.model_copy(update={"access": AccessSettings(keys_file=keys)}))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import neo4j
 import pytest
-
-from t2c_service.api.models import QueryResponse
 from tests.model_doubles import Reply
 
-from ..conftest import Script, running
+from t2c_service.api.models import QueryResponse
+
+from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -189,7 +189,7 @@ async def test_rows_are_cut_at_the_limit_and_said_to_be(client: httpx2.AsyncClie
     script.says = ["MATCH (drug:Drug) RETURN drug.name"]
     answer = await ask(client, max_rows=5)
     assert (len(answer["rows"]), answer["truncated"]) == (5, True)
-    assert any("cut" in warning for warning in answer["warnings"])
+    assert any("truncated" in warning for warning in answer["warnings"])
 
 
 async def test_options_cannot_raise_limits(settings: Settings, script: Script) -> None:
@@ -226,7 +226,7 @@ async def test_endless_output_fails_with_a_reason(client: httpx2.AsyncClient, sc
         ({"question": ""}, 422, "empty"),
         ({"question": " \n\t "}, 422, "empty"),
         ({"question": "\ud800"}, 422, "surrogate"),
-        ({"question": "x" * 2001}, 422, "2001 characters where 2000 are allowed"),
+        ({"question": "x" * 2001}, 422, "2001 characters; at most 2000 are allowed"),
         ({"question": 3}, 422, "valid string"),
         ({}, 422, "required"),
         ({"question": "x", "optoins": {}}, 422, "Extra inputs"),
@@ -369,6 +369,6 @@ async def test_a_chat_model_gets_messages_and_is_told_what_was_wrong(
     first, second = [asked["messages"] for asked in script.asked]
     assert [message["role"] for message in first] == ["system", "user"]
     assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
-    assert "queries only read the graph" in second[3]["content"]
+    assert "not allowed in a read-only query" in second[3]["content"]
     assert first == second[:2]
     assert all(asked["temperature"] == 0 for asked in script.asked)

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
-
-from t2c_service.access.keys import KeyPermissions, KeyStore
 from tests.model_doubles import Reply, ScriptedServer
 
-from ..conftest import Script
+from t2c_service.access.keys import KeyPermissions, KeyStore
+
+from tests.t2c_service.conftest import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -71,7 +71,7 @@ def served(folder: Path, graph: TestGraph, script: Script, **settings: object) -
             "examples": "examples.jsonl",
             "title": "Test graph",
             "port": 0,
-            "limits": {"diagnosis_s": 30},
+            "limits": {"max_diagnosis_s": 30},
             **settings,
         }
         config = folder / "graphling.yaml"
@@ -106,7 +106,7 @@ class Visit:
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
-        self.strangers: list[str] = []
+        self.other_hosts: list[str] = []
         self.errors: list[str] = []
         host = urlsplit(address).netloc
         page.on("request", lambda request: self._see(request.url, host))
@@ -117,7 +117,7 @@ class Visit:
     def _see(self, url: str, host: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"data", "blob"} and parts.netloc != host:
-            self.strangers.append(url)
+            self.other_hosts.append(url)
 
     async def ask(self, question: str) -> None:
         await self.page.get_by_label("Question").fill(question)
@@ -149,7 +149,7 @@ async def test_a_question_is_asked_and_answered_on_one_host(
     await expect(page.locator(".g-code")).to_contain_text("MATCH")
     await expect(page.get_by_text("$v1 = “Asthma”")).to_be_visible()
     await expect(page.locator(".g-chart canvas")).to_be_visible(timeout=WAIT_MS)
-    await expect(page.get_by_text("query written")).to_be_visible()
+    await expect(page.get_by_text("query generated")).to_be_visible()
     await page.locator(".g-cite").nth(1).click()
     await expect(page.locator(".g-table tr.selected")).to_have_count(1)
     async with page.expect_download() as download:
@@ -158,7 +158,7 @@ async def test_a_question_is_asked_and_answered_on_one_host(
     assert ["Salbutamol", 4.6] in taken["rows"]
     await page.get_by_label("Light or dark").click()
     await expect(page.locator("body.body--dark")).to_have_count(1)
-    assert seen.strangers == []
+    assert seen.other_hosts == []
     assert seen.errors == []
     await context.close()
 
@@ -174,7 +174,7 @@ async def test_a_query_is_changed_a_chart_drawn_and_a_question_found_again(
     await page.keyboard.press("/")
     await expect(page.get_by_label("Question")).to_be_focused()
     await seen.ask("How many drugs treat asthma and gout?")
-    await expect(page.locator(".g-step").first).to_contain_text("Found", timeout=WAIT_MS)
+    await expect(page.locator(".g-step").first).to_contain_text("Linked", timeout=WAIT_MS)
     await expect(page.locator(".g-answer")).to_contain_text("Asthma", timeout=WAIT_MS)
     await page.get_by_role("button", name="Chart").click()
     await expect(page.locator(".g-bars canvas")).to_be_visible(timeout=WAIT_MS)
@@ -187,19 +187,19 @@ async def test_a_query_is_changed_a_chart_drawn_and_a_question_found_again(
     await expect(page.locator(".g-question")).to_have_text("Your own query", timeout=WAIT_MS)
     await expect(page.locator(".g-table tbody tr")).to_have_count(3)
 
-    await page.get_by_label("Asked before").click()
+    await page.get_by_label("History").click()
     await page.locator(".g-past", has_text="asthma and gout").click()
     await expect(page.locator(".g-answer")).to_contain_text("Asthma", timeout=WAIT_MS)
-    await page.get_by_label("What is in the graph").click()
+    await page.get_by_label("Graph schema").click()
     await page.get_by_label("Find").fill("TREATS")
     await expect(page.get_by_text("Drug → TREATS → Disease")).to_be_visible(timeout=WAIT_MS)
     await page.keyboard.press("Escape")
     await expect(page.get_by_label("Find")).to_be_hidden(timeout=WAIT_MS)
     await page.reload()
     await expect(page.locator(".g-state.g-good")).to_be_visible(timeout=WAIT_MS)
-    await page.get_by_label("Asked before").click()
+    await page.get_by_label("History").click()
     await expect(page.locator(".g-past")).to_have_text("How many drugs treat asthma and gout?")
-    assert seen.strangers == []
+    assert seen.other_hosts == []
     assert seen.errors == []
     await context.close()
 
@@ -236,7 +236,7 @@ async def test_stored_markup_stays_text(address: str, browser: Browser, script: 
     await expect(seen.page.get_by_role("cell", name=hostile, exact=True)).to_be_visible()
     assert await seen.page.locator("img[src=x]").count() == 0
     await expect(seen.page).to_have_title("Test graph")
-    assert seen.strangers == []
+    assert seen.other_hosts == []
     await context.close()
 
 
@@ -295,7 +295,7 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         tmp_path,
         graph,
         script,
-        access={"keys": "keys.json"},
+        access={"keys_file": "keys.json"},
         database="pharmacy",
         databases={"hospital": hospital},
     ) as address:
@@ -307,11 +307,11 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
             await page.get_by_label("Key").fill(key)
             await page.keyboard.press("Enter")
 
-        await expect(page.get_by_text("A key, please")).to_be_visible()
+        await expect(page.locator(".g-title", has_text="Sign in")).to_be_visible()
         await expect(page.get_by_label("Graph", exact=True)).to_have_count(0)
         await expect(page.get_by_label("Question")).to_have_count(0)
-        await page.get_by_label("What is in the graph").click()
-        await expect(page.get_by_text("Those who have a key for the schema")).to_be_visible(timeout=WAIT_MS)
+        await page.get_by_label("Graph schema").click()
+        await expect(page.get_by_text("Requires a key with the")).to_be_visible(timeout=WAIT_MS)
         await expect(page.get_by_label("Find")).to_have_count(0)
         await (
             page.get_by_role("dialog").get_by_label("Close").click()
@@ -320,7 +320,7 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         await show("gk_00000000_nope")
         await expect(page.get_by_role("alert")).to_contain_text("key", timeout=WAIT_MS)
         await show(reader)
-        await expect(page.get_by_role("alert")).to_contain_text("not for asking", timeout=WAIT_MS)
+        await expect(page.get_by_role("alert")).to_contain_text("lacks the `query` scope", timeout=WAIT_MS)
         await show(one)
         await seen.ask("Which drugs treat asthma?")
         await expect(page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
@@ -345,6 +345,6 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         assert await seen.is_narrow()
         store.revoke(both.split("_")[1])
         await seen.ask("Which drugs treat asthma?")
-        await expect(page.get_by_role("alert")).to_contain_text("this key is not good", timeout=WAIT_MS)
-        assert (seen.strangers, seen.errors) == ([], [])
+        await expect(page.get_by_role("alert")).to_contain_text("invalid API key", timeout=WAIT_MS)
+        assert (seen.other_hosts, seen.errors) == ([], [])
         await context.close()
