@@ -1,6 +1,6 @@
-"""Memory of a build's collector and last stage alone; writes benchmarks/results/collect.json.
+"""Memory of a build's collector and last stage alone; writes benchmarks/t2c_data/results/collect.json.
 
-    python benchmarks/collect.py --candidates models/starter/pairs/candidates.jsonl --snapshot models/starter/snapshot
+    python benchmarks/t2c_data/collect.py --candidates models/starter/pairs/candidates.jsonl --snapshot models/starter/snapshot
 
 The candidates of an earlier build are taken up as a stopped build takes up its own, then delivered as 20,000 and as
 100,000 pairs: de-duplication, ids, splits, leaks, files. No graph is read, so that what grows with the pairs shows.

