@@ -146,7 +146,7 @@ def write(results: list[dict[str, Any]]) -> None:
     (RESULTS / "own.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     names = [each["name"] for each in results]
     lines = [
-        "# Models of `make own`, asked other people's questions",
+        "# Models of `make own` on questions by others",
         "",
         "Made by `python benchmarks/t2c_service/own.py`; per cent of the questions.",
         "",

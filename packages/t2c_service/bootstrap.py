@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from t2c_service.access.audit import AuditLog
@@ -14,7 +15,6 @@ from t2c_service.access.rate_limits import FallbackRateLimiter, InMemoryRateLimi
 from t2c_service.background_tasks import background_tasks
 from t2c_service.databases import Database, DatabaseResources
 from t2c_service.errors import SettingsError
-from t2c_service.models.protocol import open_model
 from t2c_service.neo4j_connections import open_graph
 from t2c_service.observability import Metrics
 from t2c_service.service import Service
@@ -67,6 +67,33 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         )
         await stack.enter_async_context(background_tasks(service))
         yield service
+
+
+async def open_model(settings: ModelSettings) -> CypherModel:
+    """Open the model that the settings name; a local one is loaded.
+
+    Raises:
+        ModelFolderError: the folder of a local model cannot be used.
+        SettingsError: a package that a local model needs is missing.
+    """
+    if settings.kind == "openai":
+        from t2c_service.models.openai import OpenAIModel
+
+        assert settings.url is not None  # noqa: S101  (validated by the settings)
+        return OpenAIModel(
+            settings.url, name=settings.name, api_key=settings.api_key, max_tokens=settings.max_tokens
+        )
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    if missing:
+        raise SettingsError(
+            f"`model.kind: local` needs {' and '.join(missing)}; install graphling[local], or use `kind: openai`"
+        )
+    from t2c_service.models.local.model import LocalModel
+
+    assert settings.path is not None  # noqa: S101
+    return await asyncio.to_thread(
+        LocalModel.load, settings.path, max_tokens=settings.max_tokens, threads=settings.threads
+    )
 
 
 async def _open_database(

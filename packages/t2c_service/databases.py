@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
-    from t2c_service.access.schema_filter import MentionLinker
-    from t2c_service.answering.prompting.examples import Encoder
+    from t2c_service.answering.prompting.examples import Encoder, MentionLinker
     from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import DatabaseSettings, LimitSettings, Part
 

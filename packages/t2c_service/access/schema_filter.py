@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema, Property
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.answering.prompting.examples import Example
-
-
-class MentionLinker(Protocol):
-    """Links the mentions of a question to values of a graph."""
-
-    def link(self, question: str) -> LinkedQuestion:
-        """Return the question with its linked mentions."""
+    from t2c_service.answering.prompting.examples import Example, MentionLinker
 
 
 def filter_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:

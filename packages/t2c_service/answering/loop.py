@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.access.schema_filter import MentionLinker
     from t2c_service.answering.progress_events import ProgressCallback
-    from t2c_service.answering.prompting.examples import ExampleSelector
+    from t2c_service.answering.prompting.examples import ExampleSelector, MentionLinker
     from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import LimitSettings
 
@@ -85,7 +84,9 @@ class Answerer:
         )
         self._runner = AttemptRunner(parts.model, self._guarded)
         self._graph_builder = ResultGraphBuilder(self._guarded, parts.schema, limits)
-        self._diagnosis_budget = DiagnosisBudget(queries=limits.max_diagnosis_queries, seconds=limits.max_diagnosis_s)
+        self._diagnosis_budget = DiagnosisBudget(
+            queries=limits.max_diagnosis_queries, seconds=limits.max_diagnosis_s
+        )
         self._prompts = PromptBuilder(
             parts.schema,
             parts.prompt,

@@ -56,7 +56,9 @@ class LinkedValue(_Record):
     def of(cls, link: LinkedMention) -> LinkedValue:
         """Convert a mention of the linker."""
         occurrences = tuple(
-            Occurrence(owner=each.label_or_type, property=each.property, kind=each.entity_type, value=each.value)
+            Occurrence(
+                owner=each.label_or_type, property=each.property, kind=each.entity_type, value=each.value
+            )
             for each in link.occurrences
         )
         return cls(

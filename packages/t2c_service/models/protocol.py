@@ -1,8 +1,7 @@
-"""The interface of models that generate Cypher, and the factory that opens one."""
+"""The interface of models that generate Cypher."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +11,6 @@ from t2c_service.errors import SettingsError
 
 if TYPE_CHECKING:
     from t2c_core.grammar import Grammar
-    from t2c_service.settings import ModelSettings
 
 Prompt = str | Sequence[Mapping[str, str]]
 """A text to continue, or chat messages with `role` and `content`."""
@@ -83,30 +81,3 @@ def require_xgrammar() -> None:
         raise SettingsError(
             "`model.grammar` needs the package xgrammar; install graphling[local], or set `model.grammar` to off"
         )
-
-
-async def open_model(settings: ModelSettings) -> CypherModel:
-    """Open the model that the settings name; a local one is loaded.
-
-    Raises:
-        ModelFolderError: the folder of a local model cannot be used.
-        SettingsError: a package that a local model needs is missing.
-    """
-    if settings.kind == "openai":
-        from t2c_service.models.openai import OpenAIModel
-
-        assert settings.url is not None  # noqa: S101  (validated by the settings)
-        return OpenAIModel(
-            settings.url, name=settings.name, api_key=settings.api_key, max_tokens=settings.max_tokens
-        )
-    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
-    if missing:
-        raise SettingsError(
-            f"`model.kind: local` needs {' and '.join(missing)}; install graphling[local], or use `kind: openai`"
-        )
-    from t2c_service.models.local.model import LocalModel
-
-    assert settings.path is not None  # noqa: S101
-    return await asyncio.to_thread(
-        LocalModel.load, settings.path, max_tokens=settings.max_tokens, threads=settings.threads
-    )

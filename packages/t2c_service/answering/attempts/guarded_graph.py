@@ -59,7 +59,9 @@ class GuardedGraph:
         verdict = self._guard.require(cypher, parameters)
         repairs = [repair for repair in verdict.repairs if repair.code != "repair.limit"]
         if repairs and not self._allow_repairs:
-            raise QueryRejectedError(f"the query needs a repair: {repairs[0].message}", codes=(repairs[0].code,))
+            raise QueryRejectedError(
+                f"the query needs a repair: {repairs[0].message}", codes=(repairs[0].code,)
+            )
         plan = await self._graph.explain(verdict.cypher, parameters)
         check_plan(plan)
         return ApprovedQuery(

@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from t2c_service.errors import SettingsError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from t2c_core.values.linker import LinkedQuestion
-    from t2c_service.access.schema_filter import MentionLinker
 
     Encoder = Callable[[Sequence[str]], Sequence[Sequence[float]]]
     """Maps sentences to unit vectors."""
@@ -30,6 +29,13 @@ MAX_SHOTS = 3
 CANDIDATES = 12
 """Number of examples ranked for one prompt."""
 _WORD = re.compile(r"\w+")
+
+
+class MentionLinker(Protocol):
+    """Links the mentions of a question to values of a graph."""
+
+    def link(self, question: str) -> LinkedQuestion:
+        """Return the question with its linked mentions."""
 
 
 @dataclass(frozen=True)

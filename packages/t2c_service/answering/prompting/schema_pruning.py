@@ -131,7 +131,9 @@ def _part(schema: GraphSchema, chosen: Iterable[str], words: set[str], linked: L
     names = set(chosen)
     triples = tuple(each for each in schema.triples if each.source in names and each.target in names)
     kinds = {each.type for each in triples}
-    linked_properties = {(each.label_or_type, each.property) for link in linked.links for each in link.occurrences}
+    linked_properties = {
+        (each.label_or_type, each.property) for link in linked.links for each in link.occurrences
+    }
 
     def kept(owner: str, properties: tuple[Property, ...]) -> tuple[Property, ...]:
         if len(properties) <= MAX_PROPERTIES:
