@@ -1,22 +1,23 @@
-"""What can go wrong in t2c_data.
+"""Errors of t2c_data.
 
 DataError
-├── DataInputError (ValueError)     a person gave something wrong: exit 2
-│   ├── LexiconError                a lexicon that does not fit the schema or cannot be read
-│   ├── TemplateError               a pattern that cannot be read
-│   └── PairsError                  a file of pairs with a bad row
-├── BuildError                      a build cannot go on
-└── ModelError                      a language model cannot be asked, or writes nothing of use
-    └── BudgetError                 the tokens that it may use are used up
+├── DataInputError (ValueError)     invalid input: exit 2
+│   ├── LexiconError                a lexicon cannot be read or does not match the schema
+│   ├── TemplateError               a question template cannot be read
+│   └── PairsError                  a file of pairs cannot be read
+├── BuildError                      a build cannot continue
+├── ModelError                      a language model is unavailable or replies nothing usable
+│   └── BudgetError                 the token budget is used up
+└── UnfitError                      a template does not fit the choices made; another one is tried
 """
 
 
 class DataError(Exception):
-    """Any failure that t2c_data raises on purpose."""
+    """Base class of all errors that t2c_data raises."""
 
 
 class DataInputError(DataError, ValueError):
-    """Something a person gave is wrong; the message says what was asked, found and to do."""
+    """Invalid input; the message says what failed, the value and what is allowed."""
 
 
 class LexiconError(DataInputError):
@@ -24,24 +25,24 @@ class LexiconError(DataInputError):
 
 
 class TemplateError(DataInputError):
-    """A pattern cannot be read."""
+    """A question template cannot be read."""
 
 
 class PairsError(DataInputError):
-    """A file of pairs has a row that is none."""
+    """A file of pairs is missing or has an invalid row."""
 
 
 class BuildError(DataError):
-    """A build cannot go on."""
+    """A build cannot continue."""
 
 
 class ModelError(DataError):
-    """A language model cannot be asked, or writes nothing of use."""
+    """A language model is unavailable or replies nothing usable."""
 
 
 class BudgetError(ModelError):
-    """The tokens that a build may use are used up."""
+    """The token budget of a build is used up."""
 
 
 class UnfitError(DataError):
-    """A pattern, binding or wording does not fit the choices made; another is tried."""
+    """A template, its grounding or its wording does not fit the choices made; another one is tried."""

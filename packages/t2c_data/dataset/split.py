@@ -1,22 +1,23 @@
-"""Splits without leaks: no shape of a query and no wording without its values stands on both sides.
+"""Train, dev and test splits without leakage: no query skeleton and no near-duplicate question is in two splits.
 
-Pairs that share either are joined into one component; whole components are assigned. Texts are numbered on the disk, so
-that a pair takes a few bytes of memory.
+Pairs that share either form one component, and components are assigned as a whole. Texts are kept in temporary SQLite
+files, so that a pair takes a few bytes of memory.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from array import array
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.dataset.string_ids import StringInterner
 from t2c_data.pairs import mask_values, skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from t2c_data.pairs import Pair
 
@@ -37,13 +38,13 @@ def assign_splits(
     """Assign each pair to train, dev or test.
 
     Args:
-        pairs: in any order; the result keeps it.
-        seed: mixes the assignment.
-        shares: names and shares of the splits other than train.
-        alike: places of pairs that must stay together for another reason.
+        pairs: pairs in any order.
+        seed: seed of the assignment.
+        shares: names and ratios of the splits other than train.
+        must_link: positions of two pairs each that must be in the same split for another reason.
 
     Returns:
-        The pairs with their split, and a report that counts what stands on both sides.
+        The pairs in their order with their split, and the report of `LeakCounter`.
     """
     splitter = Splitter()
     for pair in pairs:
@@ -55,57 +56,88 @@ def assign_splits(
     return result, leak_report(result)
 
 
-class Splitter:
-    """Joins pairs that must stay together, one by one, and chooses a split for each component."""
+class StringInterner:
+    """Numbers strings from 0 in the order in which they come; they are kept in a temporary SQLite file."""
 
     def __init__(self) -> None:
-        self._shapes, self._wordings = StringInterner(), StringInterner()
-        self._shape_of = array("L")
-        self._first_shape = array("L")
-        """The first shape of each wording: all others are joined to it."""
+        self._base = sqlite3.connect("", isolation_level=None)
+        self._base.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            "CREATE TABLE string (text TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID; BEGIN;"
+        )
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def number(self, text: str) -> int:
+        """Return the number of a string; a new string gets the next one."""
+        found = self._base.execute("SELECT number FROM string WHERE text = ?", (text,)).fetchone()
+        if found is not None:
+            return int(found[0])
+        self._base.execute("INSERT INTO string VALUES (?, ?)", (text, self._count))
+        self._count += 1
+        return self._count - 1
+
+    def sorted(self) -> Iterator[tuple[str, int]]:
+        """Yield strings and their numbers in the order of the strings."""
+        with closing(self._base.execute("SELECT text, number FROM string ORDER BY text")) as rows:
+            yield from rows
+
+
+class Splitter:
+    """Joins pairs that must be in the same split, one by one, and chooses a split for each component."""
+
+    def __init__(self) -> None:
+        self._skeletons, self._questions = StringInterner(), StringInterner()
+        self._skeleton_of = array("L")
+        """Skeleton of each pair."""
+        self._first_skeleton = array("L")
+        """First skeleton of each masked question; all others of that question are joined to it."""
         self._parents = array("L")
+        """Union-find forest over skeletons."""
 
     def add(self, pair: Pair) -> None:
-        """Take the next pair."""
+        """Add the next pair."""
         text = skeleton(pair.cypher) if pair.cypher else f"unanswerable {pair.question}"
-        shape, wording = self._shapes.number(text), self._wordings.number(near_duplicate_key(pair))
+        shape, question = self._skeletons.number(text), self._questions.number(near_duplicate_key(pair))
         if shape == len(self._parents):
             self._parents.append(shape)
-        if wording == len(self._first_shape):
-            self._first_shape.append(shape)
-        self._shape_of.append(shape)
-        self._parents[self._root(shape)] = self._root(self._first_shape[wording])
+        if question == len(self._first_skeleton):
+            self._first_skeleton.append(shape)
+        self._skeleton_of.append(shape)
+        self._parents[self._root(shape)] = self._root(self._first_skeleton[question])
 
     def join(self, one: int, other: int) -> None:
-        """Keep two pairs together, by their places."""
-        self._parents[self._root(self._shape_of[other])] = self._root(self._shape_of[one])
+        """Put two pairs, given by position, into the same split."""
+        self._parents[self._root(self._skeleton_of[other])] = self._root(self._skeleton_of[one])
 
     def choose(self, *, seed: int, shares: Sequence[tuple[str, float]] = SHARES) -> list[str]:
-        """Choose a split for each pair.
+        """Return the split of each pair.
 
-        Components are gone through in an order that the seed mixes from their first shape, and fill the small splits
+        Components are visited in an order that depends on the seed and their first skeleton; small splits are filled
         first.
         """
-        sizes = Counter(self._root(shape) for shape in self._shape_of)
-        names = StringInterner()
+        sizes = Counter(self._root(shape) for shape in self._skeleton_of)
+        shuffled = StringInterner()
         roots = array("L")
         known: set[int] = set()
-        for text, shape in self._shapes.sorted():
+        for text, shape in self._skeletons.sorted():
             root = self._root(shape)
             if root not in known:
                 known.add(root)
-                names.number(_mix(seed, "c" + text))
+                shuffled.number(hashlib.sha256(f"{seed}:c{text}".encode()).hexdigest())
                 roots.append(root)
-        wanted = {name: share * len(self._shape_of) for name, share in shares}
+        remaining = {name: share * len(self._skeleton_of) for name, share in shares}
         chosen: dict[int, str] = {}
-        for _, number in names.sorted():
+        for _, number in shuffled.sorted():
             size = sizes[roots[number]]
-            for name, room in wanted.items():
+            for name, room in remaining.items():
                 if size <= max(room * 0.1, 3) and room >= size:
-                    wanted[name] = room - size
+                    remaining[name] = room - size
                     chosen[roots[number]] = name
                     break
-        return [chosen.get(self._root(shape), "train") for shape in self._shape_of]
+        return [chosen.get(self._root(shape), "train") for shape in self._skeleton_of]
 
     def _root(self, shape: int) -> int:
         parents = self._parents
@@ -116,15 +148,15 @@ class Splitter:
 
 
 class LeakCounter:
-    """Counts shapes of queries, questions and near-duplicates that stand in train and elsewhere."""
+    """Counts query skeletons, questions and near-duplicate questions that are both in train and in another split."""
 
     def __init__(self) -> None:
-        self._texts = {what: StringInterner() for what in ("skeleton", "question", "near")}
-        self._sides = {what: bytearray() for what in self._texts}
+        self._texts = {name: StringInterner() for name in ("skeleton", "question", "near")}
+        self._sides = {name: bytearray() for name in self._texts}
         self._splits: Counter[str] = Counter()
 
     def add(self, pair: Pair) -> None:
-        """Take the next pair."""
+        """Add the next pair."""
         self._splits[pair.split] += 1
         side = 1 if pair.split == "train" else 2
         if pair.cypher:
@@ -133,19 +165,19 @@ class LeakCounter:
         self._mark("near", near_duplicate_key(pair), side)
 
     def report(self) -> dict[str, Any]:
-        """Tell how many texts stand on both sides, and how large the splits are."""
-        both: dict[str, Any] = {what: sides.count(3) for what, sides in self._sides.items()}
-        return {**both, "splits": dict(sorted(self._splits.items()))}
+        """Return the number of leaks by kind, and the sizes of the splits."""
+        leaks: dict[str, Any] = {name: sides.count(3) for name, sides in self._sides.items()}
+        return {**leaks, "splits": dict(sorted(self._splits.items()))}
 
-    def _mark(self, what: str, text: str, side: int) -> None:
-        sides, number = self._sides[what], self._texts[what].number(text)
+    def _mark(self, name: str, text: str, side: int) -> None:
+        sides, number = self._sides[name], self._texts[name].number(text)
         if number == len(sides):
             sides.append(0)
         sides[number] |= side
 
 
 def leak_report(pairs: Iterable[Pair]) -> dict[str, Any]:
-    """Count queries' shapes, questions and near-duplicates that stand in train and elsewhere."""
+    """Return the report of `LeakCounter` over some pairs."""
     leaks = LeakCounter()
     for pair in pairs:
         leaks.add(pair)
@@ -153,10 +185,6 @@ def leak_report(pairs: Iterable[Pair]) -> dict[str, Any]:
 
 
 def near_duplicate_key(pair: Pair) -> str:
-    """Reduce a question so that near-duplicates become equal: no values, no fillers, no order of words."""
+    """Return the sorted words of a question without values and stop words; near-duplicates have the same key."""
     words = [word for word in mask_values(pair.question, pair.parameters).split(" ") if word not in STOPWORDS]
     return " ".join(sorted(words))
-
-
-def _mix(seed: int, text: str) -> str:
-    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()

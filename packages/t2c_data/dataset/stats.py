@@ -1,7 +1,4 @@
-"""Figures on a file of pairs: counts, shapes, lengths, variety of wording, what of the schema no pair touches, leaks.
-
-Holds no drawing (see `plots`).
-"""
+"""Statistics of pairs: counts, query skeletons, lengths, lexical diversity, coverage of the schema, leakage."""
 
 from __future__ import annotations
 
@@ -26,69 +23,77 @@ if TYPE_CHECKING:
     from t2c_data.pairs import Pair
 
 SELF_BLEU_SAMPLE = 300
-"""Questions that are compared with each other."""
+"""Number of questions that are compared with each other."""
+DEPRECATED = {
+    "query_skeletons": "query_shapes", "question_length": "question_words", "lexical_diversity": "variety",
+}  # fmt: skip
+"""Fields and the names that they had before, under which they are also written for one version."""
 
 
 def describe(
     pairs: Sequence[Pair], *, schema: GraphSchema | None = None, dropped: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """Describe pairs: how many, how various, how long, and whether their splits leak.
+    """Return the statistics of pairs.
 
     Args:
-        pairs: what to describe.
-        schema: to see what of it no pair touches.
-        dropped: how many candidates the build dropped, by reason.
+        pairs: the pairs.
+        schema: schema of which the coverage is measured; not measured if None.
+        dropped: number of candidates that the build dropped, by reason.
     """
     if not pairs:
         return {"pairs": 0}
-    words = [len(pair.question.split()) for pair in pairs]
+    lengths = [len(pair.question.split()) for pair in pairs]
     found = {
         "pairs": len(pairs),
         "questions": len({normalize_question(pair.question) for pair in pairs}),
         "questions_without_values": len({mask_values(pair.question, pair.parameters) for pair in pairs}),
-        "query_shapes": len({skeleton(pair.cypher) for pair in pairs}),
+        "query_skeletons": len({skeleton(pair.cypher) for pair in pairs}),
         "by_split": _counts(pair.split for pair in pairs),
         "by_category": _counts(pair.category for pair in pairs),
         "by_difficulty": _counts(str(pair.difficulty) for pair in pairs),
         "by_template": _counts(pair.template for pair in pairs),
         "parameters": _counts(str(len(pair.parameters)) for pair in pairs),
-        "question_words": {
-            "mean": round(mean(words), 2),
-            "median": median(words),
-            "shortest": min(words),
-            "longest": max(words),
+        "question_length": {
+            "mean": round(mean(lengths), 2),
+            "median": median(lengths),
+            "shortest": min(lengths),
+            "longest": max(lengths),
         },
-        "variety": variety([pair.question for pair in pairs]),
+        "lexical_diversity": lexical_diversity([pair.question for pair in pairs]),
         "leaks": leak_report(pairs),
     }
     if dropped is not None:
         found["dropped"] = dict(sorted(dropped.items(), key=lambda each: -each[1]))
     if schema is not None:
         found["coverage"] = coverage(pairs, schema)
-    return found
+    return found | {old: found[name] for name, old in DEPRECATED.items()}
 
 
 def read_drops(manifest: Path, *, needed: bool = False) -> dict[str, int] | None:
-    """Read from a build's manifest how many candidates were dropped; None if there is no manifest.
+    """Return the number of dropped candidates by reason from a build's manifest, or None if there is no manifest.
+
+    Args:
+        manifest: the file.
+        needed: whether a missing file is an error.
 
     Raises:
-        PairsError: there is none although it is needed, or it is no manifest.
+        PairsError: the file is not the manifest of a build.
     """
     if not manifest.is_file() and not needed:
         return None
     try:
         dropped: dict[str, int] = json.loads(manifest.read_text(encoding="utf-8"))["dropped"]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise PairsError(f"{manifest} is no manifest of a build ({error!r})") from error
+        raise PairsError(f"{manifest} is not the manifest of a build ({error!r})") from error
     return dropped
 
 
-def variety(questions: Sequence[str]) -> dict[str, float]:
-    """Measure how various wordings are.
+def lexical_diversity(questions: Sequence[str]) -> dict[str, float]:
+    """Measure how much the wording of questions varies.
 
     Returns:
-        `distinct_1` to `distinct_4`: share of runs of words that are distinct among all of that length.
-        `self_bleu`: how like a question is to the one that it is most like, over a fixed sample; 1 for copies.
+        `distinct_1` to `distinct_4`: ratio of distinct n-grams of words. `self_bleu`: mean similarity (Google BLEU) of
+        a question to its most similar one, over a fixed sample; 1 if all are copies.
     """
     tokens = [normalize_question(question).split(" ") for question in questions]
     found: dict[str, float] = {}
@@ -107,7 +112,7 @@ def variety(questions: Sequence[str]) -> dict[str, float]:
 
 
 def coverage(pairs: Sequence[Pair], schema: GraphSchema) -> dict[str, Any]:
-    """List what of a schema pairs touch, how often, and what no pair touches."""
+    """Count the pairs that use each label, relationship type and property of a schema, and list the uncovered ones."""
     labels: Counter[str] = Counter()
     types: Counter[str] = Counter()
     properties: Counter[str] = Counter()
@@ -117,36 +122,39 @@ def coverage(pairs: Sequence[Pair], schema: GraphSchema) -> dict[str, Any]:
             continue
         shape = skeleton(pair.cypher)
         if shape not in seen:
-            seen[shape] = _touched(pair.cypher, schema)
+            seen[shape] = _used_elements(pair.cypher, schema)
         for counter, names in zip((labels, types, properties), seen[shape], strict=True):
             counter.update(names)
-    holders: list[NodeLabel | RelationshipType] = [*schema.labels, *schema.types]
-    owned = [f"{holder.name}.{each.name}" for holder in holders for each in holder.properties]
-    return {
+    declaring: list[NodeLabel | RelationshipType] = [*schema.labels, *schema.types]
+    found = {
         "labels": {each.name: labels[each.name] for each in schema.labels},
         "types": {each.name: types[each.name] for each in schema.types},
-        "properties": {name: properties[name] for name in owned},
-        "untouched": {
-            "labels": [each.name for each in schema.labels if not labels[each.name]],
-            "types": [each.name for each in schema.types if not types[each.name]],
-            "properties": [name for name in owned if not properties[name]],
+        "properties": {
+            name: properties[name]
+            for element in declaring
+            for each in element.properties
+            for name in [f"{element.name}.{each.name}"]
         },
     }
+    uncovered = {
+        kind: [name for name, count in counts.items() if not count] for kind, counts in found.items()
+    }
+    return {**found, "uncovered": uncovered, "untouched": uncovered}
 
 
-def _touched(cypher: str, schema: GraphSchema) -> tuple[set[str], set[str], set[str]]:
+def _used_elements(cypher: str, schema: GraphSchema) -> tuple[set[str], set[str], set[str]]:
     query = QueryAnalysis(cypher)
     known = owners(query, schema)
-    held = {
-        f"{owner}.{access.property}"
+    properties = {
+        f"{label_or_type}.{access.property}"
         for access in query.accesses
-        for owner in known.get(access.variable, ())
-        if schema.property_of(owner, access.property)
+        for label_or_type in known.get(access.variable, ())
+        if schema.property_of(label_or_type, access.property)
     }
     return (
-        {label for found in query.labels.values() for label in found},
-        {kind for edge in query.edges for kind in edge.types},
-        held,
+        {label for labels in query.labels.values() for label in labels},
+        {type_name for edge in query.edges for type_name in edge.types},
+        properties,
     )
 
 

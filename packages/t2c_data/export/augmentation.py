@@ -1,4 +1,4 @@
-"""Disturbs questions as people do: quotes left out, no capitals, slips of the keyboard."""
+"""Perturbations of questions as people write them: no quotes, lower case, typing errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _KEYS = dict(
     u:yi v:cb w:qe x:zc y:tu z:x
     """.split()
 )
-"""Keys beside each key."""
+"""Keys beside each key of the keyboard."""
 
 
 def perturb(pair: Pair, rng: Random) -> tuple[str, str]:
-    """Disturb a question in one of several ways; tells which."""
+    """Return a perturbed question and the kind of perturbation."""
     kind = rng.choices(("unquoted", "lower", "both", "typo", "both typo"), (3, 2, 3, 1.2, 0.8))[0]
     text = pair.question
     if kind in {"unquoted", "both", "both typo"}:
@@ -34,7 +34,7 @@ def perturb(pair: Pair, rng: Random) -> tuple[str, str]:
 
 
 def unquote(text: str, pair: Pair) -> str:
-    """Take the quotes off every value."""
+    """Remove the quotes around every value."""
     for value in sorted(map(str, pair.parameters.values()), key=len, reverse=True):
         for quote in ("'", '"'):
             text = text.replace(f"{quote}{value}{quote}", value)
@@ -42,7 +42,7 @@ def unquote(text: str, pair: Pair) -> str:
 
 
 def add_typos(text: str, pair: Pair, rng: Random) -> str:
-    """Misspell one or two words that are no part of a value."""
+    """Misspell one or two words that are not part of a value."""
     values = " ".join(map(str, pair.parameters.values())).casefold()
     words = [match for match in re.finditer(r"[A-Za-z]{5,}", text) if match[0].casefold() not in values]
     for match in sorted(
@@ -53,9 +53,9 @@ def add_typos(text: str, pair: Pair, rng: Random) -> str:
 
 
 def typo(word: str, rng: Random) -> str:
-    """Swap, drop, double or mistake one letter that is not the first."""
+    """Swap, drop, double or replace one letter of a word that is not the first."""
     place = rng.randrange(1, len(word) - 1)
-    kind = rng.choice(("swap", "drop", "double", "near"))
+    kind = rng.choice(("swap", "drop", "double", "replace"))
     if kind == "swap":
         return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     if kind == "drop":

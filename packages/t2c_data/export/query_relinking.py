@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.cypher.identifiers import unquote_identifier
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, tokenize
-from t2c_core.prompt.parameter_usage import parameter_usages
+from t2c_core.prompt.compact_cypher import parameter_usages
 
 if TYPE_CHECKING:
     from t2c_core.prompt.schema_tokens import SchemaTokenFormat
@@ -58,7 +58,7 @@ def _without_literals(
         holder = prompts.names.by_variable.get(found[1])
         value = found[4].replace("\\'", "'").replace("\\\\", "\\")
         for link in linked.links[:MAX_PARAMETERS]:
-            held = {(place.owner, place.property, place.value) for place in link.occurrences}
+            held = {(place.label_or_type, place.property, place.value) for place in link.occurrences}
             meant = holder is not None and (holder.name, unquote_identifier(found[2]), value) in held
             if meant and link.name not in taken:
                 taken.add(link.name)
@@ -70,7 +70,7 @@ def _without_literals(
 
 def _means(link: LinkedMention, wanted: Scalar, owners: tuple[str, ...], name: str) -> bool:
     if owners and any(
-        place.property == name and place.owner in owners and _equal(place.value, wanted)
+        place.property == name and place.label_or_type in owners and _equal(place.value, wanted)
         for place in link.occurrences
     ):
         return True

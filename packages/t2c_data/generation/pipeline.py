@@ -1,6 +1,6 @@
-"""The template pipeline: compose, execute, keep what holds, split, write.
+"""The template pipeline: instantiate templates, execute their queries, keep what has an answer, split and write.
 
-Reads: a graph over Bolt (READ only), its snapshot, a lexicon, the patterns.
+Reads: a graph over Bolt (READ only), its snapshot, a lexicon, the templates.
 Writes: `candidates.jsonl` (append-only, resumable), `pairs.jsonl`, `manifest.json` last.
 """
 
@@ -14,19 +14,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.errors import GraphTimeoutError, QueryError
-from t2c_core.graph.client import GraphClient, QueryLimits
+from t2c_core.graph.client import QueryLimits
 from t2c_core.prompt.compact_cypher import CompactSyntaxError, encode
 from t2c_core.prompt.variable_names import VariableNames
 from t2c_data.dataset.collector import CandidateCollector
+from t2c_data.dataset.store import CANDIDATES, prepare_output_dir
 from t2c_data.errors import UnfitError
 from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator
 from t2c_data.generation.rng import generator
 from t2c_data.generation.unanswerable import UnanswerableGenerator
 from t2c_data.graph.context import GraphContext
 from t2c_data.graph.sample import read_sample
-from t2c_data.jobs.output_dir import prepare_output_dir
 from t2c_data.planning.limit_ties import order_limit, over_fetch, resolve_ties
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN
+from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN
 from t2c_data.realisation.surface import realise
 from t2c_data.templates.model import load_templates
 
@@ -34,45 +34,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from t2c_core.graph.client import GraphClient
+    from t2c_core.graph.credentials import GraphConnection
     from t2c_core.schema.model import GraphSchema
     from t2c_data.lexicon.model import Lexicon
     from t2c_data.templates.model import QuestionTemplate
 
 MAX_ROWS = 25
-"""Rows read of each answer."""
+"""Maximum number of rows read per answer."""
 CHUNK = 160
-"""Bindings of a chunk."""
+"""Instantiated templates per chunk."""
 TRIES = 12
-"""How often a pattern is bound anew before the next one is taken."""
+"""Maximum number of attempts to instantiate a template."""
 WORDINGS = 4
-READING = QueryLimits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
-ANSWERING = QueryLimits(timeout_s=20, max_rows=MAX_ROWS)
+SAMPLE_LIMITS = QueryLimits(timeout_s=300, max_rows=10_000_000, max_bytes=4_000_000_000)
+ANSWER_LIMITS = QueryLimits(timeout_s=20, max_rows=MAX_ROWS)
 
-_LIMIT = re.compile(f"LIMIT \\${MARK_OPEN}(\\d+){MARK_CLOSE}")
+_LIMIT = re.compile(f"LIMIT \\${SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplatePipelineConfig:
-    """What a build is to make."""
+    """Configuration of a build."""
 
     pairs: int = 3_000
-    """How many pairs."""
+    """Number of pairs."""
     seed: int = 0
     workers: int = 6
-    """Queries in flight."""
+    """Number of concurrent queries."""
     unanswerable: float = 0.04
-    """Share of questions that the graph cannot answer."""
+    """Ratio of questions that the graph cannot answer."""
     wordings: int = WORDINGS
-    """Wordings tried for of each binding."""
+    """Maximum number of wordings per instantiated template."""
 
 
 def prepare(
     out: Path, *, schema: GraphSchema, lexicon: Lexicon, config: TemplatePipelineConfig, force: bool = False
 ) -> None:
-    """Make the folder of a build, or find it left by an earlier call of the same build.
+    """Create the folder of a build, or accept the one that an earlier call of the same build left.
 
     Raises:
-        DataInputError: the folder holds something else.
+        DataInputError: the folder contains something else.
     """
     plan = {
         "schema": schema.version,
@@ -80,121 +82,121 @@ def prepare(
         "templates": hashlib.sha256(repr(load_templates()).encode()).hexdigest()[:12],
         "config": asdict(replace(config, workers=0)),
     }
-    prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", "candidates.jsonl"), force=force)
+    prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", CANDIDATES), force=force)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A draft, and the state from which its wordings are written out."""
+    """An instantiated template, and the generator's state from which its wordings are realised."""
 
-    draft: InstantiatedTemplate
+    instance: InstantiatedTemplate
     state: Any
 
     def rows(self) -> list[dict[str, Any]]:
-        """Write all wordings out."""
-        pattern, rng = self.draft.pattern, Random()  # noqa: S311
+        """Realise all wordings."""
+        template, rng = self.instance.template, Random()  # noqa: S311
         rng.setstate(self.state)
-        written = [realise(text, self.draft.cypher, self.draft.mentions, rng) for text in self.draft.texts]
+        instance = self.instance
+        pairs = [realise(text, instance.cypher, instance.mentions, rng) for text in instance.texts]
         return [
             {
                 "question": each.question, "cypher": each.cypher, "parameters": each.parameters,
-                "category": pattern.category, "template": pattern.id, "difficulty": pattern.difficulty,
+                "category": template.category, "template": template.id, "difficulty": template.difficulty,
             }
-            for each in written
+            for each in pairs
         ]  # fmt: skip
 
     def limited_to(self, limit: int) -> _Job:
-        """Change the number of rows that the question asks for."""
-        found = _LIMIT.search(self.draft.cypher)
+        """Replace the number of rows that the question asks for."""
+        found = _LIMIT.search(self.instance.cypher)
         if found is None:
             return self
         number = int(found[1])
-        changed = replace(self.draft.mentions[number], value=limit)
-        return replace(self, draft=replace(self.draft, mentions={**self.draft.mentions, number: changed}))
+        mention = replace(self.instance.mentions[number], value=limit)
+        mentions = {**self.instance.mentions, number: mention}
+        return replace(self, instance=replace(self.instance, mentions=mentions))
 
 
 async def build(
     out: Path,
     *,
-    uri: str,
+    graph: GraphConnection,
     schema: GraphSchema,
     lexicon: Lexicon,
     config: TemplatePipelineConfig,
-    auth: tuple[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Build pairs from a graph; a stopped build goes on where it was.
+    """Build pairs from a graph; a stopped build resumes.
 
     Returns:
         The manifest.
 
     Raises:
-        BuildError: no pairs come out.
+        BuildError: the build yields no pairs.
     """
-    async with GraphClient(uri, auth=auth, concurrency=config.workers) as client:
-        world = await read_world(client, schema, lexicon)
-        maker = ChunkGenerator(world, client, config)
-        with CandidateCollector(out, target=config.pairs, progress=progress) as harvest:
-            while harvest.remaining:
-                harvest.add(await maker.generate_chunk(harvest.chunks))
-    return harvest.deliver(schema, seed=config.seed, config=asdict(config))
+    async with graph.open(concurrency=config.workers) as client:
+        context = await read_context(client, schema, lexicon)
+        chunks = ChunkGenerator(context, client, config)
+        with CandidateCollector(out, target=config.pairs, progress=progress) as collector:
+            while collector.remaining:
+                collector.add(await chunks.generate_chunk(collector.chunks))
+            return collector.deliver(schema=schema.version, seed=config.seed, config=asdict(config))
 
 
-async def read_world(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
-    """Read the part of a graph that questions are made from."""
+async def read_context(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
+    """Read the sample of a graph and build its context."""
 
     async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-        return [list(row) for row in (await client.execute_read(cypher, parameters, READING)).rows]
+        return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
 
     return GraphContext(schema, lexicon, await read_sample(read, schema))
 
 
 class ChunkGenerator:
-    """Makes chunks of rows, each from its own seed.
+    """Generates chunks of candidate rows, each from its own seed.
 
     Args:
-        world: the graph.
-        client: runs the queries.
-        config: the build.
+        context: graph with its lexicon.
+        client: client that executes the queries.
+        config: configuration of the build.
     """
 
-    def __init__(self, world: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
-        self._world = world
+    def __init__(self, context: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
         self._client = client
         self._config = config
-        self._composer = TemplateInstantiator(world, VariableNames(world.schema))
-        self._patterns = load_templates()
-        self._weights = [pattern.weight for pattern in self._patterns]
-        self._refuser = UnanswerableGenerator(self._composer, self._patterns)
+        self._instantiator = TemplateInstantiator(context, VariableNames(context.schema))
+        self._templates = load_templates()
+        self._weights = [template.weight for template in self._templates]
+        self._unanswerable = UnanswerableGenerator(self._instantiator, self._templates)
 
     async def generate_chunk(self, number: int) -> list[dict[str, Any]]:
-        """Compose and execute one chunk."""
+        """Instantiate and execute one chunk."""
         jobs: list[_Job] = []
         rows: list[dict[str, Any]] = []
         for place in range(CHUNK):
             rng = generator(self._config.seed, number, place)
             if rng.random() < self._config.unanswerable:
-                rows += self._refuser.rows(rng, self._config.wordings)
-                continue
-            jobs += self._compose(rng)
-        gate = asyncio.Semaphore(self._config.workers)
+                rows += self._unanswerable.rows(rng, self._config.wordings)
+            else:
+                jobs += self._instantiate(rng)
+        semaphore = asyncio.Semaphore(self._config.workers)
 
         async def run(job: _Job) -> list[dict[str, Any]]:
-            async with gate:
+            async with semaphore:
                 return await self._execute(job)
 
         for done in await asyncio.gather(*(run(job) for job in jobs)):
             rows += done
         return rows
 
-    def _compose(self, rng: Random) -> Iterator[_Job]:
-        pattern = rng.choices(self._patterns, self._weights)[0]
+    def _instantiate(self, rng: Random) -> Iterator[_Job]:
+        template = rng.choices(self._templates, self._weights)[0]
         for _ in range(TRIES):
             try:
-                draft = self._composer.instantiate(pattern, rng, wordings=self._config.wordings)
+                instance = self._instantiator.instantiate(template, rng, wordings=self._config.wordings)
             except UnfitError:
                 continue
-            yield _Job(draft, rng.getstate())
+            yield _Job(instance, rng.getstate())
             return
 
     async def _execute(self, job: _Job) -> list[dict[str, Any]]:
@@ -205,25 +207,25 @@ class ChunkGenerator:
             cypher, parameters = over_fetch(cypher, parameters, MAX_ROWS)
         try:
             encode(cypher)
-            result = await self._client.execute_read(cypher, parameters, ANSWERING)
+            result = await self._client.execute_read(cypher, parameters, ANSWER_LIMITS)
         except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
             return [{**row, "drop": type(error).__name__} for row in rows]
         answer = [list(row) for row in result.rows]
-        reason = _rejection_reason(job.draft.pattern, answer)
+        reason = _rejection_reason(job.instance.template, answer)
         count = len(answer)
         if limit and not reason:
-            settled, reason = resolve_ties(cypher, answer, limit)
-            rows = rows if settled == limit else job.limited_to(settled).rows()
-            count = min(count, settled)
+            untied, reason = resolve_ties(cypher, answer, limit)
+            rows = rows if untied == limit else job.limited_to(untied).rows()
+            count = min(count, untied)
         if reason:
             return [{"drop": reason, "template": row["template"]} for row in rows]
         return [{**row, "result_rows": count} for row in rows]
 
 
-def _rejection_reason(pattern: QuestionTemplate, answer: list[list[Any]]) -> str:
-    """Say why an answer does not do; empty if it does."""
+def _rejection_reason(template: QuestionTemplate, answer: list[list[Any]]) -> str:
+    """Return why an answer is rejected: `empty`, `null` or `zero`; an empty text if it is accepted."""
     if not answer:
         return "empty"
     if all(value is None or value == [] for row in answer for value in row):
         return "null"
-    return "zero" if pattern.category in {"count", "aggregate"} and answer == [[0]] else ""
+    return "zero" if template.category in {"count", "aggregate"} and answer == [[0]] else ""

@@ -1,7 +1,7 @@
-"""A build as it is ordered: which pipelines, over which graph, in which folder.
+"""Builds pairs from a graph with one or both pipelines.
 
-Reads: a graph over Bolt (READ only), its snapshot, a lexicon. Writes: the folder of the build; with two pipelines one
-folder for each in it, and what they gave together.
+Reads: a graph (READ transactions only), its snapshot, a lexicon. Writes: the folder of the build; with two pipelines, a
+folder of each in it and their merged pairs.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.schema.model import GraphSchema
-from t2c_data.dataset.deduplicate import Deduplicator
-from t2c_data.dataset.writer import write_dataset
-from t2c_data.errors import DataInputError
+from t2c_data.dataset.collector import write_dataset
+from t2c_data.dataset.store import CANDIDATES, CandidateStore, prepare_output_dir
 from t2c_data.generation.pipeline import TemplatePipelineConfig, build, prepare
-from t2c_data.jobs.output_dir import prepare_output_dir
+from t2c_data.jobs.config import PIPELINES, BuildConfig
 from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.model import Lexicon, from_content
 from t2c_data.pairs import iter_pairs
@@ -26,154 +27,118 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from t2c_data.llm.client import Endpoint
-
-PIPELINES = ("template", "llm")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildConfig:
-    """What is to be built."""
-
-    uri: str
-    snapshot: Path
-    pairs: int
-    """Of each pipeline."""
-    seed: int = 0
-    lexicon: Path | None = None
-    pipelines: tuple[str, ...] = ("template",)
-    endpoint: Endpoint | None = None
-    judged: bool = True
-    workers: int = 6
-    ray_workers: int = 0
-    auth: tuple[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        strange = [name for name in self.pipelines if name not in PIPELINES]
-        if strange or not self.pipelines:
-            raise DataInputError(
-                f"pipeline {','.join(self.pipelines)!r}: know {' and '.join(PIPELINES)}, joined by a comma"
-            )
-        if "llm" in self.pipelines and self.endpoint is None:
-            raise DataInputError("the llm pipeline needs a model; give --llm-url http://host:port/v1")
-        if self.pairs < 1:
-            raise DataInputError(f"pairs={self.pairs}: at least 1 is wanted")
+MERGED_AT_ONCE = 1_000
 
 
 def run_build(
-    order: BuildConfig,
+    config: BuildConfig,
     out: Path,
     *,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Build pairs as ordered; called again it goes on where it was stopped.
-
-    Returns:
-        The manifest.
+    """Build pairs and return the manifest; a stopped build is resumed.
 
     Raises:
-        DataInputError: the folder holds something else, or the order cannot be filled.
-        BuildError: no pair came out.
-        ModelError: the model cannot be asked.
+        DataInputError: the folder holds something else, or the configuration is invalid.
+        BuildError: there is no pair.
+        ModelError: the model is unavailable.
     """
-    if len(order.pipelines) == 1:
-        return _run_one(order, out, force=force, progress=progress)
-    schema = GraphSchema.load(order.snapshot)
-    plan = {"pipelines": order.pipelines, "seed": order.seed, "pairs": order.pairs, "schema": schema.version}
+    if len(config.pipelines) == 1:
+        return _run_one(config, out, force=force, progress=progress)
+    schema = GraphSchema.load(config.snapshot)
+    plan = {
+        "pipelines": config.pipelines,
+        "seed": config.seed,
+        "pairs": config.pairs,
+        "schema": schema.version,
+    }
     prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", *PIPELINES), force=force)
-    made = [
-        _run_one(replace(order, pipelines=(name,)), out / name, progress=progress) for name in order.pipelines
+    manifests = [
+        _run_one(replace(config, pipeline=name), out / name, progress=progress) for name in config.pipelines
     ]
-    drops: Counter[str] = Counter()
-    for each in made:
-        drops.update(each["dropped"])
-    merged = merge((out / name / "pairs.jsonl" for name in order.pipelines), drops)
-    manifest = write_dataset(out, merged, schema, seed=order.seed, config=plan, drops=drops)
-    extras: dict[str, Any] = {}
-    for each in made:
-        extras.update({key: each[key] for key in ("usage", "stopped") if key in each})
+    dropped: Counter[str] = Counter()
+    for manifest in manifests:
+        dropped.update(manifest["dropped"])
+    with merged(out / name / "pairs.jsonl" for name in config.pipelines) as store:
+        dropped.update(store.dropped)
+        manifest = write_dataset(
+            out, store.rows, schema=schema.version, seed=config.seed, config=plan, dropped=dropped
+        )
+    extras: dict[str, Any] = {key: each[key] for each in manifests for key in ("usage", "stopped") if key in each}
     return {**manifest, **extras}
 
 
-def merge(files: Iterable[Path], drops: Counter[str]) -> Iterator[dict[str, Any]]:
-    """Keep each question of several builds once, the first of equal ones.
-
-    Args:
-        files: pairs of each build.
-        drops: what is dropped is counted here, by reason, as rows are taken.
-
-    Yields:
-        Rows as `deliver` takes them.
-    """
-    seen = Deduplicator()
-    for file in files:
-        for pair in iter_pairs(file):
-            row = asdict(pair)
-            for name in ("id", "split", "graph"):
-                del row[name]
-            if seen.take(row):
-                yield row
-    drops.update(seen.dropped)
+@contextmanager
+def merged(files: Iterable[Path]) -> Iterator[CandidateStore]:
+    """Yield a temporary store with the pairs of several builds, in which each question is kept once."""
+    with CandidateStore() as store:
+        for file in files:
+            rows = (
+                {key: value for key, value in asdict(pair).items() if key not in {"id", "split", "graph"}}
+                for pair in iter_pairs(file)
+            )
+            while part := list(islice(rows, MERGED_AT_ONCE)):
+                store.add(part)
+        yield store
 
 
 def open_lexicon(path: Path | None, schema: GraphSchema) -> Lexicon:
-    """Read a lexicon, or draft one from the schema.
+    """Read a lexicon, or draft one from the schema if there is no path.
 
     Raises:
-        LexiconError: it cannot be read.
+        LexiconError: the lexicon cannot be read.
     """
     return Lexicon.load(path, schema) if path else from_content(draft_lexicon(schema), schema)
 
 
 def _run_one(
-    order: BuildConfig, out: Path, *, force: bool = False, progress: Callable[[int, int], None] | None
+    config: BuildConfig, out: Path, *, force: bool = False, progress: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
-    if order.pipelines == ("llm",):
-        return _run_llm(order, out, force=force, progress=progress)
-    schema = GraphSchema.load(order.snapshot)
-    words = open_lexicon(order.lexicon, schema)
-    config = TemplatePipelineConfig(pairs=order.pairs, seed=order.seed, workers=order.workers)
-    prepare(out, schema=schema, lexicon=words, config=config, force=force)
-    if order.ray_workers:
+    schema = GraphSchema.load(config.snapshot)
+    lexicon = open_lexicon(config.lexicon, schema)
+    if config.pipelines == ("llm",):
+        return _run_llm(config, out, schema, lexicon, force=force, progress=progress)
+    options = TemplatePipelineConfig(pairs=config.pairs, seed=config.seed, workers=config.workers)
+    prepare(out, schema=schema, lexicon=lexicon, config=options, force=force)
+    if config.ray_workers:
         from t2c_data.generation.ray_pipeline import build_distributed
 
         return build_distributed(
-            out, uri=order.uri, schema=schema, lexicon=words, config=config, auth=order.auth,
-            ray_workers=order.ray_workers, progress=progress,
+            out, graph=config.graph, schema=schema, lexicon=lexicon, config=options,
+            ray_workers=config.ray_workers, progress=progress,
         )  # fmt: skip
     return asyncio.run(
-        build(
-            out,
-            uri=order.uri,
-            schema=schema,
-            lexicon=words,
-            config=config,
-            auth=order.auth,
-            progress=progress,
-        )
+        build(out, graph=config.graph, schema=schema, lexicon=lexicon, config=options, progress=progress)
     )
 
 
 def _run_llm(
-    order: BuildConfig, out: Path, *, force: bool, progress: Callable[[int, int], None] | None
+    config: BuildConfig,
+    out: Path,
+    schema: GraphSchema,
+    lexicon: Lexicon,
+    *,
+    force: bool,
+    progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
-    from t2c_data.llm.pipeline import GraphSource, LLMPipelineConfig, build_llm_pairs
+    from t2c_data.llm.client import CACHE, DEPRECATED_CACHE
+    from t2c_data.llm.pipeline import LLMPipelineConfig, build_llm_pairs
 
-    schema = GraphSchema.load(order.snapshot)
-    words = open_lexicon(order.lexicon, schema)
-    config = LLMPipelineConfig(pairs=order.pairs, seed=order.seed, judged=order.judged, workers=order.workers)
-    if order.endpoint is None:
-        raise DataInputError("the llm pipeline needs a model; give --llm-url http://host:port/v1")
+    options = LLMPipelineConfig(
+        pairs=config.pairs, seed=config.seed, llm_judge=config.llm_judge, workers=config.workers
+    )
     plan = {
         "schema": schema.version,
-        "lexicon": hashlib.sha256(repr(words).encode()).hexdigest()[:12],
-        "endpoint": {"url": order.endpoint.url, "model": order.endpoint.model},
-        "config": asdict(replace(config, workers=0)),
+        "lexicon": hashlib.sha256(repr(lexicon).encode()).hexdigest()[:12],
+        "endpoint": {"url": config.llm.url, "model": config.llm.model},
+        "config": asdict(replace(options, workers=0)),
     }
-    makes = ("manifest.json", "pairs.jsonl", "candidates.jsonl", "categories.json", "replies")
-    prepare_output_dir(out, plan, artifacts=makes, force=force)
-    source = GraphSource(order.uri, order.snapshot, words, order.auth)
+    artifacts = ("manifest.json", "pairs.jsonl", CANDIDATES, "categories.json", CACHE, DEPRECATED_CACHE)
+    prepare_output_dir(out, plan, artifacts=artifacts, force=force)
     return asyncio.run(
-        build_llm_pairs(out, source, endpoint=order.endpoint, config=config, progress=progress)
-    )
+        build_llm_pairs(
+            out, graph=config.graph, snapshot=config.snapshot, lexicon=lexicon, endpoint=config.llm,
+            config=options, progress=progress,
+        )
+    )  # fmt: skip

@@ -1,80 +1,108 @@
-"""A data set of several graphs as a YAML file says: sources, pipelines, how many pairs of each.
+"""Builds a dataset from several graphs, as a YAML recipe says.
 
-Reads: the recipe; CSVs or running graphs; lexicons. Writes: a folder for each graph (store, snapshot, pairs of each
-pipeline), and `pairs.jsonl` and `manifest.json` of all of them.
+Reads: the recipe; CSVs or running graphs; lexicons. Writes: a folder per graph (store, snapshot, pairs of each
+pipeline), and `pairs.jsonl` and `manifest.json` of all graphs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from t2c_data.dataset.split import assign_splits
+from graphling_io.console import print_status
+from graphling_io.outputs import write_text
+from t2c_core.graph.credentials import GraphConnection
+from t2c_data.dataset.collector import write_pairs
+from t2c_data.dataset.store import prepare_output_dir
 from t2c_data.errors import DataInputError
-from t2c_data.jobs.build import BuildConfig, run_build
-from t2c_data.jobs.output_dir import prepare_output_dir
-from t2c_data.llm.client import Endpoint
-from t2c_data.pairs import read_pairs, write_lines
+from t2c_data.jobs.build import run_build
+from t2c_data.jobs.config import BuildConfig
+from t2c_data.llm.endpoint import Endpoint
+from t2c_data.pairs import Pair, iter_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    Tell = Callable[[str], None]
 
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
+DEPRECATED = {"budget_tokens": "max_total_tokens", "structured": "structured_output"}
+"""Fields of `llm` and their present names."""
+FolderName = Annotated[str, StringConstraints(pattern=r"^\w[\w -]*$")]
+"""Name of a graph, which is also the name of its folder."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphSource:
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecipeGraph(_Strict):
     """A graph of a recipe."""
 
     source: str = ""
-    """A Bolt address, or a folder or zip of CSVs; beside the recipe if relative."""
+    """Bolt address, or folder or zip of CSVs; relative to the recipe."""
+    database: str | None = None
+    """Name of the database at a Bolt address; the server's default database if omitted."""
     lexicon: str = ""
-    """Words of the graph; drafted from the schema when left out."""
+    """Lexicon of the graph; drafted from the schema if omitted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What to build."""
+class Recipe(_Strict):
+    """What to build from several graphs."""
 
     name: str
     folder: Path
     """Folder of the recipe, for relative paths."""
-    graphs: dict[str, GraphSource]
-    pairs: int = 750
-    """Of each pipeline and graph."""
+    graphs: Annotated[dict[FolderName, RecipeGraph], Field(min_length=1)]
+    pairs: Annotated[int, Field(ge=1)] = 750
+    """Number of pairs per pipeline and graph."""
     seed: int = 0
-    pipelines: tuple[str, ...] = ("template", "llm")
-    llm: dict[str, Any] = field(default_factory=dict)
-    """Fields of `llm.client.Endpoint`."""
+    pipelines: Annotated[tuple[Literal["template", "llm"], ...], Field(min_length=1)] = ("template", "llm")
+    llm: Endpoint = Endpoint()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_deprecated(cls, content: Any) -> Any:
+        if isinstance(content, dict):
+            content = {key: value for key, value in content.items() if value is not None}
+            content["graphs"] = _without_nulls(content.get("graphs"))
+            llm = content.get("llm")
+            for old, new in DEPRECATED.items():
+                if isinstance(llm, dict) and old in llm:
+                    print_status(f"llm.{old} in a recipe is deprecated; use llm.{new}")
+                    llm[new] = llm.pop(old)
+            if isinstance(llm, dict) and (unknown := set(llm) - set(Endpoint.__dataclass_fields__)):
+                raise ValueError(f"unknown field of llm: {min(unknown)}")
+        return content
 
     @classmethod
     def load(cls, file: Path) -> Recipe:
         """Read a recipe.
 
         Raises:
-            DataInputError: it cannot be read as one.
+            DataInputError: the file cannot be read or is not a recipe.
         """
         try:
             content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            graphs = {name: GraphSource(**(each or {})) for name, each in content.pop("graphs").items()}
-            return cls(
-                name=content.pop("name", file.stem),
-                folder=file.parent,
-                graphs=graphs,
-                pipelines=tuple(content.pop("pipelines", ("template", "llm"))),
-                **content,
+            if not isinstance(content, dict):
+                raise TypeError("it is not a mapping")  # noqa: TRY301
+            return cls.model_validate({"name": file.stem, **content, "folder": file.parent})
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, each['loc'])) or 'recipe'}: {each['msg']}" for each in error.errors()
             )
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-            raise DataInputError(f"{file} is no recipe of a data set: {error!r}") from error
+            raise DataInputError(f"{file} is not a valid recipe: {faults}") from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+            raise DataInputError(f"{file} is not a valid recipe: {error}") from error
+
+    def path(self, name: str) -> Path:
+        """Return a path that is relative to the recipe."""
+        return (self.folder / name).resolve()
 
 
 def run_recipe(
@@ -83,23 +111,20 @@ def run_recipe(
     *,
     sources: Sequence[str] = (),
     llm_url: str = "",
+    auth_file: Path | None = None,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
-    tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Build all that a recipe names; called again it goes on where it was stopped.
+    """Build all that a recipe names and return the manifest; a stopped run is resumed.
 
     Args:
         recipe: what to build.
         out: the folder.
-        sources: `NAME=source`, over what the recipe says.
-        llm_url: address of the model, over what the recipe says.
-        force: throw away what the folder holds of another recipe.
-        progress: told how many pairs of the part that is being built there are.
-        tell: told what is being built.
-
-    Returns:
-        The manifest.
+        sources: `NAME=source`, which override the recipe.
+        llm_url: address of the model, which overrides the recipe.
+        auth_file: file with a `user/password` line for graphs at a Bolt address.
+        force: delete what the folder holds of another recipe.
+        progress: called with the number of pairs of the part that is being built, and the target.
 
     Raises:
         DataInputError: a graph has no source, or the folder holds something else.
@@ -110,96 +135,88 @@ def run_recipe(
         "graphs": sorted(recipe.graphs),
     }  # fmt: skip
     prepare_output_dir(out, plan, artifacts=("manifest.json", "pairs.jsonl", *recipe.graphs), force=force)
-    endpoint = (
-        Endpoint(**{**recipe.llm, **({"url": llm_url} if llm_url else {})}) if recipe.llm or llm_url else None
-    )
-    parts = {}
-    for name, source in places.items():
-        if tell:
-            tell(f"{name}: {source}")
-        with _graph(source, out / name) as uri:
-            order = BuildConfig(
-                uri=uri,
-                snapshot=_snapshot(uri, out / name / "snapshot"),
+    llm = replace(recipe.llm, url=llm_url or recipe.llm.url)
+    manifests = {}
+    for name, place in places.items():
+        print_status(f"{name}: {place}")
+        chosen = recipe.graphs[name]
+        with _graph(place, out / name, chosen.database, auth_file) as graph:
+            config = BuildConfig(
+                graph=graph,
+                snapshot=_snapshot(graph, out / name / "snapshot"),
                 pairs=recipe.pairs,
                 seed=recipe.seed,
-                lexicon=_beside(recipe, recipe.graphs[name].lexicon),
-                pipelines=recipe.pipelines,
-                endpoint=endpoint,
+                lexicon=recipe.path(chosen.lexicon) if chosen.lexicon else None,
+                pipeline=",".join(recipe.pipelines),
+                llm=llm,
             )
-            parts[name] = run_build(order, out / name / "pairs", progress=progress)
-    return _together(out, plan, parts, recipe.seed)
+            manifests[name] = run_build(config, out / name / "pairs", progress=progress)
+    return _merge(out, plan, manifests, recipe.seed)
 
 
 def _places(recipe: Recipe, sources: Sequence[str]) -> dict[str, str | Path]:
+    """Return the Bolt address, or the folder or zip of CSVs, of each graph."""
     given = dict(each.partition("=")[::2] for each in sources)
-    strange = set(given) - set(recipe.graphs)
-    if strange:
+    unknown = set(given) - set(recipe.graphs)
+    if unknown:
         raise DataInputError(
-            f"--source {min(strange)}=...: the recipe has {', '.join(sorted(recipe.graphs))}"
+            f"invalid --source {min(unknown)}=...: the recipe has {', '.join(sorted(recipe.graphs))}"
         )
     places: dict[str, str | Path] = {}
     for name, graph in recipe.graphs.items():
         source = given.get(name) or graph.source
         if not source:
             raise DataInputError(
-                f"the recipe does not say where {name} is; give --source {name}=bolt://host:port, "
+                f"the recipe has no source of {name}; give --source {name}=bolt://host:port, "
                 "or a folder or zip of CSVs"
             )
         if source.startswith(SCHEMES):
             places[name] = source
         else:
-            places[name] = (
-                recipe.folder / source if name not in given else type(recipe.folder)(source)
-            ).resolve()
+            places[name] = Path(source).resolve() if given.get(name) else recipe.path(source)
     return places
 
 
-def _beside(recipe: Recipe, path: str) -> Path | None:
-    return (recipe.folder / path).resolve() if path else None
-
-
 @contextmanager
-def _graph(source: str | Path, folder: Path) -> Iterator[str]:
-    """Give the address of a graph; one of CSVs is loaded into an embedded Neo4j and stopped afterwards."""
-    if isinstance(source, str):
-        yield source
+def _graph(
+    place: str | Path, folder: Path, database: str | None, auth_file: Path | None
+) -> Iterator[GraphConnection]:
+    """Yield the connection of a graph; CSVs are imported into an embedded Neo4j, which is stopped afterwards."""
+    if isinstance(place, str):
+        yield GraphConnection(uri=place, database=database, auth_file=auth_file)
         return
     from t2c_core.graph.embedded import EmbeddedGraph
     from t2c_core.graph.importer import import_graph
 
-    folder.mkdir(parents=True, exist_ok=True)
-    loaded = folder / "loaded.json"
+    imported = folder / "loaded.json"
     with EmbeddedGraph(folder / "store") as server:
-        if not loaded.is_file():
-            summary = import_graph(source, uri=server.uri, replace=True)
-            write_lines(
-                loaded, [json.dumps({"nodes": summary.nodes, "relationships": summary.relationships})]
-            )
-        yield server.uri
+        if not imported.is_file():
+            summary = import_graph(place, uri=server.uri, replace=True)
+            counts = {"nodes": summary.nodes, "relationships": summary.relationships}
+            write_text(imported, json.dumps(counts) + "\n")
+        yield GraphConnection(uri=server.uri)
 
 
-def _snapshot(uri: str, out: Path) -> Path:
+def _snapshot(graph: GraphConnection, out: Path) -> Path:
     from t2c_core.schema.snapshot import write_snapshot
 
     if not (out / "manifest.json").is_file():
-        write_snapshot(out, uri=uri, replace=True)
+        write_snapshot(out, uri=graph.uri, auth=graph.auth, database=graph.database, replace=True)
     return out
 
 
-def _together(out: Path, plan: dict[str, Any], parts: dict[str, dict[str, Any]], seed: int) -> dict[str, Any]:
-    pairs = [pair for name in parts for pair in read_pairs(out / name / "pairs" / "pairs.jsonl")]
-    split, leaks = assign_splits(pairs, seed=seed)
-    write_lines(out / "pairs.jsonl", (pair.to_json() for pair in split))
-    manifest = {
-        "pairs": len(split),
-        "plan": plan,
-        "by_graph": {name: part["pairs"] for name, part in parts.items()},
-        "schemas": {name: part["schema"] for name, part in parts.items()},
-        "by_split": dict(sorted(Counter(pair.split for pair in split).items())),
-        "by_category": dict(sorted(Counter(pair.category for pair in split).items())),
-        "leaks": leaks,
-        "sha256": hashlib.sha256((out / "pairs.jsonl").read_bytes()).hexdigest(),
-    }
-    write_lines(out / "manifest.json", [json.dumps(manifest, indent=1, sort_keys=True)])
-    return manifest
+def _merge(
+    out: Path, plan: dict[str, Any], manifests: dict[str, dict[str, Any]], seed: int
+) -> dict[str, Any]:
+    def pairs() -> Iterator[Pair]:
+        for name in manifests:
+            yield from iter_pairs(out / name / "pairs" / "pairs.jsonl")
+
+    by_graph = Counter({name: manifest["pairs"] for name, manifest in manifests.items()})
+    schemas = {name: manifest["schema"] for name, manifest in manifests.items()}
+    extra = {"plan": plan, "by_graph": dict(by_graph), "schemas": schemas}
+    return write_pairs(out, pairs, seed=seed, extra=extra)
+
+
+def _without_nulls(graphs: Any) -> Any:
+    return {name: each or {} for name, each in graphs.items()} if isinstance(graphs, dict) else graphs

@@ -1,134 +1,128 @@
-"""Checks as they are ordered: of pairs, of the validators on pairs that people judged, and of rewordings."""
+"""Validates pairs, measures the validators on labelled pairs, and adds verified paraphrases to pairs."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.graph.client import GraphClient
+from graphling_io.outputs import check_no_overlap, write_text
 from t2c_core.schema.model import GraphSchema
 from t2c_data.dataset.sentence_encoder import Encoder
 from t2c_data.jobs.build import open_lexicon
-from t2c_data.llm.client import Endpoint, LLMClient
+from t2c_data.llm.client import LLMClient, cache_dir
 from t2c_data.llm.judge import Judge
-from t2c_data.llm.paraphrase import RewriteConfig, paraphrase
+from t2c_data.llm.paraphrase import ParaphraseOptions, paraphrase
 from t2c_data.pairs import read_pairs, write_lines
-from t2c_data.validators.evaluation import evaluate_validators, read_judged
+from t2c_data.validators.evaluation import evaluate_validators, read_labelled_pairs
 from t2c_data.validators.stage import PairValidator, ValidationContext, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPLIES = "replies"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidateConfig:
-    """How to validate."""
-
-    uri: str
-    snapshot: Path
-    lexicon: Path | None = None
-    unproven: bool = False
-    encoder: bool = False
-    llm_url: str = ""
-    llm_model: str = ""
-    replies: Path | None = None
-    """Folder of the model's replies."""
-    workers: int = 6
-    auth: tuple[str, str] | None = None
+    from t2c_data.jobs.config import ParaphraseConfig, ValidateConfig
 
 
 def run_validation(
-    order: ValidateConfig,
-    *,
-    pairs: Path | None = None,
-    judged: Path | None = None,
-    out: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    config: ValidateConfig, pairs: Path, out: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """Validate pairs, or measure the validators on judged pairs; exactly one of both is given.
-
-    Returns:
-        Counts of what was kept and why not; or recall and false alarms.
-    """
-    return asyncio.run(_run(order, pairs, judged, out, progress))
-
-
-async def _run(
-    order: ValidateConfig,
-    pairs: Path | None,
-    judged: Path | None,
-    out: Path | None,
-    progress: Callable[[int, int], None] | None,
-) -> dict[str, Any]:
-    schema = GraphSchema.load(order.snapshot)
-    ground = ValidationContext.load(order.snapshot, open_lexicon(order.lexicon, schema))
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            GraphClient(order.uri, auth=order.auth, concurrency=order.workers)
-        )
-        judge = None
-        if order.llm_url:
-            folder = order.replies or (out.parent if out else Path.cwd()) / REPLIES
-            model = LLMClient(Endpoint(url=order.llm_url, model=order.llm_model, temperature=0.0), folder)
-            judge = Judge(await stack.enter_async_context(model), schema)
-        validation = PairValidator(
-            ground, client, encoder=Encoder() if order.encoder else None, judge=judge, workers=order.workers
-        )
-        if judged is not None:
-            report = await evaluate_validators(read_judged(judged), validation, progress=progress)
-            if out is not None:
-                write_lines(out, [json.dumps(report, indent=1, ensure_ascii=False)])
-            return {key: value for key, value in report.items() if key not in {"missed", "false_alarms"}}
-        if pairs is None or out is None:
-            raise ValueError("pairs and out, or judged, must be given")
-        return await validate(
-            read_pairs(pairs), out, validation=validation, unproven=order.unproven, progress=progress
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParaphraseConfig:
-    """How to reword."""
-
-    snapshot: Path
-    llm_url: str
-    llm_model: str = ""
-    lexicon: Path | None = None
-    count: int = 2
-    encoder: bool = True
-    replies: Path | None = None
-
-
-def run_reword(order: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
-    """Write pairs with the rewordings that hold.
-
-    Returns:
-        How many pairs there were, how many rewordings were added, and how many failed, by reason.
+    """Write pairs with their validation results, and return the number of kept and failed ones.
 
     Raises:
-        ModelError: the model cannot be asked.
+        PairsError: the pairs cannot be read.
+        ModelError: the judging model is unavailable.
     """
-    return asyncio.run(_reword(order, pairs, out))
+    check_no_overlap(out, [pairs])
+    given = read_pairs(pairs)
+
+    async def run() -> dict[str, Any]:
+        async with AsyncExitStack() as stack:
+            validator = await _validator(config, stack, out.parent)
+            return await validate(
+                given, out, validator=validator, keep_inconclusive=config.keep_inconclusive, progress=progress
+            )
+
+    return asyncio.run(run())
 
 
-async def _reword(order: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
-    schema = GraphSchema.load(order.snapshot)
-    ground = ValidationContext.load(order.snapshot, open_lexicon(order.lexicon, schema))
+def run_evaluation(
+    config: ValidateConfig,
+    labels: Path,
+    out: Path | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure the validators on labelled pairs, and return the report without the lists of pairs.
+
+    Args:
+        config: how to validate.
+        labels: the labelled pairs.
+        out: file of the whole report; not written if None.
+        progress: called with the number of validated pairs and of all pairs.
+
+    Raises:
+        PairsError: the labelled pairs cannot be read.
+        ModelError: the judging model is unavailable.
+    """
+    if out is not None:
+        check_no_overlap(out, [labels])
+    labelled = read_labelled_pairs(labels)
+
+    async def run() -> dict[str, Any]:
+        async with AsyncExitStack() as stack:
+            validator = await _validator(config, stack, out.parent if out else Path.cwd())
+            return await evaluate_validators(labelled, validator, progress=progress)
+
+    report = asyncio.run(run())
+    if out is not None:
+        write_text(out, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    return {key: value for key, value in report.items() if not isinstance(value, list)}
+
+
+def run_paraphrase(config: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
+    """Write pairs with their verified paraphrases.
+
+    Returns:
+        Number of pairs, of paraphrases added, and of rejected ones by reason.
+
+    Raises:
+        PairsError: the pairs cannot be read.
+        ModelError: the model is unavailable.
+    """
+    check_no_overlap(out, [pairs])
+    return asyncio.run(_paraphrase(config, pairs, out))
+
+
+async def _validator(config: ValidateConfig, stack: AsyncExitStack, folder: Path) -> PairValidator:
+    schema = GraphSchema.load(config.snapshot)
+    context = ValidationContext.load(config.snapshot, open_lexicon(config.lexicon, schema))
+    client = await stack.enter_async_context(config.graph.open(concurrency=config.workers))
+    judge = None
+    if config.llm.url:
+        endpoint = replace(config.llm, temperature=0.0)
+        model = LLMClient(endpoint, config.llm_cache or cache_dir(folder))
+        judge = Judge(await stack.enter_async_context(model), schema)
+    encoder = Encoder() if config.encoder else None
+    return PairValidator(context, client, encoder=encoder, judge=judge, workers=config.workers)
+
+
+async def _paraphrase(config: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:
+    schema = GraphSchema.load(config.snapshot)
+    context = ValidationContext.load(config.snapshot, open_lexicon(config.lexicon, schema))
     known = read_pairs(pairs)
-    endpoint = Endpoint(url=order.llm_url, model=order.llm_model)
-    async with LLMClient(endpoint, order.replies or out.parent / REPLIES) as model:
-        found, drops = await paraphrase(
+    async with LLMClient(config.llm, config.llm_cache or cache_dir(out.parent)) as model:
+        found, rejected = await paraphrase(
             known,
             model,
-            ground,
-            encoder=Encoder() if order.encoder else None,
-            config=RewriteConfig(count=order.count),
+            context,
+            encoder=Encoder() if config.encoder else None,
+            options=ParaphraseOptions(count=config.count),
         )
     write_lines(out, (pair.to_json() for pair in (*known, *found)))
-    return {"pairs": len(known), "reworded": len(found), "dropped": dict(sorted(drops.items()))}
+    count = len(found)
+    return {
+        "pairs": len(known), "paraphrased": count, "reworded": count, "dropped": dict(sorted(rejected.items())),
+    }  # fmt: skip

@@ -1,1 +1,1 @@
-"""Pairs that a language model writes, and its opinions: any server with the OpenAI HTTP API."""
+"""Pairs that a language model writes, judges and paraphrases: any server with the OpenAI HTTP API."""

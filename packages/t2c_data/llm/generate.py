@@ -1,6 +1,6 @@
-"""Pairs that a model writes for each category, from a few examples and a few nodes of the graph.
+"""Pairs that a language model writes for a category, from a few examples and a few nodes of the graph.
 
-Reads: schema and sample. Writes nothing but the client's cache; what it gives is not yet validated.
+The pairs are not validated here.
 
 Source: SyntheT2C (arXiv 2406.10710), section 3.1.
 """
@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.generation.rng import generator
-from t2c_data.llm.messages import messages, sample_text, schema_text, several
+from t2c_data.llm.messages import list_reply, messages, sample_text, schema_text
 from t2c_data.llm.parameterize import parameterize
 
 if TYPE_CHECKING:
@@ -23,46 +23,43 @@ if TYPE_CHECKING:
     from t2c_data.pairs import Pair
 
 PAIRS_PER_CALL = 10
-"""Pairs asked for in one call."""
 SHOTS = 3
+"""Number of example pairs in the prompt."""
 MAX_QUESTION, MAX_CYPHER = 600, 4_000
-"""Characters; longer ones are left out."""
+"""Maximum number of characters; longer ones are left out."""
 
 
 async def write_pairs(
     client: LLMClient,
-    world: GraphContext,
+    graph: GraphContext,
     category: Category,
     number: int,
     *,
     seed: int,
     examples: Sequence[Pair] = (),
 ) -> list[dict[str, Any]]:
-    """Have a model write some pairs of one category.
+    """Return pairs of one category that the model writes, as rows without an answer.
 
     Args:
         client: the model.
-        world: the graph.
-        category: what to ask.
-        number: which call for this category it is.
-        seed: chooses what the model is shown.
-        examples: pairs to choose examples from.
-
-    Returns:
-        Rows as the template pipeline makes them, without an answer.
+        graph: the graph.
+        category: the category.
+        number: number of the call for this category.
+        seed: seed of the choice of what the model is shown.
+        examples: pairs from which the examples are chosen.
     """
     rng = generator(seed, "pairs", category.name, number)
     shown = rng.sample(list(examples), min(SHOTS, len(examples)))
-    asked = messages(
+    prompt = messages(
         "pairs",
-        schema=schema_text(world),
-        sample=sample_text(world, rng),
+        schema=schema_text(graph),
+        sample=sample_text(graph, rng),
         examples="\n".join(map(_example, shown)) or "none",
         category=category.name,
         description=category.description,
         count=PAIRS_PER_CALL,
     )
-    reply = await client.ask(asked, several("pairs", PAIRS_PER_CALL), sample=number)
+    reply = await client.ask(prompt, list_reply("pairs", PAIRS_PER_CALL), sample=number)
     rows = []
     for each in (reply or {"pairs": []})["pairs"]:
         question, cypher = " ".join(each["question"].split()), each["cypher"].strip().rstrip(";").strip()
@@ -78,7 +75,7 @@ async def write_pairs(
 
 
 def difficulty(cypher: str) -> int:
-    """Grade a query by its joins and by what it computes: 1 to 5."""
+    """Return the difficulty of a query, 1 to 5, by the number of its joins and computations."""
     text = cypher.upper()
     hops = text.count("]-")
     steps = sum(

@@ -1,6 +1,4 @@
-"""A model's opinion of a pair: the query said back as a question, and the result held against the question.
-
-Reads: a pair and its rows. Writes nothing but the client's cache.
+"""A language model as judge of a pair: back-translation of the query, and a check of the result.
 
 Source: the semantic and coherence validators of SyntheT2C (arXiv 2406.10710), section 3.3.
 """
@@ -8,7 +6,7 @@ Source: the semantic and coherence validators of SyntheT2C (arXiv 2406.10710), s
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2c_core.prompt.chat import describe
 from t2c_data.llm.messages import MAX_SCHEMA_CHARS, QUESTION, VERDICT, messages
@@ -17,16 +15,19 @@ from t2c_data.validators.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_core.schema.model import GraphSchema, Scalar
+    from t2c_core.schema.model import GraphSchema
     from t2c_data.llm.client import LLMClient
     from t2c_data.validators.execution import ExecutionEvidence
 
 ROWS = 5
+"""Number of rows of the result that the model is shown."""
 MAX_ROW = 300
+"""Maximum number of characters per row."""
+_UNREADABLE = Finding("semantic.unjudged", "no reply of the model could be read")
 
 
 class Judge:
-    """Asks a model about pairs.
+    """Judges pairs with a language model.
 
     Args:
         client: the model.
@@ -38,37 +39,41 @@ class Judge:
         self._schema = describe(schema)[:MAX_SCHEMA_CHARS]
 
     async def judge(
-        self, question: str, cypher: str, parameters: Mapping[str, Scalar], evidence: ExecutionEvidence
+        self, question: str, cypher: str, parameters: Mapping[str, Any], evidence: ExecutionEvidence
     ) -> list[Finding]:
-        """Ask for both opinions.
+        """Return what the model finds wrong with a pair.
 
         Returns:
-            `semantic.judge`: the query answers another question. `coherence.judge`: the result is no answer to it.
-            `semantic.unjudged`: the model's replies could not be read.
+            `semantic.judge`: the query answers another question. `coherence.judge`: the result does not answer the
+            question. `semantic.unjudged`: no reply of the model could be read.
         """
-        said = await self._client.ask(
-            messages("back", schema=self._schema, cypher=_with_values(cypher, parameters)), QUESTION
+        translated = await self._client.ask(
+            messages("back_translate", schema=self._schema, cypher=_with_values(cypher, parameters)), QUESTION
         )
-        if said is None:
-            return [Finding("semantic.unjudged", "the model gave no reply that can be read")]
-        verdict = await self._client.ask(messages("same", first=question, second=said["question"]), VERDICT)
+        if translated is None:
+            return [_UNREADABLE]
+        verdict = await self._client.ask(
+            messages("equivalence", first=question, second=translated["question"]), VERDICT
+        )
         found = []
         if verdict is None:
-            found.append(Finding("semantic.unjudged", "the model gave no reply that can be read"))
+            found.append(_UNREADABLE)
         elif not verdict["fits"]:
-            found.append(Finding("semantic.judge", f"it answers {said['question']!r}: {verdict['reason']}"))
+            found.append(
+                Finding("semantic.judge", f"it answers {translated['question']!r}: {verdict['reason']}")
+            )
         if evidence.ran:
             rows = "\n".join(json.dumps(row, ensure_ascii=False)[:MAX_ROW] for row in evidence.rows[:ROWS])
-            shown = messages(
-                "coherent", question=question, columns=", ".join(evidence.columns), rows=rows or "no rows"
+            prompt = messages(
+                "result_check", question=question, columns=", ".join(evidence.columns), rows=rows or "no rows"
             )
-            fits = await self._client.ask(shown, VERDICT)
-            if fits is not None and not fits["fits"]:
-                found.append(Finding("coherence.judge", fits["reason"]))
+            verdict = await self._client.ask(prompt, VERDICT)
+            if verdict is not None and not verdict["fits"]:
+                found.append(Finding("coherence.judge", verdict["reason"]))
         return found
 
 
-def _with_values(cypher: str, parameters: Mapping[str, Scalar]) -> str:
+def _with_values(cypher: str, parameters: Mapping[str, Any]) -> str:
     values = ", ".join(
         f"${name} = {json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()
     )

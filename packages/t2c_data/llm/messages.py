@@ -1,6 +1,6 @@
-"""Prompts as files, filled with a graph's schema and a few of its nodes; the JSON schemas of the replies.
+"""Chat messages from the prompt files, and the JSON schemas of the replies.
 
-What comes from the graph is data: it is written as JSON, cut short, and the prompts say that it holds no orders.
+Text from the graph is data: it is written as JSON, cut short, and the prompts say that it gives no orders.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PROMPTS = Path(__file__).parent / "prompts"
 MAX_TEXT = 80
-"""Characters of a value shown at most."""
-NODES, EDGES = 2, 2
-"""How many nodes of each label, and relationships of each kind, are shown."""
+"""Maximum number of characters of a value."""
+NODES, RELATIONSHIPS = 2, 2
+"""Number of nodes per label, and of relationships per triple of the schema, that are shown."""
 MAX_SCHEMA_CHARS = 12_000
 
 _TEXT = {"type": "string"}
@@ -37,7 +37,7 @@ def _reply(**properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-LISTED = {
+_ITEMS = {
     "categories": _reply(name=_TEXT, description=_TEXT),
     "pairs": _reply(question=_TEXT, cypher=_TEXT),
     "rewordings": _TEXT,
@@ -46,13 +46,14 @@ VERDICT = _reply(reason=_TEXT, fits={"type": "boolean"})
 QUESTION = _reply(question=_TEXT)
 
 
-def several(name: str, count: int, *, at_least: int = 0) -> dict[str, Any]:
-    """Say that a reply lists up to `count` of something; without a bound a small model may never end its list."""
-    return _reply(**{name: {"type": "array", "items": LISTED[name], "minItems": at_least, "maxItems": count}})
+def list_reply(name: str, max_items: int, *, min_items: int = 0) -> dict[str, Any]:
+    """Return the schema of a reply that lists items; without a maximum a small model may never end its list."""
+    items = {"type": "array", "items": _ITEMS[name], "minItems": min_items, "maxItems": max_items}
+    return _reply(**{name: items})
 
 
 def messages(name: str, /, **values: str | int) -> list[dict[str, str]]:
-    """Fill a prompt: the file's text up to a line `---` is the system message, the rest the user's."""
+    """Return the messages of a prompt: the file up to a line `---` for the system, the rest for the user."""
     text = (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
     system, _, user = text.partition("\n---\n")
     shown = {key: str(value) for key, value in values.items()}
@@ -62,34 +63,34 @@ def messages(name: str, /, **values: str | int) -> list[dict[str, str]]:
     ]
 
 
-def schema_text(world: GraphContext) -> str:
-    """Write a schema for a prompt; of a very large one the beginning, which is sorted by name."""
-    text = describe(world.schema)
+def schema_text(graph: GraphContext) -> str:
+    """Return the schema of a graph for a prompt; of a very large one the beginning, sorted by name."""
+    text = describe(graph.schema)
     return text if len(text) <= MAX_SCHEMA_CHARS else text[:MAX_SCHEMA_CHARS] + "\n(more is left out)"
 
 
-def sample_text(world: GraphContext, rng: Random) -> str:
-    """Write some nodes and relationships of the graph as lines of JSON."""
+def sample_text(graph: GraphContext, rng: Random) -> str:
+    """Return some nodes and relationships of a graph as lines of JSON."""
     lines = []
-    for label in world.labels:
-        held = world.sample.by_label[label]
+    for label in graph.labels:
+        held = graph.sample.by_label[label]
         for position in rng.sample(held, min(NODES, len(held))):
-            node = world.sample.nodes[position]
+            node = graph.sample.nodes[position]
             lines.append(_line({"label": label, "properties": _short(node.properties)}))
-    for number, triple in enumerate(world.schema.triples):
+    for number, triple in enumerate(graph.schema.triples):
         starts = [
             position
-            for position in world.sample.by_label.get(triple.source, ())
-            if (number, True) in world.sample.nodes[position].links
+            for position in graph.sample.by_label.get(triple.source, ())
+            if (number, True) in graph.sample.nodes[position].relationships
         ]
-        for position in rng.sample(starts, min(EDGES, len(starts))):
-            node = world.sample.nodes[position]
-            properties, end = rng.choice(node.links[number, True])
+        for position in rng.sample(starts, min(RELATIONSHIPS, len(starts))):
+            node = graph.sample.nodes[position]
+            properties, end = rng.choice(node.relationships[number, True])
             shown = {
                 "source": {"label": triple.source, "properties": _short(node.properties)},
                 "type": triple.type,
                 "properties": _short(properties),
-                "target": {"label": triple.target, "properties": _short(world.sample.nodes[end].properties)},
+                "target": {"label": triple.target, "properties": _short(graph.sample.nodes[end].properties)},
             }
             lines.append(_line(shown))
     return "\n".join(lines)[:MAX_SCHEMA_CHARS]

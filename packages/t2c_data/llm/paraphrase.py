@@ -1,9 +1,7 @@
-"""Questions reworded by a model, each rewording verified before it joins the pairs.
+"""Paraphrases of questions by a language model, each verified before it joins the pairs.
 
-A rewording must keep every value letter for letter, no validator may find fault with it beside the query, and it must
-say the same: for the sentence encoder, and for the model itself when it compares the two.
-
-Reads: pairs, a model's replies. Writes nothing but the client's cache.
+A paraphrase must contain every value unchanged, give no finding of a validator that its question does not give, be
+similar for the sentence encoder, and be equivalent for the model itself.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from t2c_data.llm.messages import VERDICT, messages, several
+from t2c_data.llm.messages import VERDICT, list_reply, messages
 from t2c_data.pairs import normalize_question, pair_id
 from t2c_data.validators.execution import ExecutionEvidence
 from t2c_data.validators.stage import run_validators
@@ -27,100 +25,97 @@ if TYPE_CHECKING:
     from t2c_data.validators.stage import ValidationContext
 
 MIN_SIMILARITY = 0.75
-"""A rewording below this cosine with its question says something else."""
+"""Minimum cosine similarity of a paraphrase and its question."""
 ACCEPTED = ExecutionEvidence(planned=True, query_type="r")
-"""The query was run when the pair was made."""
+"""The query was executed when the pair was built."""
 MAX_CHARS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewriteConfig:
-    """How to reword."""
+class ParaphraseOptions:
+    """Number and verification of paraphrases."""
 
     count: int = 2
-    """Rewordings asked for of each question."""
+    """Number of paraphrases per question."""
     min_similarity: float = MIN_SIMILARITY
     check_equivalence: bool = True
-    """Whether the model itself is asked if both say the same."""
+    """Whether the model itself is asked if question and paraphrase are equivalent."""
 
 
 async def paraphrase(
     pairs: Sequence[Pair],
     client: LLMClient,
-    ground: ValidationContext,
+    context: ValidationContext,
     *,
     encoder: Encoder | None = None,
-    config: RewriteConfig | None = None,
+    options: ParaphraseOptions | None = None,
 ) -> tuple[list[Pair], Counter[str]]:
-    """Reword the questions of pairs.
+    """Return verified paraphrases of pairs.
 
     Args:
-        pairs: what to reword; pairs without a query are left as they are.
+        pairs: the pairs; those without a query are not paraphrased.
         client: the model.
-        ground: schema and values, for the validators.
-        encoder: tells how near a rewording is; not asked if absent.
-        config: how to reword.
+        context: schema and values, for the validators.
+        encoder: sentence encoder; similarity is not checked if None.
+        options: number and verification of paraphrases.
 
     Returns:
-        The rewordings that hold, with split and query of their pair, and how many failed, by reason.
+        The paraphrases with split and query of their pair, and the number of rejected ones by reason.
     """
-    config = config or RewriteConfig()
-    asked = [pair for pair in pairs if pair.cypher]
-    replies = await asyncio.gather(*(_ask(pair, client, config.count) for pair in asked))
-    drops: Counter[str] = Counter()
+    options = options or ParaphraseOptions()
+    answerable = [pair for pair in pairs if pair.cypher]
+    replies = await asyncio.gather(*(_ask(pair, client, options.count) for pair in answerable))
+    rejected: Counter[str] = Counter()
     candidates: list[tuple[Pair, str]] = []
-    taken = {normalize_question(pair.question) for pair in pairs}
-    for pair, texts in zip(asked, replies, strict=True):
+    known = {normalize_question(pair.question) for pair in pairs}
+    for pair, texts in zip(answerable, replies, strict=True):
         for text in texts:
-            reason = "duplicate" if normalize_question(text) in taken else _fault(pair, text, ground)
+            duplicate = normalize_question(text) in known
+            reason = "duplicate" if duplicate else _rejection_reason(pair, text, context)
             if reason:
-                drops[reason] += 1
+                rejected[reason] += 1
             else:
-                taken.add(normalize_question(text))
+                known.add(normalize_question(text))
                 candidates.append((pair, text))
-    candidates = _near(candidates, encoder, config.min_similarity, drops)
-    if config.check_equivalence:
-        same = await asyncio.gather(*(_same(pair.question, text, client) for pair, text in candidates))
-        drops["judged different"] += same.count(False)
-        candidates = [each for each, fits in zip(candidates, same, strict=True) if fits]
+    if encoder is not None and candidates:
+        questions, texts = [pair.question for pair, _ in candidates], [text for _, text in candidates]
+        cosines = encoder.similarities(questions, texts)
+        similar = [
+            each for each, cosine in zip(candidates, cosines, strict=True) if cosine >= options.min_similarity
+        ]
+        rejected["low similarity"] += len(candidates) - len(similar)
+        candidates = similar
+    if options.check_equivalence:
+        verdicts = await asyncio.gather(
+            *(_equivalent(pair.question, text, client) for pair, text in candidates)
+        )
+        rejected["not equivalent"] += verdicts.count(False)
+        candidates = [each for each, equivalent in zip(candidates, verdicts, strict=True) if equivalent]
     found = [
         replace(pair, question=text, id=pair_id(text, pair.cypher), template=f"{pair.template}+reworded")
         for pair, text in candidates
     ]
-    return found, +drops
+    return found, +rejected
 
 
 async def _ask(pair: Pair, client: LLMClient, count: int) -> list[str]:
-    asked = messages("rewordings", question=pair.question, cypher=pair.cypher, count=count)
-    reply = await client.ask(asked, several("rewordings", count))
+    prompt = messages("paraphrases", question=pair.question, cypher=pair.cypher, count=count)
+    reply = await client.ask(prompt, list_reply("rewordings", count))
     texts = [" ".join(text.split()) for text in (reply or {"rewordings": []})["rewordings"][:count]]
     return [text for text in texts if 0 < len(text) <= MAX_CHARS]
 
 
-def _fault(pair: Pair, text: str, ground: ValidationContext) -> str:
+def _rejection_reason(pair: Pair, text: str, context: ValidationContext) -> str:
     for value in pair.parameters.values():
         if isinstance(value, str) and value in pair.question and value not in text:
             return "value lost"
-    before = {
-        each.code for each in run_validators(pair.question, pair.cypher, pair.parameters, ACCEPTED, ground)
-    }
-    after = run_validators(text, pair.cypher, pair.parameters, ACCEPTED, ground)
-    return next((each.code for each in after if each.code not in before), "")
-
-
-def _near(
-    candidates: list[tuple[Pair, str]], encoder: Encoder | None, bound: float, drops: Counter[str]
-) -> list[tuple[Pair, str]]:
-    if encoder is None or not candidates:
-        return candidates
-    cosines = encoder.similarities(
-        [pair.question for pair, _ in candidates], [text for _, text in candidates]
+    before, after = (
+        [each.code for each in run_validators(question, pair.cypher, pair.parameters, ACCEPTED, context)]
+        for question in (pair.question, text)
     )
-    kept = [each for each, cosine in zip(candidates, cosines, strict=True) if cosine >= bound]
-    drops["far"] += len(candidates) - len(kept)
-    return kept
+    return next((code for code in after if code not in before), "")
 
 
-async def _same(first: str, second: str, client: LLMClient) -> bool:
-    verdict = await client.ask(messages("same", first=first, second=second), VERDICT)
+async def _equivalent(first: str, second: str, client: LLMClient) -> bool:
+    verdict = await client.ask(messages("equivalence", first=first, second=second), VERDICT)
     return verdict is not None and bool(verdict["fits"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.ast_nodes import Comparison
 from t2c_data.lexicon.draft import split_identifier
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question_analysis import phrase
@@ -54,7 +55,7 @@ def check_coherence(
         asked for, and rows repeat. `coherence.empty`, `coherence.null`, `coherence.zero`: nothing comes back.
     """
     found = [*_figures(question, query), *_missing(question, query, known)]
-    if query.limit is not None and not {"ORDER", "MIN", "MAX"} & query.keywords:
+    if query.limit is not None and not (query.order or query.functions & {"min", "max"}):
         found.append(Finding("coherence.order", "LIMIT without ORDER BY"))
     if evidence.ran:
         found += _rows(question, query, evidence)
@@ -62,20 +63,20 @@ def check_coherence(
 
 
 def _figures(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
-    text, code = question.bare, query.cypher.lower()
-    counts = re.search(r"\bcount\s*[({]|\bsize\s*\(|\bsum\s*\(", code)
+    text = question.bare
+    counts = query.functions & {"count", "size", "sum"}
     if _COUNT.search(text) and not counts:
         yield Finding("coherence.count", "a count is asked for; the query counts nothing")
-    if _AVERAGE.search(text) and "avg" not in code and not re.search(r"sum\s*\(.*/", code):
+    if _AVERAGE.search(text) and not query.averages:
         yield Finding("coherence.average", "an average is asked for; the query computes none")
     if _GROUP.search(text) and len(query.items) == 1 and query.items[0].aggregate:
         yield Finding("coherence.group", "a figure for each of several is asked for; one column comes back")
-    if _TOP.search(text) and ("LIMIT" not in query.keywords or "ORDER" not in query.keywords):
+    if _TOP.search(text) and not (query.has_limit and query.order):
         yield Finding("coherence.top", "the first few are asked for; the query lacks ORDER BY or LIMIT")
 
 
 def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
-    if not query.items or any(item.expression == "*" for item in query.items):
+    if not query.items or (query.result and query.result.star):
         return
     wanted = _RETURN.findall(question.bare)
     find = _FIND.match(question.bare)
@@ -115,7 +116,7 @@ def _rows(question: QuestionAnalysis, query: QueryAnalysis, evidence: ExecutionE
         yield Finding("coherence.empty", "the answer has no row")
     elif all(cell is None or cell == [] for row in rows for cell in row):
         yield Finding("coherence.null", "the answer has only nulls")
-    elif rows == ((0,),) and not query.cypher.rstrip().endswith("> 0"):
+    elif rows == ((0,),) and not any(isinstance(item.expression, Comparison) for item in query.items):
         yield Finding("coherence.zero", "the answer is 0")
     shown = [repr(row) for row in rows]
     plain = not any(item.aggregate for item in query.items)

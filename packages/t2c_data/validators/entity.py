@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from t2c_core.values.normalization import fold, words
-from t2c_core.values.stopwords import stem
+from t2c_core.values.normalization import fold, stem, words
 from t2c_data.lexicon.draft import split_identifier
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question_analysis import phrase
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.literals import LiteralMention
-    from t2c_data.validators.pattern_extraction import Access, ValueComparison
-    from t2c_data.validators.query_analysis import QueryAnalysis
+    from t2c_data.validators.query_analysis import Access, QueryAnalysis, ValueComparison
     from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 
 SAME_START = 5
@@ -192,33 +190,15 @@ def _uses(
     if reading.kind == "date":
         day = str(reading.value)[:10]
         parts = {int(part) for part in day.split("-")}
-        numbers = {each.value for each in query.comparisons}
-        return (
-            day in query.cypher
-            or any(day in str(each.value) for each in query.comparisons)
-            or parts <= numbers
-        )
+        numbers = {each for each in query.values if isinstance(each, int)}
+        return any(day in str(each) for each in query.values) or parts <= numbers
     if any(f" {fold(written)} " in f" {text} " for text in texts):
         return True
     value = float(reading.value)
     near = {value, value - 1, value + 1}
-    numbers = {float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])", query.cypher)}
-    numbers |= {
-        float(each.value)
-        for each in query.comparisons
-        if isinstance(each.value, int | float) and not isinstance(each.value, bool)
-    }
-    if isinstance(query.limit, int | float):
-        numbers.add(float(query.limit))
-    if numbers & near or (
-        reading.kind == "year" and re.search(rf"\b{int(value)}\b|\b{int(value)}-", _all(query))
-    ):
-        return True
-    return f"{value:g}" in re.findall(r"\d+", _all(query))
-
-
-def _all(query: QueryAnalysis) -> str:
-    return " ".join([query.cypher, *(str(value) for value in query.parameters.values())])
+    numbers = {float(each) for each in query.values if isinstance(each, int | float)}
+    digits = {run for each in query.values for run in re.findall(r"\d+", str(each))}
+    return bool(numbers & near) or f"{value:g}" in digits
 
 
 def _absent(
@@ -236,7 +216,7 @@ def _absent(
 
 def _held(index: ValueIndex, value: str, owner: str, access: Access) -> bool:
     return any(
-        (hit.owner, hit.property) == (owner, access.property)
+        (hit.label_or_type, hit.property) == (owner, access.property)
         and str(hit.value).casefold() == value.casefold()
         for hit in index.folded(value)
     )

@@ -1,6 +1,6 @@
-"""Validators against people: how many pairs judged wrong they find, and how often they alarm at right ones.
+"""Accuracy of the validators on pairs that people labelled: recall on incorrect pairs, false positives on correct ones.
 
-Reads: judged pairs, a snapshot, the graph. Holds no check of its own (see `validators`).
+Reads: labelled pairs, a snapshot, the graph.
 """
 
 from __future__ import annotations
@@ -15,121 +15,125 @@ from t2c_data.validators.findings import VALIDATORS
 from t2c_data.validators.stage import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from t2c_core.schema.model import Scalar
     from t2c_data.validators.findings import ValidationResult
-    from t2c_data.validators.stage import PairValidator
+    from t2c_data.validators.stage import PairValidator, Question
 
-_RIGHT = {"1": True, "0": False, "true": True, "false": False}
+_LABELS = {"1": True, "0": False, "true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledPair:
-    """A pair that a person judged."""
+    """A pair with a person's label."""
 
     question: str
     cypher: str
     is_correct: bool
     reason: str = ""
-    """Why it is wrong, in the person's words."""
+    """Why it is incorrect, in the person's words."""
 
 
-def read_judged(path: Path) -> list[LabelledPair]:
-    """Read judged pairs: JSONL with `question`, `cypher`, and `right` or `logically_correct`.
+def read_labelled_pairs(path: Path) -> list[LabelledPair]:
+    """Read labelled pairs: JSON Lines with `question`, `cypher`, and `right` or `logically_correct`.
 
     Raises:
-        PairsError: the file is absent or a row is no such pair.
+        PairsError: the file is missing or a row is not a labelled pair.
     """
     if not path.is_file():
-        raise PairsError(f"no judged pairs at {path}")
+        raise PairsError(f"no labelled pairs at {path}")
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
-            verdict = row["right"] if "right" in row else row["logically_correct"]
-            is_correct = _RIGHT[str(verdict).lower()]
+            label = row["right"] if "right" in row else row["logically_correct"]
             found.append(
                 LabelledPair(
                     question=row["question"],
                     cypher=row["cypher"],
-                    is_correct=is_correct,
+                    is_correct=_LABELS[str(label).lower()],
                     reason=row.get("reason", ""),
                 )
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise PairsError(
-                f"{path}, line {number}: want question, cypher and right (true or false); {error!r}"
+                f"{path}, line {number}: expected question, cypher and right (true or false); {error!r}"
             ) from error
     return found
 
 
 async def evaluate_validators(
-    judged: Sequence[LabelledPair],
-    validation: PairValidator,
+    labelled: Sequence[LabelledPair],
+    validator: PairValidator,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure validators on judged pairs.
-
-    Only findings that say that a pair is wrong count as alarms; what this graph does not prove (an empty answer, a
-    value that it does not have) is listed apart.
+    """Measure validators on labelled pairs; inconclusive findings count by code only.
 
     Returns:
-        Recall on wrong pairs and false alarms on right ones, in all, by validator and by code; the pairs missed and
-        the false alarms, for reading.
+        Recall and false positive rate in all, by validator and by code; the false negatives and false positives. Names
+        that the fields had before are written too, for one version.
     """
-    verdicts: list[ValidationResult] = []
-    for start in range(0, len(judged), BATCH_SIZE):
-        part: list[tuple[str, str, dict[str, Scalar]]] = [
-            (each.question, each.cypher, {}) for each in judged[start : start + BATCH_SIZE]
-        ]
-        verdicts += [verdict for verdict, _ in await validation.verdicts(part)]
+    results: list[ValidationResult] = []
+    for start in range(0, len(labelled), BATCH_SIZE):
+        part: list[Question] = [(each.question, each.cypher, {}) for each in labelled[start : start + BATCH_SIZE]]
+        results += [result for result, _ in await validator.validate_pairs(part)]
         if progress:
-            progress(len(verdicts), len(judged))
-    both = list(zip(judged, verdicts, strict=True))
-    codes = sorted({finding.code for verdict in verdicts for finding in verdict.findings})
+            progress(len(results), len(labelled))
+    pairs = list(zip(labelled, results, strict=True))
+    codes = sorted({finding.code for result in results for finding in result.findings})
+    false_negatives = [
+        {"question": pair.question, "cypher": pair.cypher, "reason": pair.reason}
+        for pair, result in pairs
+        if not pair.is_correct and not result.is_error
+    ]
+    false_positives = [
+        {
+            "question": pair.question, "cypher": pair.cypher,
+            "findings": [f"{found.code}: {found.detail}" for found in result.findings if found.is_error],
+        }
+        for pair, result in pairs
+        if pair.is_correct and result.is_error
+    ]  # fmt: skip
     return {
-        "wrong": sum(not each.is_correct for each in judged),
-        "right": sum(each.is_correct for each in judged),
-        "all": _rates(both, [verdict.is_error for verdict in verdicts]),
+        "wrong": sum(not pair.is_correct for pair in labelled),
+        "right": sum(pair.is_correct for pair in labelled),
+        "all": _rates(labelled, (result.is_error for result in results)),
         "by_validator": {
-            name: _rates(both, [_alarms(verdict, name) for verdict in verdicts]) for name in VALIDATORS
+            name: _rates(
+                labelled,
+                (
+                    any(each.validator == name and each.is_error for each in result.findings)
+                    for result in results
+                ),
+            )
+            for name in VALIDATORS
         },
         "by_code": {
-            code: _rates(
-                both, [any(each.code == code for each in verdict.findings) for verdict in verdicts]
-            )
+            code: _rates(labelled, (any(each.code == code for each in result.findings) for result in results))
             for code in codes
         },
-        "missed": [
-            {"question": each.question, "cypher": each.cypher, "reason": each.reason}
-            for each, verdict in both
-            if not each.is_correct and not verdict.is_error
-        ],
-        "false_alarms": [
-            {
-                "question": each.question, "cypher": each.cypher,
-                "findings": [f"{found.code}: {found.detail}" for found in verdict.findings if found.is_error],
-            }
-            for each, verdict in both
-            if each.is_correct and verdict.is_error
-        ],
+        "false_negatives": false_negatives,
+        "false_positives": false_positives,
+        "missed": false_negatives,
+        "false_alarms": false_positives,
+    }
+
+
+def _rates(labelled: Sequence[LabelledPair], positives: Iterable[bool]) -> dict[str, Any]:
+    incorrect: list[bool] = []
+    correct: list[bool] = []
+    for pair, positive in zip(labelled, positives, strict=True):
+        (correct if pair.is_correct else incorrect).append(positive)
+    found, false, false_rate = sum(incorrect), sum(correct), _ratio(correct)
+    return {
+        "true_positives": found, "recall": _ratio(incorrect), "false_positives": false,
+        "false_positive_rate": false_rate, "found": found, "alarms": false, "false_alarms": false_rate,
     }  # fmt: skip
 
 
-def _alarms(verdict: ValidationResult, name: str) -> bool:
-    return any(found.validator == name and found.is_error for found in verdict.findings)
-
-
-def _rates(both: Sequence[tuple[LabelledPair, ValidationResult]], alarms: Sequence[bool]) -> dict[str, Any]:
-    hits = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if not each.is_correct]
-    false = [alarm for (each, _), alarm in zip(both, alarms, strict=True) if each.is_correct]
-    return {"found": sum(hits), "recall": _share(hits), "alarms": sum(false), "false_alarms": _share(false)}
-
-
-def _share(values: Sequence[bool]) -> dict[str, float] | None:
+def _ratio(values: Sequence[bool]) -> dict[str, float] | None:
     if not values:
         return None
     interval = wilson_interval(sum(values), len(values))

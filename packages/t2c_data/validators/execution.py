@@ -1,10 +1,12 @@
-"""What guard and database say of a query: a verdict, a plan, rows, or why it is refused. Judges no pair."""
+"""Plan and rows of a query, from a server with limits, as evidence for the validators."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
 
 from t2c_core.errors import GraphTimeoutError, QueryError
 from t2c_core.graph.client import QueryLimits
@@ -14,44 +16,44 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient, PlanFacts
     from t2c_core.guard.guard import Guard
-    from t2c_core.schema.model import Scalar
 
 LIMITS = QueryLimits(timeout_s=20, max_rows=100)
-REMEMBERED = 10_000
-"""Texts whose plan is remembered: pairs that differ in values alone have one text."""
+MAX_CACHED_PLANS = 10_000
+"""Maximum number of query texts whose plan is cached; pairs that differ in values alone have the same text."""
 PLAN_TRIES = 4
-"""A busy machine is no fault of a query: its plan is asked for again when it does not come in time."""
+"""Maximum number of times a plan is asked for: a busy server may not return it in time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionEvidence:
-    """What became of a query when it was planned and run."""
+    """Outcome of planning and running a query."""
 
     planned: bool = False
     """Whether the server could plan it."""
     query_type: str = ""
+    """`r` if it only reads."""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     ran: bool = False
     code: str = ""
-    """The server's status code, or `timeout`."""
+    """Status code of the server, or `timeout`."""
     error: str = ""
 
 
 class QueryExecutor:
-    """Has the database plan and run queries, with limits; a text that it planned before is not planned again.
+    """Plans and runs queries; a query text is planned once.
 
     Args:
-        client: runs queries.
-        guard: what it refuses is not sent.
+        client: client of the graph.
+        guard: a query that it refuses is not sent.
     """
 
     def __init__(self, client: GraphClient, guard: Guard) -> None:
         self._client = client
         self._guard = guard
-        self._types: dict[str, str] = {}
+        self._types: LRUCache[str, str] = LRUCache(MAX_CACHED_PLANS)
 
-    async def execute(self, cypher: str, parameters: Mapping[str, Scalar]) -> ExecutionEvidence:
+    async def execute(self, cypher: str, parameters: Mapping[str, Any]) -> ExecutionEvidence:
         """Plan a query that the guard allows, and run it if it only reads.
 
         Raises:
@@ -77,15 +79,12 @@ class QueryExecutor:
             planned=True, query_type=query_type, columns=result.columns, rows=result.rows, ran=True
         )
 
-    async def _query_type(self, cypher: str, parameters: Mapping[str, Scalar]) -> str:
+    async def _query_type(self, cypher: str, parameters: Mapping[str, Any]) -> str:
         if cypher not in self._types:
-            plan = await self._plan(cypher, parameters)
-            if len(self._types) == REMEMBERED:
-                del self._types[next(iter(self._types))]
-            self._types[cypher] = plan.query_type
+            self._types[cypher] = (await self._plan(cypher, parameters)).query_type
         return self._types[cypher]
 
-    async def _plan(self, cypher: str, parameters: Mapping[str, Scalar]) -> PlanFacts:
+    async def _plan(self, cypher: str, parameters: Mapping[str, Any]) -> PlanFacts:
         for _ in range(PLAN_TRIES - 1):
             with contextlib.suppress(GraphTimeoutError):
                 return await self._client.explain(cypher, parameters)

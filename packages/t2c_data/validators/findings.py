@@ -1,4 +1,4 @@
-"""What validators say: findings with stable reason codes, and the verdict on a pair. Holds no check."""
+"""Findings of the validators, with stable reason codes, and the validation result of a pair."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ Validator = Literal["grammar", "schema", "entity", "semantic", "coherence"]
 VALIDATORS: tuple[Validator, ...] = ("grammar", "schema", "entity", "semantic", "coherence")
 
 INCONCLUSIVE = frozenset({"entity.absent", "coherence.empty", "coherence.null", "coherence.zero"})
-"""Codes that do not say that the query is wrong, only that this graph does not show that it is right."""
+"""Codes of findings that do not show an error, only that this graph cannot show that the query is correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that speaks against a pair."""
+    """A reason to reject a pair."""
 
     code: str
     """`validator.reason`."""
     detail: str
-    """What exactly, for a person."""
+    """Description for people."""
 
     @property
     def validator(self) -> str:
-        """The validator that found it."""
+        """Name of the validator."""
         return self.code.partition(".")[0]
 
     @property
     def is_error(self) -> bool:
-        """Whether it says that question and query do not belong together, rather than that nothing proves it."""
+        """Whether question and query do not match, rather than that nothing shows that they do."""
         return self.code not in INCONCLUSIVE
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What all validators say of one pair."""
+    """Findings of all validators on one pair."""
 
     findings: tuple[Finding, ...]
 
     @property
     def is_error(self) -> bool:
-        """Whether any finding says that the pair is wrong."""
+        """Whether any finding shows an error."""
         return any(finding.is_error for finding in self.findings)
 
-    def to_row(self, *, unproven: bool) -> dict[str, Any]:
-        """Give the fields that a validated row has beside those of the pair.
+    def to_row(self, *, keep_inconclusive: bool) -> dict[str, Any]:
+        """Return the fields that a validated row has in addition to those of the pair.
 
         Args:
-            unproven: whether to keep pairs that this graph does not prove, such as those with an empty answer.
+            keep_inconclusive: whether to keep pairs without an error that this graph cannot show to be correct.
         """
         reasons = list(dict.fromkeys(finding.code for finding in self.findings))
         return {
-            "keep": not (self.is_error if unproven else self.findings),
+            "keep": not (self.is_error if keep_inconclusive else self.findings),
             "reasons": reasons,
             "checks": {
                 name: not any(finding.validator == name for finding in self.findings) for name in VALIDATORS

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.ast_nodes import Variable
+from t2c_core.cypher.traversal import walk
 from t2c_data.lexicon.draft import split_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_data.validators.pattern_extraction import ValueComparison
-    from t2c_data.validators.query_analysis import QueryAnalysis, ResultColumn
+    from t2c_data.validators.query_analysis import QueryAnalysis, ResultColumn, ValueComparison
 
 _SIGNS = {
     "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",
-    "CONTAINS": "contains", "STARTS": "starts with", "ENDS": "ends with",
+    "CONTAINS": "contains", "STARTS WITH": "starts with", "ENDS WITH": "ends with",
 }  # fmt: skip
 _FIGURES = (
     ("count", "number of"), ("avg", "average"), ("sum", "total"), ("min", "lowest"), ("max", "highest"),
@@ -30,7 +31,7 @@ def verbalise_query(query: QueryAnalysis, owners: Mapping[str, frozenset[str]]) 
         for edge in query.edges
     )
     compared = ", ".join(_comparison(each, owners) for each in query.comparisons if each.accesses)
-    order = " in order" if "ORDER" in query.keywords else ""
+    order = " in order" if query.order else ""
     first = f" first {query.limit}" if query.limit is not None else ""
     parts = (returned + order + first, joined, f"where {compared}" if compared else "")
     return ". ".join(part for part in parts if part)
@@ -41,14 +42,13 @@ def _owner(variable: str, owners: Mapping[str, frozenset[str]]) -> str:
 
 
 def _item(item: ResultColumn, owners: Mapping[str, frozenset[str]]) -> str:
-    code = item.expression.lower()
-    figures = " ".join(word for name, word in _FIGURES if f"{name}(" in code or f"{name} {{" in code)
+    figures = " ".join(word for name, word in _FIGURES if name in item.functions)
     held = " ".join(
         f"{_owner(each.variable, owners)} {split_identifier(each.property)}" for each in item.accesses
     )
     if not held:
-        inside = code[code.find("(") + 1 : code.find(")")] if "(" in code else code
-        held = _owner(inside.removeprefix("distinct ").strip(), owners) or split_identifier(item.name)
+        variables = [node.name for node in walk(item.expression) if isinstance(node, Variable)]
+        held = next(filter(None, (_owner(name, owners) for name in variables)), split_identifier(item.name))
     return f"{figures} {held}".strip()
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz.distance import OSA
 
 from t2c_core.values.literals import LiteralMention, Quotation, find_literals, find_quotations
-from t2c_core.values.normalization import fold, words
-from t2c_core.values.stopwords import stem
+from t2c_core.values.normalization import fold, stem, words
 from t2c_data.lexicon.draft import draft_lexicon, split_identifier
 from t2c_data.lexicon.model import Lexicon, Noun, from_content
 
@@ -75,9 +74,9 @@ class SchemaPhrases:
         self.lexicon = known
         for key, held in known.properties.items():
             self.properties[key] = _phrases(held.nouns, key[1])
-            self.cue_phrases[key] = frozenset(_leads(held.phrases))
+            self.cue_phrases[key] = frozenset(_leads(held.equals_phrases))
         for label, called in known.labels.items():
-            self.labels[label] = _phrases((*called.nouns, *called.people), label)
+            self.labels[label] = _phrases((*called.nouns, *called.animate_nouns), label)
         for kind in self.schema.types:
             self.types[kind.name] = frozenset(
                 each for each in phrase(split_identifier(kind.name)) if each not in _SMALL
@@ -86,7 +85,7 @@ class SchemaPhrases:
     def naming(self, label: str) -> str:
         """Give the property by whose value people name a node of a label; empty if there is none."""
         held = self.lexicon.labels.get(label) if self.lexicon else None
-        return held.name[0] if held and held.name else ""
+        return held.naming_properties[0] if held and held.naming_properties else ""
 
     def value_adjectives(self, owner: str, name: str, value: str) -> tuple[str, ...]:
         """Give the adjectives that say a value."""

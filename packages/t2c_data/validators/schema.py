@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from t2c_core.guard.verdict import GuardVerdict
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.validators.pattern_extraction import RelationshipPattern
-    from t2c_data.validators.query_analysis import QueryAnalysis
+    from t2c_data.validators.query_analysis import QueryAnalysis, RelationshipPattern
 
 _REPAIRS = {
     "repair.direction": "schema.direction",
@@ -41,7 +40,7 @@ def check_schema(query: QueryAnalysis, verdict: GuardVerdict, hidden: tuple[str,
     ]
     if verdict.allowed:
         found = [
-            Finding(_REPAIRS[each.code], each.told)
+            Finding(_REPAIRS[each.code], each.message)
             for each in verdict.repairs
             if each.code in _REPAIRS and (each.code != "repair.hidden" or _shows(query, hidden))
         ]
@@ -58,12 +57,7 @@ def _shows(query: QueryAnalysis, hidden: tuple[str, ...]) -> bool:
     That the guard keeps nodes with hidden labels out is no fault of a query.
     """
     names = {name for each in hidden for name in (each, each.rpartition(".")[2])}
-    whole = {*query.labels, *query.variables}
-    return any(access.property in names for access in query.accesses) or any(
-        item.expression in whole or "properties(" in item.expression or "*" in item.expression.split(".")[-1]
-        for item in query.items
-        if not item.aggregate
-    )
+    return query.returns_elements or any(access.property in names for access in query.accesses)
 
 
 def owners(query: QueryAnalysis, schema: GraphSchema) -> dict[str, frozenset[str]]:

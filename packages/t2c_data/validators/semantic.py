@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.values.normalization import fold
 from t2c_data.validators.findings import Finding
-from t2c_data.validators.pattern_extraction import Access
+from t2c_data.validators.query_analysis import Access
 from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def _elsewhere(
 
 
 def _has(index: ValueIndex, value: str, owner: str, name: str) -> bool:
-    return any((hit.owner, hit.property) == (owner, name) for hit in index.folded(value))
+    return any((hit.label_or_type, hit.property) == (owner, name) for hit in index.folded(value))

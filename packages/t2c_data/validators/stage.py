@@ -1,6 +1,6 @@
-"""The validation stage: every pair gets a verdict of five validators.
+"""The validation stage: five validators run on every pair.
 
-Reads: pairs, a snapshot, the graph over Bolt (READ only). Writes: the pairs with their verdicts.
+Reads: pairs, a snapshot, the graph (READ transactions only). Writes: the pairs with their validation results.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema
@@ -27,25 +27,35 @@ from t2c_data.validators.schema import check_schema, owners
 from t2c_data.validators.semantic import check_semantics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from t2c_core.graph.client import GraphClient
-    from t2c_core.schema.model import Scalar
     from t2c_data.dataset.sentence_encoder import Encoder
     from t2c_data.lexicon.model import Lexicon
-    from t2c_data.llm.judge import Judge
     from t2c_data.pairs import Pair
 
 MIN_COSINE_SIMILARITY = 0.25
-"""Question and query said in words are further apart than nearly all right pairs below this cosine."""
+"""Nearly all correct pairs have a higher similarity of question and verbalised query."""
 BATCH_SIZE = 256
-"""Pairs in memory."""
+"""Number of pairs that are validated at once."""
+
+Question = tuple[str, str, "Mapping[str, Any]"]
+"""Question, query and parameters of a pair."""
+
+
+class PairJudge(Protocol):
+    """Judges a pair that all validators accept, such as `llm.judge.Judge`."""
+
+    async def judge(
+        self, question: str, cypher: str, parameters: Mapping[str, Any], evidence: ExecutionEvidence
+    ) -> list[Finding]:
+        """Return what is wrong with the pair."""
 
 
 @dataclass(frozen=True)
 class ValidationContext:
-    """What pairs are held against; see `Ground.load`."""
+    """Schema, its phrases, value index and guard of the graph that pairs are about."""
 
     schema: GraphSchema
     words: SchemaPhrases
@@ -58,10 +68,10 @@ class ValidationContext:
 
         Args:
             snapshot: folder that `t2c-graph snapshot` wrote.
-            lexicon: words of the graph; drafted from the schema when absent.
+            lexicon: lexicon of the graph; drafted from the schema if None.
 
         Raises:
-            SnapshotError: it cannot be read.
+            SnapshotError: the snapshot cannot be read.
         """
         schema = GraphSchema.load(snapshot)
         return cls(
@@ -72,128 +82,126 @@ class ValidationContext:
 def run_validators(
     question: str,
     cypher: str,
-    parameters: Mapping[str, Scalar],
+    parameters: Mapping[str, Any],
     evidence: ExecutionEvidence,
-    ground: ValidationContext,
+    context: ValidationContext,
 ) -> list[Finding]:
-    """Run all validators that need no model; a pair without a query says that there is no answer, and passes."""
+    """Return the findings of all validators that need no model; an unanswerable pair, without a query, has none."""
     if not cypher:
         return []
-    verdict = ground.guard.check(cypher, parameters)
-    asked, query = QuestionAnalysis(question), QueryAnalysis(cypher, parameters)
-    found = check_grammar(verdict, evidence) + check_schema(query, verdict, ground.schema.hidden)
-    known = owners(query, ground.schema)
-    found += check_entities(asked, query, ground.words, known, ground.index)
-    found += check_semantics(asked, query, ground.words, known, ground.index)
-    found += check_coherence(asked, query, ground.words, evidence)
+    verdict = context.guard.check(cypher, parameters)
+    analysis, query = QuestionAnalysis(question), QueryAnalysis(cypher, parameters)
+    found = check_grammar(verdict, evidence)
+    if query.tree is None:
+        return found
+    found += check_schema(query, verdict, context.schema.hidden)
+    known = owners(query, context.schema)
+    found += check_entities(analysis, query, context.words, known, context.index)
+    found += check_semantics(analysis, query, context.words, known, context.index)
+    found += check_coherence(analysis, query, context.words, evidence)
     return found
 
 
 class PairValidator:
-    """Gives verdicts on pairs of one graph.
+    """Validates pairs of one graph.
 
     Args:
-        ground: schema and values.
-        client: runs queries.
-        encoder: tells how far a question is from its query, if given.
-        judge: a model's opinion, if given.
-        workers: queries in flight.
+        context: schema and values.
+        client: client of the graph.
+        encoder: sentence encoder for the similarity of question and query; not checked if None.
+        judge: asked about pairs without an error, if given.
+        workers: maximum number of queries in flight.
     """
 
     def __init__(
         self,
-        ground: ValidationContext,
+        context: ValidationContext,
         client: GraphClient,
         *,
         encoder: Encoder | None = None,
-        judge: Judge | None = None,
+        judge: PairJudge | None = None,
         workers: int = 6,
     ) -> None:
-        self.ground = ground
-        self._witness = QueryExecutor(client, ground.guard)
+        self._context = context
+        self._executor = QueryExecutor(client, context.guard)
         self._encoder = encoder
         self._judge = judge
-        self._gate = asyncio.Semaphore(workers)
+        self._slots = asyncio.Semaphore(workers)
 
-    async def verdicts(
-        self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]
+    async def validate_pairs(
+        self, pairs: Sequence[Question]
     ) -> list[tuple[ValidationResult, ExecutionEvidence]]:
-        """Judge some pairs, given as question, query and parameters."""
-        evidence = await asyncio.gather(*(self._gather(cypher, values) for _, cypher, values in pairs))
-        far = self._far(pairs)
+        """Return validation result and execution evidence of some pairs."""
+        evidence = await asyncio.gather(*(self._execute(cypher, values) for _, cypher, values in pairs))
         found = [
-            run_validators(question, cypher, values, seen, self.ground) + far.get(number, [])
-            for number, ((question, cypher, values), seen) in enumerate(zip(pairs, evidence, strict=True))
+            run_validators(question, cypher, values, executed, self._context)
+            for (question, cypher, values), executed in zip(pairs, evidence, strict=True)
         ]
-        opinions = await asyncio.gather(
-            *(self._opinions(*each) for each in zip(pairs, evidence, found, strict=True))
+        for number, finding in self._dissimilar(pairs):
+            found[number].append(finding)
+        judged = await asyncio.gather(
+            *(self._judged(*each) for each in zip(pairs, evidence, found, strict=True))
         )
         return [
-            (ValidationResult((*findings, *more)), seen)
-            for findings, more, seen in zip(found, opinions, evidence, strict=True)
+            (ValidationResult((*findings, *more)), executed)
+            for findings, more, executed in zip(found, judged, evidence, strict=True)
         ]
 
-    async def _opinions(
-        self, pair: tuple[str, str, Mapping[str, Scalar]], seen: ExecutionEvidence, found: list[Finding]
+    async def _execute(self, cypher: str, parameters: Mapping[str, Any]) -> ExecutionEvidence:
+        if not cypher:
+            return ExecutionEvidence()
+        async with self._slots:
+            return await self._executor.execute(cypher, parameters)
+
+    async def _judged(
+        self, pair: Question, evidence: ExecutionEvidence, found: list[Finding]
     ) -> list[Finding]:
-        """Ask the model only of pairs that nothing else speaks against."""
+        """Return what the judge finds, who is asked only if nothing else is wrong."""
         question, cypher, values = pair
         if self._judge is None or not cypher or any(each.is_error for each in found):
             return []
-        return await self._judge.judge(question, cypher, values, seen)
+        return await self._judge.judge(question, cypher, values, evidence)
 
-    async def _gather(self, cypher: str, parameters: Mapping[str, Scalar]) -> ExecutionEvidence:
-        if not cypher:
-            return ExecutionEvidence()
-        async with self._gate:
-            return await self._witness.execute(cypher, parameters)
-
-    def _far(self, pairs: Sequence[tuple[str, str, Mapping[str, Scalar]]]) -> dict[int, list[Finding]]:
-        if self._encoder is None:
-            return {}
-        places, questions, said = [], [], []
-        for number, (question, cypher, values) in enumerate(pairs):
-            if cypher:
-                query = QueryAnalysis(cypher, values)
-                places.append(number)
-                questions.append(question)
-                said.append(verbalise_query(query, owners(query, self.ground.schema)))
-        if not places:
-            return {}
-        near = self._encoder.similarities(questions, said)
-        return {
-            number: [Finding("semantic.far", f"the query in words is {cosine:.2f} like the question")]
-            for number, cosine in zip(places, near, strict=True)
-            if cosine < MIN_COSINE_SIMILARITY
-        }
+    def _dissimilar(self, pairs: Sequence[Question]) -> Iterator[tuple[int, Finding]]:
+        """Yield positions of pairs whose question and verbalised query are not similar."""
+        positions = [number for number, (_, cypher, _) in enumerate(pairs) if cypher]
+        if self._encoder is None or not positions:
+            return
+        queries = [QueryAnalysis(pairs[number][1], pairs[number][2]) for number in positions]
+        verbalised = [verbalise_query(query, owners(query, self._context.schema)) for query in queries]
+        cosines = self._encoder.similarities([pairs[number][0] for number in positions], verbalised)
+        for number, cosine in zip(positions, cosines, strict=True):
+            if cosine < MIN_COSINE_SIMILARITY:
+                detail = f"the cosine similarity of question and verbalised query is {cosine:.2f}"
+                yield number, Finding("semantic.far", detail)
 
 
 async def validate(
     pairs: Sequence[Pair],
     out: Path,
     *,
-    validation: PairValidator,
-    unproven: bool = False,
+    validator: PairValidator,
+    keep_inconclusive: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write each pair with its verdict.
+    """Write each pair with its validation result.
 
     Args:
-        pairs: what to validate.
+        pairs: the pairs.
         out: the file.
-        validation: gives verdicts.
-        unproven: whether to keep pairs whose answer is empty or whose values this graph does not have.
-        progress: told how many are done.
+        validator: validates them.
+        keep_inconclusive: whether to keep pairs whose answer is empty, or whose values the graph does not have.
+        progress: called with the number of validated pairs and of all pairs.
 
     Returns:
-        How many were kept, and how many have each reason.
+        Number of pairs, of kept ones, of failed ones by validator, and of findings by reason code.
     """
     reasons: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     kept = 0
     lines: list[str] = []
-    async for pair, verdict in _each(pairs, validation):
-        row = verdict.to_row(unproven=unproven)
+    async for pair, result in _each(pairs, validator):
+        row = result.to_row(keep_inconclusive=keep_inconclusive)
         kept += row["keep"]
         reasons.update(row["reasons"])
         failed.update(name for name in VALIDATORS if not row["checks"][name])
@@ -210,13 +218,12 @@ async def validate(
 
 
 async def _each(
-    pairs: Sequence[Pair], validation: PairValidator
+    pairs: Sequence[Pair], validator: PairValidator
 ) -> AsyncIterator[tuple[Pair, ValidationResult]]:
     for start in range(0, len(pairs), BATCH_SIZE):
         part = pairs[start : start + BATCH_SIZE]
-        for pair, (verdict, _) in zip(
-            part,
-            await validation.verdicts([(each.question, each.cypher, each.parameters) for each in part]),
-            strict=True,
-        ):
-            yield pair, verdict
+        found = await validator.validate_pairs(
+            [(each.question, each.cypher, each.parameters) for each in part]
+        )
+        for pair, (result, _) in zip(part, found, strict=True):
+            yield pair, result

@@ -2,8 +2,7 @@
 
 import pytest
 
-from t2c_data.dataset.near_duplicates import near_duplicate_questions
-from t2c_data.dataset.sentence_encoder import Encoder
+from t2c_data.dataset.sentence_encoder import Encoder, near_duplicate_questions
 from t2c_data.dataset.split import assign_splits
 from t2c_data.pairs import Pair
 

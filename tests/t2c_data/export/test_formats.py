@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,8 +10,6 @@ from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
-from t2c_data.dataset.split import assign_splits, leak_report, near_duplicate_key
-from t2c_data.dataset.stats import describe
 from t2c_data.export.augmentation import perturb, typo
 from t2c_data.export.formats import export_atoms, export_chat, export_parquet
 from t2c_data.export.query_relinking import relink_query
@@ -35,14 +34,39 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def test_most_pairs_survive_linking_and_every_loss_is_counted(atoms: Path, pairs: list[Pair]) -> None:
+def test_most_pairs_survive_linking_and_every_loss_is_counted(
+    graph: Any, schema: GraphSchema, atoms: Path, pairs: list[Pair], tmp_path: Path
+) -> None:
     manifest = json.loads((atoms / "manifest.json").read_text())
     assert sum(manifest["rows"].values()) > len(pairs) * 0.9
     assert manifest["vocabulary"] < 4000
-    assert {"contradiction", "unlinked"} <= {key.split(" ")[0] for key in manifest["dropped"]} | {
-        "contradiction",
-        "unlinked",
-    }
+    named = next(pair for pair in pairs if any(isinstance(each, str) for each in pair.parameters.values()))
+    plain = [replace(pair, split="train") for pair in pairs if pair.cypher][:40]
+    given = [
+        *plain,
+        replace(named, id="a", question="What is there?"),
+        replace(
+            plain[0], id="b", cypher=plain[1].cypher, parameters=plain[1].parameters, question="what else?"
+        ),
+        replace(
+            plain[0], id="c", question="what is new?", cypher="MATCH (d:Drug) RETURN count(d)", parameters={}
+        ),
+        replace(
+            plain[0], id="d", question="what is new?", cypher="MATCH (d:Drug) RETURN d.name", parameters={}
+        ),
+    ]
+    counted = export_atoms(given, tmp_path, schema=schema, snapshot=graph.snapshot, noise=0.0)
+    assert counted["dropped"]["unlinked"] >= 1
+    assert counted["dropped"]["contradiction"] == 1
+    assert sum(counted["rows"].values()) + sum(counted["dropped"].values()) <= len(given)
+    assert (
+        sum(
+            export_atoms(plain, tmp_path / "x", schema=schema, snapshot=graph.snapshot, noise=0.0)[
+                "dropped"
+            ].values()
+        )
+        == 0
+    )
 
 
 def test_prompts_hold_no_value_and_completions_mean_what_the_pair_says(
@@ -147,29 +171,3 @@ def test_noise_keeps_values_readable_and_words_recognisable() -> None:
     assert all("gout" in text.lower() and "5" in text for text, _ in seen)
     assert "which drugs treat gout and cost over 5?" in {text for text, _ in seen}
     assert all(typo("therapy", Random(seed))[0] == "t" for seed in range(50))
-
-
-def test_pairs_that_share_a_shape_or_a_wording_stay_together() -> None:
-    def pair(number: int, question: str, cypher: str, value: str) -> Pair:
-        return Pair(id=str(number), question=question, cypher=cypher, parameters={"v1": value})
-
-    made = [
-        pair(number, f"{verb} the {thing} {place} of 'value{number}'", f"MATCH (a:{thing}{place}) WHERE a.x = $v1 RETURN a.y", f"value{number}")
-        for number, (verb, thing, place) in enumerate((verb, thing, place) for verb in ("list", "show", "get") for thing in "ABCDEFGH" for place in "JKLMNOPQRS")
-    ]  # fmt: skip
-    split, report = assign_splits(made, seed=3)
-    assert report["skeleton"] == report["near"] == report["question"] == 0
-    assert len({each.split for each in split}) == 3
-    assert leak_report([*split, made[0], Pair(**{**vars_of(made[0]), "split": "dev"})])["skeleton"] == 1
-    assert near_duplicate_key(made[0]) == near_duplicate_key(pair(1, "please show me A J of 'z'", "", "z"))
-
-
-def vars_of(pair: Pair) -> dict[str, Any]:
-    return {name: getattr(pair, name) for name in Pair.__dataclass_fields__}
-
-
-def test_figures_count_everything(pairs: list[Pair]) -> None:
-    figures = describe(pairs)
-    assert figures["pairs"] == sum(figures["by_category"].values()) == len(pairs)
-    assert figures["query_shapes"] > 80
-    assert describe([]) == {"pairs": 0}

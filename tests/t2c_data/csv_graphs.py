@@ -1,15 +1,10 @@
-"""For tests: graphs as CSV folders with odd names or full of hostile texts, and a model that answers by script.
-
-Ships with the package, so that people can test their own programs on the same.
-"""
+"""CSV folders of graphs with odd names and with hostile texts."""
 
 from __future__ import annotations
 
 import csv
-import json
-import re
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +31,7 @@ HOSTILE = (
 
 def write_odd_graph(folder: Path, *, size: int = 60) -> None:
     """Write a graph with odd and reserved words as names, several labels on a node, lists, dates, nulls and loops."""
-    rng = Random(5)  # noqa: S311
+    rng = Random(5)
     days = [f"20{rng.randint(10, 24)}-0{rng.randint(1, 9)}-1{rng.randint(0, 9)}" for _ in range(size)]
     first, last = ["Ann", "Bo", "Zoë", "Li", "D’Arcy"], ["Müller", "Ng", "O’Neil", "von Berg"]
     cities = ["São Paulo", "Kraków", "O'Fallon", 'The "Big" One', "北京", "Straße", "a`b", "C:\\temp"]
@@ -114,50 +109,3 @@ def _table(path: Path, header: str, rows: Sequence[Sequence[str]]) -> None:
         writer = csv.writer(file)
         writer.writerow(header.split("|"))
         writer.writerows(rows)
-
-
-class ScriptedWriter:
-    """A model that knows which prompt of the model pipeline it is asked with; gives the text of its reply.
-
-    Args:
-        pairs: what it writes for each category: questions with their queries.
-        same: what it says when it compares two questions.
-        rewordings: what it writes when it rewords.
-    """
-
-    def __init__(
-        self,
-        pairs: dict[str, Sequence[tuple[str, str]]],
-        *,
-        same: bool = True,
-        rewordings: Sequence[str] = (),
-    ) -> None:
-        self._pairs = pairs
-        self._same = same
-        self._rewordings = list(rewordings)
-        self.asked: list[str] = []
-        """First words of each prompt."""
-        self.prompts: list[str] = []
-        """Each prompt in full."""
-
-    def __call__(self, request: dict[str, Any]) -> str:
-        """Answer a request to `/chat/completions`."""
-        system, user = (message["content"] for message in request["messages"])
-        self.prompts.append(f"{system}\n{user}")
-        self.asked.append(" ".join(system.split()[:2]))
-        return json.dumps(self._reply(self.asked[-1], user))
-
-    def _reply(self, start: str, user: str) -> dict[str, Any]:
-        listed = [{"name": name, "description": f"asks for {name}"} for name in self._pairs]
-        found = re.search(r"^Category: (.*)$", user, re.MULTILINE)
-        made = self._pairs.get(found[1], ()) if found else ()
-        replies: dict[str, dict[str, Any]] = {
-            "You plan": {"categories": [*listed, {"name": f"kind {len(self.asked)}", "description": "more"}]},
-            "You tidy": {"categories": listed},
-            "You write": {"pairs": [{"question": asked, "cypher": cypher} for asked, cypher in made]},
-            "You read": {"question": "What does it say?"},
-            "You compare": {"reason": "nothing differs", "fits": self._same},
-            "You check": {"reason": "all is there", "fits": True},
-            "You reword": {"rewordings": self._rewordings},
-        }
-        return replies[start]

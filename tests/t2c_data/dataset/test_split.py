@@ -1,10 +1,16 @@
-"""Splits and the numbering that they rest on, against a plain reference in memory."""
+"""Splits without leakage, against a plain reference in memory."""
 
 from collections import defaultdict
+from dataclasses import replace
 from random import Random
 
-from t2c_data.dataset.split import Splitter, assign_splits, leak_report, near_duplicate_key
-from t2c_data.dataset.string_ids import StringInterner
+from t2c_data.dataset.split import (
+    Splitter,
+    StringInterner,
+    assign_splits,
+    leak_report,
+    near_duplicate_key,
+)
 from t2c_data.pairs import Pair, skeleton
 
 
@@ -82,3 +88,18 @@ def test_texts_are_numbered_as_they_come_and_sorted_as_python_sorts() -> None:
     assert [numbering.number(text) for text in texts] == [0, 1, 2, 3, 0, 4, 5, 6]
     assert len(numbering) == 7
     assert [text for text, _ in numbering.sorted()] == sorted(set(texts))
+
+
+def test_pairs_that_share_a_shape_or_a_wording_stay_together() -> None:
+    def pair(number: int, question: str, cypher: str, value: str) -> Pair:
+        return Pair(id=str(number), question=question, cypher=cypher, parameters={"v1": value})
+
+    made = [
+        pair(number, f"{verb} the {thing} {place} of 'value{number}'", f"MATCH (a:{thing}{place}) WHERE a.x = $v1 RETURN a.y", f"value{number}")
+        for number, (verb, thing, place) in enumerate((verb, thing, place) for verb in ("list", "show", "get") for thing in "ABCDEFGH" for place in "JKLMNOPQRS")
+    ]  # fmt: skip
+    split, report = assign_splits(made, seed=3)
+    assert report["skeleton"] == report["near"] == report["question"] == 0
+    assert len({each.split for each in split}) == 3
+    assert leak_report([*split, made[0], replace(made[0], split="dev")])["skeleton"] == 1
+    assert near_duplicate_key(made[0]) == near_duplicate_key(pair(1, "please show me A J of 'z'", "", "z"))

@@ -14,8 +14,7 @@ from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.model import from_content, merge
 from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
 from t2c_data.validators.findings import Finding, ValidationResult
-from t2c_data.validators.pattern_extraction import Access
-from t2c_data.validators.query_analysis import QueryAnalysis
+from t2c_data.validators.query_analysis import Access, QueryAnalysis
 from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 from t2c_data.validators.stage import ValidationContext, run_validators
 
@@ -193,8 +192,8 @@ def test_a_pair_without_query_passes(ground: ValidationContext) -> None:
 def test_an_empty_answer_proves_nothing_and_is_not_wrong() -> None:
     verdict = ValidationResult((Finding("coherence.empty", "no row"),))
     assert not verdict.is_error
-    assert verdict.to_row(unproven=True)["keep"]
-    row = verdict.to_row(unproven=False)
+    assert verdict.to_row(keep_inconclusive=True)["keep"]
+    row = verdict.to_row(keep_inconclusive=False)
     assert (row["keep"], row["reasons"]) == (False, ["coherence.empty"])
     assert row["checks"] == {
         "grammar": True,
@@ -241,21 +240,21 @@ async def test_a_text_is_planned_once_and_run_with_each_value(
         return await explain(self, cypher, *rest)
 
     monkeypatch.setattr(GraphClient, "explain", counted)
-    monkeypatch.setattr("t2c_data.validators.execution.REMEMBERED", 2)
+    monkeypatch.setattr("t2c_data.validators.execution.MAX_CACHED_PLANS", 2)
     async with GraphClient(graph.uri) as client:
-        witness = QueryExecutor(client, Guard())
+        executor = QueryExecutor(client, Guard())
         for name in ("Warfarin", "Aspirin", "Nothing"):
-            evidence = await witness.execute("MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name", {"v1": name})
+            evidence = await executor.execute("MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name", {"v1": name})
             assert (evidence.planned, evidence.query_type, evidence.ran) == (True, "r", True)
             assert evidence.rows == (() if name == "Nothing" else ((name,),))
         assert len(planned) == 1
         for number in (1, 2, 3, 1):  # two are remembered: the first is planned again
-            await witness.execute(f"RETURN {number}", {})
+            await executor.execute(f"RETURN {number}", {})
         assert len(planned) == 5
-        wrong = [await witness.execute("MATCH (d:Drug) RETURN count(count(d))", {}) for _ in range(2)]
+        wrong = [await executor.execute("MATCH (d:Drug) RETURN count(count(d))", {}) for _ in range(2)]
         assert {(each.planned, each.code) for each in wrong} == {
             (False, "Neo.ClientError.Statement.SyntaxError")
         }
         assert len(planned) == 7
-        assert await witness.execute("MATCH (n) DELETE n", {}) == ExecutionEvidence()
+        assert await executor.execute("MATCH (n) DELETE n", {}) == ExecutionEvidence()
         assert len(planned) == 7

@@ -1,4 +1,4 @@
-"""Graphs that no code has seen: odd names go from CSV to validated pairs; hostile texts do no harm; hidden stays hidden."""
+"""Unseen graphs: odd names go from CSV to validated pairs, hostile texts do no harm, hidden values show nowhere."""
 
 import asyncio
 import json
@@ -7,32 +7,33 @@ from typing import Any
 
 import neo4j
 import pytest
+from tests.t2c_data.csv_graphs import HOSTILE, write_hostile_graph, write_odd_graph
 
-from t2c_core.graph.client import GraphClient
+from t2c_core.graph.credentials import GraphConnection
 from t2c_core.graph.importer import import_graph
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_data.dataset.stats import describe
-from t2c_data.generation.pipeline import read_world
+from t2c_data.generation.pipeline import read_context
 from t2c_data.generation.rng import generator
-from t2c_data.jobs.build import BuildConfig, open_lexicon, run_build
-from t2c_data.jobs.validate import ValidateConfig, run_validation
+from t2c_data.jobs.build import open_lexicon, run_build
+from t2c_data.jobs.config import BuildConfig, ValidateConfig
+from t2c_data.jobs.validate import run_validation
 from t2c_data.llm.messages import sample_text, schema_text
 from t2c_data.pairs import read_pairs
-from t2c_data.testing import HOSTILE, write_hostile_graph, write_odd_graph
 
 PAIRS = 120
 HIDDEN = Policy(hidden=frozenset({"User.password"}))
 
 
 def build(graph: Any, source: Path, policy: Policy | None = None) -> Path:
-    """Go from CSVs to pairs with the drafted lexicon; gives the folder of the pairs."""
+    """Go from CSVs to pairs with the drafted lexicon; return the folder of the pairs."""
     summary = import_graph(source, uri=graph.uri, replace=True, strict=True)
     assert summary.rejected == 0
     write_snapshot(graph.snapshot, uri=graph.uri, policy=policy)
     out = graph.snapshot.parent / "pairs"
-    run_build(BuildConfig(uri=graph.uri, snapshot=graph.snapshot, pairs=PAIRS), out)
+    run_build(BuildConfig(graph=GraphConnection(uri=graph.uri), snapshot=graph.snapshot, pairs=PAIRS), out)
     return out
 
 
@@ -43,10 +44,10 @@ def test_a_graph_with_odd_names_goes_from_csv_to_validated_pairs(empty_graph: An
     assert len(pairs) == PAIRS
     schema = GraphSchema.load(empty_graph.snapshot)
     touched = describe(pairs, schema=schema)["coverage"]
-    assert touched["untouched"]["labels"] == []
-    assert len(touched["untouched"]["types"]) <= 1
-    order = ValidateConfig(uri=empty_graph.uri, snapshot=empty_graph.snapshot)
-    report = run_validation(order, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
+    assert touched["uncovered"]["labels"] == []
+    assert len(touched["uncovered"]["types"]) <= 1
+    config = ValidateConfig(graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot)
+    report = run_validation(config, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
     assert report["failed"]["grammar"] == report["failed"]["schema"] == 0
     assert report["kept"] >= 0.95 * PAIRS, report
     rows = [
@@ -78,8 +79,8 @@ def test_hostile_texts_do_no_harm_and_hidden_values_show_nowhere(empty_graph: An
 
 async def prompts(graph: Any) -> str:
     schema = GraphSchema.load(graph.snapshot)
-    async with GraphClient(graph.uri) as client:
-        world = await read_world(client, schema, open_lexicon(None, schema))
+    async with GraphConnection(uri=graph.uri).open() as client:
+        world = await read_context(client, schema, open_lexicon(None, schema))
     return schema_text(world) + sample_text(world, generator(1))
 
 
@@ -103,7 +104,9 @@ def test_a_query_on_what_is_hidden_never_passes(empty_graph: Any, tmp_path: Path
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
     report = run_validation(
-        ValidateConfig(uri=empty_graph.uri, snapshot=empty_graph.snapshot, unproven=True),
+        ValidateConfig(
+            graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot, keep_inconclusive=True
+        ),
         pairs=pairs,
         out=tmp_path / "checked.jsonl",
     )
