@@ -1,1 +1,1 @@
-"""From candidates to the files of a data set: collection, de-duplication, splits, statistics, dataset card."""
+"""From candidates to the files of a dataset: store, de-duplication, splits, statistics, report."""

@@ -9,8 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.identifiers import unquote_identifier
-from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, tokenize
-from t2c_core.prompt.compact_cypher import parameter_usages
+from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, parameter_usages, tokenize
 
 if TYPE_CHECKING:
     from t2c_core.prompt.schema_tokens import SchemaTokenFormat

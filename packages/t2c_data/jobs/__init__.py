@@ -1,1 +1,1 @@
-"""Public entry points: build a data set, validate pairs, run a recipe."""
+"""Public entry points: build a dataset, validate and export pairs, run a recipe."""

@@ -82,7 +82,7 @@ class ParaphraseConfig:
 
     snapshot: Path
     """Folder that `t2c-graph snapshot` wrote."""
-    llm: Annotated[Endpoint, Parameter(name="*")]
+    llm: Annotated[Endpoint, Parameter(name="*")] = field(default_factory=Endpoint)
     """Model that paraphrases."""
     lexicon: Path | None = None
     """Lexicon of the graph; drafted from the schema if omitted."""

@@ -1,68 +1,83 @@
-"""Literals of a query as parameters: `$v1`, `$v2`, … in the order in which the question names their values.
-
-Values that the question does not name stay in the query.
-"""
+"""Parameterisation of a query: literals which its question names become `$v1`, `$v2`, … in the question's order."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, cast
+
+from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.parser import parse
+from t2c_core.cypher.render import render
+from t2c_core.cypher.traversal import transform, walk
+from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
+    from t2c_core.cypher.ast_nodes import Node
     from t2c_core.schema.model import Scalar
 
-_LITERAL = re.compile(
-    r"""(?P<skip>`(?:[^`]|``)*`|//[^\n\r]*|/\*.*?\*/|\$\w+|[^\W\d]\w*)
-    |(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<number>\d+\.\d+|\d+)""",
-    re.VERBOSE | re.DOTALL,
-)
-_HOPS = re.compile(r"\*\s*\d*\s*(\.\.\s*)?$")
-_COMPARED = re.compile(r"(=|<|>|\bIN\s*\[[^\]]*|[:\[,]|\bLIMIT)\s*$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    start: int
-    end: int
-    value: Scalar
-    place: int
-    """Where the question names it."""
+_UNSPACED = "\\u3040-\\u30ff\\u3400-\\u9fff\\uac00-\\ud7af"
+"""Characters of scripts without spaces between words, as the inside of a character class."""
 
 
 def parameterize(question: str, cypher: str) -> tuple[str, dict[str, Scalar]]:
-    """Take the literals that a question names out of its query.
+    """Return a query with parameters in place of the literals which its question names, and their values.
 
-    Returns:
-        The query with parameters, and their values.
+    Other literals stay, as do numbers which are no value: arguments of functions, indexes, lengths of paths. A query
+    outside the read-only subset is returned unchanged.
     """
-    found: list[_Found] = []
-    for match in _LITERAL.finditer(cypher):
-        if match.lastgroup == "skip":
-            continue
-        value = _value(match)
-        place = _place(question, value)
-        before = cypher[: match.start()]
-        number = match.lastgroup == "number"
-        if place >= 0 and not (number and (_HOPS.search(before) or not _COMPARED.search(before))):
-            found.append(_Found(match.start(), match.end(), value, place))
-    names: dict[tuple[type, Scalar], str] = {}
-    for each in sorted(found, key=lambda each: (each.place, each.start)):
-        names.setdefault((type(each.value), each.value), f"v{len(names) + 1}")
-    text = cypher
-    for each in reversed(found):
-        text = f"{text[: each.start]}${names[type(each.value), each.value]}{text[each.end :]}"
-    return text, {name: value for (_, value), name in names.items()}
+    try:
+        tree = parse(cypher)
+    except CypherSyntaxError:
+        return cypher, {}
+    places: dict[tuple[type, Scalar], int] = {}
+    literals = sorted(_literals(tree), key=lambda literal: literal.position)
+    for literal in literals:
+        place = _place(question, literal.value)
+        if place >= 0:
+            places.setdefault((type(literal.value), literal.value), place)
+    used = {node.name for node in walk(tree) if isinstance(node, t.Parameter)}
+    free = (name for number in count(1) if (name := f"v{number}") not in used)
+    names = dict(zip(sorted(places, key=places.__getitem__), free, strict=False))
+    if not names:
+        return cypher, {}
+    replaced = {id(literal) for literal in literals}
+
+    def change(node: Node) -> Node:
+        key = (type(node.value), node.value) if id(node) in replaced else None  # type: ignore[attr-defined]
+        return t.Parameter(names[key], position=node.position) if key in names else node
+
+    return render(transform(tree, change)), {name: value for (_, value), name in names.items()}
 
 
-def _value(match: re.Match[str]) -> Scalar:
-    if match["text"]:
-        return re.sub(r"\\(.)", r"\1", match["text"][1:-1])
-    return float(match["number"]) if "." in match["number"] else int(match["number"])
+def _literals(tree: t.Query) -> list[t.String | t.Integer | t.Float]:
+    """Return all strings but computed property keys, and the numbers which are compared or limit the result."""
+    keys, numbers = set(), []
+    for node in walk(tree):
+        match node:
+            case t.ContainerIndex():
+                keys.add(id(node.index))
+            case t.Comparison():
+                numbers += list(node.operands)
+            case t.BinaryPredicate():
+                numbers += [node.right, *(node.right.items if isinstance(node.right, t.ListLiteral) else ())]
+            case t.MapEntry():
+                numbers += [node.value, *(node.value.items if isinstance(node.value, t.ListLiteral) else ())]
+            case t.Projection() | t.OrderBySkipLimit() if node.limit:
+                numbers.append(node.limit)
+    strings = [node for node in walk(tree) if isinstance(node, t.String) and id(node) not in keys]
+    return [*strings, *(cast("t.Integer", each) for each in numbers if isinstance(each, t.Integer | t.Float))]
 
 
 def _place(question: str, value: Scalar) -> int:
+    """Return where a question names a value as a whole word or number; -1 if it does not."""
+    text = re.escape(str(value))
     if isinstance(value, str):
-        return question.find(value) if value else -1
-    found = re.search(rf"(?<![\w.]){re.escape(str(value))}(?![\w]|\.\d)", question)
+        word = f"[^\\W{_UNSPACED}]"
+        before = f"(?<!{word})" if re.match(word, value) else ""
+        after = f"(?!{word})" if value and re.match(word, value[-1]) else ""
+        pattern = f"{before}{text}{after}"
+    else:
+        pattern = rf"(?<![\w.])(?<!\d,){text}(?!\w|[.,]\d)"
+    found = re.search(pattern, question) if text else None
     return found.start() if found else -1

@@ -1,1 +1,1 @@
-"""Five validators, each a pure function from what was read and run to findings with stable reason codes."""
+"""Five validators, each a pure function from analyses and evidence to findings with stable reason codes."""

@@ -1,4 +1,4 @@
-"""Whether the shape of the result fits the question: figures, groups, what is to be returned, and its rows."""
+"""Coherence validator: whether the result has the form that the question asks for."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _FIND = re.compile(
 def check_coherence(
     question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases, evidence: ExecutionEvidence
 ) -> list[Finding]:
-    """Compare what a question wants back with what the query gives back.
+    """Compare what a question asks for with what the query returns.
 
     Args:
-        question: the question.
-        query: the query.
-        known: the words of the schema.
-        evidence: the rows.
+        question: analysis of the question.
+        query: analysis of the query.
+        known: phrases of the schema.
+        evidence: rows of the query.
 
     Returns:
-        `coherence.count`, `coherence.average`: a figure is asked for and not computed. `coherence.group`: one is
-        asked for of each of several, and a single column comes back. `coherence.top`: the first few are asked for,
-        and nothing limits or orders them. `coherence.order`: a limit without order, so that chance decides.
-        `coherence.missing`: something that is to be returned is not. `coherence.duplicates`: different things are
-        asked for, and rows repeat. `coherence.empty`, `coherence.null`, `coherence.zero`: nothing comes back.
+        `coherence.count`, `coherence.average`: an aggregate is asked for and not computed. `coherence.group`: an
+        aggregate per group is asked for, and one column is returned. `coherence.top`: the top k are asked for without
+        ORDER BY and LIMIT. `coherence.order`: LIMIT without ORDER BY. `coherence.missing`: a property that is asked
+        for is not returned. `coherence.duplicates`: distinct results are asked for, and rows repeat.
+        `coherence.empty`, `coherence.null`, `coherence.zero`: the answer has no row, only nulls, or is 0.
     """
-    found = [*_figures(question, query), *_missing(question, query, known)]
+    found = [*_aggregates(question, query), *_missing(question, query, known)]
     if query.limit is not None and not (query.order or query.functions & {"min", "max"}):
         found.append(Finding("coherence.order", "LIMIT without ORDER BY"))
     if evidence.ran:
@@ -62,17 +62,17 @@ def check_coherence(
     return list(dict.fromkeys(found))
 
 
-def _figures(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
+def _aggregates(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
     text = question.bare
     counts = query.functions & {"count", "size", "sum"}
     if _COUNT.search(text) and not counts:
-        yield Finding("coherence.count", "a count is asked for; the query counts nothing")
+        yield Finding("coherence.count", "a count is asked for; the query computes none")
     if _AVERAGE.search(text) and not query.averages:
         yield Finding("coherence.average", "an average is asked for; the query computes none")
     if _GROUP.search(text) and len(query.items) == 1 and query.items[0].aggregate:
-        yield Finding("coherence.group", "a figure for each of several is asked for; one column comes back")
+        yield Finding("coherence.group", "an aggregate per group is asked for; the query returns one column")
     if _TOP.search(text) and not (query.has_limit and query.order):
-        yield Finding("coherence.top", "the first few are asked for; the query lacks ORDER BY or LIMIT")
+        yield Finding("coherence.top", "the top results are asked for; the query lacks ORDER BY or LIMIT")
 
 
 def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
@@ -83,14 +83,15 @@ def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhra
     single = len(query.items) == 1 and not query.items[0].aggregate
     if single and not wanted and find and _ALSO.search(question.bare) and query.items[0].accesses:
         yield Finding(
-            "coherence.missing", f"{find['what']} and something else are asked for; one column comes back"
+            "coherence.missing",
+            f"{find['what']} and something else are asked for; the query returns one column",
         )
     if len(wanted) != 1 or question.bare.lower().startswith("return"):
         return
     returned = {access.property for item in query.items for access in item.accesses}
-    held = {phrases for key, phrases in known.properties.items() if key[1] in returned}
-    satisfied = {each for phrases in held for each in phrases}
-    called = [phrase(split_identifier(item.name)) for item in query.items]
+    returned_phrases = {phrases for key, phrases in known.properties.items() if key[1] in returned}
+    satisfied = {each for phrases in returned_phrases for each in phrases}
+    columns = [phrase(split_identifier(item.name)) for item in query.items]
     for part in re.split(r",|\band\b", wanted[0]):
         asked = phrase(re.split(r"\b(?:for|of|in|where|that|who|with|from|by|as|to)\b", part)[0])
         name = next(
@@ -105,9 +106,9 @@ def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhra
         if (
             name
             and not answered
-            and not any(set(phrase(split_identifier(name))) <= set(each) for each in called)
+            and not any(set(phrase(split_identifier(name))) <= set(each) for each in columns)
         ):
-            yield Finding("coherence.missing", f"{name} is to be returned and is not")
+            yield Finding("coherence.missing", f"{name} is asked for and not returned")
 
 
 def _rows(question: QuestionAnalysis, query: QueryAnalysis, evidence: ExecutionEvidence) -> Iterator[Finding]:
@@ -121,4 +122,4 @@ def _rows(question: QuestionAnalysis, query: QueryAnalysis, evidence: ExecutionE
     shown = [repr(row) for row in rows]
     plain = not any(item.aggregate for item in query.items)
     if plain and len(set(shown)) < len(shown) and _UNIQUE.search(question.bare):
-        yield Finding("coherence.duplicates", "different things are asked for; rows repeat")
+        yield Finding("coherence.duplicates", "distinct results are asked for; rows repeat")

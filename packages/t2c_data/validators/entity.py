@@ -1,4 +1,4 @@
-"""Whether the values of a query are those of its question, both ways, and whether the graph has them."""
+"""Entity validator: whether question and query have the same values, and whether the graph has them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 
 SAME_START = 5
-"""Letters that two words share when they are forms of one: `hospitalised`, `hospitalization`."""
+"""Number of initial letters that two forms of a word share: `hospitalised`, `hospitalization`."""
 SHORT_CODE = 3
+"""Maximum number of letters of an abbreviation."""
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RANGES = frozenset({"<", "<=", ">", ">="})
 _SMALL_NUMBERS = 2
-"""Numbers up to here go without saying: `more than one`, `any`, `a second`."""
+"""Largest number that a question need not state: `more than one`, `any`, `a second`."""
 
 
 def check_entities(
@@ -37,15 +38,15 @@ def check_entities(
     """Compare the values of a question with those of its query.
 
     Args:
-        question: the question.
-        query: the query.
-        known: the words of the schema.
+        question: analysis of the question.
+        query: analysis of the query.
+        known: phrases of the schema.
         owners: labels or types of the query's variables.
-        index: the graph's values, to see which do not occur.
+        index: values of the graph; their presence is not checked if None.
 
     Returns:
-        `entity.unasked`: the query compares with a value that the question does not name. `entity.unused`: the
-        question names a value that the query does not use. `entity.absent`: the graph has no such value there.
+        `entity.unasked`: value of the query not in the question. `entity.unused`: value of the question not used by
+        the query. `entity.absent`: value of the query not in the graph.
     """
     found = [*_unasked(question, query, known, owners), *_unused(question, query, known)]
     if index is not None:
@@ -63,62 +64,67 @@ def _unasked(
         if not each.accesses or isinstance(each.value, bool) or each.value == "":
             continue
         if isinstance(each.value, str):
-            said = _says_text(question, each, known, owners)
+            named = _names_text(question, each, known, owners)
         else:
-            said = _says_number(question, each)
-        if not said:
+            named = _names_number(question, each)
+        if not named:
             name = each.accesses[0].property
-            yield Finding("entity.unasked", f"{name} is compared with {each.value!r}, which is not asked for")
+            yield Finding(
+                "entity.unasked", f"{name} is compared with {each.value!r}, which is not in the question"
+            )
 
 
-def _says_text(
+def _names_text(
     question: QuestionAnalysis,
     each: ValueComparison,
     known: SchemaPhrases,
     owners: Mapping[str, frozenset[str]],
 ) -> bool:
     value = str(each.value)
-    if question.holds(value) or value.casefold() in question.text.casefold():
+    if question.contains(value) or value.casefold() in question.text.casefold():
         return True
     if _ISO_DATE.match(value):
-        return _says_date(question, value[:10], each.operator)
+        return _names_date(question, value[:10], each.operator)
     for access in each.accesses:
         for owner in owners.get(access.variable, ()):
-            if any(question.holds(said) for said in known.value_adjectives(owner, access.property, value)):
+            if any(
+                question.contains(adjective)
+                for adjective in known.value_adjectives(owner, access.property, value)
+            ):
                 return True
-    held = [word.folded for word in words(question.text)]
+    asked = [word.folded for word in words(question.text)]
     parts = [word.folded for word in words(value) if len(word.folded) > SHORT_CODE]
     if not parts:
-        return any(_abbreviates(value.lower(), word) for word in held)
+        return any(_abbreviates(value.lower(), word) for word in asked)
     stems = set(question.stems)
-    shared = [part for part in parts if stem(part) in stems or _same_start(part, held)]
+    shared = [part for part in parts if stem(part) in stems or _same_start(part, asked)]
     return 3 * len(shared) >= len(parts) and bool(shared)
 
 
 def _abbreviates(code: str, word: str) -> bool:
-    """Tell whether the letters of a short code occur in a word, beginning with its first: `yr`, `years`."""
+    """Return whether a code abbreviates a word: its letters occur in order, from the first on (`yr`, `years`)."""
     if not code or not word or len(code) > SHORT_CODE or code[0] != word[0]:
         return False
     letters = iter(word)
     return all(letter in letters for letter in code)
 
 
-def _same_start(part: str, held: list[str]) -> bool:
-    return len(part) >= SAME_START and any(word[:SAME_START] == part[:SAME_START] for word in held)
+def _same_start(part: str, asked: list[str]) -> bool:
+    return len(part) >= SAME_START and any(word[:SAME_START] == part[:SAME_START] for word in asked)
 
 
-def _says_date(question: QuestionAnalysis, value: str, operator: str) -> bool:
-    """Tell whether a date is said, or is the edge of a month, quarter or year that is."""
+def _names_date(question: QuestionAnalysis, value: str, operator: str) -> bool:
+    """Return whether a question names a date, or a month, quarter or year that begins or ends with it."""
     readings = question.readings
     if any(each.kind == "date" and str(each.value).startswith(value) for each in readings):
         return True
     year = int(value[:4])
     near = {year, year + 1} if operator in {"<", "<="} else {year, year - 1}
-    spoken = any(each.kind in {"year", "number"} and each.value in near for each in readings)
-    return operator in _RANGES and spoken
+    year_named = any(each.kind in {"year", "number"} and each.value in near for each in readings)
+    return operator in _RANGES and year_named
 
 
-def _says_number(question: QuestionAnalysis, each: ValueComparison) -> bool:
+def _names_number(question: QuestionAnalysis, each: ValueComparison) -> bool:
     value = float(each.value)
     if abs(value) <= _SMALL_NUMBERS and each.operator in _RANGES:
         return True
@@ -149,17 +155,17 @@ def _unused(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhras
             for text in texts
         )
         if not used and not any(_is_element(end.content, named, query, known) for end in ends):
-            yield Finding("entity.unused", f"{ends[0].content!r} is asked for and not used")
+            yield Finding("entity.unused", f"{ends[0].content!r} is in the question and not used")
     spans = [(ends[0].start, ends[-1].end) for ends in question.quoted]
     for reading in question.readings:
         if any(start <= reading.start < end for start, end in spans):
             continue
         if not _uses(reading, question, query, texts):
-            yield Finding("entity.unused", f"{reading.value!r} is asked for and not used")
+            yield Finding("entity.unused", f"{reading.value!r} is in the question and not used")
 
 
 def _named(query: QueryAnalysis) -> set[str]:
-    """Collect the stems of all names in a query: labels, types, properties, aliases."""
+    """Return the stems of all names in a query: labels, types, properties, aliases."""
     names = {label for labels in query.labels.values() for label in labels}
     names |= {kind for edge in query.edges for kind in edge.types}
     names |= {access.property for access in query.accesses} | {item.name for item in query.items}
@@ -167,16 +173,16 @@ def _named(query: QueryAnalysis) -> set[str]:
 
 
 def _is_element(content: str, named: set[str], query: QueryAnalysis, known: SchemaPhrases) -> bool:
-    """Tell whether a quoted text names an element that the query has, or a value that it says by a literal."""
+    """Return whether a quoted text names an element of the query, or is another wording of one of its values."""
     stems = phrase(split_identifier(content))
     if stems and (set(stems) <= named or content.casefold() in query.cypher.casefold()):
         return True
     lexicon = known.lexicon
     values = {each.value for each in query.comparisons}
     return lexicon is not None and any(
-        fold(content) in map(fold, said)
+        fold(content) in map(fold, wordings)
         for held in lexicon.properties.values()
-        for value, said in held.values.items()
+        for value, wordings in held.values.items()
         if value in values or value in {"true", "false"}
     )
 
@@ -190,8 +196,8 @@ def _uses(
     if reading.kind == "date":
         day = str(reading.value)[:10]
         parts = {int(part) for part in day.split("-")}
-        numbers = {each for each in query.values if isinstance(each, int)}
-        return any(day in str(each) for each in query.values) or parts <= numbers
+        whole = {each for each in query.values if isinstance(each, int)}
+        return any(day in str(each) for each in query.values) or parts <= whole
     if any(f" {fold(written)} " in f" {text} " for text in texts):
         return True
     value = float(reading.value)
@@ -211,7 +217,9 @@ def _absent(
             continue
         places = [(owner, access) for access in each.accesses for owner in owners.get(access.variable, ())]
         if places and not any(_held(index, each.value, owner, access) for owner, access in places):
-            yield Finding("entity.absent", f"no {each.accesses[0].property} is {each.value!r} in this graph")
+            yield Finding(
+                "entity.absent", f"no {each.accesses[0].property} has the value {each.value!r} in this graph"
+            )
 
 
 def _held(index: ValueIndex, value: str, owner: str, access: Access) -> bool:

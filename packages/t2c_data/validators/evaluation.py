@@ -77,7 +77,9 @@ async def evaluate_validators(
     """
     results: list[ValidationResult] = []
     for start in range(0, len(labelled), BATCH_SIZE):
-        part: list[Question] = [(each.question, each.cypher, {}) for each in labelled[start : start + BATCH_SIZE]]
+        part: list[Question] = [
+            (each.question, each.cypher, {}) for each in labelled[start : start + BATCH_SIZE]
+        ]
         results += [result for result, _ in await validator.validate_pairs(part)]
         if progress:
             progress(len(results), len(labelled))

@@ -1,7 +1,4 @@
-"""Whether a query is one that parser, guard and server accept, that only reads, and that ends in time.
-
-Their answers are the evidence (see `evidence`); this judges them and runs nothing.
-"""
+"""Grammar validator: whether parser, guard and server accept a query, and whether it only reads and ends in time."""
 
 from __future__ import annotations
 
@@ -17,12 +14,12 @@ _WRITING = frozenset({"parse.write", "parse.load", "parse.command"})
 
 
 def check_grammar(verdict: GuardVerdict, evidence: ExecutionEvidence) -> list[Finding]:
-    """Judge a query by the guard's verdict, then by what the server said of it.
+    """Check a query by the guard's verdict, then by its execution.
 
     Returns:
-        `grammar.syntax`: it is no Cypher that only reads. `grammar.writes`: it writes, loads or commands.
-        `grammar.limits`: too long, too deep, too costly or otherwise not fit to be sent. `grammar.runtime`: it fails
-        when run. `grammar.timeout`: it does not end in time.
+        `grammar.syntax`: it is not in the read-only Cypher subset. `grammar.writes`: it writes, loads data or is a
+        command. `grammar.limits`: it exceeds a limit of the guard. `grammar.runtime`: it fails when run.
+        `grammar.timeout`: it does not end in time.
     """
     if not verdict.allowed:
         code = verdict.codes[0]
@@ -32,7 +29,12 @@ def check_grammar(verdict: GuardVerdict, evidence: ExecutionEvidence) -> list[Fi
         kind = "writes" if code in _WRITING else "syntax" if layer == "parse" else "limits"
         return [Finding(f"grammar.{kind}", verdict.message)]
     if evidence.query_type and evidence.query_type != "r":
-        return [Finding("grammar.writes", f"the server plans it as {evidence.query_type!r}, not as reading")]
+        return [
+            Finding(
+                "grammar.writes",
+                f"the server plans it as type {evidence.query_type!r}, not as read-only",
+            )
+        ]
     if not evidence.error:
         return []
     kind = "runtime" if evidence.planned else "syntax"

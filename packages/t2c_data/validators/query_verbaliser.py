@@ -1,4 +1,4 @@
-"""A query said in plain words, for comparing with a question by a sentence encoder. Not for people to read."""
+"""A query in words, to be compared with a question by a sentence encoder; not for people to read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SIGNS = {
     "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",
     "CONTAINS": "contains", "STARTS WITH": "starts with", "ENDS WITH": "ends with",
 }  # fmt: skip
-_FIGURES = (
+_AGGREGATES = (
     ("count", "number of"), ("avg", "average"), ("sum", "total"), ("min", "lowest"), ("max", "highest"),
     ("collect", "list of"),
 )  # fmt: skip
 
 
 def verbalise_query(query: QueryAnalysis, owners: Mapping[str, frozenset[str]]) -> str:
-    """Say what a query returns, how it joins things, and what it compares."""
+    """Return a query in words: what it returns, its relationships, and its comparisons."""
     returned = ", ".join(_item(item, owners) for item in query.items)
     joined = "; ".join(
         f"{_owner(edge.source, owners)} {split_identifier(' '.join(edge.types)).lower()} {_owner(edge.target, owners)}"
@@ -42,14 +42,14 @@ def _owner(variable: str, owners: Mapping[str, frozenset[str]]) -> str:
 
 
 def _item(item: ResultColumn, owners: Mapping[str, frozenset[str]]) -> str:
-    figures = " ".join(word for name, word in _FIGURES if name in item.functions)
+    aggregates = " ".join(word for name, word in _AGGREGATES if name in item.functions)
     held = " ".join(
         f"{_owner(each.variable, owners)} {split_identifier(each.property)}" for each in item.accesses
     )
     if not held:
         variables = [node.name for node in walk(item.expression) if isinstance(node, Variable)]
         held = next(filter(None, (_owner(name, owners) for name in variables)), split_identifier(item.name))
-    return f"{figures} {held}".strip()
+    return f"{aggregates} {held}".strip()
 
 
 def _comparison(each: ValueComparison, owners: Mapping[str, frozenset[str]]) -> str:

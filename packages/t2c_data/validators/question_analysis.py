@@ -1,7 +1,4 @@
-"""What a question names: quoted values, numbers, dates, and elements of a schema by their words.
-
-Holds no query and no check.
-"""
+"""What a question names: quoted values, numbers, dates, and elements of a schema by their phrases."""
 
 from __future__ import annotations
 
@@ -23,24 +20,24 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
 
 MIN_MISSPELT = 6
-"""Letters of a word from which on one slip is forgiven."""
+"""Minimum number of letters of a word in which one typing error is accepted."""
 _ASKING = frozenset("grouped ordered sorted listed ranked counted".split())
-"""Words that say what to do and are no form of a noun: `the average age, grouped by ...` names no age group."""
+"""Instructions that are no forms of a noun: `the average age, grouped by ...` names no age group."""
 _BREAK = re.compile(r"[,.;:!?()]")
 _SMALL = frozenset(
     "a an the of for in on at by to from with is are was were be been has have had and or not".split()
 )
 
 _MARKUP = re.compile(r"\[[^]]*\]|!unless .*")
-MAX_LEAD = 2
-"""Words before a value that are looked at."""
+MAX_CUE_WORDS = 2
+"""Maximum number of words of a cue phrase."""
 
 Phrase = tuple[str, ...]
-"""Stems of words in a row."""
+"""Stems of consecutive words."""
 
 
 def phrase(text: str) -> Phrase:
-    """Reduce a text to the stems of its words; an empty one stands for punctuation that parts them."""
+    """Return the stems of the words of a text, with an empty one for punctuation between words."""
     stems: list[str] = []
     end = 0
     for word in words(text):
@@ -53,28 +50,28 @@ def phrase(text: str) -> Phrase:
 
 @dataclass
 class SchemaPhrases:
-    """The phrases under which questions name the elements of a schema.
+    """Phrases with which questions name the elements of a schema.
 
     Args:
-        schema: the graph's schema.
-        lexicon: its words; drafted from the schema when absent.
+        schema: schema of the graph.
+        lexicon: lexicon of the graph; drafted from the schema if None.
     """
 
     schema: GraphSchema
     lexicon: Lexicon | None = None
     properties: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
     cue_phrases: dict[tuple[str, str], frozenset[Phrase]] = field(default_factory=dict, init=False)
-    """Words that stand before a value of a property and name it so: "containing", "based on"."""
+    """Phrases before a value that name its property: "containing", "based on"."""
     labels: dict[str, frozenset[Phrase]] = field(default_factory=dict, init=False)
     types: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
-    """Stems that tell a type from others: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
+    """Stems in the name of a type: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
 
     def __post_init__(self) -> None:
         known = self.lexicon or from_content(draft_lexicon(self.schema), self.schema)
         self.lexicon = known
         for key, held in known.properties.items():
             self.properties[key] = _phrases(held.nouns, key[1])
-            self.cue_phrases[key] = frozenset(_leads(held.equals_phrases))
+            self.cue_phrases[key] = frozenset(_cue_phrases(held.equals_phrases))
         for label, called in known.labels.items():
             self.labels[label] = _phrases((*called.nouns, *called.animate_nouns), label)
         for kind in self.schema.types:
@@ -83,12 +80,12 @@ class SchemaPhrases:
             )
 
     def naming(self, label: str) -> str:
-        """Give the property by whose value people name a node of a label; empty if there is none."""
+        """Return the property by whose value people name a node of a label, or an empty text."""
         held = self.lexicon.labels.get(label) if self.lexicon else None
         return held.naming_properties[0] if held and held.naming_properties else ""
 
     def value_adjectives(self, owner: str, name: str, value: str) -> tuple[str, ...]:
-        """Give the adjectives that say a value."""
+        """Return the adjectives that express a value."""
         held = self.lexicon.properties.get((owner, name)) if self.lexicon else None
         return held.values.get(value, ()) if held else ()
 
@@ -98,10 +95,10 @@ def _phrases(nouns: tuple[Noun, ...], name: str) -> frozenset[Phrase]:
     return frozenset(found for text in (*texts, split_identifier(name)) if (found := _plain(text)))
 
 
-def _leads(phrases: tuple[str, ...]) -> Iterator[Phrase]:
+def _cue_phrases(phrases: tuple[str, ...]) -> Iterator[Phrase]:
     for text in phrases:
         before, filled, _ = _MARKUP.sub(" ", text).partition("{}")
-        words = phrase(before)[-MAX_LEAD:] if filled else ()
+        words = phrase(before)[-MAX_CUE_WORDS:] if filled else ()
         if not set(words) <= _SMALL:
             yield words
 
@@ -112,7 +109,7 @@ def _plain(text: str) -> Phrase:
 
 @dataclass
 class QuestionAnalysis:
-    """A question, read.
+    """Analysis of a question.
 
     Args:
         text: the question.
@@ -122,22 +119,22 @@ class QuestionAnalysis:
 
     @cached_property
     def folded(self) -> str:
-        """The question as folded words between blanks."""
+        """The case-folded words of the question, separated and surrounded by blanks."""
         return f" {fold(self.text)} "
 
     @cached_property
     def quoted(self) -> list[list[Quotation]]:
-        """Quoted parts, each with its possible ends."""
+        """Quoted spans, each with its possible ends."""
         return find_quotations(self.text)
 
     @cached_property
     def readings(self) -> list[LiteralMention]:
-        """Numbers, dates, years and months."""
+        """Numbers, dates, years and months in the question."""
         return find_literals(self.text)
 
     @cached_property
     def bare(self) -> str:
-        """The question without what is quoted."""
+        """The question with blanks for quoted spans."""
         text = self.text
         for ends in self.quoted:
             text = text[: ends[0].start] + " " * (ends[0].end - ends[0].start) + text[ends[0].end :]
@@ -145,29 +142,29 @@ class QuestionAnalysis:
 
     @cached_property
     def stems(self) -> Phrase:
-        """Stems of its words, quoted ones included."""
+        """Stems of the words, quoted ones included."""
         return phrase(self.text)
 
     @cached_property
     def bare_stems(self) -> Phrase:
-        """Stems of its words outside quotes."""
+        """Stems of the words outside quotes."""
         return phrase(self.bare)
 
-    def holds(self, value: str) -> bool:
-        """Tell whether a text occurs in it, whatever its case, accents and punctuation."""
+    def contains(self, value: str) -> bool:
+        """Return whether a text occurs in the question, ignoring case, accents and punctuation."""
         return f" {fold(value)} " in self.folded
 
     def names(self, found: Phrase, *, quoted: bool = True) -> bool:
-        """Tell whether it has these words in a row; one slip of the pen in a long word is forgiven."""
+        """Return whether the question has these consecutive words; one typing error in a long word is accepted."""
         held = self.stems if quoted else self.bare_stems
         return any(
-            all(_like(one, other) for one, other in zip(found, held[start:], strict=False))
+            all(_similar(one, other) for one, other in zip(found, held[start:], strict=False))
             for start in range(len(held) - len(found) + 1)
         )
 
 
 @lru_cache(maxsize=100_000)
-def _like(one: str, other: str) -> bool:
+def _similar(one: str, other: str) -> bool:
     if one == other:
         return True
     return min(len(one), len(other)) >= MIN_MISSPELT and OSA.distance(one, other, score_cutoff=1) <= 1

@@ -1,7 +1,7 @@
-"""Whether a query keeps to the schema: labels, types, directions, owners of properties, and what is hidden.
+"""Schema validator: labels, types, directions and properties of a query, and what a policy hides.
 
-The guard compares query and schema; this says which of its objections and repairs speak against a pair. What labels
-and types a variable can have is told here too, for the other validators.
+The guard compares query and schema; its refusals and repairs become findings here. `owners` derives the labels and
+types of a query's variables for the other validators.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _REPAIRS = {
 
 
 def check_schema(query: QueryAnalysis, verdict: GuardVerdict, hidden: tuple[str, ...]) -> list[Finding]:
-    """Hold a query to a schema by what the guard says of it.
+    """Check a query against the schema by the guard's verdict.
 
     Returns:
-        `schema.label`, `schema.type`, `schema.property`: there is none of that name. `schema.owner`: the property
-        exists, but not there. `schema.pattern`: the relationship does not join these labels. `schema.direction`: it
-        goes the other way. `schema.hidden`: it reads, or may give out, what a policy hides. `schema.value`: a property
-        is compared with a map, which none can hold.
+        `schema.label`, `schema.type`, `schema.property`: no element of that name. `schema.owner`: the property exists
+        on other labels or types only. `schema.pattern`: the relationship does not connect these labels.
+        `schema.direction`: the relationship direction is reversed. `schema.hidden`: it uses or may return what a policy
+        hides. `schema.value`: a property is compared with a map, which no property can hold.
     """
     nested = [
         Finding("schema.value", f"{each.property} is compared with a map, which no property can hold")
@@ -52,16 +52,16 @@ def check_schema(query: QueryAnalysis, verdict: GuardVerdict, hidden: tuple[str,
 
 
 def _shows(query: QueryAnalysis, hidden: tuple[str, ...]) -> bool:
-    """Tell whether a query reads a hidden name or gives out whole nodes.
+    """Return whether a query uses a hidden name or returns whole nodes.
 
-    That the guard keeps nodes with hidden labels out is no fault of a query.
+    That the guard excludes nodes with hidden labels is no error of a query.
     """
     names = {name for each in hidden for name in (each, each.rpartition(".")[2])}
     return query.returns_elements or any(access.property in names for access in query.accesses)
 
 
 def owners(query: QueryAnalysis, schema: GraphSchema) -> dict[str, frozenset[str]]:
-    """Tell which labels or types each variable of the patterns can have; an empty set if that is not known."""
+    """Return the labels or types that each variable of a query can have; an empty set if they are unknown."""
     found: dict[str, frozenset[str]] = {name: frozenset(labels) for name, labels in query.labels.items()}
     for edge in query.edges:
         if edge.is_variable_length:
@@ -79,7 +79,7 @@ def owners(query: QueryAnalysis, schema: GraphSchema) -> dict[str, frozenset[str
 
 
 def _ends(edge: RelationshipPattern, query: QueryAnalysis, schema: GraphSchema) -> Iterator[tuple[str, str]]:
-    """List the labels that the two ends of an edge can have together."""
+    """Yield the labels that both ends of a relationship can have together."""
     left, right = query.labels.get(edge.source, set()), query.labels.get(edge.target, set())
     for triple in schema.triples:
         if edge.types and triple.type not in edge.types:

@@ -1,8 +1,4 @@
-"""Whether the query means what the question says: the elements that it names are those that the query uses.
-
-Works on words and the schema alone; how near the two are for a sentence encoder is in `encoder`, and a model's
-opinion in `t2c_data.llm`.
-"""
+"""Semantic validator: whether the query uses the schema elements that the question names."""
 
 from __future__ import annotations
 
@@ -31,16 +27,16 @@ def check_semantics(
     """Compare the elements that a question names with those that its query uses.
 
     Args:
-        question: the question.
-        query: the query.
-        known: the words of the schema.
+        question: analysis of the question.
+        query: analysis of the query.
+        known: phrases of the schema.
         owners: labels or types of the query's variables.
-        index: the graph's values, to see where else one occurs.
+        index: values of the graph; other occurrences of a value are not checked if None.
 
     Returns:
-        `semantic.property`: a property is named by its full name and not read. `semantic.elsewhere`: a value is
-        compared with a property that is not named, though the one that things are named by has it too.
-        `semantic.relation`: a relationship is named and another one that is not named is used in its place.
+        `semantic.property`: a property is named in full and not used. `semantic.elsewhere`: a value is compared with a
+        property that the question does not name, although it occurs in the naming property too.
+        `semantic.relation`: a relationship type is named, and another one that is not named is used instead.
     """
     found = [*_property(question, query, known), *_relation(question, query, known)]
     if index is not None:
@@ -49,7 +45,7 @@ def check_semantics(
 
 
 def _property(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
-    """Look for properties named by two words or more that the query does not read."""
+    """Find properties named by two or more words that the query does not use."""
     read = {access.property for access in query.accesses}
     labels = {label for held in query.labels.values() for label in held}
     satisfied: set[Phrase] = set()
@@ -67,7 +63,7 @@ def _property(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhr
 
 
 def _inside_longer(found: Phrase, question: QuestionAnalysis, satisfied: set[Phrase]) -> bool:
-    """Tell whether the words are only part of a longer name that the query does use."""
+    """Return whether the words are only part of a longer name that the query uses."""
     return any(
         len(longer) > len(found)
         and any(longer[start : start + len(found)] == found for start in range(len(longer)))
@@ -77,7 +73,7 @@ def _inside_longer(found: Phrase, question: QuestionAnalysis, satisfied: set[Phr
 
 
 def _relation(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
-    """Look for a type that is named and unused while one at the same label is used and not named."""
+    """Find a type that is named and not used while another one to the same label is used and not named."""
     used = {kind for edge in query.edges for kind in edge.types}
     stems = set(question.bare_stems)
     triples = known.schema.triples
@@ -120,7 +116,7 @@ def _elsewhere(
             if Access(access.variable, naming) not in compared and _has(index, each.value, label, naming):
                 yield Finding(
                     "semantic.elsewhere",
-                    f"{each.value!r} is looked for in {access.property}, which is not named; {naming} has it too",
+                    f"{each.value!r} is compared with {access.property}, which is not named; it occurs in {naming} too",
                 )
 
 

@@ -68,7 +68,7 @@ def test_both_pipelines_of_every_graph_become_one_dataset(graph: Any, tmp_path: 
         ("graphs: {a: null}\npipelines: template", "pipelines"),
         ("graphs: {a: null}\nllm: {temprature: 1}", "temprature"),
         ("graphs: {a: null}\nllm: {temperature: hot}", "temperature"),
-        ("graphs: [a", "r.yaml"),
+        ("graphs: [a", "flow sequence"),
     ],
 )
 def test_an_invalid_recipe_is_refused_with_the_field(tmp_path: Path, content: str, message: str) -> None:
