@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def read_compose(name: str) -> dict[str, Any]:
         for key in [key for key, value in each.items() if value is RESET]:
             del each[key]
     return content
+
+
+def with_defaults(text: str) -> str:
+    """Replace variables by their defaults, as Compose does without a .env file."""
+    while "${" in text:
+        text = re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", text)
+    return text
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""What the containers run, run without containers: the loader, Neo4j with its configuration, the service, the checks.
+"""The commands of the containers, run without containers: loader, Neo4j with its configuration, service, health checks.
 
-Paths and ports are put in for those of the containers; the rest is read from the files.
+Paths and ports of the containers are replaced; everything else is read from the files.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import neo4j
 import pytest
-
-from t2c_core.graph.embedded import EmbeddedGraph
 from tests.model_doubles import Reply, ScriptedServer
 
-from .conftest import DEPLOY
+from t2c_core.graph.embedded import EmbeddedGraph
+
+from .conftest import DEPLOY, with_defaults
 
 if TYPE_CHECKING:
     from tests.conftest import TestGraph
@@ -58,7 +58,7 @@ def load(tmp_path: Path, compose: dict[str, Any]) -> subprocess.CompletedProcess
     secret = tmp_path / "password"
     secret.write_text(PASSWORD + "\n")
     return subprocess.run(
-        [sys.executable, DEPLOY / "load.py", *arguments],
+        [sys.executable, DEPLOY / "init_graph.py", *arguments],
         env={**os.environ, "GRAPH_PASSWORD_FILE": str(secret)},
         capture_output=True,
         text=True,
@@ -81,9 +81,11 @@ def test_the_loader_fills_a_store_that_the_hardened_server_then_only_reads(
         (tmp_path / "source" / name).write_text(text)
     first, second = load(tmp_path, compose), load(tmp_path, compose)
     assert first.returncode == 0, first.stderr
-    told = json.loads(first.stdout)
-    assert (told["loaded"], told["nodes"], told["relationships"]) == ("now", 2, 1)
-    assert json.loads(second.stdout)["loaded"] == "before"
+    summary = json.loads(first.stdout)
+    assert (summary["status"], summary["loaded"]) == ("loaded", "now")
+    assert (summary["nodes"], summary["relationships"]) == (2, 1)
+    again = json.loads(second.stdout)
+    assert (again["status"], again["loaded"], again["nodes"]) == ("already_loaded", "before", 2)
     assert (tmp_path / "snapshot" / "manifest.json").is_file()
 
     with Configured(tmp_path / "graph") as server:
@@ -109,7 +111,7 @@ def test_the_loader_asks_for_a_password(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("T2C_", "GRAPH_"))}
     command = [
         sys.executable,
-        DEPLOY / "load.py",
+        DEPLOY / "init_graph.py",
         "--source",
         ".",
         "--home",
@@ -170,9 +172,7 @@ def test_the_service_runs_with_the_environment_that_compose_gives_it(
 
 
 def test_the_model_server_takes_the_arguments_that_compose_gives_it(compose: dict[str, Any]) -> None:
-    arguments = [
-        re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", each) for each in compose["services"]["model"]["command"]
-    ]
+    arguments = [with_defaults(each) for each in compose["services"]["model"]["command"]]
     program = (
         "import sys; from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args;"
         "from vllm.utils.argparse_utils import FlexibleArgumentParser;"

@@ -1,4 +1,4 @@
-"""What compose.yaml promises: valid by the Compose specification, closed but for one port, hardened, within bounds."""
+"""compose.yaml: valid by the Compose specification, one published port, hardened and bounded containers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from .conftest import DEPLOY, read_compose
+from .conftest import DEPLOY, read_compose, with_defaults
 
 FILES = ("compose.yaml", "compose.gpu.yaml", "compose.monitoring.yaml")
 BUILT = {"load": "load", "service": "service"}
@@ -76,7 +76,7 @@ def test_no_password_is_written_down_and_none_is_assumed(compose: dict[str, Any]
 def test_what_is_mounted_is_there_and_what_is_built_has_its_file(compose: dict[str, Any]) -> None:
     for name, each in compose["services"].items():
         for volume in each.get("volumes", []):
-            source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":")[0]
+            source = with_defaults(volume).split(":")[0]
             if source.startswith("."):
                 assert (DEPLOY / source).exists(), volume
                 assert volume.endswith(":ro"), volume

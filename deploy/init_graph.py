@@ -1,7 +1,7 @@
-"""Fill a graph from CSVs once, before its server starts: import, users and snapshot by our own commands.
+"""Import a graph from CSVs once, before its server starts: import, users and snapshot by `t2c-graph`.
 
-Runs the embedded Neo4j on the store's folder while it is loaded, so that the server itself never has to allow a
-write. Done before: nothing is touched. Killed on the way: the next run begins anew.
+Runs the embedded Neo4j on the folder of the store during the import, so that the server itself never has to allow
+writes. A finished import is not repeated; an interrupted one starts again.
 
 Reads: a folder or zip of typed-header CSVs; GRAPH_PASSWORD_FILE or T2C_GRAPH__PASSWORD.
 Writes: the store in HOME/data, a snapshot with a manifest, HOME/data/loaded.json at the end.
@@ -27,26 +27,27 @@ BIN = Path(sys.executable).parent
 STOP_S = 60
 
 
-def load(source: Path, home: Path, snapshot: Path, password: str) -> dict[str, object]:
-    """Load the graph unless that is done; give what the import told."""
-    mark = home / "data" / "loaded.json"
-    if mark.is_file() and (snapshot / "manifest.json").is_file():
-        return {"loaded": "before", **json.loads(mark.read_text(encoding="utf-8"))}
-    if (home / "data").is_dir():  # a mount point: only what is in it can be removed
-        for left in (home / "data").iterdir():
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+def init_graph(source: Path, home: Path, snapshot: Path, password: str) -> dict[str, object]:
+    """Import the graph unless that is done, and return the summary of the import."""
+    done_file = home / "data" / "loaded.json"
+    if done_file.is_file() and (snapshot / "manifest.json").is_file():
+        summary = json.loads(done_file.read_text(encoding="utf-8"))
+        return {"status": "already_loaded", "loaded": "before", **summary}
+    if (home / "data").is_dir():  # a mount point: only its content can be removed
+        for each in (home / "data").iterdir():
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
     with tempfile.TemporaryDirectory() as scratch:
         users = Path(scratch) / "users"
         users.touch(mode=0o600)
         users.write_text(f"neo4j/{password}\n", encoding="utf-8")
         with _graph(home, users) as uri:
             access = ("--uri", uri, "--auth-file", str(users))
-            told = json.loads(_run("import", str(source), *access, "--force", "--strict"))
+            summary = json.loads(_run("import", str(source), *access, "--force", "--strict"))
             _run("snapshot", *access, "--out", str(snapshot), "--force")
-    half = mark.with_name("loaded.half")
-    half.write_text(json.dumps(told), encoding="utf-8")
-    half.replace(mark)
-    return {"loaded": "now", **told}
+    temporary = done_file.with_name("loaded.tmp")
+    temporary.write_text(json.dumps(summary), encoding="utf-8")
+    temporary.replace(done_file)
+    return {"status": "loaded", "loaded": "now", **summary}  # `loaded` is the earlier name of `status`
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def _graph(home: Path, users: Path) -> Iterator[str]:
         try:
             line = server.stdout.readline() if server.stdout else ""
             if not line.startswith("ready "):
-                raise SystemExit("load: the embedded Neo4j did not start; its own message stands above")
+                raise SystemExit("load: the embedded Neo4j did not start; its message is above")
             yield line.split()[1]
         finally:
             server.terminate()
@@ -79,12 +80,12 @@ def _password() -> str:
 
 
 def main() -> None:
-    """Read the command line and load."""
+    """Parse the command line and import the graph."""
     parser = argparse.ArgumentParser(prog="load", description=__doc__)
     for name in ("source", "home", "snapshot"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     chosen = parser.parse_args()
-    print(json.dumps(load(chosen.source, chosen.home, chosen.snapshot, _password())))
+    print(json.dumps(init_graph(chosen.source, chosen.home, chosen.snapshot, _password())))
 
 
 if __name__ == "__main__":
