@@ -1,4 +1,4 @@
-"""Characters, tokens, quotes and comments are read as Neo4j reads them; every fact here was measured on the server."""
+"""Characters, tokens, quotes and comments are read as Neo4j reads them; each expectation was measured on the server."""
 
 import pytest
 
@@ -40,19 +40,19 @@ def texts(text, version=5):
         ("'\\\\' a", ["'", "A"]),
     ],
 )
-def test_tokens_are_told_apart(text, expected):
+def test_text_is_split_into_tokens(text, expected):
     assert keys(text) == expected
 
 
 @pytest.mark.parametrize(
-    "blank", [*"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"]
+    "separator", [*"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"]
 )
-def test_blank_parts_tokens(blank):
-    assert keys(f"a{blank}b") == ["A", "B"]
-    assert keys(f"a{blank}b", version=25) == ["A", "B"]
+def test_whitespace_separates_tokens(separator):
+    assert keys(f"a{separator}b") == ["A", "B"]
+    assert keys(f"a{separator}b", version=25) == ["A", "B"]
 
 
-def test_next_line_parts_tokens_in_cypher_25_and_belongs_to_a_name_in_5():
+def test_next_line_separates_tokens_in_cypher_25_and_belongs_to_a_name_in_5():
     assert texts("a\u0085b", version=25) == ["a", "b"]
     assert texts("a\u0085b") == ["a\u0085b"]
 
@@ -68,15 +68,15 @@ def test_control_and_format_characters_belong_to_names_in_cypher_5_only(characte
 
 
 @pytest.mark.parametrize("name", ["é", "Straße", "名前", "ñ1", "a\u0301", "ⅷ", "a‿b"])
-def test_letters_of_all_scripts_make_names(name):
+def test_letters_of_all_scripts_may_form_names(name):
     assert (keys(name), texts(name)) == (["`"], [name])
 
 
 @pytest.mark.parametrize("character", ["½", "²", "·", "€", "😀", "\u180e", "#", "~", "@", "\\"])
-def test_what_begins_no_token_is_refused(character):
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_characters_that_begin_no_token_are_rejected(character):
+    with pytest.raises(CypherSyntaxError) as rejected:
         tokenize(f"a {character}")
-    assert (refused.value.reason, refused.value.position) == ("token", 2)
+    assert (rejected.value.reason, rejected.value.position) == ("token", 2)
 
 
 def test_keywords_fold_ascii_letters_only():
@@ -98,7 +98,7 @@ def test_keywords_fold_ascii_letters_only():
         ("'\\ud83d\\ude00'", ["'😀'"]),
     ],
 )
-def test_unicode_escapes_are_decoded_before_all_else_and_once(text, expected):
+def test_unicode_escapes_are_decoded_once_before_lexing(text, expected):
     assert texts(text) == expected
 
 
@@ -109,15 +109,15 @@ def test_positions_are_those_of_the_text_before_decoding():
 @pytest.mark.parametrize(
     "text", ["\\u004", "'\\u00g0'", "// \\u12", "/* \\uu0041 */", "\\U0041", "'\\u +123'"]
 )
-def test_broken_escape_is_refused_even_in_a_comment(text):
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_invalid_escapes_are_rejected_even_in_a_comment(text):
+    with pytest.raises(CypherSyntaxError) as rejected:
         tokenize(text)
-    assert refused.value.reason == "token"
+    assert rejected.value.reason == "token"
 
 
 @pytest.mark.parametrize("text", ["'\ud800'", "'\\ud800'", "a \udc00", "'\\udc00\\ud800'"])
-def test_half_a_character_is_refused(text):
-    with pytest.raises(CypherSyntaxError, match="half a character"):
+def test_unpaired_surrogates_are_rejected(text):
+    with pytest.raises(CypherSyntaxError, match="unpaired surrogate"):
         tokenize(text)
 
 
@@ -125,33 +125,33 @@ def test_half_a_character_is_refused(text):
     ("text", "position"),
     [("RETURN 'a", 7), ('RETURN "a\\"', 7), ("RETURN `a``", 7), ("a /* b", 2), ("a /*/", 2)],
 )
-def test_unclosed_quote_or_comment_is_refused(text, position):
-    with pytest.raises(CypherSyntaxError, match="never closed") as refused:
+def test_unclosed_quotes_and_comments_are_rejected(text, position):
+    with pytest.raises(CypherSyntaxError, match="never closed") as rejected:
         tokenize(text)
-    assert (refused.value.reason, refused.value.position) == ("token", position)
+    assert (rejected.value.reason, rejected.value.position) == ("token", position)
 
 
 @pytest.mark.parametrize(("text", "position"), [("(a", 0), ("a)", 1), ("(a]", 2), ("[(a]", 3), ("{(})", 2)])
-def test_brackets_must_pair(text, position):
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_brackets_must_match(text, position):
+    with pytest.raises(CypherSyntaxError) as rejected:
         tokenize(text)
-    assert (refused.value.reason, refused.value.position) == ("syntax", position)
+    assert (rejected.value.reason, rejected.value.position) == ("syntax", position)
 
 
-def test_brackets_may_nest_up_to_a_limit():
+def test_brackets_nest_up_to_a_limit():
     tokenize("(" * MAX_DEPTH + ")" * MAX_DEPTH)
-    with pytest.raises(CypherSyntaxError) as refused:
+    with pytest.raises(CypherSyntaxError) as rejected:
         tokenize("(" * 10_000)
-    assert (refused.value.reason, refused.value.position) == ("depth", MAX_DEPTH)
+    assert (rejected.value.reason, rejected.value.position) == ("depth", MAX_DEPTH)
 
 
-def test_text_is_limited_before_it_is_read():
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_length_is_checked_before_decoding():
+    with pytest.raises(CypherSyntaxError) as rejected:
         tokenize("\\u" * 500_000)
-    assert (refused.value.reason, refused.value.position) == ("length", MAX_CHARS)
+    assert (rejected.value.reason, rejected.value.position) == ("length", MAX_CHARS)
 
 
-def test_brackets_know_their_partners_and_last_bars():
+def test_tokens_know_matching_brackets_and_last_pipes():
     tokens = tokenize("[a | (b, c) | d]")
     assert tokens.matching_brackets == {0: 10, 3: 7}
     assert tokens.last_pipe_in_bracket == {0: 8}

@@ -1,4 +1,4 @@
-"""The parser and a real Neo4j agree: on what is a query, on what literals mean, and on what parts tokens."""
+"""Parser and a real Neo4j agree on what is a query, what literals mean, and what separates tokens."""
 
 import json
 import math
@@ -96,7 +96,7 @@ def session(graph):
 
 
 def query_type(session, text, version=5):
-    """What the server says of a query, None if it is none to it; parameters need no values."""
+    """Return the query type of the server, None after a syntax error; parameters need no values."""
     try:
         return session.run(f"CYPHER {version} EXPLAIN {text}").consume().query_type
     except ClientError as error:
@@ -106,26 +106,26 @@ def query_type(session, text, version=5):
 
 
 @pytest.mark.parametrize("text", READING)
-def test_reading_query_is_one_to_both_as_given_and_as_written_back(session, text):
+def test_both_accept_read_only_queries_and_their_rendering(session, text):
     assert query_type(session, text) == "r"
     assert query_type(session, render(parse(text))) == "r"
 
 
 @pytest.mark.parametrize("text", READING_25)
-def test_reading_query_of_cypher_25_is_one_to_both(session, text):
+def test_both_accept_read_only_queries_of_cypher_25(session, text):
     assert query_type(session, text, 25) == "r"
     assert query_type(session, render(parse(text, version=25)), 25) == "r"
 
 
 @pytest.mark.parametrize("text", NOT_CYPHER)
-def test_what_is_no_query_to_the_server_is_none_to_us(session, text):
+def test_both_reject_invalid_queries(session, text):
     assert query_type(session, text) is None
     with pytest.raises(CypherSyntaxError):
         parse(text)
 
 
 @pytest.mark.parametrize("text", LITERALS)
-def test_literal_means_the_same_to_both(session, text):
+def test_literals_have_the_same_value_for_both(session, text):
     tree = parse(f"RETURN {text} AS x")
     expected = session.run(f"CYPHER 5 RETURN {text} AS x").single()["x"]
     assert session.run(f"CYPHER 5 {render(tree)}").single()["x"] == expected
@@ -155,7 +155,7 @@ def test_literal_means_the_same_to_both(session, text):
         0x10400,
     ],
 )
-def test_character_in_a_name_parts_belongs_or_is_refused_for_both(session, code):
+def test_both_treat_characters_in_names_alike(session, code):
     text = f"WITH 1 AS a{chr(code)}ORDER RETURN 2"
     parted = f"WITH 1 AS a{chr(code)}ORDER BY a RETURN 2"
     for query in (text, parted):
@@ -167,8 +167,8 @@ def test_character_in_a_name_parts_belongs_or_is_refused_for_both(session, code)
         assert ours == (query_type(session, query) == "r"), query
 
 
-def test_queries_that_people_wrote_are_read():
-    """Of all distinct queries 12,775 of 12,778 parse; the server calls two of the others wrong and one writing."""
+def test_queries_written_by_people_are_parsed():
+    """Of 12,778 distinct queries 12,775 parse; the server rejects two of the others, and one writes."""
     folder = os.environ.get("GRAPHLING_SHARED_DATA")
     if not folder:
         pytest.skip("GRAPHLING_SHARED_DATA names no folder with pairs/*.jsonl")

@@ -1,4 +1,4 @@
-"""Reading queries become the trees that they mean; all else is refused with a place and a reason."""
+"""Read-only queries become their syntax trees; everything else is rejected with position and reason."""
 
 import sys
 
@@ -94,7 +94,7 @@ def test_literals_and_names(text, expected):
         ("a IS :: ANY NODE LIST!", t.IsTyped(A, "LIST<NODE> NOT NULL")),
     ],
 )  # fmt: skip
-def test_operators_bind_as_the_server_binds_them(text, expected):
+def test_operators_have_the_precedence_of_the_server(text, expected):
     assert expression(text) == expected
 
 
@@ -156,7 +156,7 @@ def test_calls_and_bracketed_forms(text, expected):
     assert expression(text) == expected
 
 
-def test_cypher_25_takes_more_tests_after_when():
+def test_cypher_25_allows_more_predicates_after_when():
     expected = t.CaseExpression(A, (t.CaseAlternative((t.BinaryPredicate("IN", t.CaseOperand(), B),), ONE),))
     assert expression("CASE a WHEN IN b THEN 1 END", version=25) == expected
     with pytest.raises(CypherSyntaxError):
@@ -260,7 +260,7 @@ def test_union_joins_parts_of_one_kind():
         parse("RETURN 1 UNION ALL RETURN 2 UNION RETURN 3")
 
 
-def test_every_node_knows_its_place():
+def test_every_node_has_its_position():
     text = "MATCH (n:Person {name: $p})-[r]->() WHERE n.age > 1 AND NOT n:`A-b` RETURN count(*) AS c, [x IN r | x] LIMIT 3"
     for node in walk(parse(text)):
         assert 0 <= node.position < len(text), node
@@ -270,7 +270,7 @@ def test_every_node_knows_its_place():
     assert parse(text) == parse(text.replace(" ", "  "))
 
 
-def test_rewriting_changes_only_what_was_asked():
+def test_transform_changes_only_the_given_nodes():
     query = parse("MATCH (n:Persn)-->(m:Film) WHERE n:Persn RETURN n")
     renamed = transform(query, lambda node: t.Label("Person") if node == t.Label("Persn") else node)
     assert renamed == parse("MATCH (n:Person)-->(m:Film) WHERE n:Person RETURN n")
@@ -333,13 +333,13 @@ def test_rewriting_changes_only_what_was_asked():
         ("CALL { RETURN 1 AS x } IN TRANSACTIONS RETURN x", "transactions", 23),
     ],
 )
-def test_anything_else_is_refused_where_it_begins(text, reason, position):
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_everything_else_is_rejected_where_it_begins(text, reason, position):
+    with pytest.raises(CypherSyntaxError) as rejected:
         parse(text)
-    assert (refused.value.reason, refused.value.position) == (reason, position)
+    assert (rejected.value.reason, rejected.value.position) == (reason, position)
 
 
-def test_words_of_clauses_may_be_names():
+def test_keywords_may_be_names():
     parse(
         "MATCH (create:Set {delete: 1})-[merge:REMOVE]->(load) WHERE create.drop = load.call RETURN merge AS match"
     )
@@ -370,19 +370,19 @@ DEEP = [
 
 
 TALL = (DEEP[2], DEEP[9], DEEP[11], DEEP[12])
-"""Each of their brackets adds several nodes below each other."""
+"""Forms of which each bracket adds several levels to the tree."""
 
 
 @pytest.mark.parametrize("deep", DEEP)
 @pytest.mark.parametrize("depth", [250, 10_000])
-def test_too_deep_a_query_is_refused_not_a_crash(deep, depth):
-    with pytest.raises(CypherSyntaxError) as refused:
+def test_queries_that_nest_too_deep_are_rejected(deep, depth):
+    with pytest.raises(CypherSyntaxError) as rejected:
         parse(deep(depth))
-    assert refused.value.reason in {"depth", "length", "syntax"}
+    assert rejected.value.reason in {"depth", "length", "syntax"}
 
 
 @pytest.mark.parametrize("deep", DEEP[:12])
-def test_the_deepest_allowed_query_needs_little_of_the_stack(deep):
+def test_the_deepest_allowed_query_needs_few_stack_frames(deep):
     depth = 0
     frame = sys._getframe()
     while frame:
@@ -404,7 +404,7 @@ def test_the_deepest_allowed_query_needs_little_of_the_stack(deep):
 
 
 def calls_of(text):
-    """Count the function calls that parsing takes, refused or not."""
+    """Return the number of function calls of parsing, successful or not."""
     calls = 0
 
     def count(_frame, event, _argument):
@@ -441,6 +441,6 @@ def calls_of(text):
         ("RETURN '", "\\\\", "'"),
     ],
 )
-def test_work_grows_no_faster_than_the_text(head, unit, tail):
+def test_work_is_linear_in_the_length_of_the_text(head, unit, tail):
     few, many = calls_of(head + unit * 100 + tail), calls_of(head + unit * 400 + tail)
     assert many <= 4.2 * few

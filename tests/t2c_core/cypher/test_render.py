@@ -1,4 +1,4 @@
-"""What is written reads back as the same tree, and brackets stand only where they are needed."""
+"""Rendered text is parsed back as the same tree, and has brackets only where needed."""
 
 from functools import cache
 
@@ -60,7 +60,7 @@ def choices(depth):
 
 @st.composite
 def expressions(draw, depth):
-    """Values with at most so many others within each other."""
+    """Expressions of at most the given height."""
     return draw(choices(depth))
 
 
@@ -244,7 +244,7 @@ def forms(depth):
 
 @settings(suppress_health_check=list(HealthCheck))
 @given(queries(3))
-def test_a_written_tree_reads_back_as_itself(query):
+def test_rendered_trees_are_parsed_back_as_themselves(query):
     text = render(query)
     assert parse(text) == query, text
 
@@ -261,7 +261,7 @@ def test_a_written_tree_reads_back_as_itself(query):
         "CALL db.labels() YIELD label AS l WHERE l <> 'x' RETURN l UNION RETURN 1 AS l",
     ],
 )
-def test_canonical_text_is_written_as_it_was(text):
+def test_canonical_text_is_rendered_unchanged(text):
     assert render(parse(text)) == text.replace("(-a) ^ 2", "-a ^ 2")
 
 
@@ -277,5 +277,5 @@ def test_canonical_text_is_written_as_it_was(text):
         ("RETURN (n:A) - (-(b))", "RETURN (n:A) - (-b)"),
     ],
 )  # fmt: skip
-def test_other_ways_of_writing_become_one(text, written):
+def test_equivalent_notations_are_rendered_alike(text, written):
     assert render(parse(text)) == written

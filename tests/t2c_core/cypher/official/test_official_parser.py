@@ -1,4 +1,4 @@
-"""Neo4j's own language support reads what our parser reads, but for the disagreements that are explained beside this.
+"""Our parser and Neo4j's language support agree, except for the disagreements explained in disagreements.yaml.
 
 Needs Node and the npm package of `PACKAGE`, anywhere; GRAPHLING_OFFICIAL_PARSER names the node_modules folder:
 `npm install --prefix FOLDER @neo4j-cypher/language-support@2.0.0-next.38`, then FOLDER/node_modules. An unknown
@@ -36,7 +36,7 @@ DISAGREEMENTS = yaml.safe_load((HERE / "disagreements.yaml").read_text(encoding=
 
 
 def module(name):
-    """The tests beside this folder, for their tables."""
+    """Return the test modules of the parent folder, for their tables."""
     spec = importlib.util.spec_from_file_location(f"tables_of_{name}", HERE.parent / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)

@@ -1,4 +1,4 @@
-"""A name that is written reads back as itself, and stands in back-ticks only where it must."""
+"""Formatted identifiers read back as themselves, with backticks only where needed."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from t2c_core.cypher.identifiers import format_identifier, quote_identifier, unq
 @pytest.mark.parametrize(
     "name", ["my label", "a`b", "é", "1x", "null", "NFC", "", "Case", "a\\u0041", "it's"]
 )
-def test_names_read_back_as_themselves(name: str) -> None:
+def test_quoted_names_are_unquoted_to_themselves(name: str) -> None:
     assert unquote_identifier(format_identifier(name)) == name
     assert unquote_identifier(quote_identifier(name)) == name
 
 
-def test_back_ticks_stand_where_they_must() -> None:
+def test_backticks_are_written_only_where_needed() -> None:
     assert format_identifier("Case") == "Case"
     assert format_identifier("MATCH") == "MATCH"
     assert format_identifier("is") == "`is`"
