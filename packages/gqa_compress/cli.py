@@ -1,12 +1,12 @@
-"""The command line `gqa-compress`.
+"""The command line `gqa-compress`: parse, call one public function, print JSON.
 
-Holds argument parsing, printing and exit codes: 0 done, 1 failed, 2 wrong input. All work is done elsewhere,
-and imported only when a command needs it.
+Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted. Commands import what they need when they run.
 """
 
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,48 +16,42 @@ from gqa_compress.conversion.config import ConversionConfig
 
 app = App(
     name="gqa-compress",
-    help="Turn a LLaMA-family checkpoint into a stock checkpoint with fewer key-value heads.",
+    help="Convert a LLaMA-family checkpoint into a standard checkpoint with fewer KV heads, and train it.",
     version_flags=["--version"],
     result_action="return_value",
 )
 
+Flag = Annotated[bool, Parameter(negative=())]
+MaxLength = Annotated[int, Parameter(name=("--max-length", "--length"))]
+
 
 @app.command
-def train(
-    recipe: Path,
-    *,
-    resume: Annotated[bool, Parameter(negative=())] = False,
-    force: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
-    """Train a model from scratch or from a checkpoint, as a YAML recipe says.
+def train(recipe: Path, *, resume: Flag = False, force: Flag = False) -> None:
+    """Train a model from scratch or from a checkpoint, by a YAML recipe.
 
     Args:
-        recipe: YAML file; its fields are those of `gqa_compress.training.config.Recipe`.
-        resume: Go on where the same recipe was stopped, or start if it never began.
-        force: Throw away what the output folder holds.
+        recipe: YAML file; its fields are those of `gqa_compress.training.config.TrainingConfig`.
+        resume: Continue the same run where it was stopped, or start it.
+        force: Delete what the output folder holds, if it holds a run.
     """
     _before_torch()
-    from dataclasses import asdict
-
     from gqa_compress.training.config import read_recipe
-    from gqa_compress.training.loop import train as run_training
+    from gqa_compress.training.loop import train as run
 
-    _print(asdict(run_training(read_recipe(recipe), resume=resume, force=force)))
+    _print(asdict(run(read_recipe(recipe), resume=resume, force=force)))
 
 
 @app.command
 def inspect(model: Path) -> None:
-    """Say what a checkpoint's attention looks like and whether it can be converted.
+    """Show a checkpoint's attention configuration and whether it can be converted.
 
     Args:
         model: Checkpoint folder.
     """
     _before_torch()
-    from dataclasses import asdict
+    from gqa_compress.checkpoint.inspection import inspect as run
 
-    from gqa_compress.checkpoint.inspection import inspect as look
-
-    _print(asdict(look(model)))
+    _print(asdict(run(model)))
 
 
 @app.command
@@ -67,23 +61,23 @@ def calibrate(
     text: Path,
     out: Path,
     tokens: int | None = None,
-    length: int = 512,
-    force: Annotated[bool, Parameter(negative=())] = False,
+    max_length: MaxLength = 512,
+    force: Flag = False,
 ) -> None:
-    """Write the second moments of every layer's input, for `convert --grams`; also under torchrun.
+    """Write the Gram matrix of every layer's input, for `convert --grams`; also under torchrun.
 
     Args:
         model: Checkpoint folder.
         text: Text, .txt or .jsonl with `text`.
         out: File to write.
-        tokens: About how many tokens to use, evenly from the whole text; all when absent.
-        length: Most tokens in a sequence.
+        tokens: Approximate number of tokens, evenly from the whole text; all if absent.
+        max_length: Maximum number of tokens in a sequence.
         force: Replace OUT.
     """
     _before_torch()
-    from gqa_compress.conversion.gram_pass import write_grams as collect
+    from gqa_compress.conversion.gram_pass import write_grams
 
-    count = collect(model, text, out, tokens=tokens, length=length, force=force)
+    count = write_grams(model, text, out, tokens=tokens, max_length=max_length, force=force)
     _print({"grams": out, "tokens": count})
 
 
@@ -95,68 +89,77 @@ def convert(
     out: Path,
     plan: Annotated[ConversionConfig, Parameter(name="*")],
     grams: Path | None = None,
-    force: Annotated[bool, Parameter(negative=())] = False,
+    force: Flag = False,
 ) -> None:
-    """Turn a checkpoint into a stock checkpoint with fewer key-value heads, by calibration alone.
+    """Convert a checkpoint into a standard checkpoint with fewer KV heads, by calibration alone.
 
     Args:
         model: Checkpoint folder.
-        calibration: Text to calibrate on: .txt, .jsonl with `text`, or datasets:NAME[:CONFIG[:SPLIT]].
+        calibration: Calibration text: .txt, .jsonl with `text`, or datasets:NAME[:CONFIG[:SPLIT]].
         out: Folder to write.
         plan: How to convert.
-        grams: File of `calibrate`, to merge by more text than the refits use.
-        force: Replace what OUT holds.
+        grams: File of `calibrate`, to merge by more text than the other steps use.
+        force: Replace OUT if it holds a conversion.
     """
     _before_torch()
-    from dataclasses import asdict
+    from gqa_compress.conversion.convert import convert as run
 
-    from gqa_compress.conversion.convert import convert as run_conversion
-
-    _print(asdict(run_conversion(model, calibration, out, plan, grams=grams, force=force)))
+    _print(asdict(run(model, calibration, out, plan, grams=grams, force=force)))
 
 
 @app.command
 def evaluate(
-    model: Path, *, text: Path, against: Path | None = None, tokens: int | None = None, length: int = 512
+    model: Path,
+    *,
+    text: Path,
+    teacher: Annotated[Path | None, Parameter(name=("--teacher", "--against"))] = None,
+    tokens: int | None = None,
+    max_length: MaxLength = 512,
 ) -> None:
-    """Measure a model's loss on a text, and its distance from a teacher.
+    """Measure a model's perplexity on a text, and its divergence from a teacher.
 
     Args:
         model: Checkpoint folder.
         text: Text to measure on, .txt or .jsonl with `text`.
-        against: Checkpoint folder of a teacher; adds KL(teacher ‖ model).
-        tokens: About how many tokens to use, evenly from the whole text; all when absent.
-        length: Most tokens in a sequence.
+        teacher: Checkpoint folder of a teacher; adds KL(teacher ‖ model).
+        tokens: Approximate number of tokens, evenly from the whole text; all if absent.
+        max_length: Maximum number of tokens in a sequence.
     """
     _before_torch()
-    from dataclasses import asdict
-
-    from gqa_compress.evaluation.perplexity import evaluate as measure
+    from gqa_compress.evaluation.perplexity import evaluate as run
     from gqa_compress.evaluation.perplexity import evaluate_against_teacher
 
-    if against is None:
-        _print(asdict(measure(model, text, tokens=tokens, length=length)))
+    if teacher is None:
+        _print(asdict(run(model, text, tokens=tokens, max_length=max_length)))
     else:
-        _print(asdict(evaluate_against_teacher(model, against, text, tokens=tokens, length=length)))
+        _print(asdict(evaluate_against_teacher(model, teacher, text, tokens=tokens, max_length=max_length)))
 
 
 @app.command
-def bench(model: Path, *, batch: int = 1, prompt: int = 128, new_tokens: int = 64, repeats: int = 3) -> None:
-    """Weigh a model's key-value cache and time its decoding.
+def bench(
+    model: Path,
+    *,
+    batch_size: Annotated[int, Parameter(name=("--batch-size", "--batch"))] = 1,
+    prompt_length: Annotated[int, Parameter(name=("--prompt-length", "--prompt"))] = 128,
+    new_tokens: int = 64,
+    repeats: int = 3,
+) -> None:
+    """Measure KV-cache size and decoding throughput.
 
     Args:
         model: Checkpoint folder.
-        batch: Sequences decoded at once.
-        prompt: Tokens of each prompt.
-        new_tokens: Tokens to decode for each.
+        batch_size: Sequences per batch.
+        prompt_length: Tokens per prompt.
+        new_tokens: Tokens to decode per prompt.
         repeats: Timed runs.
     """
     _before_torch()
-    from dataclasses import asdict
+    from gqa_compress.evaluation.cache import bench as run
 
-    from gqa_compress.evaluation.cache import bench as measure
-
-    _print(asdict(measure(model, batch=batch, prompt=prompt, new_tokens=new_tokens, repeats=repeats)))
+    result = run(
+        model, batch_size=batch_size, prompt_length=prompt_length, new_tokens=new_tokens, repeats=repeats
+    )
+    _print(asdict(result))
 
 
 @app.command
@@ -167,51 +170,57 @@ def report(
     out: Path | None = None,
     plots: Path | None = None,
     tokens: int | None = None,
-    length: int = 512,
+    max_length: MaxLength = 512,
 ) -> None:
     """Compare converted models with their teacher on a text; Markdown on standard output.
 
     Args:
-        teacher: Checkpoint folder of the original.
+        teacher: Checkpoint folder of the source model.
         models: Checkpoint folders to compare with it.
         text: Text to measure on, .txt or .jsonl with `text`.
-        out: Also write the figures as JSON to this file.
-        plots: Also draw errors by layer, spectra and likeness of heads into this folder.
-        tokens: About how many tokens to use, evenly from the whole text; all when absent.
-        length: Most tokens in a sequence.
+        out: Also write the metrics to this JSON file.
+        plots: Also plot errors by layer, spectra and head similarity into this folder.
+        tokens: Approximate number of tokens, evenly from the whole text; all if absent.
+        max_length: Maximum number of tokens in a sequence.
     """
     _before_torch()
-    from dataclasses import asdict
-
+    from gqa_compress.deprecated import with_old_names
     from gqa_compress.evaluation.report import compare_all, draw, markdown
-    from graphling_io.outputs import write_json
+    from graphling_io.outputs import check_no_overlap, write_json
 
-    rows = compare_all(teacher, list(models), text, tokens=tokens, length=length)
     if out is not None:
-        write_json(out, [asdict(row) for row in rows])
-    drawn = draw(teacher, list(models), text, plots, tokens=tokens, length=length) if plots else []
+        check_no_overlap(out, [teacher, *models, text])
+    rows = compare_all(teacher, list(models), text, tokens=tokens, max_length=max_length)
+    if out is not None:
+        write_json(out, [with_old_names(asdict(row)) for row in rows])
+    drawn = draw(teacher, list(models), text, plots, tokens=tokens, max_length=max_length) if plots else []
     print("\n".join([markdown(rows), *(f"\n![{path.stem}]({path})" for path in drawn)]))
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from gqa_compress.deprecated import FLAGS
     from gqa_compress.errors import CompressError, InputError
+    from graphling_io.console import print_status
     from graphling_io.outputs import OutputError
 
+    for flag in sys.argv[1:]:
+        if new := FLAGS.get(flag.split("=")[0]):
+            print_status(f"gqa-compress: {flag.split('=')[0]} is deprecated; use {new}")
     try:
         app(sys.argv[1:])
     except (InputError, OutputError) as error:
         _fail(str(error), 2)
     except CompressError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
+    except KeyboardInterrupt as interrupt:
+        _fail(str(interrupt) or "interrupted", 130)
 
 
 def _before_torch() -> None:
     """Let idle threads sleep rather than spin, and libraries be silent; must run before torch is first imported.
 
-    With a busy neighbour on the same cores, spinning costs most of the speed.
+    With other work on the same cores, spinning costs most of the speed.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -221,8 +230,10 @@ def _before_torch() -> None:
     set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
-def _print(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+def _print(content: dict[str, Any]) -> None:
+    from gqa_compress.deprecated import with_old_names
+
+    print(json.dumps(with_old_names(content), indent=2, ensure_ascii=False, default=str))
 
 
 def _fail(message: str, code: int) -> None:

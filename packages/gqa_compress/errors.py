@@ -1,28 +1,30 @@
-"""What can go wrong in gqa_compress.
+"""Exceptions of gqa_compress.
 
 CompressError
-├── InputError (ValueError)         a person gave something wrong: exit 2
-│   ├── RecipeError                 a training recipe that cannot be read as one
-│   ├── RowsError                   training rows or calibration text that cannot be used
-│   ├── CheckpointError             a checkpoint that is missing, torn or holds broken weights
-│   ├── UnsupportedError            a kind of model that cannot become a stock GQA checkpoint
-│   └── PlanError                   a conversion that was asked for and is impossible
-└── TrainingError                   the optimisation itself failed, for instance diverged
+├── InputError (ValueError)         wrong input: exit 2
+│   ├── RecipeError                 an invalid training recipe
+│   ├── RowsError                   unusable training rows or calibration text
+│   ├── CheckpointError             a missing, incomplete or corrupt checkpoint
+│   ├── UnsupportedError            a model type that cannot become a standard checkpoint with fewer KV heads
+│   └── PlanError                   an impossible conversion, for instance heads that do not divide
+└── TrainingError                   the computation itself failed, for instance diverged: exit 1
 
-An output folder that must not be written to raises `graphling_io.outputs.OutputError`.
+Interrupted (KeyboardInterrupt)     training stopped by a signal after saving a checkpoint: exit 130
+
+An output that must not be written raises `graphling_io.outputs.OutputError`.
 """
 
 
 class CompressError(Exception):
-    """Any failure that gqa_compress raises on purpose."""
+    """Base class of all failures that gqa_compress raises on purpose."""
 
 
 class InputError(CompressError, ValueError):
-    """Something a person gave is wrong; the message says what was asked, found and to do."""
+    """Invalid input; the message says what was asked, what was found and what to do."""
 
 
 class RecipeError(InputError):
-    """A training recipe cannot be read as one."""
+    """A training recipe is invalid."""
 
 
 class RowsError(InputError):
@@ -30,16 +32,20 @@ class RowsError(InputError):
 
 
 class CheckpointError(InputError):
-    """A checkpoint is missing, torn or holds broken weights."""
+    """A checkpoint is missing, incomplete or corrupt."""
 
 
 class UnsupportedError(InputError):
-    """A kind of model cannot become a stock checkpoint with fewer key-value heads."""
+    """A model type cannot become a standard checkpoint with fewer KV heads."""
 
 
 class PlanError(InputError):
-    """A conversion was asked for that is impossible, for instance heads that do not divide."""
+    """A conversion is impossible, for instance because heads do not divide."""
 
 
 class TrainingError(CompressError):
-    """The optimisation failed, for instance by a loss that is not finite."""
+    """The optimisation or conversion failed, for instance because of a loss that is not finite."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by a signal; the message names the saved checkpoint and how to resume."""

@@ -5,8 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-
-from gqa_compress.testing import byte_tokenizer as save_byte_tokenizer
+from tests.gqa_compress.tiny_models import byte_tokenizer as save_byte_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.gqa_compress.tiny_models import save_tiny, tiny_model
 
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.cli import app, main
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.conversion.gram import head_grams
 from gqa_compress.conversion.gram_pass import read_grams, write_grams
 from gqa_compress.errors import CheckpointError
-from gqa_compress.heads.grouping import search
+from gqa_compress.heads.grams import head_grams
+from gqa_compress.heads.grouping import head_similarity, search
 from gqa_compress.heads.merging.weighted import merge_weighted
 from gqa_compress.heads.projections import read_heads, write_heads
 from gqa_compress.heads.rope import rotary_pairs
-from gqa_compress.heads.similarity import head_similarity
-from gqa_compress.testing import save_tiny, tiny_model
 from graphling_io.outputs import OutputError
 
 
@@ -46,8 +45,8 @@ def test_inspect_prints_json(
     found = json.loads(capsys.readouterr().out)
     assert found["kv_heads"] == 8
     assert found["supported"] is True
-    assert found["choices"] == [1, 2, 4, 8]
-    assert found["cache_bytes_a_token"] == 2 * 2 * 8 * 8 * 4
+    assert found["valid_kv_heads"] == [1, 2, 4, 8]
+    assert found["kv_cache_bytes_per_token"] == 2 * 2 * 8 * 8 * 4
 
 
 def test_inspect_says_why_a_model_is_not_supported(
@@ -68,10 +67,11 @@ def test_convert_and_evaluate_against_the_teacher(
     text: Path,
 ) -> None:
     out = tmp_path / "out"
-    plan = ("--kv-heads", 2, "--tokens", 1000, "--length", 64, "--local-steps", 2, "--grouping", "search")
+    plan = ("--kv-heads", 2, "--tokens", 1000, "--max-length", 64)
+    plan += ("--layer-distill-steps", 2, "--grouping", "search")
     assert run(monkeypatch, "convert", model, "--calibration", text, "--out", out, *plan) == 0
     assert json.loads(capsys.readouterr().out)["kv_heads_after"] == 2
-    assert run(monkeypatch, "evaluate", out, "--text", text, "--against", model) == 0
+    assert run(monkeypatch, "evaluate", out, "--text", text, "--teacher", model) == 0
     found = json.loads(capsys.readouterr().out)
     assert found.keys() >= {"perplexity", "tokens", "loss", "kl"}
     assert found["kl"] > 0
@@ -89,10 +89,10 @@ def test_convert_and_evaluate_against_the_teacher(
 def test_a_model_is_no_distance_from_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, text: Path
 ) -> None:
-    assert run(monkeypatch, "evaluate", model, "--text", text, "--against", model) == 0
+    assert run(monkeypatch, "evaluate", model, "--text", text, "--teacher", model) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kl"] == pytest.approx(0, abs=1e-6)
-    assert found["agreement"] == 1
+    assert found["top1_agreement"] == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,10 @@ def test_a_model_is_no_distance_from_itself(
             ("convert", "{model}", "--kv-heads", 2, "--calibration", "{out}", "--out", "{out}"),
             "cannot be read",
         ),
-        (("convert", "{model}", "--kv-heads", 2, "--calibration", "{text}", "--out", "{model}"), "not empty"),
+        (
+            ("convert", "{model}", "--kv-heads", 2, "--calibration", "{text}", "--out", "{model}"),
+            "is also the input",
+        ),
         (("evaluate", "{model}", "--text", "{out}"), "cannot be read"),
         (("inspect", "{text}"), "no checkpoint folder"),
         (("train", "{out}"), "no recipe"),
@@ -147,24 +150,24 @@ def test_every_command_has_help_and_needs_no_torch() -> None:
 def plan_by(model: Path, grams: Path) -> list[list[list[int]]]:
     """Which heads are merged in each layer, by stored Grams."""
     source = Checkpoint(model)
-    where, sizes = source.architecture, source.geometry
-    heads = [read_heads(source.layer(index), where, sizes) for index in range(sizes.layers)]
-    found = [head_grams(own, moments) for own, moments in zip(heads, read_grams(grams, sizes), strict=True)]
-    return [search(head_similarity(layer, rotary_pairs(where, sizes)), 2) for layer in found]
+    arch, dims = source.arch, source.dims
+    heads = [read_heads(source.layer(index), arch, dims) for index in range(dims.layers)]
+    found = [head_grams(own, moments) for own, moments in zip(heads, read_grams(grams, source), strict=True)]
+    return [search(head_similarity(layer, rotary_pairs(arch, dims)), 2) for layer in found]
 
 
 def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> None:
-    tokens = write_grams(model, text, tmp_path / "one", tokens=None, length=64)
+    tokens = write_grams(model, text, tmp_path / "one", tokens=None, max_length=64)
     code = (
-        "from pathlib import Path; from gqa_compress.conversion.gram_pass import calibrate; "
-        f"calibrate(Path({str(model)!r}), Path({str(text)!r}), Path({str(tmp_path / 'two')!r}), tokens=None, length=64)"
+        "from pathlib import Path; from gqa_compress.conversion.gram_pass import write_grams; "
+        f"write_grams(Path({str(model)!r}), Path({str(text)!r}), Path({str(tmp_path / 'two')!r}), tokens=None, max_length=64)"
     )
     (tmp_path / "job.py").write_text(code)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(tmp_path / "job.py")]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    sizes = Checkpoint(model).geometry
+    source = Checkpoint(model)
     for alone, shared in zip(
-        read_grams(tmp_path / "one", sizes), read_grams(tmp_path / "two", sizes), strict=True
+        read_grams(tmp_path / "one", source), read_grams(tmp_path / "two", source), strict=True
     ):
         assert alone[-1, -1] == tokens
         torch.testing.assert_close(alone, shared)
@@ -172,22 +175,22 @@ def test_grams_add_up_over_workers(tmp_path: Path, model: Path, text: Path) -> N
 
 
 def test_stored_grams_decide_the_merge(tmp_path: Path, model: Path, text: Path) -> None:
-    write_grams(model, text, tmp_path / "grams", tokens=None, length=64)
-    plan = ConversionConfig(kv_heads=2, refit=False, local_steps=0, length=64)
+    write_grams(model, text, tmp_path / "grams", tokens=None, max_length=64)
+    plan = ConversionConfig(kv_heads=2, refit=False, distill_steps_per_layer=0, max_length=64)
     convert(model, text, tmp_path / "out", plan, grams=tmp_path / "grams")
     source = Checkpoint(model)
-    where, sizes = source.architecture, source.geometry
-    heads = read_heads(source.layer(1), where, sizes)
-    grams = head_grams(heads, read_grams(tmp_path / "grams", sizes)[1])
-    merged = merge_weighted(heads, grams, rotary_pairs(where, sizes), torch.arange(8).view(2, 4))
+    arch, dims = source.arch, source.dims
+    heads = read_heads(source.layer(1), arch, dims)
+    grams = head_grams(heads, read_grams(tmp_path / "grams", source)[1])
+    merged = merge_weighted(heads, grams, rotary_pairs(arch, dims), torch.arange(8).view(2, 4))
     found = Checkpoint(tmp_path / "out").layer(1)
-    torch.testing.assert_close(found, write_heads(merged, source.layer(1), where))
-    with pytest.raises(OutputError, match="there already"):
-        write_grams(model, text, tmp_path / "grams", tokens=None, length=64)
+    torch.testing.assert_close(found, write_heads(merged, source.layer(1), arch))
+    with pytest.raises(OutputError, match="exists already"):
+        write_grams(model, text, tmp_path / "grams", tokens=None, max_length=64)
 
 
 def test_grams_of_another_model_are_refused(tmp_path: Path, model: Path, text: Path) -> None:
-    other = save_tiny(tiny_model("llama", hidden_size=32), tmp_path / "other")
-    write_grams(other, text, tmp_path / "grams", tokens=None, length=64)
-    with pytest.raises(CheckpointError, match="33×33; the model has 2 of 65×65"):
-        read_grams(tmp_path / "grams", Checkpoint(model).geometry)
+    other = save_tiny(tiny_model("llama", seed=1), tmp_path / "other")
+    write_grams(other, text, tmp_path / "grams", tokens=None, max_length=64)
+    with pytest.raises(CheckpointError, match="computed from another model"):
+        read_grams(tmp_path / "grams", Checkpoint(model))

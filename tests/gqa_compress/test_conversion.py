@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.gqa_compress.tiny_models import Copies, byte_tokenizer, save_tiny, tiny_model, with_copied_heads
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gqa_compress.checkpoint.architectures import SUPPORTED
@@ -14,14 +15,13 @@ from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import RowsError
 from gqa_compress.evaluation.cache import bench
-from gqa_compress.testing import Copies, byte_tokenizer, save_tiny, tiny_model, with_copied_heads
 from gqa_compress.text.calibration import read_sequences
 
 TOKENS = torch.randint(1, 257, (3, 24), generator=torch.Generator().manual_seed(1))
 
 
 def closed_form(kv_heads: int, **fields: object) -> ConversionConfig:
-    defaults = {"local_steps": 0, "tokens": 1024, "length": 64}
+    defaults = {"distill_steps_per_layer": 0, "tokens": 1024, "max_length": 64}
     return ConversionConfig(kv_heads=kv_heads, **(defaults | fields))
 
 
@@ -71,7 +71,7 @@ def test_search_finds_copies_that_are_not_adjacent(tmp_path: Path, text: Path) -
 @pytest.mark.parametrize("local_steps", [0, 5])
 def test_keeping_all_heads_changes_no_weight(tmp_path: Path, text: Path, local_steps: int) -> None:
     source = save_tiny(tiny_model("qwen2"), tmp_path / "source")
-    convert(source, text, tmp_path / "out", closed_form(8, local_steps=local_steps))
+    convert(source, text, tmp_path / "out", closed_form(8, distill_steps_per_layer=local_steps))
     before, after = (load_file(folder / "model.safetensors") for folder in (source, tmp_path / "out"))
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -82,7 +82,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, text: Path) -> tuple[Pat
     """A random bf16 model, and the same with one key-value head."""
     folder = tmp_path_factory.mktemp("converted")
     source = save_tiny(tiny_model("llama").to(torch.bfloat16), folder / "source")
-    convert(source, text, folder / "out", closed_form(1, local_steps=4))
+    convert(source, text, folder / "out", closed_form(1, distill_steps_per_layer=4))
     return source, folder / "out"
 
 
@@ -109,23 +109,25 @@ def test_generation_with_a_cache_agrees_with_generation_without(converted: tuple
 
 
 def test_the_cache_shrinks_by_the_share_of_heads(converted: tuple[Path, Path]) -> None:
-    before, after = (bench(folder, prompt=8, new_tokens=4, repeats=1) for folder in converted)
-    assert before.cache_bytes_a_token == inspect(converted[0]).cache_bytes_a_token == 2 * 2 * 8 * 8 * 2
-    assert after.cache_bytes_a_token == before.cache_bytes_a_token / 8
+    before, after = (bench(folder, prompt_length=8, new_tokens=4, repeats=1) for folder in converted)
+    assert (
+        before.kv_cache_bytes_per_token == inspect(converted[0]).kv_cache_bytes_per_token == 2 * 2 * 8 * 8 * 2
+    )
+    assert after.kv_cache_bytes_per_token == before.kv_cache_bytes_per_token / 8
 
 
 def test_the_report_is_written_and_says_what_was_done(converted: tuple[Path, Path]) -> None:
     report = json.loads((converted[1] / "conversion.json").read_text())
     assert report["plan"]["kv_heads"] == report["kv_heads_after"] == 1
     assert [layer["groups"] for layer in report["layers"]] == [[list(range(8))]] * 2
-    assert all(0 < layer["stream_error"] < 1 for layer in report["layers"])
+    assert all(0 < layer["residual_relative_error"] < 1 for layer in report["layers"])
     assert report["peak_memory_bytes"] > 0
 
 
 def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, text: Path) -> None:
     source = save_tiny(tiny_model("llama"), tmp_path / "source")
     for name in ("one", "two"):
-        convert(source, text, tmp_path / name, closed_form(2, local_steps=5))
+        convert(source, text, tmp_path / name, closed_form(2, distill_steps_per_layer=5))
     first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
     assert first == second
 
@@ -179,12 +181,12 @@ def test_a_data_set_by_name_is_read_like_rows(tmp_path: Path, text: Path) -> Non
     byte_tokenizer(tmp_path / "tokenizer")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "tokenizer")
     named, plain = (
-        read_sequences(Path(name), tokenizer, tokens=800, length=32)
+        read_sequences(Path(name), tokenizer, tokens=800, max_length=32)
         for name in (f"datasets:{folder}", folder / "train.jsonl")
     )
     assert named == plain
     with pytest.raises(RowsError, match="cannot be read"):
-        read_sequences(Path(f"datasets:{tmp_path / 'none'}"), tokenizer, tokens=None, length=32)
+        read_sequences(Path(f"datasets:{tmp_path / 'none'}"), tokenizer, tokens=None, max_length=32)
 
 
 def test_the_byte_tokenizer_round_trips(tmp_path: Path) -> None:

@@ -5,18 +5,17 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from tests.gqa_compress.tiny_models import tiny_model
 
 from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
-from gqa_compress.conversion.gram import InputGram, ResidualGram, grouped_pairs, head_grams
-from gqa_compress.conversion.ridge import ridge, ridge_update
+from gqa_compress.conversion.ridge import ResidualGram, ridge, ridge_update
 from gqa_compress.heads.alignment import align_keys, align_values, phase, polar
-from gqa_compress.heads.grouping import adjacent, search
+from gqa_compress.heads.grams import InputGram, grouped_pairs, head_grams
+from gqa_compress.heads.grouping import adjacent, head_similarity, search
 from gqa_compress.heads.merging.aligned import align
 from gqa_compress.heads.merging.weighted import principal_value_subspace, top_key_component
 from gqa_compress.heads.projections import HeadProjections, read_heads, write_heads
 from gqa_compress.heads.rope import as_complex, as_real, complex_gram, rotary_pairs
-from gqa_compress.heads.similarity import head_similarity
-from gqa_compress.testing import tiny_model
 
 KEYS, RATIO, SIZE, WIDTH, TOKENS = 4, 2, 8, 12, 50
 
@@ -65,15 +64,15 @@ def test_complex_grams_are_sums_over_tokens_and_ignore_rotation(model_type: str)
     config = tiny_model(
         model_type, **({"partial_rotary_factor": 0.5} if model_type == "stablelm" else {})
     ).config
-    where = rotary_pairs(SUPPORTED[model_type], attention_dims(config))
+    pairs = rotary_pairs(SUPPORTED[model_type], attention_dims(config))
     keys = random(3, SIZE, TOKENS)
     gram = torch.einsum("idn,jen->idje", keys, keys)
-    z = as_complex(keys, where)  # (3, P, N)
+    z = as_complex(keys, pairs)  # (3, P, N)
     expected = torch.einsum("ipn,jpn->pij", z.conj(), z)
-    torch.testing.assert_close(complex_gram(gram, where), expected)
+    torch.testing.assert_close(complex_gram(gram, pairs), expected)
     turned = z * torch.polar(torch.ones(TOKENS, dtype=torch.float64), random(TOKENS))
     torch.testing.assert_close(torch.einsum("ipn,jpn->pij", turned.conj(), turned), expected)
-    torch.testing.assert_close(as_real(z, keys[:, where.unrotated], where), keys)
+    torch.testing.assert_close(as_real(z, keys[:, pairs.unrotated], pairs), keys)
 
 
 def test_grouped_pairs_takes_the_blocks_of_each_group() -> None:
@@ -117,11 +116,11 @@ def test_key_alignment_recovers_rotations() -> None:
 
 
 def test_alignment_changes_no_score_and_no_output(heads: HeadProjections, moments: torch.Tensor) -> None:
-    where = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
+    pairs = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
     groups = torch.tensor([[0, 2], [1, 3]])
-    before, after = heads.group_by(groups), align(heads, head_grams(heads, moments), where, groups)
+    before, after = heads.group_by(groups), align(heads, head_grams(heads, moments), pairs, groups)
     scores = [
-        torch.einsum("gmrpc,gmpe->gmrpce", as_complex(h.w_q, where).conj(), as_complex(h.w_k, where))
+        torch.einsum("gmrpc,gmpe->gmrpce", as_complex(h.w_q, pairs).conj(), as_complex(h.w_k, pairs))
         for h in (before, after)
     ]
     torch.testing.assert_close(scores[1], scores[0])
@@ -156,10 +155,10 @@ def test_best_subspace_is_the_best_weighted_approximation() -> None:
 
 def test_heads_survive_the_way_to_the_checkpoint_and_back() -> None:
     model = tiny_model("qwen2", kv_heads=4)
-    where, sizes = SUPPORTED["qwen2"], attention_dims(model.config)
+    arch, dims = SUPPORTED["qwen2"], attention_dims(model.config)
     prefix = "model.layers.0."
     layer = {n.removeprefix(prefix): t for n, t in model.state_dict().items() if n.startswith(prefix)}
-    written = write_heads(read_heads(layer, where, sizes), layer, where)
+    written = write_heads(read_heads(layer, arch, dims), layer, arch)
     assert written.keys() == layer.keys()
     assert all(torch.equal(written[name], layer[name]) for name in layer)
     assert "self_attn.k_proj.bias" in layer
@@ -194,8 +193,8 @@ def test_adjacent_groups_keep_the_order() -> None:
 
 def test_pair_scores_are_highest_for_copies(heads: HeadProjections, moments: torch.Tensor) -> None:
     twins = HeadProjections(heads.w_q, heads.w_k[[0, 1, 0, 1]], heads.w_v[[0, 1, 0, 1]], heads.w_o)
-    where = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
-    scores = head_similarity(head_grams(twins, moments), where)
+    pairs = rotary_pairs(SUPPORTED["llama"], attention_dims(tiny_model("llama").config))
+    scores = head_similarity(head_grams(twins, moments), pairs)
     assert scores[0, 2] == pytest.approx(2)
     assert scores[1, 3] == pytest.approx(2)
     assert scores.max() <= 2 + 1e-9

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.gqa_compress.tiny_models import save_tiny, tiny_model
 from transformers import AutoModelForCausalLM
 
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.pruning.initialization import initialize_pruning
-from gqa_compress.pruning.masks import SHARPNESS, TEMPERATURE, HeadMasks
+from gqa_compress.pruning.masks import SHARPNESS, TEMPERATURE, HeadMasks, target_sparsity
 from gqa_compress.pruning.mixed_model import MixedHeadModel
-from gqa_compress.pruning.schedule import linear_mask, target_sparsity
-from gqa_compress.testing import save_tiny, tiny_model
 from gqa_compress.training.config import Lora, Optimizer, Pruning, Teacher, TrainingConfig
 from gqa_compress.training.loop import train
 from gqa_compress.training.losses import bild
@@ -32,21 +31,21 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(source: Path, sorting_rows: Path, tmp_path: Path) -> TrainingConfig:
     return TrainingConfig(
-        out=tmp_path / "out",
-        train=sorting_rows,
-        dev=sorting_rows,
-        checkpoint=source,
-        teacher=Teacher(checkpoint=source, weight=1.0),
-        steps=10,
-        batch_tokens=128,
-        max_tokens=64,
-        dev_every=5,
-        dev_rows=16,
-        checkpoint_every=2,
-        prompt_weight=1.0,
+        output_dir=tmp_path / "out",
+        train_file=sorting_rows,
+        validation_file=sorting_rows,
+        init_checkpoint=source,
+        teacher=Teacher(checkpoint=source, kl_weight=1.0),
+        max_steps=10,
+        max_tokens_per_batch=128,
+        max_length=64,
+        eval_steps=5,
+        max_eval_samples=16,
+        save_steps=2,
+        prompt_loss_weight=1.0,
         precision="fp32",
         threads=1,
-        optimizer=Optimizer(lr=1e-3, warmup_steps=1),
+        optimizer=Optimizer(learning_rate=1e-3, warmup_steps=1),
     )
 
 
@@ -66,7 +65,8 @@ def changed(before: Path, after: Path) -> set[str]:
 
 def test_targets_rise_and_the_mask_falls_to_the_end_of_the_ramp() -> None:
     assert [target_sparsity(share, 0.3) for share in (0, 0.15, 0.3, 0.9)] == [0, 0.5, 1, 1]
-    assert [linear_mask(share, 0.3) for share in (0, 0.15, 0.3, 0.9)] == [1, 0.5, 0, 0]
+    masks = HeadMasks(1, 1, "linear", 0.3)
+    assert [float(masks.deterministic(fraction)) for fraction in (0, 0.15, 0.3, 0.9)] == [1, 0.5, 0, 0]
 
 
 def test_masks_begin_at_one_whatever_is_drawn() -> None:
@@ -114,7 +114,7 @@ def test_a_student_goes_from_the_original_to_the_converted_model(
 ) -> None:
     source = save_tiny(tiny_model(model_type), tmp_path / "source")
     plan = ConversionConfig(
-        kv_heads=2, method="aligned", grouping="search", refit=False, local_steps=0, tokens=4096
+        kv_heads=2, method="aligned", grouping="search", refit=False, distill_steps_per_layer=0, tokens=4096
     )
     original, model = (AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32) for _ in range(2))
     masks = HeadMasks(2, 8, "linear", 0.3)
@@ -137,7 +137,7 @@ def test_a_student_goes_from_the_original_to_the_converted_model(
 def test_faded_heads_start_where_the_conversion_does(
     tmp_path: Path, source: Path, sorting_rows: Path
 ) -> None:
-    plan = ConversionConfig(kv_heads=2, method="mean", refit=False, local_steps=0)
+    plan = ConversionConfig(kv_heads=2, method="mean", refit=False, distill_steps_per_layer=0)
     convert(source, sorting_rows, tmp_path / "converted", plan)
     model = AutoModelForCausalLM.from_pretrained(source)
     student = MixedHeadModel(model, initialize_pruning(source, plan, None), HeadMasks(2, 8, "linear", 0.3), 2)
@@ -160,16 +160,20 @@ def test_original_projections_are_not_computed_once_their_masks_are_zero(source:
 
 @pytest.mark.parametrize("masks", ["learned", "forced", "linear"])
 def test_pruning_ends_in_a_stock_model(recipe: TrainingConfig, masks: str) -> None:
-    report = train(replace(recipe, pruning=Pruning(kv_heads=2, masks=masks, tokens=1024, mask_lr=1e-2)))
-    found = lines(recipe.out)
-    assert found[0]["heads_left"] == 1
+    report = train(
+        replace(
+            recipe, pruning=Pruning(kv_heads=2, mask_schedule=masks, tokens=1024, mask_learning_rate=1e-2)
+        )
+    )
+    found = lines(recipe.output_dir)
+    assert found[0]["mean_head_mask"] == 1
     assert found[0]["loss"] == pytest.approx(0, abs=1e-4)
-    assert "heads_left" not in found[-1]
-    model = AutoModelForCausalLM.from_pretrained(recipe.out)
+    assert "mean_head_mask" not in found[-1]
+    model = AutoModelForCausalLM.from_pretrained(recipe.output_dir)
     assert model.config.num_key_value_heads == 2
     assert model.model.layers[0].self_attn.k_proj.weight.shape == (16, 64)
-    assert report.dev_loss == pytest.approx(found[-1]["dev_loss"], rel=1e-4)
-    assert not any("mask" in name for name in load_file(recipe.out / "model.safetensors"))
+    assert report.eval_loss == pytest.approx(found[-1]["eval_loss"], rel=1e-4)
+    assert not any("mask" in name for name in load_file(recipe.output_dir / "model.safetensors"))
 
 
 @pytest.mark.parametrize("stop", [1, 2], ids=["while heads fade", "when they are gone"])
@@ -177,24 +181,33 @@ def test_pruning_ends_in_a_stock_model(recipe: TrainingConfig, masks: str) -> No
 def test_a_stopped_pruning_resumes_to_the_same_losses(
     recipe: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masks: str, stop: int
 ) -> None:
-    pruning = Pruning(kv_heads=2, masks=masks, tokens=1024, ramp_share=0.4, zero_share=0.7, mask_lr=1e-2)
-    whole = replace(recipe, out=tmp_path / "whole", pruning=pruning, dev_every=4)
+    pruning = Pruning(
+        kv_heads=2,
+        mask_schedule=masks,
+        tokens=1024,
+        sparsity_warmup_ratio=0.4,
+        mask_off_ratio=0.7,
+        mask_learning_rate=1e-2,
+    )
+    whole = replace(recipe, output_dir=tmp_path / "whole", pruning=pruning, eval_steps=4)
     train(whole)
     looks = iter(range(1, 10))
 
     def interrupt(*_: object) -> dict[str, float]:
         if next(looks) == stop:
             raise KeyboardInterrupt
-        return {"dev_loss": 0.0}
+        return {"eval_loss": 0.0}
 
-    torn = replace(whole, out=tmp_path / "torn")
+    torn = replace(whole, output_dir=tmp_path / "torn")
     with monkeypatch.context() as patch:
-        patch.setattr("gqa_compress.training.loop.look", interrupt)
+        patch.setattr("gqa_compress.training.session.TrainingSession.evaluate", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(torn)
     train(torn, resume=True)
-    assert losses(torn.out) == losses(whole.out)
-    assert (torn.out / "model.safetensors").read_bytes() == (whole.out / "model.safetensors").read_bytes()
+    assert losses(torn.output_dir) == losses(whole.output_dir)
+    assert (torn.output_dir / "model.safetensors").read_bytes() == (
+        whole.output_dir / "model.safetensors"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -203,46 +216,50 @@ def test_a_stopped_pruning_resumes_to_the_same_losses(
     ids=["kv", "qkvo", "lora"],
 )
 def test_only_what_is_to_move_moves(recipe: TrainingConfig, source: Path, trainable: str, parts: str) -> None:
-    chosen = replace(recipe, trainable=trainable, lora=Lora(rank=2), teacher=None, steps=3)
+    chosen = replace(recipe, trainable=trainable, lora=Lora(r=2), teacher=None, max_steps=3)
     report = train(chosen)
     moved = {f"model.layers.{layer}.self_attn.{part}_proj.weight" for layer in (0, 1) for part in parts}
-    assert changed(source, recipe.out) == moved
+    assert changed(source, recipe.output_dir) == moved
     assert 0 < report.trained_parameters < report.parameters
 
 
 def test_low_rank_training_resumes_to_the_same_bytes(
     recipe: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = replace(recipe, out=tmp_path / "whole", trainable="lora", steps=5)
+    whole = replace(recipe, output_dir=tmp_path / "whole", trainable="lora", max_steps=5)
     train(whole)
-    torn = replace(whole, out=tmp_path / "torn")
+    torn = replace(whole, output_dir=tmp_path / "torn")
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gqa_compress.training.loop.look", stop)
+        patch.setattr("gqa_compress.training.session.TrainingSession.evaluate", stop)
         with pytest.raises(KeyboardInterrupt):
             train(torn)
     train(torn, resume=True)
-    assert losses(torn.out) == losses(whole.out)
-    assert not changed(whole.out, torn.out)
+    assert losses(torn.output_dir) == losses(whole.output_dir)
+    assert not changed(whole.output_dir, torn.output_dir)
 
 
 def test_training_ends_when_it_stops_getting_better(recipe: TrainingConfig, source: Path) -> None:
     still = replace(
-        recipe, steps=50, dev_every=1, patience=3, optimizer=Optimizer(lr=1e-30, weight_decay=0.0)
+        recipe,
+        max_steps=50,
+        eval_steps=1,
+        early_stopping_patience=3,
+        optimizer=Optimizer(learning_rate=1e-30, weight_decay=0.0),
     )
     report = train(still)
     assert report.steps == 4
     assert report.best_step == 1
-    assert not changed(source, recipe.out)
+    assert not changed(source, recipe.output_dir)
 
 
 def test_recomputed_activations_give_the_same_losses(recipe: TrainingConfig, tmp_path: Path) -> None:
-    train(replace(recipe, steps=2))
-    train(replace(recipe, steps=2, recompute=True, out=tmp_path / "again"))
-    assert losses(tmp_path / "again") == pytest.approx(losses(recipe.out), abs=1e-6)
+    train(replace(recipe, max_steps=2))
+    train(replace(recipe, max_steps=2, gradient_checkpointing=True, output_dir=tmp_path / "again"))
+    assert losses(tmp_path / "again") == pytest.approx(losses(recipe.output_dir), abs=1e-6)
 
 
 def test_bild_compares_all_ranked_differences_both_ways() -> None:
@@ -258,14 +275,14 @@ def test_bild_compares_all_ranked_differences_both_ways() -> None:
         return float((p * (p / q).log()).sum())
 
     expected = [one_way(teacher, row) + one_way(student, row) for row in range(3)]
-    torch.testing.assert_close(bild(student, teacher, top=4, temperature=3.0), torch.tensor(expected))
-    torch.testing.assert_close(bild(teacher + 2, teacher, top=4, temperature=3.0), torch.zeros(3))
+    torch.testing.assert_close(bild(student, teacher, top_k=4, temperature=3.0), torch.tensor(expected))
+    torch.testing.assert_close(bild(teacher + 2, teacher, top_k=4, temperature=3.0), torch.zeros(3))
 
 
 def test_answers_by_bild_and_prompts_by_divergence(recipe: TrainingConfig) -> None:
-    teacher = replace(recipe.teacher, answers="bild")
-    train(replace(recipe, teacher=teacher, steps=2))
-    found = losses(recipe.out)
+    teacher = replace(recipe.teacher, completion_loss="bild")
+    train(replace(recipe, teacher=teacher, max_steps=2))
+    found = losses(recipe.output_dir)
     assert found[0] == pytest.approx(0, abs=1e-5)
     assert found[1] > 0
 
@@ -274,7 +291,7 @@ def test_answers_by_bild_and_prompts_by_divergence(recipe: TrainingConfig) -> No
     ("fields", "message"),
     [
         ({"pruning": Pruning(kv_heads=2), "trainable": "lora"}, "other than lora"),
-        ({"patience": 2, "dev": None}, "needs `dev`"),
+        ({"early_stopping_patience": 2, "validation_file": None}, "needs `validation_file`"),
     ],
 )
 def test_fields_that_do_not_go_together_are_refused(

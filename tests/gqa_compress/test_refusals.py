@@ -11,14 +11,14 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from tests.gqa_compress.tiny_models import save_tiny, tiny_model
 
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import CheckpointError, PlanError, RowsError, UnsupportedError
-from gqa_compress.testing import save_tiny, tiny_model
 from graphling_io.outputs import OutputError
 
-PLAN = ConversionConfig(kv_heads=2, local_steps=0, tokens=1024, length=64)
+PLAN = ConversionConfig(kv_heads=2, distill_steps_per_layer=0, tokens=1024, max_length=64)
 
 
 def test_heads_that_do_not_divide_are_refused(tmp_path: Path, text: Path) -> None:
@@ -76,7 +76,7 @@ def break_tokenizer(folder: Path) -> None:
     ("damage", "message"),
     [
         (break_shard, "lacks model-"),
-        (break_tail, "torn or no safetensors file"),
+        (break_tail, "corrupt or not a safetensors file"),
         (break_values, r"layers\.1\.self_attn\.k_proj\.weight .* not finite"),
         (break_shape, "has shape .* config.json says"),
         (break_names, "does not fit its config"),
@@ -99,11 +99,11 @@ def test_a_broken_checkpoint_is_refused_and_nothing_is_left(
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"model_type": "qwen3"}, "normalises queries and keys"),
+        ({"model_type": "qwen3"}, "normalizes queries and keys"),
         ({"model_type": "gpt2"}, "no option for fewer key-value heads"),
         ({"model_type": "phi3"}, "fused"),
         ({"model_type": "mamba"}, "decoder|supported types"),
-        ({"model_type": "stablelm", "qk_layernorm": True}, "normalises queries and keys"),
+        ({"model_type": "stablelm", "qk_layernorm": True}, "normalizes queries and keys"),
     ],
 )
 def test_unsupported_models_are_refused_by_name(

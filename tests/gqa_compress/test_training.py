@@ -15,9 +15,9 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from gqa_compress.checkpoint import attention
 from gqa_compress.errors import CheckpointError, RecipeError, RowsError
-from gqa_compress.text.training_rows import make_batch, plan_epoch, read_rows
-from gqa_compress.training import attention
+from gqa_compress.text.training_rows import make_batch, plan_epoch, tokenize_rows
 from gqa_compress.training.config import ModelConfig, Optimizer, Teacher, TrainingConfig, as_json, read_recipe
 from gqa_compress.training.loop import train
 from graphling_io.outputs import OutputError
@@ -35,18 +35,18 @@ SHAPE = ModelConfig(
 @pytest.fixture
 def recipe(byte_tokenizer: Path, sorting_rows: Path, tmp_path: Path) -> TrainingConfig:
     return TrainingConfig(
-        out=tmp_path / "out",
-        train=sorting_rows,
-        dev=sorting_rows,
+        output_dir=tmp_path / "out",
+        train_file=sorting_rows,
+        validation_file=sorting_rows,
         tokenizer=byte_tokenizer,
         model=SHAPE,
-        steps=12,
-        batch_tokens=128,
-        max_tokens=64,
-        dev_every=6,
-        checkpoint_every=4,
+        max_steps=12,
+        max_tokens_per_batch=128,
+        max_length=64,
+        eval_steps=6,
+        save_steps=4,
         threads=1,
-        optimizer=Optimizer(lr=3e-3, warmup_steps=2),
+        optimizer=Optimizer(learning_rate=3e-3, warmup_steps=2),
     )
 
 
@@ -56,36 +56,36 @@ def losses(folder: Path) -> list[float]:
 
 def test_training_lowers_the_loss_and_writes_a_stock_checkpoint(recipe: TrainingConfig) -> None:
     report = train(recipe)
-    first = losses(recipe.out)[0]
-    assert report.dev_loss is not None
-    assert report.dev_loss < first - 0.5
-    assert report.steps == len(losses(recipe.out)) == 12
-    model = AutoModelForCausalLM.from_pretrained(recipe.out)
+    first = losses(recipe.output_dir)[0]
+    assert report.eval_loss is not None
+    assert report.eval_loss < first - 0.5
+    assert report.steps == len(losses(recipe.output_dir)) == 12
+    model = AutoModelForCausalLM.from_pretrained(recipe.output_dir)
     assert type(model) is LlamaForCausalLM
-    assert len(AutoTokenizer.from_pretrained(recipe.out)) == model.config.vocab_size == 257
-    assert json.loads((recipe.out / "generation_config.json").read_text())["eos_token_id"] == 0
-    assert "attn_implementation" not in (recipe.out / "config.json").read_text()
-    assert not (recipe.out / "checkpoints").exists()
+    assert len(AutoTokenizer.from_pretrained(recipe.output_dir)) == model.config.vocab_size == 257
+    assert json.loads((recipe.output_dir / "generation_config.json").read_text())["eos_token_id"] == 0
+    assert "attn_implementation" not in (recipe.output_dir / "config.json").read_text()
+    assert not (recipe.output_dir / "checkpoints").exists()
 
 
 def test_a_run_killed_at_any_moment_resumes_to_the_same_losses(
     recipe: TrainingConfig, tmp_path: Path
 ) -> None:
-    whole = replace(recipe, out=tmp_path / "whole", steps=40)
+    whole = replace(recipe, output_dir=tmp_path / "whole", max_steps=40)
     train(whole)
-    torn = replace(whole, out=tmp_path / "torn")
+    torn = replace(whole, output_dir=tmp_path / "torn")
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(as_json(torn)))
-    metrics = torn.out / "metrics.jsonl"
+    metrics = torn.output_dir / "metrics.jsonl"
     command = [sys.executable, "-c", "from gqa_compress.cli import main; main()", "train", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (metrics.exists() and len(metrics.read_text().splitlines()) >= 10):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (torn.out / "config.json").exists()
+    assert not (torn.output_dir / "config.json").exists()
     train(read_recipe(path), resume=True)
-    assert losses(torn.out) == losses(whole.out)
+    assert losses(torn.output_dir) == losses(whole.output_dir)
 
 
 def test_resume_of_a_finished_run_returns_its_report(recipe: TrainingConfig) -> None:
@@ -97,7 +97,7 @@ def test_resume_refuses_another_recipe(recipe: TrainingConfig, monkeypatch: pyte
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gqa_compress.training.artifacts.write_checkpoint", stop)
+    monkeypatch.setattr("gqa_compress.training.artifacts.write_model", stop)
     with pytest.raises(KeyboardInterrupt):
         train(recipe)
     with pytest.raises(CheckpointError, match="seed changed"):
@@ -112,8 +112,10 @@ def test_a_filled_folder_is_refused_without_force(recipe: TrainingConfig) -> Non
 
 
 def test_minutes_end_a_run_and_bring_the_rate_to_zero(recipe: TrainingConfig) -> None:
-    report = train(replace(recipe, steps=None, minutes=0.02))
-    rates = [json.loads(line)["lr"] for line in (recipe.out / "metrics.jsonl").read_text().splitlines()]
+    report = train(replace(recipe, max_steps=None, max_minutes=0.02))
+    rates = [
+        json.loads(line)["lr"] for line in (recipe.output_dir / "metrics.jsonl").read_text().splitlines()
+    ]
     assert report.elapsed_s >= 1.2
     assert rates[-1] < max(rates)
 
@@ -122,25 +124,25 @@ def test_distillation_starts_at_zero_from_the_teacher_itself(recipe: TrainingCon
     train(recipe)
     student = replace(
         recipe,
-        out=tmp_path / "student",
+        output_dir=tmp_path / "student",
         model=None,
-        checkpoint=recipe.out,
-        steps=1,
+        init_checkpoint=recipe.output_dir,
+        max_steps=1,
         precision="fp32",
-        teacher=Teacher(checkpoint=recipe.out, weight=1.0),
+        teacher=Teacher(checkpoint=recipe.output_dir, kl_weight=1.0),
     )
     train(student)
-    assert abs(losses(student.out)[0]) < 1e-6
+    assert abs(losses(student.output_dir)[0]) < 1e-6
 
 
 def test_batches_hold_every_row_once_and_waste_little(byte_tokenizer: Path, sorting_rows: Path) -> None:
-    rows = read_rows(sorting_rows, AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
-    plan = plan_epoch(rows, batch_tokens=256, seed=3, epoch=0)
+    rows = tokenize_rows(sorting_rows, AutoTokenizer.from_pretrained(byte_tokenizer), max_length=64)
+    plan = plan_epoch(rows, max_tokens_per_batch=256, seed=3, epoch=0)
     assert sorted(np.concatenate(plan)) == list(range(400))
     padded = sum(len(chosen) * rows.lengths[chosen].max() for chosen in plan)
     assert padded <= 1.05 * rows.lengths.sum()
     assert all(len(chosen) * rows.lengths[chosen].max() <= 256 for chosen in plan)
-    again = plan_epoch(rows, batch_tokens=256, seed=3, epoch=1)
+    again = plan_epoch(rows, max_tokens_per_batch=256, seed=3, epoch=1)
     assert [list(chosen) for chosen in plan] != [list(chosen) for chosen in again]
 
 
@@ -149,8 +151,8 @@ def test_the_loss_sits_on_the_completion(byte_tokenizer: Path, tmp_path: Path, p
     path = tmp_path / "rows.jsonl"
     path.write_text('{"prompt": "ab=", "completion": "xy"}\n{"prompt": "a=", "completion": "z"}\n')
     tokenizer = AutoTokenizer.from_pretrained(byte_tokenizer)
-    rows = read_rows(path, tokenizer, max_tokens=64)
-    batch = make_batch(rows, np.array([1, 0]), prompt_weight=prompt_weight)
+    rows = tokenize_rows(path, tokenizer, max_length=64)
+    batch = make_batch(rows, np.array([1, 0]), prompt_loss_weight=prompt_weight)
     full = batch.loss_weights == 1
     assert tokenizer.decode(batch.targets[full]) == "z</s>xy</s>"
     assert batch.rows[full].tolist() == [0, 0, 1, 1, 1]
@@ -181,19 +183,22 @@ def test_causal_products_agree_with_transformers(kv_heads: int) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"stepz": 5}, "stepz: no such field"),
-        ({"steps": 0}, "steps: .*greater than 0.*found 0"),
-        ({"steps": None}, "give `steps` or `minutes`"),
-        ({"model": {"hiden": 3}}, "model.hiden: no such field"),
+        ({"stepz": 5}, "stepz: unknown field"),
+        ({"max_steps": 0}, "max_steps: .*greater than 0.*found 0"),
+        ({"max_steps": None}, "give `max_steps` or `max_minutes`"),
+        ({"model": {"hiden": 3}}, "model.hiden: unknown field"),
         ({"model": {"num_attention_heads": 5}}, "num_attention_heads=5 does not divide hidden_size=256"),
         ({"model": None}, "either `model`"),
-        ({"optimizer": {"lr": "fast"}}, "optimizer.lr: .*found 'fast'"),
+        ({"optimizer": {"learning_rate": "fast"}}, "optimizer.learning_rate: .*found 'fast'"),
     ],
 )
 def test_a_wrong_recipe_is_explained(tmp_path: Path, change: dict[str, object], message: str) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(
-        yaml.safe_dump({"out": "o", "train": "t.jsonl", "tokenizer": "k", "model": {}, "steps": 3} | change)
+        yaml.safe_dump(
+            {"output_dir": "o", "train_file": "t.jsonl", "tokenizer": "k", "model": {}, "max_steps": 3}
+            | change
+        )
     )
     with pytest.raises(RecipeError, match=message):
         read_recipe(path)
@@ -204,22 +209,28 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.optimizer.betas == (0.9, 0.95)
     assert recipe.teacher is not None
-    assert (recipe.pruning is None) == path.stem.endswith("-ours")
+    assert (recipe.pruning is None) == path.stem.endswith("-convert")
 
 
 def test_a_recipe_extends_another_field_by_field(tmp_path: Path) -> None:
     shared = {
-        "out": "o",
-        "train": "t.jsonl",
+        "output_dir": "o",
+        "train_file": "t.jsonl",
         "tokenizer": "k",
         "model": {"hidden_size": 64},
-        "optimizer": {"lr": 0.5, "clip": 2.0},
+        "optimizer": {"learning_rate": 0.5, "max_grad_norm": 2.0},
     }
     (tmp_path / "shared.yaml").write_text(yaml.safe_dump(shared))
     path = tmp_path / "own.yaml"
-    path.write_text(yaml.safe_dump({"extends": "shared.yaml", "steps": 3, "optimizer": {"lr": 0.25}}))
+    path.write_text(
+        yaml.safe_dump({"extends": "shared.yaml", "max_steps": 3, "optimizer": {"learning_rate": 0.25}})
+    )
     recipe = read_recipe(path)
-    assert (recipe.steps, recipe.optimizer.lr, recipe.optimizer.clip) == (3, 0.25, 2.0)
+    assert (recipe.max_steps, recipe.optimizer.learning_rate, recipe.optimizer.max_grad_norm) == (
+        3,
+        0.25,
+        2.0,
+    )
     assert recipe.model == ModelConfig(hidden_size=64)
     path.write_text(yaml.safe_dump({"extends": "own.yaml"}))
     with pytest.raises(RecipeError, match="name another recipe"):
@@ -230,7 +241,7 @@ def test_a_recipe_extends_another_field_by_field(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "are empty"),
-        ('{"prompt": "a"}\n', ":1 has no texts"),
+        ('{"prompt": "a"}\n', ":1 has no strings"),
         ('{"prompt": "a", "completion": "b"}\nnope\n', ":2 is not JSON"),
         ('{"prompt": "a", "completion": "' + "b" * 99 + '"}\n', "no row of at most"),
     ],
@@ -239,9 +250,9 @@ def test_wrong_rows_are_explained(byte_tokenizer: Path, tmp_path: Path, text: st
     path = tmp_path / "rows.jsonl"
     path.write_text(text)
     with pytest.raises(RowsError, match=message):
-        read_rows(path, AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
+        tokenize_rows(path, AutoTokenizer.from_pretrained(byte_tokenizer), max_length=64)
 
 
 def test_missing_rows_are_explained(byte_tokenizer: Path, tmp_path: Path) -> None:
     with pytest.raises(RowsError, match="cannot be read"):
-        read_rows(tmp_path / "none.jsonl", AutoTokenizer.from_pretrained(byte_tokenizer), max_tokens=64)
+        tokenize_rows(tmp_path / "none.jsonl", AutoTokenizer.from_pretrained(byte_tokenizer), max_length=64)

@@ -1,7 +1,6 @@
-"""Which models can be converted, as data.
+"""Model types that can be converted, as data: names of their projections and layout of their rotary pairs.
 
-Holds where each supported model type keeps its projections and how its rotary planes lie, and the reason why each
-well-known other type is refused. Reads configurations only, no weights.
+Also the reason why each other well-known type is rejected, and the attention sizes of a configuration.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Where one model type keeps what a conversion touches, relative to a decoder layer."""
+    """Module names of one model type, relative to a decoder layer."""
 
     norm: str = "input_layernorm"
     """Norm before attention."""
@@ -28,21 +27,21 @@ class Architecture:
     v: str = "self_attn.v_proj"
     """Value projection."""
     o: str = "self_attn.o_proj"
-    """Projection from the heads back to the residual stream."""
+    """Output projection of attention."""
     down: str = "mlp.down_proj"
-    """Projection from the MLP back to the residual stream."""
+    """Output projection of the MLP."""
     rope: Literal["half", "interleaved"] = "half"
-    """Whether a rotary plane is (p, p + n/2) or (2p, 2p + 1)."""
+    """Whether dimensions (p, p + n/2) or (2p, 2p + 1) are rotated as a pair."""
     unsupported_options: tuple[tuple[str, str], ...] = ()
     """Configuration fields that must be unset, each with the reason."""
 
 
 QK_NORM = (
-    "normalises queries and keys a head, so keys of different heads cannot be scaled or rotated into one"
+    "normalizes queries and keys per head, so keys of different heads cannot be scaled or rotated into one"
 )
-NO_KV = "has no option for fewer key-value heads, so no stock checkpoint could hold the result"
+NO_KV = "has no option for fewer key-value heads, so no standard checkpoint could hold the result"
 FUSED = "keeps query, key and value in one fused matrix, which is not split yet"
-EXPERTS = "routes its MLP over experts, whose refits are not implemented"
+EXPERTS = "routes its MLP over experts, whose ridge updates are not implemented"
 
 SUPPORTED: Mapping[str, Architecture] = {
     "llama": Architecture(),
@@ -64,19 +63,19 @@ UNSUPPORTED: Mapping[str, str] = {
     **dict.fromkeys(("gpt_neox", "gpt2", "gptj", "opt", "bloom", "mpt", "codegen", "gpt_neo"), NO_KV),
     **dict.fromkeys(("phi3", "gpt_bigcode", "dbrx", "falcon"), FUSED),
     **dict.fromkeys(("mixtral", "qwen2_moe", "phimoe", "olmoe", "granitemoe"), EXPERTS),
-    "gemma2": "normalises the attention output before adding it to the residual stream, which refits do not cover",
-    "granite": "scales the attention output before adding it to the residual stream, which refits do not cover",
+    "gemma2": "normalizes the attention output before the residual stream, which ridge updates do not cover",
+    "granite": "scales the attention output before the residual stream, which ridge updates do not cover",
     "olmo": "may clip queries, keys and values, which does not commute with merging",
     **dict.fromkeys(
         ("deepseek_v2", "deepseek_v3", "minicpm3"),
-        "keeps one latent vector a token instead of keys and values",
+        "keeps one latent vector per token instead of keys and values",
     ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionDims:
-    """The sizes of one model's attention."""
+    """Sizes of a model's attention."""
 
     model_type: str
     layers: int
@@ -90,31 +89,32 @@ class AttentionDims:
 
     @property
     def kv_cache_bytes_per_token(self) -> int:
-        """Bytes of key-value cache a token in the checkpoint's own precision."""
+        """KV-cache bytes per token at the checkpoint's dtype."""
         return 2 * self.layers * self.num_kv_heads * self.head_dim * DTYPE_BYTES.get(self.dtype, 4)
+
+    @property
+    def valid_kv_heads(self) -> list[int]:
+        """Numbers of KV heads that the model can be converted to."""
+        return [n for n in range(1, self.num_kv_heads + 1) if self.num_kv_heads % n == 0]
 
 
 def attention_dims(config: Any) -> AttentionDims:
-    """Read the sizes from a configuration.
+    """Return the attention sizes of a transformers configuration of any decoder.
 
-    Args:
-        config: a transformers configuration of any decoder.
-
-    Returns:
-        The sizes; a type without kv heads counts as many as query heads.
+    A type without KV heads counts as one with as many KV heads as query heads.
 
     Raises:
-        UnsupportedError: it names no heads or layers at all.
+        UnsupportedError: the configuration has no attention heads.
     """
     num_heads = getattr(config, "num_attention_heads", None)
     hidden = getattr(config, "hidden_size", None)
     if not (isinstance(num_heads, int) and isinstance(hidden, int)):
         raise UnsupportedError(
-            f"{config.model_type} names no attention heads; only decoder models can be converted"
+            f"{config.model_type} has no attention heads; only decoder models can be converted"
         )
     head_dim = getattr(config, "head_dim", None) or hidden // num_heads
     rope = getattr(config, "rope_parameters", None) or {}
-    share = rope.get("partial_rotary_factor", 1.0) if isinstance(rope, dict) else 1.0
+    ratio = rope.get("partial_rotary_factor", 1.0) if isinstance(rope, dict) else 1.0
     lengths = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
     return AttentionDims(
         model_type=config.model_type,
@@ -123,43 +123,32 @@ def attention_dims(config: Any) -> AttentionDims:
         num_heads=num_heads,
         num_kv_heads=getattr(config, "num_key_value_heads", None) or num_heads,
         head_dim=head_dim,
-        rotary_dim=int(head_dim * share),
+        rotary_dim=int(head_dim * ratio),
         dtype=str(getattr(config, "dtype", None) or "float32").removeprefix("torch."),
         max_length=min([length for length in lengths if isinstance(length, int) and length > 0] or [2048]),
     )
 
 
 def unsupported_reason(config: Any) -> str | None:
-    """Say why a model cannot be converted.
-
-    Args:
-        config: its transformers configuration.
-
-    Returns:
-        The reason, or None when it can be.
-    """
-    kind = config.model_type
+    """Return why a model with this transformers configuration cannot be converted, or None if it can."""
+    model_type = config.model_type
     if getattr(config, "quantization_config", None):
-        return "is quantised; convert the unquantised checkpoint and quantise the result"
+        return "is quantized; convert the unquantized checkpoint and quantize the result"
     if getattr(config, "auto_map", None):
-        return "needs its own code to load, so the result would not be a stock checkpoint"
-    if kind in SUPPORTED:
-        reasons = (why for name, why in SUPPORTED[kind].unsupported_options if getattr(config, name, None))
+        return "needs custom code to load, so the result would not be a standard checkpoint"
+    if model_type in SUPPORTED:
+        reasons = (
+            why for name, why in SUPPORTED[model_type].unsupported_options if getattr(config, name, None)
+        )
         return next(reasons, None)
-    return UNSUPPORTED.get(kind, f"is not among the supported types: {', '.join(sorted(SUPPORTED))}")
+    return UNSUPPORTED.get(model_type, f"is not among the supported types: {', '.join(sorted(SUPPORTED))}")
 
 
 def architecture(config: Any) -> Architecture:
-    """Look up a supported model type.
-
-    Args:
-        config: its transformers configuration.
-
-    Returns:
-        Where it keeps its projections.
+    """Return the module names of a supported model type.
 
     Raises:
-        UnsupportedError: it cannot be converted; the message says why.
+        UnsupportedError: the model cannot be converted; the message says why.
     """
     reason = unsupported_reason(config)
     if reason is not None:

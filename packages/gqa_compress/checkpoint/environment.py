@@ -1,7 +1,4 @@
-"""The machine and the software that a result depends on.
-
-Holds the device to compute on, versions, the git commit, peak memory, and how memory is kept between steps.
-"""
+"""Device, software versions and memory of this process."""
 
 import ctypes
 import platform
@@ -15,12 +12,12 @@ import torch
 
 
 def default_device() -> torch.device:
-    """Return the accelerator if there is one, the processor otherwise."""
+    """Return the CUDA device if there is one, the CPU otherwise."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide a result, and the git commit when run from a checkout."""
+    """Return the versions of the libraries that a result depends on, and the git commit if run from a checkout."""
     found = {}
     for name in ("graphling", "torch", "transformers", "safetensors"):
         try:
@@ -32,14 +29,7 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory the process has held, on the accelerator if it computes there.
-
-    Args:
-        device: where it computes.
-
-    Returns:
-        Bytes.
-    """
+    """Return the peak memory of this process in bytes, on the given device."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
@@ -47,15 +37,15 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def disable_malloc_trim() -> None:
-    """Tell glibc to keep freed memory rather than give it back after every operation.
+    """Stop glibc from returning freed memory to the kernel after every operation.
 
-    A training step allocates the same tensors over and over; without this each is paged in anew, which costs
-    about a tenth of the step on a CPU. Does nothing on other C libraries.
+    A training step allocates the same tensors again and again; page faults cost about a tenth of a step on a CPU.
+    Does nothing on other C libraries.
     """
     if platform.libc_ver()[0] != "glibc":
         return
     mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, mmap_max = -1, -4  # names of malloc.h
+    trim_threshold, mmap_max = -1, -4  # constants of malloc.h
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(mmap_max, 0)
 

@@ -1,4 +1,4 @@
-"""What a checkpoint's attention looks like, read from its configuration alone."""
+"""Attention of a checkpoint, read from its configuration alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,62 +9,51 @@ from gqa_compress.checkpoint.reader import read_config
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """A checkpoint's attention.
-
-    Attributes:
-        architecture: model type.
-        layers: decoder layers.
-        hidden_size: channels of the residual stream.
-        heads: query heads.
-        kv_heads: key-value heads.
-        head_size: channels a head.
-        dtype: precision of the weights.
-        cache_bytes_a_token: bytes of keys and values for each token, in that precision.
-        supported: whether it can be converted.
-        reason: why not; None when it can.
-        choices: numbers of key-value heads it can be converted to.
-    """
+    """A checkpoint's attention configuration; written as JSON by `gqa-compress inspect`."""
 
     architecture: str
+    """Model type."""
     layers: int
+    """Decoder layers."""
     hidden_size: int
+    """Width of the residual stream."""
     heads: int
+    """Query heads."""
     kv_heads: int
-    head_size: int
+    """KV heads."""
+    head_dim: int
+    """Head dimension."""
     dtype: str
-    cache_bytes_a_token: int
+    """Data type of the weights."""
+    kv_cache_bytes_per_token: int
+    """Bytes of keys and values per token in that type."""
     supported: bool
+    """Whether the model can be converted."""
     reason: str | None
-    choices: list[int]
+    """Why not."""
+    valid_kv_heads: list[int]
+    """Numbers of KV heads that it can be converted to."""
 
 
 def inspect(model: Path) -> Inspection:
-    """Read what a checkpoint's attention looks like.
-
-    Args:
-        model: checkpoint folder.
-
-    Returns:
-        Its sizes, and whether it can be converted.
+    """Return the attention configuration of a checkpoint folder.
 
     Raises:
         CheckpointError: there is no readable configuration.
-        UnsupportedError: it is no decoder with attention heads.
+        UnsupportedError: the model is not a decoder with attention heads.
     """
     config = read_config(model)
-    sizes, reason = attention_dims(config), unsupported_reason(config)
+    dims, reason = attention_dims(config), unsupported_reason(config)
     return Inspection(
-        architecture=sizes.model_type,
-        layers=sizes.layers,
-        hidden_size=sizes.hidden_size,
-        heads=sizes.num_heads,
-        kv_heads=sizes.num_kv_heads,
-        head_size=sizes.head_dim,
-        dtype=sizes.dtype,
-        cache_bytes_a_token=sizes.kv_cache_bytes_per_token,
+        architecture=dims.model_type,
+        layers=dims.layers,
+        hidden_size=dims.hidden_size,
+        heads=dims.num_heads,
+        kv_heads=dims.num_kv_heads,
+        head_dim=dims.head_dim,
+        dtype=dims.dtype,
+        kv_cache_bytes_per_token=dims.kv_cache_bytes_per_token,
         supported=reason is None,
-        reason=None if reason is None else f"{sizes.model_type} {reason}",
-        choices=[]
-        if reason
-        else [n for n in range(1, sizes.num_kv_heads + 1) if sizes.num_kv_heads % n == 0],
+        reason=None if reason is None else f"{dims.model_type} {reason}",
+        valid_kv_heads=[] if reason else dims.valid_kv_heads,
     )

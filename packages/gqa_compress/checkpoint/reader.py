@@ -1,8 +1,6 @@
-"""Checkpoints on disk, read one layer at a time.
+"""Reading checkpoints: whole models through transformers, or one layer at a time with all checks made at opening."""
 
-Holds opening with every check that needs no arithmetic, and reading; shards.py writes. Knows nothing of heads.
-"""
-
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,7 @@ from gqa_compress.errors import CheckpointError
 
 
 def read_config(folder: Path) -> Any:
-    """Read a checkpoint's configuration.
-
-    Args:
-        folder: the checkpoint.
-
-    Returns:
-        A transformers configuration.
+    """Read the transformers configuration of a checkpoint folder.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
@@ -30,7 +22,7 @@ def read_config(folder: Path) -> Any:
     if not folder.is_dir():
         raise CheckpointError(f"there is no checkpoint folder {folder}")
     if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{folder} holds no config.json, so it is no checkpoint")
+        raise CheckpointError(f"{folder} has no config.json, so it is not a checkpoint")
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -38,36 +30,33 @@ def read_config(folder: Path) -> Any:
 
 
 def load_model(folder: Path) -> Any:
-    """Load a whole model of any kind in fp32.
-
-    Args:
-        folder: the checkpoint.
-
-    Returns:
-        A transformers model in evaluation mode.
+    """Load a model of any type in fp32 and evaluation mode.
 
     Raises:
-        CheckpointError: the folder is no loadable checkpoint.
+        CheckpointError: the folder is not a loadable checkpoint, lacks weights or holds values that are not finite.
     """
     read_config(folder)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    except Exception as error:  # torn files surface as many kinds of error
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except Exception as error:  # corrupt files surface as many kinds of error
         raise CheckpointError(f"the model {folder} cannot be loaded: {error}") from error
+    model, loading = loaded
+    # transformers fills what is missing with random weights and only warns.
+    if missing := sorted(loading["missing_keys"]):
+        raise CheckpointError(f"{folder} has no tensor {missing[0]}; a shard may be missing")
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise CheckpointError(f"{name} in {folder} holds values that are not finite")
     return model.eval()
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Load a tokenizer.
-
-    Args:
-        folder: a checkpoint or a tokenizer folder.
-
-    Returns:
-        A transformers tokenizer.
+    """Load a tokenizer from a checkpoint or tokenizer folder.
 
     Raises:
-        CheckpointError: there is none in that folder.
+        CheckpointError: the folder has no loadable tokenizer.
     """
     if not folder.is_dir():
         raise CheckpointError(f"there is no tokenizer folder {folder}")
@@ -79,65 +68,69 @@ def load_tokenizer(folder: Path) -> Any:
         raise CheckpointError(f"no tokenizer can be loaded from {folder}: {error}") from error
 
 
-class Checkpoint:
-    """A checkpoint of a supported model, opened for reading one layer at a time.
+def content_hash(folder: Path, *patterns: str) -> str:
+    """Return the sha256 of a folder's files that match glob patterns, by name and content.
 
     Args:
-        folder: with config.json and safetensors files.
+        folder: folder of a checkpoint or tokenizer; where it lies and what it is called does not matter.
+        *patterns: glob patterns; configuration and weights if none are given.
+    """
+    found = hashlib.sha256()
+    for path in sorted(
+        {path for each in patterns or ("config.json", "*.safetensors") for path in folder.glob(each)}
+    ):
+        with path.open("rb") as file:
+            found.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return found.hexdigest()
+
+
+class Checkpoint:
+    """A checkpoint of a supported model, read one layer at a time.
+
+    Args:
+        folder: folder with config.json and safetensors files.
 
     Raises:
-        CheckpointError: a file is missing or torn, or a tensor is missing or has another shape than the
-            configuration says.
-        UnsupportedError: the kind of model cannot be converted.
+        CheckpointError: a file is missing or corrupt, or a tensor is missing or has another shape than config.json
+            says.
+        UnsupportedError: the model type cannot be converted.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = read_config(folder)
-        self.architecture: Architecture = architecture(self.config)
-        self.geometry: AttentionDims = attention_dims(self.config)
+        self.arch: Architecture = architecture(self.config)
+        self.dims: AttentionDims = attention_dims(self.config)
         self.files = _files_by_tensor(folder)
         self._check_shapes()
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all its tensors on disk."""
+        """Bytes of all files with weights."""
         return sum(file.stat().st_size for file in set(self.files.values()))
 
     def layer(self, index: int) -> dict[str, torch.Tensor]:
-        """Read one decoder layer.
-
-        Args:
-            index: counted from 0.
-
-        Returns:
-            Its tensors, named relative to the layer.
+        """Read the tensors of a decoder layer, named relative to the layer.
 
         Raises:
-            CheckpointError: a weight is not finite, or a file is torn.
+            CheckpointError: a weight is not finite, or a file is corrupt.
         """
         prefix = layer_prefix(index)
         names = [name for name in self.files if name.startswith(prefix)]
         return {name.removeprefix(prefix): tensor for name, tensor in self.read(names).items()}
 
-    def outside(self) -> list[str]:
-        """Name the tensors of no layer: embeddings, last norm, output matrix."""
+    def names_outside_layers(self) -> list[str]:
+        """Return the names of embedding, final norm and LM head tensors."""
         return [name for name in self.files if not name.startswith("model.layers.")]
 
     def read(self, names: list[str]) -> dict[str, torch.Tensor]:
-        """Read tensors by their full names.
-
-        Args:
-            names: as in the files.
-
-        Returns:
-            The tensors.
+        """Read tensors by name.
 
         Raises:
-            CheckpointError: a weight is not finite, or a file is torn.
+            CheckpointError: a weight is not finite, or a file is corrupt.
         """
         tensors: dict[str, torch.Tensor] = {}
-        for file in sorted({self.files[name] for name in names}):
+        for file in {self.files[name] for name in names}:
             try:
                 with safe_open(file, framework="pt") as shard:
                     tensors |= {name: shard.get_tensor(name) for name in names if self.files[name] == file}
@@ -149,36 +142,37 @@ class Checkpoint:
         return tensors
 
     def _check_shapes(self) -> None:
-        sizes, where = self.geometry, self.architecture
-        inner, kept = sizes.num_heads * sizes.head_dim, sizes.num_kv_heads * sizes.head_dim
+        dims, arch = self.dims, self.arch
+        inner, kept = dims.num_heads * dims.head_dim, dims.num_kv_heads * dims.head_dim
         expected = {
-            where.q: (inner, sizes.hidden_size),
-            where.k: (kept, sizes.hidden_size),
-            where.v: (kept, sizes.hidden_size),
-            where.o: (sizes.hidden_size, inner),
+            arch.q: (inner, dims.hidden_size),
+            arch.k: (kept, dims.hidden_size),
+            arch.v: (kept, dims.hidden_size),
+            arch.o: (dims.hidden_size, inner),
         }
-        if "model.embed_tokens.weight" not in self.files:
-            raise CheckpointError(
-                f"{self.folder} has no tensor model.embed_tokens.weight; a shard may be missing"
-            )
-        for index in range(sizes.layers):
+        self._require("model.embed_tokens.weight")
+        for index in range(dims.layers):
             for part, shape in expected.items():
                 name = f"{layer_prefix(index)}{part}.weight"
-                if name not in self.files:
-                    raise CheckpointError(f"{self.folder} has no tensor {name}; a shard may be missing")
+                self._require(name)
                 with safe_open(self.files[name], framework="pt") as shard:
                     found = tuple(shard.get_slice(name).get_shape())
                 if found != shape:
                     raise CheckpointError(f"{name} has shape {found}; config.json says {shape}")
 
+    def _require(self, name: str) -> None:
+        if name not in self.files:
+            raise CheckpointError(f"{self.folder} has no tensor {name}; a shard may be missing")
+
 
 def layer_prefix(index: int) -> str:
-    """Return what the names of a layer's tensors begin with."""
+    """Return the prefix of a layer's tensor names."""
     return f"model.layers.{index}."
 
 
 def _files_by_tensor(folder: Path) -> dict[str, Path]:
     index = folder / "model.safetensors.index.json"
+    weight_map: dict[str, str] = {}
     if index.is_file():
         try:
             weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
@@ -200,7 +194,7 @@ def _files_by_tensor(folder: Path) -> dict[str, Path]:
             with safe_open(file, framework="pt") as shard:
                 found |= dict.fromkeys(shard.keys(), file)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file} is torn or no safetensors file: {error}") from error
-    if index.is_file() and (absent := sorted(set(weight_map) - set(found))):
+            raise CheckpointError(f"{file} is corrupt or not a safetensors file: {error}") from error
+    if absent := sorted(set(weight_map) - set(found)):
         raise CheckpointError(f"{folder} lacks the tensor {absent[0]} that its index names")
     return found

@@ -1,7 +1,4 @@
-"""Checkpoints on disk, written shard by shard.
-
-Holds writing of tensors, configuration and what goes with them; checkpoint.py reads. Knows nothing of heads.
-"""
+"""Writing checkpoints: tensors shard by shard, configuration, tokenizer files."""
 
 import json
 import shutil
@@ -15,7 +12,7 @@ from safetensors.torch import save_file
 from graphling_io.outputs import OutputError, apply_umask
 
 SHARD_BYTES = 4 * 2**30
-COPIED = (
+TOKENIZER_FILES = (
     "tokenizer*",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -31,15 +28,15 @@ COPIED = (
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a safetensors file with the mode that other new files get.
+    """Write a safetensors file with the usual permissions.
 
     Args:
-        path: the file.
-        tensors: by name, contiguous, on the CPU.
-        metadata: to store with them.
+        path: file to write.
+        tensors: tensors by name, contiguous.
+        metadata: stored in the header.
 
     Raises:
-        OutputError: it cannot be written, for instance for want of space.
+        OutputError: the file cannot be written, for instance because the disk is full.
     """
     try:
         save_file(dict(tensors), path, metadata=metadata)
@@ -49,32 +46,26 @@ def write_tensors(
 
 
 class ShardWriter:
-    """Writes tensors into safetensors files of bounded size, and the index when there are several.
+    """Writes safetensors files of at most about `SHARD_BYTES`, and an index if there are several.
 
     Args:
-        folder: to write into.
-        shard_bytes: size at which a shard is closed; 4 GiB when absent.
+        folder: folder to write into.
     """
 
-    def __init__(self, folder: Path, *, shard_bytes: int | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shard_bytes = shard_bytes or SHARD_BYTES
         self._held: dict[str, torch.Tensor] = {}
         self._written: list[list[str]] = []
         self._total = 0
 
     def add(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Add tensors under their full names.
-
-        Args:
-            tensors: to write, on any device.
-        """
+        """Add tensors by their full names, on any device."""
         self._held |= {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        if sum(tensor.nbytes for tensor in self._held.values()) >= self.shard_bytes:
+        if sum(tensor.nbytes for tensor in self._held.values()) >= SHARD_BYTES:
             self._flush()
 
     def close(self) -> None:
-        """Write what is held and give the shards their final names."""
+        """Write the last shard and give all shards their final names."""
         self._flush()
         count = len(self._written)
         if count == 1:
@@ -89,7 +80,7 @@ class ShardWriter:
         (self.folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
 
     def _shard(self, number: int) -> Path:
-        return self.folder / f"shard-{number}.partial"
+        return self.folder / f"shard-{number}.tmp"
 
     def _flush(self) -> None:
         if not self._held:
@@ -100,27 +91,16 @@ class ShardWriter:
         self._held = {}
 
 
-def copy_companions(source: Path, target: Path) -> None:
-    """Copy the tokenizer and the generation settings.
-
-    Args:
-        source: the original checkpoint.
-        target: the new one.
-    """
-    for pattern in COPIED:
+def copy_tokenizer_files(source: Path, target: Path) -> None:
+    """Copy tokenizer, generation configuration and licence from the source folder to the target folder."""
+    for pattern in TOKENIZER_FILES:
         for path in source.glob(pattern):
             if path.is_file():
                 shutil.copyfile(path, target / path.name)
 
 
 def write_config(source: Path, target: Path, kv_heads: int) -> None:
-    """Copy config.json with another number of key-value heads and nothing else changed.
-
-    Args:
-        source: the original checkpoint.
-        target: the new one.
-        kv_heads: G.
-    """
+    """Copy config.json from the source folder to the target folder with another number of KV heads."""
     content = json.loads((source / "config.json").read_text(encoding="utf-8"))
     content["num_key_value_heads"] = kv_heads
     (target / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

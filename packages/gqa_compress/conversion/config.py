@@ -1,77 +1,75 @@
-"""What a conversion is asked to do, and what it came to.
+"""Configuration of a conversion, and its report, which is written as conversion.json."""
 
-Holds the frozen request and the report that is written as conversion.json. Computes nothing.
-"""
-
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from gqa_compress.checkpoint.architectures import AttentionDims
 from gqa_compress.errors import PlanError
 
-Method = Literal["mean", "aligned", "weighted"]
-Grouping = Literal["adjacent", "search"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionConfig:
-    """How a checkpoint is converted."""
+    """How to convert a checkpoint."""
 
     kv_heads: int
-    """Key-value heads to keep; divides those there are."""
-    method: Method = "weighted"
-    """How a group of heads becomes one."""
-    grouping: Grouping = "adjacent"
+    """KV heads to keep; divides the present number."""
+    method: Literal["mean", "aligned", "weighted"] = "weighted"
+    """How a group of heads is merged into one."""
+    grouping: Literal["adjacent", "search"] = "adjacent"
     """Which heads form a group."""
     refit: bool = True
-    """Refit the output and down projections against the original residual stream."""
-    local_steps: int = 400
+    """Fit the output and down projections to the source model's residual stream by ridge regression."""
+    distill_steps_per_layer: Annotated[int, Parameter(name=("--layer-distill-steps", "--local-steps"))] = 400
     """Adam steps on each layer's attention, and as many on all of the last layer; 0 for the closed form alone."""
     tokens: int = 65_536
-    """About how many calibration tokens to take."""
-    length: int = 512
-    """Most tokens in a calibration sequence."""
+    """Approximate number of calibration tokens."""
+    max_length: Annotated[int, Parameter(name=("--max-length", "--length"))] = 512
+    """Maximum number of tokens in a calibration sequence."""
     seed: int = 0
-    """Of grouping restarts and the order of local batches."""
+    """Seed of grouping restarts and of the order of distillation batches."""
 
     def __post_init__(self) -> None:
-        for name, least in (("kv_heads", 1), ("local_steps", 0), ("tokens", 1), ("length", 2)):
-            if getattr(self, name) < least:
-                raise PlanError(f"{name}={getattr(self, name)} is too few; use at least {least}")
+        for name, minimum in (
+            ("kv_heads", 1),
+            ("distill_steps_per_layer", 0),
+            ("tokens", 1),
+            ("max_length", 2),
+        ):
+            if getattr(self, name) < minimum:
+                raise PlanError(f"{name}={getattr(self, name)} is too few; use at least {minimum}")
 
-    def check(self, sizes: AttentionDims) -> None:
-        """Refuse a number of heads that the model cannot take.
-
-        Args:
-            sizes: of the model.
+    def check(self, dims: AttentionDims) -> None:
+        """Check that the model can be converted to this number of KV heads.
 
         Raises:
-            PlanError: it does not divide the key-value heads.
+            PlanError: `kv_heads` does not divide the model's.
         """
-        if sizes.num_kv_heads % self.kv_heads:
-            choices = [str(n) for n in range(1, sizes.num_kv_heads + 1) if sizes.num_kv_heads % n == 0]
+        if dims.num_kv_heads % self.kv_heads:
             raise PlanError(
-                f"kv_heads={self.kv_heads} does not divide num_key_value_heads={sizes.num_kv_heads}; "
-                f"choose one of {', '.join(choices)}"
+                f"kv_heads={self.kv_heads} does not divide num_key_value_heads={dims.num_kv_heads}; "
+                f"choose one of {', '.join(map(str, dims.valid_kv_heads))}"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerReport:
-    """What became of one layer; errors are shares of the original's energy on held-out tokens."""
+    """Result of one layer; errors are relative to the source model's energy, on held-out tokens."""
 
     layer: int
     groups: list[list[int]]
-    attention_error: float
-    stream_error: float
-    refit_strengths: dict[str, float | None] = field(default_factory=dict)
-    local_steps_kept: dict[str, int] = field(default_factory=dict)
+    attention_relative_error: float
+    residual_relative_error: float
+    ridge_lambda: dict[str, float | None] = field(default_factory=dict)
+    best_distill_step: dict[str, int] = field(default_factory=dict)
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Both models on calibration sequences that nothing was fitted to."""
+    """Source and converted model on held-out calibration sequences."""
 
     tokens: int
     perplexity_before: float
@@ -81,15 +79,15 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionReport:
-    """What a conversion came to; written as conversion.json."""
+    """Result of a conversion."""
 
     source: str
     model_type: str
     plan: dict[str, Any]
     kv_heads_before: int
     kv_heads_after: int
-    cache_bytes_a_token_before: int
-    cache_bytes_a_token_after: int
+    kv_cache_bytes_per_token_before: int
+    kv_cache_bytes_per_token_after: int
     calibration_tokens: int
     held_out: HeldOut
     layers: list[LayerReport]
@@ -97,3 +95,8 @@ class ConversionReport:
     peak_memory_bytes: int
     device: str
     versions: dict[str, str]
+
+
+def perplexity(loss: float) -> float:
+    """Return the perplexity of a mean loss in nats; infinity where it exceeds a float."""
+    return math.exp(loss) if loss < 700 else math.inf

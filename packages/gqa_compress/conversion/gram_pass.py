@@ -1,7 +1,6 @@
-"""Grams of every layer's input, written once and used by many conversions.
+"""Gram matrices of every layer's input over a text: computed once, used by many conversions.
 
-Holds the pass over the text, alone or shared by the workers of torchrun. Merges nothing.
-Source: docs/algorithm.md, (4).
+Runs in one process, or in several under torchrun. Source: docs/algorithm.md, (4).
 """
 
 from pathlib import Path
@@ -11,159 +10,156 @@ import torch.distributed as dist
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 
-from gqa_compress.checkpoint.architectures import AttentionDims
 from gqa_compress.checkpoint.environment import default_device
-from gqa_compress.checkpoint.reader import Checkpoint, load_tokenizer
+from gqa_compress.checkpoint.reader import Checkpoint, content_hash, load_tokenizer
 from gqa_compress.checkpoint.writer import write_tensors
-from gqa_compress.conversion.embedding_and_head import EmbeddingAndHead
-from gqa_compress.conversion.gram import InputGram
-from gqa_compress.conversion.layer_runner import HiddenStates, LayerFactory, run_and_capture
+from gqa_compress.conversion.layer_runner import EmbeddingAndHead, HiddenStates, LayerFactory, run_and_capture
 from gqa_compress.errors import CheckpointError, RowsError
+from gqa_compress.heads.grams import InputGram
 from gqa_compress.text.calibration import TokenBatch, batched, read_sequences
 from graphling_io.console import CONSOLE
-from graphling_io.outputs import OutputError, atomic_file
+from graphling_io.outputs import OutputError, atomic_file, check_no_overlap
 
-# Tokens whose states are kept while layers are read one after the other: memory does not grow with the text.
+# Tokens whose hidden states are in memory at a time, so that memory does not grow with the text.
 CHUNK_TOKENS = 65_536
 
 
 def write_grams(
-    model: Path, text: Path, out: Path, *, tokens: int | None, length: int, force: bool = False
+    model: Path, text: Path, out: Path, *, tokens: int | None, max_length: int, force: bool = False
 ) -> int:
-    """Accumulate the Gram of every layer's input over a text.
+    """Write the Gram matrix of every layer's input over a text.
 
-    Under torchrun each worker takes its share of the text and the first one writes the sum.
+    Under torchrun each worker takes a part of the text and the first one writes the sum.
 
     Args:
         model: checkpoint folder of a supported model.
         text: .txt, or .jsonl with `text`.
         out: file to write.
-        tokens: about how many to take, evenly from the whole text; all when None.
-        length: most tokens in a sequence.
+        tokens: approximate number of tokens, evenly from the whole text; all if None.
+        max_length: maximum number of tokens in a sequence.
         force: replace the file.
 
     Returns:
-        Tokens accumulated, over all workers.
+        Number of tokens, over all workers.
 
     Raises:
-        InputError: the checkpoint, the text or the output cannot be used.
+        InputError: the checkpoint or the text cannot be used.
+        OutputError: the file exists, overlaps an input or cannot be written.
 
     Writes:
-        OUT: safetensors with one (C + 1, C + 1) float64 matrix a layer.
+        OUT: safetensors with one (C + 1, C + 1) float64 matrix per layer, and the hash of the model.
     """
+    check_no_overlap(out, [model, text])
     if out.exists() and not force:
-        raise OutputError(f"{out} is there already; name another file or give --force")
+        raise OutputError(f"{out} exists already; name another file or give --force")
     checkpoint = Checkpoint(model)
-    sizes = checkpoint.geometry
-    sequences = read_sequences(
-        text, load_tokenizer(model), tokens=tokens, length=min(length, sizes.max_length)
-    )
+    batches = _batches(checkpoint, text, tokens=tokens, max_length=max_length)
     worker, workers, device = _init_distributed()
-    batches = list(batched(sequences, 4096))[worker::workers]
-    grams = _grams(checkpoint, batches, device)
+    grams = _accumulate(checkpoint, batches[worker::workers], device)
     if workers > 1:
         for gram in grams:
             dist.all_reduce(gram.moments)
         dist.destroy_process_group()
-    if not grams[0].tokens:
-        raise RowsError(f"{text} has no tokens to calibrate on")
+    count = _check_tokens(grams, text)
     if worker == 0:
-        metadata = {"model_type": sizes.model_type, "tokens": str(grams[0].tokens)}
-        with atomic_file(out) as partial:
-            write_tensors(partial, {f"layer.{i}": g.moments.cpu() for i, g in enumerate(grams)}, metadata)
-    return grams[0].tokens
+        metadata = {"model": content_hash(model), "tokens": str(count)}
+        with atomic_file(out) as temporary:
+            write_tensors(temporary, {f"layer.{i}": g.moments.cpu() for i, g in enumerate(grams)}, metadata)
+    return count
 
 
 def compute_grams(
-    checkpoint: Checkpoint, text: Path, *, tokens: int | None, length: int
+    checkpoint: Checkpoint, text: Path, *, tokens: int | None, max_length: int
 ) -> list[torch.Tensor]:
-    """Accumulate the Gram of every layer's input over a text, in this process and in memory.
+    """Compute the Gram matrix of every layer's input over a text in this process.
 
     Args:
-        checkpoint: of a supported model.
+        checkpoint: a supported model.
         text: .txt, or .jsonl with `text`.
-        tokens: about how many to take, evenly from the whole text; all when None.
-        length: most tokens in a sequence.
+        tokens: approximate number of tokens, evenly from the whole text; all if None.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
-        One (C + 1, C + 1) matrix a layer, on the CPU.
+        One (C + 1, C + 1) matrix per layer, on the CPU.
 
     Raises:
         RowsError: the text cannot be read or has no tokens.
     """
-    sequences = read_sequences(text, load_tokenizer(checkpoint.folder), tokens=tokens, length=length)
-    device = default_device()
-    grams = _grams(checkpoint, list(batched(sequences, 4096)), device)
-    if not grams[0].tokens:
-        raise RowsError(f"{text} has no tokens to calibrate on")
+    batches = _batches(checkpoint, text, tokens=tokens, max_length=max_length)
+    grams = _accumulate(checkpoint, batches, default_device())
+    _check_tokens(grams, text)
     return [gram.moments.cpu() for gram in grams]
 
 
-def read_grams(path: Path, sizes: AttentionDims) -> list[torch.Tensor]:
-    """Read what `calibrate` wrote.
+def read_grams(path: Path, checkpoint: Checkpoint) -> list[torch.Tensor]:
+    """Read a file of `write_grams`.
 
     Args:
         path: the file.
-        sizes: of the model it is to be used for.
+        checkpoint: the model that it must have been computed from.
 
     Returns:
-        One (C + 1, C + 1) matrix a layer.
+        One (C + 1, C + 1) matrix per layer.
 
     Raises:
-        CheckpointError: the file is missing, torn, or of a model of another shape.
+        CheckpointError: the file is missing, corrupt, or was computed from another model.
     """
     try:
         with safe_open(path, framework="pt") as file:
+            model = (file.metadata() or {}).get("model")
             found = [file.get_tensor(f"layer.{index}") for index in range(len(file.keys()))]
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"the Grams {path} cannot be read: {error}") from error
-    width = sizes.hidden_size + 1
-    if len(found) != sizes.layers or any(gram.shape != (width, width) for gram in found):
-        shape = "×".join(map(str, found[0].shape)) if found else "none"
+        raise CheckpointError(f"the Gram matrices {path} cannot be read: {error}") from error
+    if model != content_hash(checkpoint.folder):
         raise CheckpointError(
-            f"the Grams {path} are of {len(found)} layers of {shape}; the model has {sizes.layers} of {width}×{width}"
+            f"the Gram matrices {path} were computed from another model than {checkpoint.folder}, or by an older "
+            "version; run gqa-compress calibrate on this model"
         )
     return found
 
 
-def _grams(checkpoint: Checkpoint, batches: list[TokenBatch], device: torch.device) -> list[InputGram]:
-    sizes = checkpoint.geometry
-    grams = [InputGram(sizes.hidden_size, device) for _ in range(sizes.layers)]
+def _batches(checkpoint: Checkpoint, text: Path, *, tokens: int | None, max_length: int) -> list[TokenBatch]:
+    length = min(max_length, checkpoint.dims.max_length)
+    sequences = read_sequences(text, load_tokenizer(checkpoint.folder), tokens=tokens, max_length=length)
+    return list(batched(sequences, 4096))
+
+
+def _check_tokens(grams: list[InputGram], text: Path) -> int:
+    if not grams[0].tokens:
+        raise RowsError(f"{text} has no tokens to calibrate on")
+    return grams[0].tokens
+
+
+def _accumulate(checkpoint: Checkpoint, batches: list[TokenBatch], device: torch.device) -> list[InputGram]:
+    grams = [InputGram(checkpoint.dims.hidden_size, device) for _ in range(checkpoint.dims.layers)]
+    factory = LayerFactory(checkpoint, device)
     for chunk in _chunks(batches):
-        _accumulate(checkpoint, chunk, grams, device)
+        ends = EmbeddingAndHead(checkpoint, factory.config, device)
+        streams: list[HiddenStates] = [ends.embed(batch) for batch in chunk]
+        del ends
+        for index in track(range(len(grams)), "calibrating", console=CONSOLE, transient=True):
+            layer = factory.layer(checkpoint.layer(index), kv_heads=checkpoint.dims.num_kv_heads)
+            for number, states in enumerate(streams):
+                after, activations = run_and_capture(layer, checkpoint.arch, states)
+                grams[index].add(activations.attention_input[states.mask])
+                streams[number] = states.with_hidden(after)
     return grams
 
 
-def _accumulate(
-    checkpoint: Checkpoint, batches: list[TokenBatch], grams: list[InputGram], device: torch.device
-) -> None:
-    maker = LayerFactory(checkpoint, device)
-    ends = EmbeddingAndHead(checkpoint, maker.config, device)
-    streams: list[HiddenStates] = [ends.embed(batch) for batch in batches]
-    del ends
-    kv_heads = checkpoint.geometry.num_kv_heads
-    for index in track(range(len(grams)), "calibrating", console=CONSOLE, transient=True):
-        layer = maker.layer(checkpoint.layer(index), kv_heads=kv_heads)
-        for number, states in enumerate(streams):
-            after, seen = run_and_capture(layer, checkpoint.architecture, states)
-            grams[index].add(seen.attention_input[states.mask])
-            streams[number] = states.with_hidden(after)
-
-
 def _chunks(batches: list[TokenBatch]) -> list[list[TokenBatch]]:
-    chunks: list[list[TokenBatch]] = [[]]
-    held = 0
+    chunks: list[list[TokenBatch]] = []
+    room = 0
     for batch in batches:
-        if chunks[-1] and held + batch.tokens > CHUNK_TOKENS:
+        if not chunks or batch.tokens > room:
             chunks.append([])
-            held = 0
+            room = CHUNK_TOKENS
         chunks[-1].append(batch)
-        held += batch.tokens
-    return [chunk for chunk in chunks if chunk]
+        room -= batch.tokens
+    return chunks
 
 
 def _init_distributed() -> tuple[int, int, torch.device]:
-    """Return this worker's number, how many there are, and where it computes."""
+    """Return the rank of this worker, the number of workers, and the device."""
     device = default_device()
     if not dist.is_torchelastic_launched():
         return 0, 1, device

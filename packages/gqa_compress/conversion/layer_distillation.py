@@ -1,7 +1,6 @@
-"""Distillation of one layer on cached states, without gradients through any other layer.
+"""Layer-wise distillation: one layer trained on cached hidden states, with early stopping on held-out sequences.
 
-Holds the losses and the optimisation of a layer's weights by them, stopped by held-out sequences.
-Source: docs/algorithm.md, section "Local distillation".
+Source: docs/algorithm.md, section "Layer-wise distillation".
 """
 
 import math
@@ -9,55 +8,55 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 from gqa_compress.conversion.layer_runner import HiddenStates
-from gqa_compress.training.losses import kl_divergence
 
-LOOKS = 10
+EVALUATIONS = 10
 
 Batches = list[tuple[HiddenStates, torch.Tensor]]
-"""Streams before a layer, each with its target."""
+"""Residual streams before a layer, each with its target."""
 Forward = Callable[[HiddenStates], torch.Tensor]
-"""From the stream before a layer to what is compared with a target, (B, T, C)."""
+"""From the residual stream before a layer to what is compared with the target, (B, T, C)."""
 Loss = Callable[[HiddenStates, torch.Tensor], torch.Tensor]
-"""From the stream before a layer and its target to one error a token, (n,)."""
+"""From the residual stream before a layer and its target to the loss of each token, (n,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerDistillationConfig:
-    """How one layer is distilled."""
+    """How to distil one layer."""
 
     steps: int
-    """Adam steps a layer."""
-    lr: float
-    """First learning rate; falls to zero along a cosine."""
-    clip: float = 1.0
-    """Highest norm of the gradient."""
+    """Adam steps per layer."""
+    learning_rate: float
+    """Initial learning rate; decays to zero along a cosine."""
+    max_grad_norm: float = 1.0
+    """Maximum norm of the gradient."""
     seed: int = 0
-    """Of the order of batches."""
+    """Seed of the order of batches."""
 
 
 @dataclass(frozen=True)
 class LayerDistillationResult:
-    """What the distillation of one layer came to.
+    """Result of distilling one layer.
 
     Attributes:
-        before: held-out loss a token before the first step.
-        after: the same for the weights that were kept.
-        steps: after which those weights came.
+        loss_before: held-out loss per token before the first step.
+        loss_after: held-out loss per token of the weights that were kept.
+        best_step: step of those weights.
     """
 
-    before: float
-    after: float
-    steps: int
+    loss_before: float
+    loss_after: float
+    best_step: int
 
 
 def squared_error(forward: Forward, batches: Batches) -> Loss:
-    """Make the loss that compares streams, as a share of the mean squared size of the targets.
+    """Return the squared error of hidden states, relative to the mean squared norm of the targets.
 
     Args:
-        forward: what is distilled.
-        batches: whose targets set the unit.
+        forward: forward pass that is distilled.
+        batches: targets that set the unit.
 
     Returns:
         The loss.
@@ -68,21 +67,22 @@ def squared_error(forward: Forward, batches: Batches) -> Loss:
     return lambda states, target: (forward(states) - target)[states.mask].square().sum(-1) / unit
 
 
-def divergence_of(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor]) -> Loss:
-    """Make the loss that compares what two streams predict.
+def kl_of_logits(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor]) -> Loss:
+    """Return KL(target ‖ distilled) of the predictions, in nats.
 
     Args:
-        forward: what is distilled, the last layer.
-        logits: from the stream after the last layer to logits, (B, T, C) → (B, T, V).
+        forward: forward pass of the last layer, which is distilled.
+        logits: from the residual stream after the last layer to logits, (B, T, C) → (B, T, V).
 
     Returns:
-        KL(target ‖ distilled) in nats.
+        The loss.
     """
 
     def loss(states: HiddenStates, target: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            taught = logits(target)[states.mask]
-        return kl_divergence(logits(forward(states))[states.mask], taught, temperature=1.0)
+            log_teacher = F.log_softmax(logits(target)[states.mask].float(), dim=-1)
+        log_student = F.log_softmax(logits(forward(states))[states.mask].float(), dim=-1)
+        return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1)
 
     return loss
 
@@ -90,39 +90,39 @@ def divergence_of(forward: Forward, logits: Callable[[torch.Tensor], torch.Tenso
 def distill_layer_(
     parameters: list[torch.nn.Parameter],
     loss: Loss,
-    seen: Batches,
+    fit: Batches,
     held_out: Batches,
-    plan: LayerDistillationConfig,
+    config: LayerDistillationConfig,
 ) -> LayerDistillationResult:
-    """Move a layer's weights so that its loss falls, in place.
+    """Train a layer's weights in place; the weights with the lowest held-out loss are kept.
 
     Args:
-        parameters: the weights to move.
-        loss: of the layer that has them.
-        seen: to fit.
-        held_out: to judge by; the best weights seen there are kept.
-        plan: steps and rates.
+        parameters: weights to train.
+        loss: loss of the layer that has them.
+        fit: batches to train on.
+        held_out: batches to choose the best weights by.
+        config: steps and learning rate.
 
     Returns:
         Losses before and after.
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.Adam(parameters, lr=plan.lr, betas=(0.9, 0.95), fused=True)
+    optimizer = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
     best = before = _mean(loss, held_out)
     kept, kept_step = [parameter.detach().clone() for parameter in parameters], 0
-    generator = torch.Generator().manual_seed(plan.seed)
+    generator = torch.Generator().manual_seed(config.seed)
     order: list[int] = []
-    for step in range(plan.steps):
+    for step in range(config.steps):
         if not order:
-            order = torch.randperm(len(seen), generator=generator).tolist()
+            order = torch.randperm(len(fit), generator=generator).tolist()
         for group in optimizer.param_groups:
-            group["lr"] = plan.lr * 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+            group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
         optimizer.zero_grad()
-        loss(*seen[order.pop()]).mean().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, plan.clip)
+        loss(*fit[order.pop()]).mean().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
         optimizer.step()
-        if (step + 1) % max(1, plan.steps // LOOKS) == 0 or step + 1 == plan.steps:
+        if (step + 1) % max(1, config.steps // EVALUATIONS) == 0 or step + 1 == config.steps:
             error = _mean(loss, held_out)
             if error < best:
                 best, kept_step = error, step + 1

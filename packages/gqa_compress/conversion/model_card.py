@@ -1,9 +1,5 @@
-"""The model card of a converted checkpoint, and its provenance.
+"""Model card (README.md) of a converted checkpoint."""
 
-Holds the text of README.md. Measures nothing.
-"""
-
-from dataclasses import asdict
 from pathlib import Path
 
 from gqa_compress.conversion.config import ConversionReport
@@ -16,49 +12,45 @@ tags: [gqa, kv-cache]
 
 # {name}, {before} → {after} key-value heads
 
-A stock `{model_type}` checkpoint: every query head of the original, {after} of its {before} key-value heads, the same
-tokenizer. Made by `gqa-compress convert` from `{source}` with calibration text alone, no end-to-end training.
+A standard `{model_type}` checkpoint with all query heads of the source model, {after} instead of {before} key-value
+heads, and the same tokenizer. Made by `gqa-compress convert` from `{source}` by calibration alone, without end-to-end
+training.
 
-| | original | converted |
+| | source | converted |
 |---|---|---|
 | key-value heads | {before} | {after} |
-| cache bytes a token | {cache_before:,} | {cache_after:,} |
+| KV-cache bytes per token | {cache_before:,} | {cache_after:,} |
 | perplexity, {held_out:,} held-out calibration tokens | {perplexity_before:.4g} | {perplexity_after:.4g} |
 
-KL(original ‖ converted) a held-out token: {divergence:.4g} nats. Calibration: {tokens:,} tokens, method `{method}`,
-grouping `{grouping}`, refits {refit}, {steps} local steps a layer; {seconds:.0f} s on {device}, at most
-{memory:.2f} GB of memory. `conversion.json` holds the plan and every layer's losses.
+KL(source ‖ converted) per held-out token: {kl:.4g} nats. Calibration: {tokens:,} tokens, method `{method}`,
+grouping `{grouping}`, ridge updates {refit}, {steps} distillation steps per layer; {seconds:.0f} s on {device}, peak
+memory {memory:.2f} GB. `conversion.json` holds the configuration and the errors of every layer.
 
 Held-out tokens come from the calibration text: on other text the loss may be larger. The licence and limits of the
-original apply.
+source model apply.
 """
 
 
 def write_card(folder: Path, report: ConversionReport) -> None:
-    """Write README.md.
-
-    Args:
-        folder: of the converted checkpoint.
-        report: what the conversion came to.
-    """
-    plan = asdict(report)["plan"]
+    """Write README.md into the folder of a converted checkpoint."""
+    plan = report.plan
     text = TEMPLATE.format(
         name=report.source,
         source=report.source,
         model_type=report.model_type,
         before=report.kv_heads_before,
         after=report.kv_heads_after,
-        cache_before=report.cache_bytes_a_token_before,
-        cache_after=report.cache_bytes_a_token_after,
+        cache_before=report.kv_cache_bytes_per_token_before,
+        cache_after=report.kv_cache_bytes_per_token_after,
         held_out=report.held_out.tokens,
         perplexity_before=report.held_out.perplexity_before,
         perplexity_after=report.held_out.perplexity_after,
-        divergence=report.held_out.kl,
+        kl=report.held_out.kl,
         tokens=report.calibration_tokens,
         method=plan["method"],
         grouping=plan["grouping"],
         refit="on" if plan["refit"] else "off",
-        steps=plan["local_steps"],
+        steps=plan["distill_steps_per_layer"],
         seconds=report.seconds,
         device=report.device,
         memory=report.peak_memory_bytes / 1e9,

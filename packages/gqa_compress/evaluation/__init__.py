@@ -1,1 +1,1 @@
-"""What a model is worth: loss on text, distance from its teacher, bytes and speed of its cache."""
+"""Evaluation: perplexity, agreement with a teacher, KV-cache size and speed, head similarity, report."""

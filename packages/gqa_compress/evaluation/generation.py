@@ -1,7 +1,4 @@
-"""How far a model writes what its teacher would write.
-
-Holds greedy continuation of real prompts by both. Loss and divergence are in perplexity.py.
-"""
+"""Agreement of greedy generations of a model and its teacher."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,13 @@ from gqa_compress.text.calibration import read_sequences
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationAgreement:
-    """Greedy continuations of two models, side by side.
+    """Agreement of greedy continuations of two models.
 
     Attributes:
-        prompts: how many were continued.
-        new_tokens: tokens written for each.
-        whole: share of prompts whose continuations are equal.
-        until: mean share of a continuation before the first difference.
+        prompts: number of prompts.
+        new_tokens: tokens generated per prompt.
+        exact_match: fraction of prompts with equal continuations.
+        common_prefix_ratio: mean fraction of a continuation before the first difference.
     """
 
     prompts: int
@@ -38,48 +35,48 @@ def compare_generations(
     text: Path,
     *,
     prompts: int = 32,
-    prompt_tokens: int = 64,
+    prompt_length: int = 64,
     new_tokens: int = 32,
 ) -> GenerationAgreement:
-    """Continue the same prompts by a model and by its teacher.
+    """Continue the same prompts with a model and its teacher.
 
     Args:
         model: checkpoint folder.
         teacher: checkpoint folder with the same tokenizer.
-        text: to take prompts from, evenly.
-        prompts: how many to take at most.
-        prompt_tokens: tokens of each prompt.
-        new_tokens: tokens to write.
+        text: text to take prompts from, evenly.
+        prompts: maximum number of prompts.
+        prompt_length: tokens per prompt.
+        new_tokens: tokens to generate per prompt.
 
     Returns:
-        How far they agree.
+        The agreement.
 
     Raises:
-        CheckpointError: a folder is no loadable checkpoint.
-        RowsError: the text cannot be read or has no prompt of that many tokens.
+        CheckpointError: a folder is not a loadable checkpoint.
+        RowsError: the text cannot be read or has no prompt of that length.
     """
     device = default_device()
-    pieces = read_sequences(text, load_tokenizer(model), tokens=None, length=prompt_tokens)
-    exact_match = [piece for piece in pieces if len(piece) == prompt_tokens]
-    if not exact_match:
-        raise RowsError(f"{text} has no {prompt_tokens} tokens in a row to prompt with")
-    chosen = torch.tensor(exact_match[:: max(1, len(exact_match) // prompts)][:prompts], device=device)
+    pieces = read_sequences(text, load_tokenizer(model), tokens=None, max_length=prompt_length)
+    pieces = [piece for piece in pieces if len(piece) == prompt_length]
+    if not pieces:
+        raise RowsError(f"{text} has no sequence of {prompt_length} tokens to use as a prompt")
+    chosen = torch.tensor(pieces[:: max(1, len(pieces) // prompts)][:prompts], device=device)
     first, second = (
-        _continue(load_model(folder).to(device), chosen, new_tokens) for folder in (model, teacher)
+        _generate(load_model(folder).to(device), chosen, new_tokens) for folder in (model, teacher)
     )
-    same = (first == second).cummin(dim=1).values  # (B, new tokens)
+    equal_so_far = (first == second).cummin(dim=1).values  # (B, new tokens)
     return GenerationAgreement(
         prompts=len(chosen),
         new_tokens=new_tokens,
-        exact_match=float(same[:, -1].double().mean()),
-        common_prefix_ratio=float(same.double().mean()),
+        exact_match=float(equal_so_far[:, -1].double().mean()),
+        common_prefix_ratio=float(equal_so_far.double().mean()),
     )
 
 
 @torch.no_grad()
-def _continue(model: Any, prompts: torch.Tensor, new_tokens: int) -> torch.Tensor:
-    """Return (B, new_tokens) greedy tokens; the end-of-text token is never written."""
-    written: torch.Tensor = model.generate(
+def _generate(model: Any, prompts: torch.Tensor, new_tokens: int) -> torch.Tensor:
+    """Return (B, new_tokens) greedy tokens; the EOS token is never generated."""
+    tokens: torch.Tensor = model.generate(
         prompts,
         attention_mask=torch.ones_like(prompts),
         max_new_tokens=new_tokens,
@@ -87,4 +84,4 @@ def _continue(model: Any, prompts: torch.Tensor, new_tokens: int) -> torch.Tenso
         do_sample=False,
         pad_token_id=0,
     )
-    return written[:, prompts.shape[1] :]
+    return tokens[:, prompts.shape[1] :]

@@ -1,6 +1,5 @@
-"""What the heads of a model have in common, layer by layer.
+"""Similarity of a model's KV heads before and after alignment, and the spectra that merging truncates.
 
-Holds likeness of heads before and after alignment, and the spectra that merging cuts off. Draws and merges nothing.
 Source: docs/algorithm.md, sections "Grouping" and "Weighted merge".
 """
 
@@ -12,13 +11,12 @@ import numpy.typing as npt
 import torch
 
 from gqa_compress.checkpoint.reader import Checkpoint
-from gqa_compress.conversion.gram import HeadGrams, head_grams
 from gqa_compress.conversion.gram_pass import compute_grams
-from gqa_compress.heads.grouping import adjacent
+from gqa_compress.heads.grams import HeadGrams, head_grams
+from gqa_compress.heads.grouping import adjacent, head_similarity
 from gqa_compress.heads.merging.weighted import key_spectrum, value_spectrum
 from gqa_compress.heads.projections import read_heads
 from gqa_compress.heads.rope import rotary_pairs
-from gqa_compress.heads.similarity import head_similarity
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,11 +26,11 @@ class LayerHeads:
     """The heads of one layer.
 
     Attributes:
-        likeness_before: (K, K) mean cosine of keys and of values, as they are.
-        likeness_after: (K, K) the same after the best rotation of each pair.
-        key_energy: (M,) share of the weighted key energy in each component, mean over groups and planes; the first is
-            what one head keeps.
-        value_energy: (M·D,) the same of values; the first D are what one head keeps.
+        similarity_before_alignment: (K, K) mean cosine similarity of keys and of values.
+        similarity_after_alignment: (K, K) the same after the best rotation of each pair of heads.
+        key_explained_variance: (M,) explained variance ratio of each weighted key component, mean over groups and
+            rotary pairs; a merged head keeps the first.
+        value_explained_variance: (M·D,) the same of values; a merged head keeps the first D.
     """
 
     similarity_before_alignment: FloatArray
@@ -42,7 +40,7 @@ class LayerHeads:
 
 
 def measure_head_similarity(
-    model: Path, text: Path, *, kv_heads: int, tokens: int | None, length: int
+    model: Path, text: Path, *, kv_heads: int, tokens: int | None, max_length: int
 ) -> list[LayerHeads]:
     """Measure the heads of every layer on a text.
 
@@ -50,32 +48,30 @@ def measure_head_similarity(
         model: checkpoint folder of a supported model.
         text: .txt, or .jsonl with `text`.
         kv_heads: G, for the spectra of adjacent groups.
-        tokens: about how many to use; all when None.
-        length: most tokens in a sequence.
+        tokens: approximate number of tokens; all if None.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
-        One entry a layer.
+        One entry per layer.
 
     Raises:
         InputError: the checkpoint or the text cannot be used.
     """
     checkpoint = Checkpoint(model)
-    where, sizes = checkpoint.architecture, checkpoint.geometry
-    turning = rotary_pairs(where, sizes)
-    groups = torch.tensor(adjacent(sizes.num_kv_heads, kv_heads))
+    arch, dims = checkpoint.arch, checkpoint.dims
+    pairs = rotary_pairs(arch, dims)
+    groups = torch.tensor(adjacent(dims.num_kv_heads, kv_heads))
     found = []
-    for index, moments in enumerate(
-        compute_grams(checkpoint, text, tokens=tokens, length=min(length, sizes.max_length))
-    ):
-        heads = read_heads(checkpoint.layer(index), where, sizes)
+    for index, moments in enumerate(compute_grams(checkpoint, text, tokens=tokens, max_length=max_length)):
+        heads = read_heads(checkpoint.layer(index), arch, dims)
         grams = head_grams(heads, moments)
-        after = head_similarity(grams, turning) / 2
+        after = head_similarity(grams, pairs) / 2
         np.fill_diagonal(after, 1)
         found.append(
             LayerHeads(
                 similarity_before_alignment=_cosines(grams),
                 similarity_after_alignment=after,
-                key_explained_variance=key_spectrum(grams, turning, groups).mean((0, 1)).numpy(),
+                key_explained_variance=key_spectrum(grams, pairs, groups).mean((0, 1)).numpy(),
                 value_explained_variance=value_spectrum(heads, grams, groups).mean(0).numpy(),
             )
         )
@@ -83,7 +79,7 @@ def measure_head_similarity(
 
 
 def _cosines(grams: HeadGrams) -> FloatArray:
-    """Return the mean of the cosines between heads' keys and between heads' values."""
+    """Return the mean of the cosine similarities of keys and of values."""
     total = torch.zeros(())
     for blocks in (grams.keys, grams.values):
         inner = blocks.diagonal(dim1=1, dim2=3).sum(-1)  # (K, K)

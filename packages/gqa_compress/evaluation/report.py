@@ -1,7 +1,4 @@
-"""A table of converted models beside their teacher.
-
-Holds what is measured of each and its Markdown. Source of the figures: perplexity.py, cache.py, conversion.json.
-"""
+"""Report on converted models: a table beside their teacher, and plots."""
 
 import json
 from dataclasses import dataclass
@@ -18,32 +15,32 @@ class ReportRow:
     """One model of a report.
 
     Attributes:
-        model: its folder.
-        kv_heads: key-value heads.
-        perplexity: on the report's text.
-        ratio: perplexity over the teacher's.
-        kl: mean KL(teacher ‖ model) a token, in nats.
-        agreement: share of tokens where both find the same token most likely.
-        written: share of greedy continuations up to the first difference from the teacher's.
-        cache_bytes_a_token: measured in a filled cache.
-        decode_tokens_per_s: one sequence, greedy.
-        conversion_s: seconds the conversion took; None for a model that was not converted.
+        model: checkpoint folder.
+        kv_heads: KV heads.
+        perplexity: perplexity on the report's text.
+        perplexity_ratio: perplexity relative to the teacher's.
+        kl: mean KL(teacher ‖ model) per token, in nats.
+        top1_agreement: fraction of tokens for which both have the same most likely token.
+        greedy_prefix_ratio: mean fraction of greedy continuations before the first difference from the teacher's.
+        kv_cache_bytes_per_token: measured in a filled cache.
+        decode_tokens_per_s: of one sequence, greedy.
+        conversion_s: seconds of the conversion; None for a model that was not converted.
     """
 
     model: str
     kv_heads: int
     perplexity: float
-    ratio: float
+    perplexity_ratio: float
     kl: float
-    agreement: float
-    written: float
-    cache_bytes_a_token: float
+    top1_agreement: float
+    greedy_prefix_ratio: float
+    kv_cache_bytes_per_token: float
     decode_tokens_per_s: float
     conversion_s: float | None
 
 
 def compare_all(
-    teacher: Path, models: list[Path], text: Path, *, tokens: int | None = None, length: int = 512
+    teacher: Path, models: list[Path], text: Path, *, tokens: int | None = None, max_length: int = 512
 ) -> list[ReportRow]:
     """Measure a teacher and models made from it.
 
@@ -51,60 +48,53 @@ def compare_all(
         teacher: checkpoint folder.
         models: checkpoint folders.
         text: .txt, or .jsonl with `text`.
-        tokens: about how many to use; all when None.
-        length: most tokens in a sequence.
+        tokens: approximate number of tokens; all if None.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
-        One row a model, the teacher first.
+        One row per model, the teacher first.
 
     Raises:
         InputError: a checkpoint or the text cannot be used.
     """
-    return [_row(model, teacher, text, tokens, length) for model in (teacher, *models)]
+    return [_row(model, teacher, text, tokens, max_length) for model in (teacher, *models)]
 
 
-def _row(model: Path, teacher: Path, text: Path, tokens: int | None, length: int) -> ReportRow:
-    measured = evaluate_against_teacher(model, teacher, text, tokens=tokens, length=length)
-    weighed = bench(model)
-    conversion = model / "conversion.json"
+def _row(model: Path, teacher: Path, text: Path, tokens: int | None, max_length: int) -> ReportRow:
+    compared = evaluate_against_teacher(model, teacher, text, tokens=tokens, max_length=max_length)
+    generated = compare_generations(model, teacher, text, prompt_length=min(64, max_length))
+    speed = bench(model)
+    path = model / "conversion.json"
+    conversion_s = json.loads(path.read_text(encoding="utf-8"))["seconds"] if path.exists() else None
     return ReportRow(
         model=str(model),
         kv_heads=inspect(model).kv_heads,
-        perplexity=measured.perplexity,
-        ratio=measured.perplexity / measured.teacher_perplexity,
-        kl=measured.kl,
-        agreement=measured.agreement,
-        written=compare_generations(model, teacher, text, prompt_tokens=min(64, length)).common_prefix_ratio,
-        cache_bytes_a_token=weighed.cache_bytes_a_token,
-        decode_tokens_per_s=weighed.decode_tokens_per_s,
-        conversion_s=json.loads(conversion.read_text(encoding="utf-8"))["seconds"]
-        if conversion.exists()
-        else None,
+        perplexity=compared.perplexity,
+        perplexity_ratio=compared.perplexity / compared.teacher_perplexity,
+        kl=compared.kl,
+        top1_agreement=compared.top1_agreement,
+        greedy_prefix_ratio=generated.common_prefix_ratio,
+        kv_cache_bytes_per_token=speed.kv_cache_bytes_per_token,
+        decode_tokens_per_s=speed.decode_tokens_per_s,
+        conversion_s=conversion_s,
     )
 
 
 def markdown(rows: list[ReportRow]) -> str:
-    """Render rows as a Markdown table.
-
-    Args:
-        rows: the teacher first.
-
-    Returns:
-        The table.
-    """
-    columns = ["model", "kv heads", "perplexity", "ratio", "KL", "same top token", "same text"]
-    columns += ["cache bytes a token", "decoded/s", "seconds"]
+    """Return rows, the teacher first, as a Markdown table."""
+    columns = ["model", "KV heads", "perplexity", "perplexity ratio", "KL", "top-1 agreement"]
+    columns += ["greedy prefix ratio", "KV-cache bytes per token", "decode tokens/s", "conversion (s)"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
         cells = (
             Path(row.model).name,
             row.kv_heads,
             f"{row.perplexity:.4g}",
-            f"{row.ratio:.4f}",
+            f"{row.perplexity_ratio:.4f}",
             f"{row.kl:.4f}",
-            f"{row.agreement:.1%}",
-            f"{row.written:.1%}",
-            f"{row.cache_bytes_a_token:,.0f}",
+            f"{row.top1_agreement:.1%}",
+            f"{row.greedy_prefix_ratio:.1%}",
+            f"{row.kv_cache_bytes_per_token:,.0f}",
             f"{row.decode_tokens_per_s:,.0f}",
             "–" if row.conversion_s is None else f"{row.conversion_s:.0f}",
         )
@@ -119,34 +109,33 @@ def draw(
     folder: Path,
     *,
     tokens: int | None = None,
-    length: int = 512,
+    max_length: int = 512,
 ) -> list[Path]:
-    """Draw errors by layer, the spectra that merging cuts off, and the likeness of heads.
+    """Plot errors by layer, the spectra that merging truncates, and the similarity of heads.
 
     Args:
         teacher: checkpoint folder of a supported model.
         models: checkpoint folders made from it.
-        text: to measure heads on.
-        folder: to write into.
-        tokens: about how many tokens to use; all when None.
-        length: most tokens in a sequence.
+        text: text to measure heads on.
+        folder: folder to write into.
+        tokens: approximate number of tokens; all if None.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
-        The pictures.
+        The plots.
 
     Raises:
         InputError: a checkpoint or the text cannot be used.
 
     Writes:
-        FOLDER/errors.png (if a model holds its conversion.json), spectra.png and likeness.png.
+        FOLDER/errors.png (if a model has a conversion.json), spectra.png and similarity.png.
     """
     from gqa_compress.evaluation import plots
     from gqa_compress.evaluation.head_similarity import measure_head_similarity
 
-    fewest = min((inspect(model).kv_heads for model in models), default=1)
-    layers = measure_head_similarity(teacher, text, kv_heads=fewest, tokens=tokens, length=length)
-    folder.mkdir(parents=True, exist_ok=True)
+    kv_heads = min((inspect(model).kv_heads for model in models), default=1)
+    layers = measure_head_similarity(teacher, text, kv_heads=kv_heads, tokens=tokens, max_length=max_length)
     drawn = [folder / "errors.png"] if plots.draw_errors(models, folder / "errors.png") else []
-    plots.draw_spectra(layers, inspect(teacher).head_size, folder / "spectra.png")
-    plots.draw_likeness(layers, folder / "likeness.png")
-    return [*drawn, folder / "spectra.png", folder / "likeness.png"]
+    plots.draw_spectra(layers, inspect(teacher).head_dim, folder / "spectra.png")
+    plots.draw_similarity(layers, folder / "similarity.png")
+    return [*drawn, folder / "spectra.png", folder / "similarity.png"]

@@ -1,36 +1,77 @@
-"""Equal groups of heads that keep most of the pair scores.
+"""Similarity of heads, and equal-sized groups of heads with a high total similarity within groups.
 
-Holds exact matching for pairs and best-swap search with restarts for larger groups. Knows nothing of tensors.
+Pairs are matched exactly; larger groups are found by best-swap local search with restarts.
 Source: docs/algorithm.md, section "Grouping".
 """
 
 import networkx
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from gqa_compress.heads.grams import HeadGrams
+from gqa_compress.heads.rope import RotaryPairs, complex_gram
 
 RESTARTS = 24
 
 
-def adjacent(heads: int, groups: int) -> list[list[int]]:
-    """Group heads in their order.
+def head_similarity(grams: HeadGrams, pairs: RotaryPairs) -> npt.NDArray[np.float64]:
+    """Compute the similarity of every two heads after the best rotation of one onto the other.
 
     Args:
-        heads: K.
+        grams: Gram matrices of the heads' keys and values, which count equally.
+        pairs: rotary pairs of a head.
+
+    Returns:
+        (K, K) symmetric, from 0 to 2; the diagonal is 0.
+    """
+    keys = complex_gram(grams.keys, pairs).abs().sum(0)  # (K, K)
+    unrotated = grams.keys[:, pairs.unrotated][:, :, :, pairs.unrotated].movedim(2, 1)  # (K, K, E, E)
+    score = _normalized(keys + torch.linalg.matrix_norm(unrotated, ord="nuc"))
+    score = score + _normalized(torch.linalg.matrix_norm(grams.values.movedim(2, 1), ord="nuc"))
+    score.fill_diagonal_(0)
+    symmetric: npt.NDArray[np.float64] = ((score + score.t()) / 2).cpu().numpy()
+    return symmetric
+
+
+def _normalized(value: torch.Tensor) -> torch.Tensor:
+    energy = value.diagonal().clamp_min(torch.finfo(value.dtype).tiny).sqrt()
+    return value / energy[:, None] / energy
+
+
+def group_heads(
+    grams: HeadGrams, pairs: RotaryPairs, groups: int, *, by_similarity: bool, seed: int
+) -> list[list[int]]:
+    """Divide heads into groups.
+
+    Args:
+        grams: Gram matrices of K heads.
+        pairs: rotary pairs of a head.
         groups: G, divides K.
+        by_similarity: search for similar heads; adjacent heads otherwise.
+        seed: seed of the search's restarts.
 
     Returns:
         G lists of K/G heads.
     """
+    heads = len(grams.keys)
+    if not by_similarity or groups in {1, heads}:
+        return adjacent(heads, groups)
+    return search(head_similarity(grams, pairs), groups, seed=seed)
+
+
+def adjacent(heads: int, groups: int) -> list[list[int]]:
+    """Return G lists of K/G adjacent heads."""
     return np.arange(heads).reshape(groups, -1).tolist()
 
 
 def search(scores: npt.NDArray[np.float64], groups: int, *, seed: int = 0) -> list[list[int]]:
-    """Group heads so that the sum of scores within groups is high.
+    """Search for groups with a high sum of scores within groups.
 
     Args:
         scores: (K, K) symmetric with a zero diagonal.
         groups: G, divides K.
-        seed: of the restarts.
+        seed: seed of the restarts.
 
     Returns:
         G lists of K/G heads, sorted; exact when K/G is 2.
@@ -56,7 +97,7 @@ def _pairs(scores: npt.NDArray[np.float64]) -> list[list[int]]:
 def _climb(
     scores: npt.NDArray[np.float64], label: npt.NDArray[np.int64], groups: int
 ) -> npt.NDArray[np.int64]:
-    """Swap the best two heads of different groups until no swap gains."""
+    """Swap the two heads of different groups with the largest gain until no swap has one."""
     label = label.copy()
     while True:
         to_group = scores @ np.eye(groups)[label]  # (K, G)

@@ -1,7 +1,6 @@
-"""Rotary planes of a head, and keys and queries as complex numbers in them.
+"""RoPE helpers: which head dimensions are rotated as a pair, and complex-valued views of query and key projections.
 
-Holds which coordinates turn together and the complex view in which any complex factor a plane commutes with the
-rotation. Computes no rotation itself. Source: docs/algorithm.md, (2) and (5).
+A complex factor per rotary pair commutes with the rotation. Source: docs/algorithm.md, (2) and (5).
 """
 
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from gqa_compress.checkpoint.architectures import Architecture, AttentionDims
 
 @dataclass(frozen=True)
 class RotaryPairs:
-    """Coordinates of a head.
+    """Dimensions of a head, D = 2P + E.
 
     Attributes:
-        real: (P,) first coordinate of each rotary plane.
-        imaginary: (P,) second coordinate.
-        rest: (E,) coordinates without rotation.
+        real: (P,) first dimension of each rotary pair.
+        imaginary: (P,) second dimension.
+        unrotated: (E,) dimensions without rotation.
     """
 
     real: torch.Tensor
@@ -26,67 +25,42 @@ class RotaryPairs:
     unrotated: torch.Tensor
 
 
-def rotary_pairs(architecture: Architecture, geometry: AttentionDims) -> RotaryPairs:
-    """Return the rotary planes of a model's heads.
-
-    Args:
-        architecture: says how planes lie.
-        geometry: says how many coordinates turn.
-
-    Returns:
-        The planes.
-    """
-    size = geometry.rotary_dim - geometry.rotary_dim % 2
-    if architecture.rope == "half":
+def rotary_pairs(arch: Architecture, dims: AttentionDims) -> RotaryPairs:
+    """Return the rotary pairs of a model's heads."""
+    size = dims.rotary_dim - dims.rotary_dim % 2
+    if arch.rope == "half":
         real, imaginary = torch.arange(size // 2), torch.arange(size // 2, size)
     else:
         real, imaginary = torch.arange(0, size, 2), torch.arange(1, size, 2)
-    return RotaryPairs(real, imaginary, torch.arange(size, geometry.head_dim))
+    return RotaryPairs(real, imaginary, torch.arange(size, dims.head_dim))
 
 
-def as_complex(rows: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
-    """View the rotary rows of a projection as complex rows.
-
-    Args:
-        rows: (..., D, C) real.
-        where: the planes of D.
-
-    Returns:
-        (..., P, C) complex, z_p = row of the plane's first coordinate + i · row of its second.
-    """
-    return torch.complex(rows[..., where.real, :], rows[..., where.imaginary, :])
+def as_complex(rows: torch.Tensor, pairs: RotaryPairs) -> torch.Tensor:
+    """Return the rotated rows of (..., D, C) as complex rows, (..., P, C): row of `real` + i · row of `imaginary`."""
+    return torch.complex(rows[..., pairs.real, :], rows[..., pairs.imaginary, :])
 
 
-def as_real(turned: torch.Tensor, unrotated: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
-    """Put complex rotary rows and the other rows back together.
-
-    Args:
-        turned: (..., P, C) complex.
-        rest: (..., E, C) real.
-        where: the planes of D = 2P + E.
-
-    Returns:
-        (..., D, C) real.
-    """
-    size = 2 * turned.shape[-2] + unrotated.shape[-2]
-    rows = turned.real.new_zeros((*turned.shape[:-2], size, turned.shape[-1]))
-    rows[..., where.real, :] = turned.real
-    rows[..., where.imaginary, :] = turned.imag
-    rows[..., where.unrotated, :] = unrotated
+def as_real(rotated: torch.Tensor, unrotated: torch.Tensor, pairs: RotaryPairs) -> torch.Tensor:
+    """Return (..., D, C) real, joined from complex rows (..., P, C) and the unrotated rows (..., E, C)."""
+    size = 2 * rotated.shape[-2] + unrotated.shape[-2]
+    rows = rotated.real.new_zeros((*rotated.shape[:-2], size, rotated.shape[-1]))
+    rows[..., pairs.real, :] = rotated.real
+    rows[..., pairs.imaginary, :] = rotated.imag
+    rows[..., pairs.unrotated, :] = unrotated
     return rows
 
 
-def complex_gram(gram: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
-    """Turn a Gram of keys into one complex Gram a plane.
+def complex_gram(gram: torch.Tensor, pairs: RotaryPairs) -> torch.Tensor:
+    """Compute one complex Gram matrix per rotary pair from the real Gram matrix of keys.
 
     Args:
         gram: (..., M, D, M, D) real, Σ_t k_i(t) k_j(t)ᵀ for each pair of heads.
-        where: the planes of D.
+        pairs: rotary pairs of D.
 
     Returns:
         (..., P, M, M) complex, Σ_t conj(z_i) z_j.
     """
-    a, b = where.real, where.imaginary
+    a, b = pairs.real, pairs.imaginary
 
     def part(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         chosen = gram.movedim(-3, -2)[..., first, second]  # (..., M, M, P)

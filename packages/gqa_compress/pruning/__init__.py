@@ -1,1 +1,1 @@
-"""Training in which the original key-value heads fade out: masks, their schedule, the student that carries them."""
+"""Pruning of KV heads during training: masks and their schedule, initial weights, the mixed model."""

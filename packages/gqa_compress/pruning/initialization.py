@@ -1,7 +1,6 @@
-"""What a pruned student begins with: its own heads brought onto each other, and their mean.
+"""Initial weights of a model to be pruned: aligned original heads, and their mean as merged heads.
 
-Holds the pass that computes both, one layer after the other. Changes no model. Source: docs/algorithm.md, sections
-"Alignment" and "Pruning".
+Source: docs/algorithm.md, sections "Alignment" and "Pruning".
 """
 
 from dataclasses import dataclass
@@ -11,80 +10,77 @@ import torch
 
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.conversion.config import ConversionConfig
-from gqa_compress.conversion.gram import head_grams
 from gqa_compress.conversion.gram_pass import compute_grams
-from gqa_compress.heads.grouping import adjacent, search
+from gqa_compress.heads.grams import head_grams
+from gqa_compress.heads.grouping import adjacent, group_heads
 from gqa_compress.heads.merging.aligned import align
-from gqa_compress.heads.merging.mean import averaged
+from gqa_compress.heads.merging.mean import average_groups
 from gqa_compress.heads.projections import HeadProjections, read_heads, write_heads
 from gqa_compress.heads.rope import rotary_pairs
-from gqa_compress.heads.similarity import head_similarity
 
 
 @dataclass(frozen=True)
 class LayerInit:
-    """What one layer begins with.
+    """Initial weights of one layer.
 
     Attributes:
-        aligned: the layer's q, k, v and o tensors, named relative to the layer; the model computes the same with
-            them, and the heads of a group lie side by side.
+        original: the layer's q, k, v and o tensors, named relative to the layer: aligned, the heads of a group
+            adjacent. The model's output does not change.
         merged: weight (and bias) of the merged heads, by the name of the projection.
     """
 
-    aligned: dict[str, torch.Tensor]
+    original: dict[str, torch.Tensor]
     merged: dict[str, dict[str, torch.Tensor]]
 
 
-def initialize_pruning(folder: Path, plan: ConversionConfig, text: Path | None) -> list[LayerInit]:
-    """Compute what each layer of a pruned student begins with.
+def initialize_pruning(folder: Path, config: ConversionConfig, text: Path | None) -> list[LayerInit]:
+    """Compute the initial weights of each layer.
 
     Args:
-        folder: checkpoint of the original.
-        plan: heads to keep, `mean` or `aligned`, grouping, tokens.
-        text: to calibrate on; None takes heads as they are, in their order.
+        folder: checkpoint of the source model.
+        config: heads to keep, `mean` or `aligned`, grouping, tokens.
+        text: calibration text; None keeps heads and their order as they are.
 
     Returns:
-        One start a layer.
+        The weights of each layer.
 
     Raises:
-        InputError: the checkpoint, the plan or the text cannot be used.
+        InputError: the checkpoint, the configuration or the text cannot be used.
     """
     checkpoint = Checkpoint(folder)
-    plan.check(checkpoint.geometry)
-    sizes = checkpoint.geometry
+    config.check(checkpoint.dims)
     if text is None:
-        return [_start(checkpoint, index, plan, None) for index in range(sizes.layers)]
-    moments = compute_grams(checkpoint, text, tokens=plan.tokens, length=min(plan.length, sizes.max_length))
-    return [_start(checkpoint, index, plan, moments[index]) for index in range(sizes.layers)]
+        return [_initialize(checkpoint, index, config, None) for index in range(checkpoint.dims.layers)]
+    grams = compute_grams(checkpoint, text, tokens=config.tokens, max_length=config.max_length)
+    return [_initialize(checkpoint, index, config, moments) for index, moments in enumerate(grams)]
 
 
-def _start(
-    checkpoint: Checkpoint, index: int, plan: ConversionConfig, moments: torch.Tensor | None
+def _initialize(
+    checkpoint: Checkpoint, index: int, config: ConversionConfig, moments: torch.Tensor | None
 ) -> LayerInit:
-    where, sizes = checkpoint.architecture, checkpoint.geometry
+    arch, dims = checkpoint.arch, checkpoint.dims
     layer = checkpoint.layer(index)
-    heads = read_heads(layer, where, sizes)
-    groups = adjacent(sizes.num_kv_heads, plan.kv_heads)
+    heads = read_heads(layer, arch, dims)
     if moments is None:
-        grouped = heads.group_by(torch.tensor(groups))
+        grouped = heads.group_by(torch.tensor(adjacent(dims.num_kv_heads, config.kv_heads)))
     else:
-        grams, turning = head_grams(heads, moments), rotary_pairs(where, sizes)
-        if plan.grouping == "search" and 1 < plan.kv_heads < sizes.num_kv_heads:
-            groups = search(head_similarity(grams, turning), plan.kv_heads, seed=plan.seed)
+        grams, pairs = head_grams(heads, moments), rotary_pairs(arch, dims)
+        by_similarity = config.grouping == "search"
+        groups = group_heads(grams, pairs, config.kv_heads, by_similarity=by_similarity, seed=config.seed)
         chosen = torch.tensor(groups)
-        aligned = plan.method == "aligned"
-        grouped = align(heads, grams, turning, chosen) if aligned else heads.group_by(chosen)
-    own = HeadProjections(
+        aligned = config.method == "aligned"
+        grouped = align(heads, grams, pairs, chosen) if aligned else heads.group_by(chosen)
+    flat = HeadProjections(
         *(part.flatten(0, 1) for part in (grouped.w_q, grouped.w_k, grouped.w_v, grouped.w_o))
     )
-    names = [name for name in layer if name.startswith((where.q, where.k, where.v, where.o))]
-    turned, merged = write_heads(own, layer, where), write_heads(averaged(grouped), layer, where)
+    names = [name for name in layer if name.startswith((arch.q, arch.k, arch.v, arch.o))]
+    original, merged = write_heads(flat, layer, arch), write_heads(average_groups(grouped), layer, arch)
     return LayerInit(
-        aligned={name: turned[name] for name in names},
+        original={name: original[name] for name in names},
         merged={
             part: {
                 name.removeprefix(f"{part}."): merged[name] for name in names if name.startswith(f"{part}.")
             }
-            for part in (where.k, where.v)
+            for part in (arch.k, arch.v)
         },
     )

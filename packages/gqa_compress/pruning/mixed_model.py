@@ -1,7 +1,6 @@
-"""A model that carries its original key-value heads and the merged ones side by side while the first fade.
+"""A model with original and merged KV heads, mixed by masks, from which the original heads can be removed.
 
-Holds the projection that mixes them, the surgery that puts it into a model, and the one that leaves a stock model with
-fewer heads. Draws no masks and trains nothing. Source: docs/algorithm.md, section "Pruning".
+Source: docs/algorithm.md, section "Pruning".
 """
 
 from typing import Any
@@ -16,11 +15,11 @@ MASKS = "head_masks"
 
 
 class MixedProjection(torch.nn.Module):
-    """Computes z·own(x) + (1 − z)·shared(x), head by head, before rotation.
+    """Computes z·original(x) + (1 − z)·merged(x) per head, before rotation.
 
     Args:
-        own: projection of the K original heads; the heads of a group lie side by side.
-        shared: projection of the G merged heads.
+        original: projection of the K original heads; the heads of a group are adjacent.
+        merged: projection of the G merged heads.
         heads: K.
     """
 
@@ -32,49 +31,44 @@ class MixedProjection(torch.nn.Module):
         self.z = torch.ones(heads)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Project.
-
-        Args:
-            x: (..., C).
-
-        Returns:
-            (..., K·D).
-        """
+        """Project (..., C) to (..., K·D)."""
         size = self.original.out_features // self.heads
         merged = self.merged(x).unflatten(-1, (-1, 1, size))  # (..., G, 1, D)
         members = self.heads * size // self.merged.out_features
         merged = merged.expand(*merged.shape[:-2], members, size).flatten(-3, -2)  # (..., K, D)
         if not self.z.requires_grad and not self.z.any():
-            faded: torch.Tensor = merged.flatten(-2)
-            return faded
+            only_merged: torch.Tensor = merged.flatten(-2)
+            return only_merged
         z = self.z[:, None].to(x.device, merged.dtype)
         mixed: torch.Tensor = z * self.original(x).unflatten(-1, (self.heads, size)) + (1 - z) * merged
         return mixed.flatten(-2)
 
 
 class MixedHeadModel:
-    """A model whose original heads fade.
+    """A model with original and merged heads.
 
     Args:
-        model: of a supported type; changed in place.
-        starts: what each layer begins with.
-        masks: of all layers; becomes part of the model until the heads are gone.
+        model: a model of a supported type; changed in place.
+        init: initial weights of each layer.
+        masks: masks of all layers; part of the model until the original heads are removed.
         kv_heads: G.
     """
 
-    def __init__(self, model: Any, starts: list[LayerInit], masks: HeadMasks, kv_heads: int) -> None:
+    def __init__(self, model: Any, init: list[LayerInit], masks: HeadMasks, kv_heads: int) -> None:
         self.model = model
         self.masks = masks
         self.kv_heads = kv_heads
-        self.where = SUPPORTED[model.config.model_type]
+        self.arch = SUPPORTED[model.config.model_type]
         self.mixed: list[tuple[MixedProjection, MixedProjection]] = []
         heads = attention_dims(model.config).num_kv_heads
-        for layer, start in zip(model.model.layers, starts, strict=True):
-            layer.load_state_dict(start.aligned, strict=False)
-            pair = [_mixed(layer, name, start.merged[name], heads) for name in (self.where.k, self.where.v)]
+        for layer, layer_init in zip(model.model.layers, init, strict=True):
+            layer.load_state_dict(layer_init.original, strict=False)
+            pair = [
+                _mixed(layer, name, layer_init.merged[name], heads) for name in (self.arch.k, self.arch.v)
+            ]
             self.mixed.append((pair[0], pair[1]))
         setattr(model, MASKS, masks)
-        self.shared_parameters = {
+        self.merged_parameters = {
             id(parameter)
             for pair in self.mixed
             for projection in pair
@@ -82,22 +76,18 @@ class MixedHeadModel:
         }
 
     def set_masks(self, z: torch.Tensor) -> None:
-        """Use these masks from now on.
-
-        Args:
-            z: (L, K).
-        """
+        """Use these masks, (L, K), from now on."""
         for pair, row in zip(self.mixed, z, strict=True):
             for projection in pair:
                 projection.z = row
 
     def remove_original_heads(self) -> None:
-        """Drop the original heads: what is left is a stock model with G key-value heads."""
+        """Remove the original heads, which leaves a standard model with G KV heads."""
         heads = attention_dims(self.model.config).num_heads
         for layer, pair in zip(self.model.model.layers, self.mixed, strict=True):
-            for name, projection in zip((self.where.k, self.where.v), pair, strict=True):
+            for name, projection in zip((self.arch.k, self.arch.v), pair, strict=True):
                 layer.set_submodule(name, projection.merged)
-            layer.get_submodule(self.where.attention).num_key_value_groups = heads // self.kv_heads
+            layer.get_submodule(self.arch.attention).num_key_value_groups = heads // self.kv_heads
         self.model.config.num_key_value_heads = self.kv_heads
         delattr(self.model, MASKS)
 

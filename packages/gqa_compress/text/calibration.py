@@ -1,9 +1,5 @@
-"""Calibration text into batches of tokens, some of them held out.
+"""Token sequences of a text, in batches to fit on and batches that are held out."""
 
-Holds reading, choosing, cutting and batching. Knows nothing of models.
-"""
-
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +9,10 @@ import numpy as np
 import torch
 
 from gqa_compress.errors import RowsError
+from gqa_compress.text.rows import read_texts
 
 MIN_TOKENS = 256
 HELD_OUT_EVERY = 8
-# Of a longer text this many characters are read, in evenly spaced slices.
-MAX_CHARACTERS = 16 * 2**20
-SLICES = 64
-# A text that begins so is the name of a data set of the `datasets` library: datasets:NAME[:CONFIG[:SPLIT]].
-DATASET = "datasets:"
 
 
 @dataclass(frozen=True)
@@ -29,7 +21,7 @@ class TokenBatch:
 
     Attributes:
         input_ids: (B, T).
-        mask: (B, T), False where padded.
+        mask: (B, T), False at padding.
     """
 
     input_ids: torch.Tensor
@@ -37,53 +29,38 @@ class TokenBatch:
 
     @property
     def tokens(self) -> int:
-        """Tokens that are no padding."""
+        """Number of tokens without padding."""
         return int(self.mask.sum())
 
     def to(self, device: torch.device) -> "TokenBatch":
-        """Move the batch to a device.
-
-        Args:
-            device: where to.
-
-        Returns:
-            The same batch there.
-        """
+        """Return the batch on a device."""
         return TokenBatch(self.input_ids.to(device), self.mask.to(device))
 
 
 @dataclass(frozen=True)
 class CalibrationText:
-    """Token batches to fit on and others to judge by."""
+    """Batches to fit on and held-out batches."""
 
     fit: list[TokenBatch]
     held_out: list[TokenBatch]
 
-    @property
-    def tokens(self) -> int:
-        """Tokens to fit on."""
-        return sum(batch.tokens for batch in self.fit)
 
-
-def read_text(
-    path: Path, tokenizer: Any, *, tokens: int, length: int, batch_tokens: int = 2048
-) -> CalibrationText:
+def read_calibration_text(path: Path, tokenizer: Any, *, tokens: int, max_length: int) -> CalibrationText:
     """Read calibration text.
 
     Args:
-        path: a .txt file, .jsonl whose rows have `text`, or datasets:NAME[:CONFIG[:SPLIT]].
+        path: .txt, .jsonl with `text`, or datasets:NAME[:CONFIG[:SPLIT]].
         tokenizer: a transformers tokenizer.
-        tokens: about how many tokens to take, evenly from the whole file; all when it has fewer.
-        length: most tokens in a sequence.
-        batch_tokens: most tokens in a batch, padding included.
+        tokens: approximate number of tokens, evenly from the whole text; all if it has fewer.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
         The batches; every eighth sequence is held out.
 
     Raises:
-        RowsError: the file cannot be read or has too little text.
+        RowsError: the text cannot be read or is too short.
     """
-    sequences = read_sequences(path, tokenizer, tokens=tokens, length=length)
+    sequences = read_sequences(path, tokenizer, tokens=tokens, max_length=max_length)
     total = sum(map(len, sequences))
     if total < MIN_TOKENS or len(sequences) < 2:
         raise RowsError(
@@ -93,68 +70,64 @@ def read_text(
     every = min(HELD_OUT_EVERY, len(sequences))
     fit = [sequence for index, sequence in enumerate(sequences) if (index + 1) % every]
     return CalibrationText(
-        fit=list(batched(fit, batch_tokens)),
-        held_out=list(batched(sequences[every - 1 :: every], batch_tokens)),
+        fit=list(batched(fit, 2048)), held_out=list(batched(sequences[every - 1 :: every], 2048))
     )
 
 
-def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, length: int) -> list[list[int]]:
+def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, max_length: int) -> list[list[int]]:
     """Read text as token sequences.
 
     Args:
-        path: a .txt file, or .jsonl whose rows have `text` (or `prompt` and `completion`).
+        path: .txt, .jsonl with `text` (or `prompt` and `completion`), or datasets:NAME[:CONFIG[:SPLIT]].
         tokenizer: a transformers tokenizer.
-        tokens: about how many tokens to take, evenly from the whole file; all when None.
-        length: most tokens in a sequence.
+        tokens: approximate number of tokens, evenly from the whole text; all if None.
+        max_length: maximum number of tokens in a sequence.
 
     Returns:
-        Sequences of at least two tokens, as the model would be given them.
+        Sequences of at least two tokens, with the tokenizer's BOS token.
 
     Raises:
-        RowsError: the file cannot be read.
+        RowsError: the text cannot be read.
     """
-    if length < 2:
-        raise RowsError(f"sequences of length={length} tokens predict nothing; use at least 2")
-    try:
-        texts = _texts(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise RowsError(f"the text {path} cannot be read: {error}") from error
+    if max_length < 2:
+        raise RowsError(f"sequences of max_length={max_length} tokens predict nothing; use at least 2")
+    texts = read_texts(path)
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(texts))
-    opening = _bos_tokens(tokenizer)
-    room = length - len(opening)
+    bos = _bos_tokens(tokenizer)
+    room = max_length - len(bos)
     pieces: list[list[int]] = []
-    taken = 0
+    count = 0
     for begin in range(0, len(order), 256):
         chosen = [texts[index] for index in order[begin : begin + 256]]
         for ids in tokenizer(chosen, add_special_tokens=False)["input_ids"]:
-            cut = (opening + ids[start : start + room] for start in range(0, len(ids), room))
+            cut = (bos + ids[start : start + room] for start in range(0, len(ids), room))
             pieces.extend(piece for piece in cut if len(piece) >= 2)
-        taken = sum(map(len, pieces))
-        if tokens is not None and len(texts) > 1 and taken >= tokens:
+        count = sum(map(len, pieces))
+        if tokens is not None and len(texts) > 1 and count >= tokens:
             break
-    if tokens is None or taken <= tokens:
+    if tokens is None or count <= tokens:
         return pieces
     return _subsample(pieces, tokens)
 
 
-def batched(sequences: list[list[int]], batch_tokens: int) -> Iterable[TokenBatch]:
-    """Put sequences of like length into batches.
+def batched(sequences: list[list[int]], max_tokens: int) -> Iterable[TokenBatch]:
+    """Batch sequences of similar length.
 
     Args:
-        sequences: of tokens.
-        batch_tokens: most tokens in a batch, padding included; a longer sequence is a batch of its own.
+        sequences: token ids.
+        max_tokens: maximum number of tokens per batch, padding included; a longer sequence is a batch of its own.
 
     Yields:
         The batches, shortest sequences first.
     """
-    held: list[list[int]] = []
+    batch: list[list[int]] = []
     for sequence in sorted(sequences, key=len):
-        if held and (len(held) + 1) * len(sequence) > batch_tokens:
-            yield _pad(held)
-            held = []
-        held.append(sequence)
-    if held:
-        yield _pad(held)
+        if batch and (len(batch) + 1) * len(sequence) > max_tokens:
+            yield _pad(batch)
+            batch = []
+        batch.append(sequence)
+    if batch:
+        yield _pad(batch)
 
 
 def _pad(sequences: list[list[int]]) -> TokenBatch:
@@ -166,70 +139,14 @@ def _pad(sequences: list[list[int]]) -> TokenBatch:
 
 
 def _bos_tokens(tokenizer: Any) -> list[int]:
-    """Return the special tokens that the tokenizer begins every text with."""
-    around = tokenizer("", add_special_tokens=True)["input_ids"]
-    return [token for token in around if token != tokenizer.eos_token_id or token == tokenizer.bos_token_id][
-        :1
-    ]
+    """Return the special tokens that the tokenizer puts before a text."""
+    special = tokenizer("", add_special_tokens=True)["input_ids"]
+    eos, bos = tokenizer.eos_token_id, tokenizer.bos_token_id
+    return [token for token in special if token != eos or token == bos][:1]
 
 
 def _subsample(pieces: list[list[int]], tokens: int) -> list[list[int]]:
-    """Take evenly spaced pieces of about `tokens` tokens in all."""
-    share = tokens / sum(map(len, pieces))
-    count = max(2, round(share * len(pieces)))
+    """Return evenly spaced pieces with about `tokens` tokens in all."""
+    ratio = tokens / sum(map(len, pieces))
+    count = max(2, round(ratio * len(pieces)))
     return [pieces[index] for index in np.linspace(0, len(pieces) - 1, min(count, len(pieces))).astype(int)]
-
-
-def _texts(path: Path) -> list[str]:
-    if str(path).startswith(DATASET):
-        return _dataset(str(path).removeprefix(DATASET))
-    return _rows(path) if path.suffix in {".jsonl", ".json"} else [_evenly(path)]
-
-
-def _dataset(name: str) -> list[str]:
-    """Read the first rows of a data set by name, as many as make up `MOST_CHARACTERS`."""
-    from datasets import load_dataset
-
-    place, config, split = (*name.split(":"), "", "")[:3]
-    texts: list[str] = []
-    taken = 0
-    try:
-        for row in load_dataset(place, config or None, split=split or "train", streaming=True):
-            texts.append(row["text"])
-            taken += len(row["text"])
-            if taken >= MAX_CHARACTERS:
-                break
-    except (OSError, ValueError, KeyError) as error:
-        raise RowsError(f"the data set {name} cannot be read: {error}") from error
-    return texts
-
-
-def _rows(path: Path) -> list[str]:
-    texts = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RowsError(f"{path}:{number} is not JSON: {error}") from error
-            parts = [row.get("text")] if "text" in row else [row.get("prompt"), row.get("completion")]
-            if not all(isinstance(part, str) for part in parts):
-                raise RowsError(f'{path}:{number} has no "text"')
-            texts.append("".join(parts))
-    if not texts:
-        raise RowsError(f"{path} has no rows")
-    return texts
-
-
-def _evenly(path: Path) -> str:
-    size = path.stat().st_size
-    if size <= MAX_CHARACTERS:
-        return path.read_text(encoding="utf-8")
-    with path.open("rb") as file:
-        parts = []
-        for start in np.linspace(0, size - MAX_CHARACTERS // SLICES, SLICES).astype(int):
-            file.seek(int(start))
-            parts.append(file.read(MAX_CHARACTERS // SLICES).decode("utf-8", errors="ignore"))
-    return "".join(parts)

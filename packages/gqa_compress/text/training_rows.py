@@ -1,13 +1,10 @@
-"""Rows of text into batches of tokens, in an order that depends on the seed and the epoch alone.
+"""Tokenized training rows and their batches, in an order that depends on the seed and the epoch alone.
 
-Holds reading, tokenising and batching. Rows of like length share a batch and are padded on the right, so
-under causal attention no mask is needed and little is padded. Knows nothing of models or losses.
+Rows of similar length share a batch and are padded on the right, so causal attention needs no mask.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,53 +13,52 @@ import numpy.typing as npt
 import torch
 
 from gqa_compress.errors import RowsError
+from gqa_compress.text.rows import read_rows
 
 IntArray = npt.NDArray[np.int64]
 
-# Rows are sorted by length inside windows of this many batches: wide enough that padding nearly vanishes,
-# narrow enough that the order of rows stays random.
+# Rows are sorted by length within windows of this many batches: wide enough that there is little padding, narrow enough
+# that the order of rows stays random.
 WINDOW_BATCHES = 64
 
 
 @dataclass(frozen=True)
 class TokenizedDataset:
-    """Tokenised rows, end to end.
+    """Tokenized rows, concatenated.
 
     Attributes:
         tokens: (total,) token ids.
-        starts: (rows + 1,) where each row begins.
-        prompts: (rows,) tokens of each row that are prompt.
-        dropped: rows left out because they were too long.
-        digest: sha256 of the file they came from.
+        offsets: (rows + 1,) start of each row.
+        prompt_lengths: (rows,) prompt tokens of each row.
+        dropped: number of rows left out because they are too long.
     """
 
     tokens: npt.NDArray[np.int32]
     offsets: IntArray
     prompt_lengths: IntArray
     dropped: int
-    sha256: str
 
     def __len__(self) -> int:
         return len(self.prompt_lengths)
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each row, (rows,)."""
+        """Number of tokens of each row, (rows,)."""
         return np.diff(self.offsets)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows padded on the right, and the places where the loss is taken.
+    """Rows padded on the right, and the positions at which the loss is computed.
 
     Attributes:
         input_ids: (B, T) token ids.
-        positions: (n,) indices into the flattened (B·T) whose next token is predicted.
+        loss_positions: (n,) indices into the flattened (B·T) whose next token is predicted.
         targets: (n,) those next tokens.
-        weights: (n,) their weights in the loss.
-        answers: (n,) whether they belong to a completion.
-        rows: (n,) the row in the batch each belongs to.
-        tokens: tokens of the batch without padding.
+        loss_weights: (n,) weights of the tokens in the loss.
+        is_completion: (n,) whether the tokens belong to a completion.
+        rows: (n,) row of the batch that each token belongs to.
+        tokens: number of tokens without padding.
     """
 
     input_ids: torch.Tensor
@@ -74,104 +70,59 @@ class Batch:
     tokens: int
 
     def to(self, device: torch.device) -> "Batch":
-        """Move the tensors to a device.
-
-        Args:
-            device: where to.
-
-        Returns:
-            The same batch there.
-        """
-        return Batch(
-            input_ids=self.input_ids.to(device),
-            loss_positions=self.loss_positions.to(device),
-            targets=self.targets.to(device),
-            loss_weights=self.loss_weights.to(device),
-            is_completion=self.is_completion.to(device),
-            rows=self.rows.to(device),
-            tokens=self.tokens,
-        )
+        """Return the batch on a device."""
+        moved = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
-def read_rows(path: Path, tokenizer: Any, *, max_tokens: int) -> TokenizedDataset:
-    """Read and tokenise training rows.
+def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDataset:
+    """Read and tokenize training rows.
 
-    Prompt and completion are tokenised apart, as they are when the model is asked, and the end-of-text token
-    is appended.
+    Prompt and completion are tokenized separately, as at inference, and an EOS token is appended.
 
     Args:
         path: JSONL of {"prompt", "completion"} or {"text"}.
-        tokenizer: a transformers tokenizer with an end-of-text token.
-        max_tokens: longer rows are left out and counted.
+        tokenizer: a transformers tokenizer with an EOS token.
+        max_length: maximum number of tokens; longer rows are left out and counted.
 
     Returns:
         The rows.
 
     Raises:
-        RowsError: the file is missing or empty, or a line is no such row.
+        RowsError: the rows cannot be read, or none is short enough.
     """
-    prompt_lengths, completions, sha256 = _read_pairs(path)
+    prompts, completions = zip(*read_rows(path), strict=True)
     if tokenizer.eos_token_id is None:
-        raise RowsError("the tokenizer has no end-of-text token (eos_token); training needs one")
-    heads = tokenizer(prompt_lengths, add_special_tokens=True)["input_ids"]
-    tails = tokenizer(completions, add_special_tokens=False)["input_ids"]
+        raise RowsError("the tokenizer has no EOS token; training needs one")
+    heads = tokenizer(list(prompts), add_special_tokens=True)["input_ids"]
+    tails = tokenizer(list(completions), add_special_tokens=False)["input_ids"]
     if heads[0][-1:] == [tokenizer.eos_token_id]:
-        raise RowsError("the tokenizer ends every text with its end-of-text token; prompts must stay open")
+        raise RowsError("the tokenizer appends its EOS token to every text; prompts must stay open")
     rows = [
         (len(head), head + tail + [tokenizer.eos_token_id]) for head, tail in zip(heads, tails, strict=True)
     ]
-    kept = [(prompt, row) for prompt, row in rows if 2 <= len(row) <= max_tokens]
+    kept = [(prompt, row) for prompt, row in rows if 2 <= len(row) <= max_length]
     if not kept:
-        raise RowsError(f"{path} has no row of at most max_tokens={max_tokens} tokens")
+        raise RowsError(f"{path} has no row of at most max_length={max_length} tokens")
     lengths = np.array([len(row) for _, row in kept], dtype=np.int64)
     return TokenizedDataset(
         tokens=np.concatenate([np.array(row, dtype=np.int32) for _, row in kept]),
         offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
         prompt_lengths=np.array([prompt for prompt, _ in kept], dtype=np.int64),
         dropped=len(rows) - len(kept),
-        sha256=sha256,
     )
 
 
-def _read_pairs(path: Path) -> tuple[list[str], list[str], str]:
-    prompt_lengths, completions = [], []
-    sha256 = hashlib.sha256()
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                sha256.update(line)
-                if not line.strip():
-                    continue
-                prompt, completion = _read_pair(line, f"{path}:{number}")
-                prompt_lengths.append(prompt)
-                completions.append(completion)
-    except OSError as error:
-        raise RowsError(f"the rows {path} cannot be read: {error.strerror}") from error
-    if not prompt_lengths:
-        raise RowsError(f"the rows {path} are empty")
-    return prompt_lengths, completions, sha256.hexdigest()
-
-
-def _read_pair(line: bytes, where: str) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise RowsError(f"{where} is not JSON: {error}") from error
-    if isinstance(row, dict) and isinstance(row.get("text"), str):
-        return "", row["text"]
-    if not (isinstance(row, dict) and all(isinstance(row.get(key), str) for key in ("prompt", "completion"))):
-        raise RowsError(f'{where} has no texts "prompt" and "completion" (or "text")')
-    return row["prompt"], row["completion"]
-
-
-def plan_epoch(rows: TokenizedDataset, *, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:
-    """Decide which rows form which batch, in which order.
+def plan_epoch(rows: TokenizedDataset, *, max_tokens_per_batch: int, seed: int, epoch: int) -> list[IntArray]:
+    """Assign rows to batches and order the batches.
 
     Args:
         rows: the rows.
-        batch_tokens: most tokens in a batch, padding included; at least the longest row.
-        seed: of the run.
-        epoch: counted from 0.
+        max_tokens_per_batch: maximum number of tokens per batch, padding included; at least the longest row.
+        seed: seed of the run.
+        epoch: epoch, counted from 0.
 
     Returns:
         Row indices of each batch; every row occurs once.
@@ -179,31 +130,31 @@ def plan_epoch(rows: TokenizedDataset, *, batch_tokens: int, seed: int, epoch: i
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     lengths = rows.lengths
     order = generator.permutation(len(rows))
-    window = max(1, int(WINDOW_BATCHES * batch_tokens / lengths.mean()))
+    window = max(1, int(WINDOW_BATCHES * max_tokens_per_batch / lengths.mean()))
     batches: list[IntArray] = []
     for begin in range(0, len(order), window):
         part = order[begin : begin + window]
         part = part[np.argsort(lengths[part], kind="stable")]
-        batches.extend(_cut(part, lengths, batch_tokens))
+        batches.extend(_cut(part, lengths, max_tokens_per_batch))
     return [batches[index] for index in generator.permutation(len(batches))]
 
 
-def _cut(part: IntArray, lengths: IntArray, batch_tokens: int) -> Iterator[IntArray]:
-    """Cut rows of rising length into batches of at most `batch_tokens`."""
+def _cut(part: IntArray, lengths: IntArray, max_tokens: int) -> Iterator[IntArray]:
+    """Cut rows of increasing length into batches of at most `max_tokens`."""
     begin = 0
     for end in range(1, len(part) + 1):
-        if end == len(part) or (end + 1 - begin) * lengths[part[end]] > batch_tokens:
+        if end == len(part) or (end + 1 - begin) * lengths[part[end]] > max_tokens:
             yield part[begin:end]
             begin = end
 
 
-def make_batch(rows: TokenizedDataset, chosen: IntArray, *, prompt_weight: float) -> Batch:
-    """Put chosen rows into one batch.
+def make_batch(rows: TokenizedDataset, chosen: IntArray, *, prompt_loss_weight: float) -> Batch:
+    """Build a batch of chosen rows.
 
     Args:
         rows: the rows.
-        chosen: (B,) their indices.
-        prompt_weight: weight of prompt tokens in the loss; places of weight 0 are left out.
+        chosen: (B,) row indices.
+        prompt_loss_weight: weight of prompt tokens in the loss; positions of weight 0 are left out.
 
     Returns:
         The batch.
@@ -211,11 +162,11 @@ def make_batch(rows: TokenizedDataset, chosen: IntArray, *, prompt_weight: float
     lengths = rows.lengths[chosen]
     column = np.arange(lengths.max())  # (T,)
     inside = column < lengths[:, None]  # (B, T)
-    where = np.minimum(rows.offsets[chosen][:, None] + column, len(rows.tokens) - 1)
-    input_ids = np.where(inside, rows.tokens[where], 0).astype(np.int64)
+    indices = np.minimum(rows.offsets[chosen][:, None] + column, len(rows.tokens) - 1)
+    input_ids = np.where(inside, rows.tokens[indices], 0).astype(np.int64)
     predicts = column < lengths[:, None] - 1
     completion = column >= rows.prompt_lengths[chosen][:, None] - 1
-    loss_weights = np.where(completion, 1.0, prompt_weight) * predicts
+    loss_weights = np.where(completion, 1.0, prompt_loss_weight) * predicts
     loss_positions = np.flatnonzero(loss_weights)
     return Batch(
         input_ids=torch.from_numpy(input_ids),

@@ -1,1 +1,1 @@
-"""Training from scratch or from a checkpoint, resumable at any moment."""
+"""Training: recipe, setup, losses, teacher, session, loop, checkpoints, artifacts."""

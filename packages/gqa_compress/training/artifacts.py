@@ -1,31 +1,30 @@
-"""What a run leaves behind: its measurements, its report, its stock checkpoint.
-
-Holds their reading and writing. Trains nothing.
-"""
+"""Outputs of a run: metrics.jsonl, the standard checkpoint, training.json."""
 
 import contextlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from gqa_compress.checkpoint.environment import versions
+from gqa_compress.deprecated import rename_output_fields, with_old_names
 from gqa_compress.errors import InputError
-from gqa_compress.training.adapters import merged
-from gqa_compress.training.checkpoints import TrainerState
+from gqa_compress.training.checkpoints import TrainerState, check_fingerprint, resume_fingerprint
 from gqa_compress.training.config import TrainingConfig, as_json, same_run
 from gqa_compress.training.session import TrainingSession
 from graphling_io.outputs import apply_umask, write_json
 
 REPORT = "training.json"
+RECIPE = "recipe.json"
+MARKERS = (REPORT, RECIPE)
+"""Files of which the folder of a run has one: the report at its end, the recipe before."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """What a finished run comes to; also written as `training.json`."""
+    """Result of a finished run; written as `training.json`."""
 
     checkpoint: str
     steps: int
@@ -36,8 +35,8 @@ class TrainingReport:
     parameters: int
     trained_parameters: int = 0
     train_loss: float
-    dev_loss: float | None
-    dev_exact: float | None
+    eval_loss: float | None
+    eval_exact_match: float | None
     best_step: int | None = None
     rows: int
     rows_dropped: int
@@ -46,122 +45,107 @@ class TrainingReport:
     seed: int
     versions: dict[str, str]
     recipe: dict[str, object]
+    fingerprint: dict[str, Any] = field(default_factory=dict)
 
 
 def load_finished_report(recipe: TrainingConfig) -> TrainingReport | None:
-    """Return the report of a run that has ended.
-
-    Args:
-        recipe: the run.
-
-    Returns:
-        Its report, or None when it has not ended.
+    """Return the report of a run, or None if it has not finished.
 
     Raises:
-        InputError: the folder holds a finished run of another recipe.
+        InputError: the folder holds another run.
     """
-    path = recipe.out / REPORT
+    path = recipe.output_dir / REPORT
     if not path.exists():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not same_run(recipe, content["recipe"]):
+    content = rename_output_fields(json.loads(path.read_text(encoding="utf-8")))
+    if content.get("fingerprint"):
+        check_fingerprint(recipe.output_dir, recipe, resume_fingerprint(recipe), content["fingerprint"])
+    elif not same_run(recipe, content["recipe"]):
         raise InputError(
-            f"{recipe.out} holds a finished run of another recipe; name another folder or give --force"
+            f"{recipe.output_dir} holds a finished run of another recipe; name another output_dir or give --force"
         )
-    return TrainingReport(**content)
+    known = {each.name for each in fields(TrainingReport)}
+    kept = {name: value for name, value in content.items() if name in known}
+    return TrainingReport(**kept | {"checkpoint": str(recipe.output_dir)})
 
 
-def throughput(progress: TrainerState) -> dict[str, float]:
-    """Return how far and how fast a run is.
-
-    Args:
-        progress: where it is.
-
-    Returns:
-        Tokens, seconds, and tokens a second.
-    """
+def throughput(state: TrainerState) -> dict[str, float]:
+    """Return tokens, seconds, and tokens per second."""
     return {
-        "tokens": progress.tokens,
-        "elapsed_s": round(progress.elapsed_s, 3),
-        "tokens_per_s": round(progress.tokens / max(progress.elapsed_s, 1e-9), 1),
+        "tokens": state.tokens,
+        "elapsed_s": round(state.elapsed_s, 3),
+        "tokens_per_s": round(state.tokens / max(state.elapsed_s, 1e-9), 1),
     }
 
 
-def truncate_metrics(path: Path, step: int) -> None:
-    """Drop lines written after the checkpoint that the run goes on from.
-
-    Args:
-        path: of metrics.jsonl.
-        step: of the checkpoint.
-    """
+def truncate_metrics(run: TrainingSession) -> None:
+    """Drop the lines of metrics.jsonl that were written after the checkpoint that the run resumes from."""
+    path = run.recipe.output_dir / "metrics.jsonl"
     if not path.exists():
         return
     kept = []
     for line in path.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):
-            if json.loads(line)["step"] <= step:
+            if json.loads(line)["step"] <= run.state.step:
                 kept.append(line + "\n")
     path.write_text("".join(kept), encoding="utf-8")
 
 
-def build_report(run: TrainingSession, last: dict[str, float]) -> TrainingReport:
-    """Say what a run came to.
+def build_report(run: TrainingSession, evaluation: dict[str, float]) -> TrainingReport:
+    """Build the report of a run at its end.
 
     Args:
-        run: at its end.
-        last: the last look at the held-out rows.
+        run: the run.
+        evaluation: its last evaluation.
 
     Returns:
         The report.
     """
-    progress, parameters = run.progress, list(run.model.parameters())
+    state, parameters = run.state, list(run.model.parameters())
+    lines = (run.recipe.output_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-50:]
     return TrainingReport(
-        checkpoint=str(run.recipe.out),
-        steps=progress.step,
-        tokens=progress.tokens,
-        epochs=progress.epoch,
-        elapsed_s=round(progress.elapsed_s, 2),
-        tokens_per_s=throughput(progress)["tokens_per_s"],
+        checkpoint=str(run.recipe.output_dir),
+        steps=state.step,
+        tokens=state.tokens,
+        epochs=state.epoch,
+        elapsed_s=round(state.elapsed_s, 2),
+        tokens_per_s=throughput(state)["tokens_per_s"],
         parameters=sum(p.numel() for p in parameters),
         trained_parameters=sum(p.numel() for p in parameters if p.requires_grad),
-        train_loss=_recent_loss(run.recipe.out / "metrics.jsonl"),
-        dev_loss=last.get("dev_loss"),
-        dev_exact=last.get("dev_exact"),
-        best_step=progress.best_step,
-        rows=len(run.train),
-        rows_dropped=run.train.dropped,
+        train_loss=float(np.mean([json.loads(line)["loss"] for line in lines])),
+        eval_loss=evaluation.get("eval_loss"),
+        eval_exact_match=evaluation.get("eval_exact_match"),
+        best_step=state.best_step,
+        rows=len(run.train_rows),
+        rows_dropped=run.train_rows.dropped,
         precision="bf16" if run.bf16 else "fp32",
         device=run.device.type,
         seed=run.recipe.seed,
         versions=versions(),
         recipe=as_json(run.recipe),
+        fingerprint=run.fingerprint,
     )
 
 
-def write_checkpoint(run: TrainingSession, tokenizer: Any, report: TrainingReport) -> None:
-    """Write the stock checkpoint; config.json comes last of its files, so a torn one cannot be loaded.
+def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) -> None:
+    """Write the standard checkpoint; its config.json comes last, so an incomplete one cannot be loaded.
 
     Args:
-        run: at its end.
-        tokenizer: of the model.
-        report: written last.
+        run: the run at its end.
+        tokenizer: tokenizer of the model.
+        report: written after the checkpoint.
 
     Writes:
         OUT: the checkpoint with its tokenizer, and training.json.
     """
-    out = run.recipe.out
-    partial = out / ".final.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    merged(run.model, run.adapter).save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    for weights in partial.glob("*.safetensors"):
+    out = run.recipe.output_dir
+    folder = out / "checkpoints" / "final"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = run.model if run.adapter is None else run.adapter.merge_and_unload()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    for weights in folder.glob("*.safetensors"):
         apply_umask(weights)
-    for path in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "config.json"):
         path.replace(out / path.name)
-    partial.rmdir()
-    write_json(out / REPORT, asdict(report))
-
-
-def _recent_loss(path: Path) -> float:
-    lines = path.read_text(encoding="utf-8").splitlines()[-50:]
-    return float(np.mean([json.loads(line)["loss"] for line in lines]))
+    write_json(out / REPORT, with_old_names(asdict(report)))

@@ -1,10 +1,8 @@
-"""Checkpoints of a training run: written whole or not at all, read back exactly.
-
-Holds saving, finding and restoring; the last two are kept. Knows nothing of rows or losses.
-"""
+"""Checkpoints of a training run: written atomically, read back exactly, and only by the run that wrote them."""
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,27 +10,43 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from gqa_compress.checkpoint.reader import content_hash
 from gqa_compress.checkpoint.writer import write_tensors
+from gqa_compress.deprecated import TRAINER_STATE, rename_fields, rename_recipe_fields
 from gqa_compress.errors import CheckpointError
-from graphling_io.outputs import atomic_directory
+from gqa_compress.text.rows import file_hash
+from gqa_compress.training.config import TrainingConfig, as_json
+from graphling_io.outputs import atomic_directory, atomic_file
 
 SAVE_TOTAL_LIMIT = 2
+BEST = "best.safetensors"
+# Pruning within a time limit fades the original heads over at least this many steps, however slow they are.
+MIN_PRUNING_STEPS = 50
+TOKENIZER_CONTENT = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
 
 
 @dataclass
 class TrainerState:
-    """Where a run is.
+    """Position of a run.
 
     Attributes:
-        step: optimiser steps made.
+        step: number of optimizer steps.
         epoch: epoch of the next batch.
-        batch: index in that epoch of the next batch.
-        tokens: tokens seen, padding not counted.
-        elapsed_s: seconds trained, resumed time counted in.
-        pruned: whether the original key-value heads are gone for good.
-        best: least held-out loss seen.
-        best_step: step at which it was seen.
-        stale: looks at the held-out rows since then.
+        batch: index of the next batch in that epoch.
+        tokens: number of tokens trained on, without padding.
+        elapsed_s: seconds of training, over all resumed parts.
+        pruned: whether the original KV heads have been removed.
+        mask_fraction: position in the mask schedule, from 0 to 1.
+        best_eval_loss: lowest evaluation loss.
+        best_step: step of that loss.
+        evals_without_improvement: evaluations since then.
     """
 
     step: int = 0
@@ -41,9 +55,22 @@ class TrainerState:
     tokens: int = 0
     elapsed_s: float = 0.0
     pruned: bool = False
+    mask_fraction: float = 0.0
     best_eval_loss: float | None = None
     best_step: int | None = None
     evals_without_improvement: int = 0
+
+    def progress_fraction(self, recipe: TrainingConfig) -> float:
+        """Return the used fraction of the steps or of the minutes, whichever is larger; 1 or more at the end."""
+        by_steps = self.step / recipe.max_steps if recipe.max_steps else 0.0
+        by_time = self.elapsed_s / (60 * recipe.max_minutes) if recipe.max_minutes else 0.0
+        return max(by_steps, by_time)
+
+    def advance_masks(self, recipe: TrainingConfig) -> None:
+        """Move the position in the mask schedule after a step; a time limit moves it by a small step at most."""
+        fraction = self.progress_fraction(recipe)
+        limit = self.mask_fraction + 1 / MIN_PRUNING_STEPS if recipe.max_minutes else fraction
+        self.mask_fraction = min(fraction, limit)
 
 
 @dataclass(frozen=True)
@@ -51,22 +78,17 @@ class LoadedCheckpoint:
     """A checkpoint that was read.
 
     Attributes:
-        progress: where the run was.
-        weights: those that are trained, by name.
-        optimizer: its state and those of the generators.
+        state: position of the run.
+        weights: trainable weights by name.
+        optimizer: state of the optimizer and of the random generators.
     """
 
-    progress: TrainerState
+    state: TrainerState
     weights: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
 
     def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put the checkpoint back.
-
-        Args:
-            model: receives the weights.
-            optimizer: receives its state.
-        """
+        """Load the checkpoint into a model and its optimizer."""
         load_trainable_(model, self.weights)
         optimizer.load_state_dict(self.optimizer["optimizer"])
         torch.set_rng_state(self.optimizer["generators"]["cpu"])
@@ -76,84 +98,82 @@ class LoadedCheckpoint:
 
 def save(
     folder: Path,
-    progress: TrainerState,
+    state: TrainerState,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
-    run: dict[str, Any],
-) -> None:
-    """Write one checkpoint and remove all but the last two.
+    fingerprint: Mapping[str, Any],
+) -> Path:
+    """Write a checkpoint and remove all but the last two.
 
     Args:
-        folder: of all checkpoints of the run.
-        progress: where the run is.
-        model: its trained weights are written, shared ones once.
+        folder: folder of all checkpoints of the run.
+        state: position of the run.
+        model: its trainable weights are written.
         optimizer: its state is written.
-        run: what must be equal for a resume to be exact.
+        fingerprint: identity of the run.
+
+    Returns:
+        Folder of the checkpoint.
 
     Writes:
         FOLDER/step-00000200/{model.safetensors, optimizer.pt, progress.json}.
     """
-    with atomic_directory(
-        folder / f"step-{progress.step:08d}", markers=["progress.json"], force=True
-    ) as partial:
-        write_tensors(partial / "model.safetensors", trainable_state_dict(model))
+    path = folder / f"step-{state.step:08d}"
+    with atomic_directory(path, markers=["progress.json"], force=True) as temporary:
+        write_tensors(temporary / "model.safetensors", trainable_state_dict(model))
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-        torch.save({"optimizer": optimizer.state_dict(), "generators": generators}, partial / "optimizer.pt")
-        (partial / "progress.json").write_text(json.dumps({"progress": asdict(progress), "run": run}))
+        torch.save(
+            {"optimizer": optimizer.state_dict(), "generators": generators}, temporary / "optimizer.pt"
+        )
+        content = {"progress": asdict(state), "run": fingerprint}
+        (temporary / "progress.json").write_text(json.dumps(content))
     for old in list_checkpoints(folder)[:-SAVE_TOTAL_LIMIT]:
         shutil.rmtree(old)
+    return path
+
+
+def save_best(folder: Path, model: torch.nn.Module) -> None:
+    """Write the trainable weights of the best evaluation into the folder of all checkpoints."""
+    with atomic_file(folder / BEST) as temporary:
+        write_tensors(temporary, trainable_state_dict(model))
+
+
+def load_best(folder: Path, model: torch.nn.Module) -> None:
+    """Load the weights of the best evaluation."""
+    load_trainable_(model, load_file(folder / BEST))
 
 
 def trainable_state_dict(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights that training moves.
-
-    Args:
-        model: of the run.
-
-    Returns:
-        Them by name.
-    """
+    """Return the trainable weights by name."""
     return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 @torch.no_grad()
 def load_trainable_(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Set the weights that training moves.
-
-    Args:
-        model: of the run.
-        weights: by name, all of them.
-    """
+    """Set the trainable weights, given all of them by name."""
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             parameter.copy_(weights[name])
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """List whole checkpoints, oldest first.
-
-    Args:
-        folder: of all checkpoints of the run.
-
-    Returns:
-        Their folders.
-    """
+    """Return the folders of complete checkpoints, oldest first."""
     return sorted(path.parent for path in folder.glob("step-*/progress.json"))
 
 
-def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> LoadedCheckpoint | None:
+def read(folder: Path, recipe: TrainingConfig, fingerprint: Mapping[str, Any]) -> LoadedCheckpoint | None:
     """Read the newest checkpoint.
 
     Args:
-        folder: of all checkpoints of the run.
-        run: what must be equal for a resume to be exact.
-        defaults: what fields count as that an older checkpoint does not name.
+        folder: folder of all checkpoints of the run.
+        recipe: the run.
+        fingerprint: identity of the run.
 
     Returns:
-        The checkpoint, or None when there is none.
+        The checkpoint, or None if there is none.
 
     Raises:
-        CheckpointError: the checkpoint belongs to another recipe or other data, or is torn.
+        CheckpointError: the checkpoint belongs to another recipe or other data, or is corrupt.
     """
     checkpoints = list_checkpoints(folder)
     if not checkpoints:
@@ -163,14 +183,71 @@ def read(folder: Path, run: dict[str, Any], defaults: dict[str, Any]) -> LoadedC
         content = json.loads((newest / "progress.json").read_text())
         weights = load_file(newest / "model.safetensors")
         optimizer = torch.load(newest / "optimizer.pt", weights_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
+        state = TrainerState(**rename_fields(content["progress"], TRAINER_STATE))
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"the checkpoint {newest} cannot be read ({error}); delete it and resume again"
         ) from error
-    stored = defaults | content["run"]
-    differing = sorted(key for key in run.keys() | stored.keys() if run.get(key) != stored.get(key))
-    if differing:
-        raise CheckpointError(
-            f"cannot resume from {newest}: {', '.join(differing)} changed since; restore that or use --force"
+    check_fingerprint(newest, recipe, fingerprint, content["run"])
+    return LoadedCheckpoint(state, weights, optimizer)
+
+
+def resume_fingerprint(recipe: TrainingConfig) -> dict[str, Any]:
+    """Return the identity of a run: its recipe, with the content instead of the path of everything it reads.
+
+    The output folder and the inputs may be moved or renamed.
+    """
+    found = as_json(recipe)
+    del found["output_dir"]
+    found["train_file"] = file_hash(recipe.train_file)
+    found["validation_file"] = file_hash(recipe.validation_file) if recipe.validation_file else None
+    found["tokenizer"] = content_hash(recipe.tokenizer_folder, *TOKENIZER_CONTENT)
+    found["init_checkpoint"] = content_hash(recipe.init_checkpoint) if recipe.init_checkpoint else None
+    if recipe.teacher:
+        found["teacher"] = as_json(recipe)["teacher"] | {
+            "checkpoint": content_hash(recipe.teacher.checkpoint)
+        }  # type: ignore[operator]
+    if recipe.pruning and recipe.pruning.calibration:
+        found["pruning"] = as_json(recipe)["pruning"] | {"calibration": file_hash(recipe.pruning.calibration)}  # type: ignore[operator]
+    return found | {"format": 2}
+
+
+def check_fingerprint(
+    folder: Path, recipe: TrainingConfig, fingerprint: Mapping[str, Any], stored: Mapping[str, Any]
+) -> None:
+    """Check that a stored run is this one.
+
+    Args:
+        folder: where the run is stored.
+        recipe: the run.
+        fingerprint: its identity.
+        stored: identity that was stored; those of older versions hold paths of checkpoints and old field names.
+
+    Raises:
+        CheckpointError: they differ; the message names the fields.
+    """
+    now = dict(fingerprint)
+    if "format" not in stored:
+        now = as_json(recipe) | {name: fingerprint[name] for name in ("train_file", "validation_file")}
+        del now["output_dir"]
+        defaults = as_json(
+            TrainingConfig(output_dir=Path(), train_file=Path(), init_checkpoint=Path(), max_steps=1)
         )
-    return LoadedCheckpoint(TrainerState(**content["progress"]), weights, optimizer)
+        stored = defaults | rename_recipe_fields(stored)[0]
+        stored = {name: value for name, value in stored.items() if name in now}
+    if changed := _differences(now, stored):
+        raise CheckpointError(
+            f"{folder} belongs to another run: {', '.join(changed)} changed since it was started (files count by their "
+            "content); restore that, name another output_dir, or start anew with --force"
+        )
+
+
+def _differences(now: Mapping[str, Any], stored: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for name in sorted(now.keys() | stored.keys()):
+        new, old = now.get(name), stored.get(name)
+        if isinstance(new, Mapping) and isinstance(old, Mapping):
+            found += _differences(new, old, f"{prefix}{name}.")
+        elif new != old:
+            found.append(prefix + name)
+    return found

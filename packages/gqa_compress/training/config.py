@@ -1,51 +1,50 @@
-"""What a training run is asked to do, as frozen dataclasses that are also the YAML.
+"""Training recipes: frozen dataclasses with limits, read from YAML."""
 
-Holds the fields, their limits and the YAML reader. Loads no model and no data.
-"""
-
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from gqa_compress.deprecated import rename_recipe_fields
 from gqa_compress.errors import RecipeError
+from gqa_compress.pruning.masks import MaskSchedule
+from graphling_io.console import print_status
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """A LLaMA to be made from scratch; names are those of `transformers.LlamaConfig`."""
+    """A LLaMA with random weights; fields of `transformers.LlamaConfig`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     hidden_size: Positive = 256
-    """Channels of the residual stream."""
+    """Width of the residual stream."""
     intermediate_size: Positive = 688
-    """Channels inside the MLP."""
+    """Width of the MLP."""
     num_hidden_layers: Positive = 6
     """Decoder layers."""
     num_attention_heads: Positive = 8
     """Query heads."""
     num_key_value_heads: Positive | None = None
-    """Key-value heads; as many as query heads when absent."""
+    """KV heads; as many as query heads if absent."""
     head_dim: Positive | None = None
-    """Channels a head; hidden_size / num_attention_heads when absent."""
+    """Head dimension; hidden_size / num_attention_heads if absent."""
     tie_word_embeddings: bool = True
-    """Whether the output matrix is the input embedding."""
+    """Whether the LM head is the input embedding."""
     max_position_embeddings: Positive = 512
-    """Longest sequence the model is meant for."""
+    """Maximum sequence length."""
     rope_theta: PositiveFloat = 10_000.0
     """Base of the rotary frequencies."""
     rms_norm_eps: PositiveFloat = 1e-6
-    """Term that keeps the norm finite."""
+    """Epsilon of RMSNorm."""
     initializer_range: PositiveFloat = 0.02
-    """Standard deviation of the first weights."""
+    """Standard deviation of the initial weights."""
 
     def __post_init__(self) -> None:
         heads, kv_heads = self.num_attention_heads, self.num_key_value_heads or self.num_attention_heads
@@ -57,203 +56,219 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """AdamW with linear warm-up, then a cosine to a share of the rate."""
+    """AdamW with linear warm-up and cosine decay."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    lr: PositiveFloat = 1.5e-3
-    """Highest learning rate."""
+    learning_rate: PositiveFloat = 1.5e-3
+    """Peak learning rate."""
     warmup_steps: Annotated[int, Field(ge=0)] = 50
-    """Steps over which the rate rises from zero."""
-    final_share: Share = 0.0
-    """Share of `lr` at the end of the cosine."""
-    betas: tuple[Share, Share] = (0.9, 0.95)
-    """Decay of the two moments."""
+    """Steps over which the learning rate rises from zero."""
+    min_lr_ratio: Ratio = 0.0
+    """Final learning rate, relative to the peak."""
+    betas: tuple[Ratio, Ratio] = (0.9, 0.95)
+    """Decay rates of the two moments."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    """Decay of matrices; norms, biases and embeddings have none."""
-    clip: PositiveFloat = 1.0
-    """Highest norm of the gradient."""
+    """Weight decay of matrices; norms, biases and embeddings have none."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Maximum norm of the gradient."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
-    """A checkpoint whose predictions the student also learns from."""
+    """Distillation from a teacher checkpoint."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     checkpoint: Path
-    """Folder of the teacher; it must share the tokenizer."""
-    weight: Share = 0.5
-    """Share of the KL term in the loss; the rest is cross-entropy."""
+    """Checkpoint folder of the teacher, with the same tokenizer."""
+    kl_weight: Ratio = 0.5
+    """Weight of the distillation loss; that of cross-entropy is 1 minus it."""
     temperature: PositiveFloat = 1.0
-    """Temperature of both distributions in the KL term."""
-    answers: Literal["kl", "bild"] = "kl"
-    """What completion tokens are compared by; prompt tokens, where they weigh anything, always by KL."""
-    bild_top: Annotated[int, Field(ge=3)] = 16
-    """Highest logits of either model whose pairwise differences are compared by `bild`."""
+    """Temperature of both distributions in the KL divergence."""
+    completion_loss: Literal["kl", "bild"] = "kl"
+    """Distillation loss of completion tokens; that of prompt tokens is always KL."""
+    bild_top_k: Annotated[int, Field(ge=3)] = 16
+    """Number of highest logits of either model whose pairwise differences `bild` compares."""
     bild_temperature: PositiveFloat = 3.0
     """Temperature of those differences."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lora:
-    """Low-rank updates of the attention projections, merged into them at the end."""
+    """LoRA of the attention projections, merged into them at the end."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    rank: Positive = 16
+    r: Positive = 16
     """Rank of each update."""
-    alpha: Positive = 32
-    """Scale of each update, times 1 / rank."""
+    lora_alpha: Positive = 32
+    """Scale of each update, divided by the rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """Fade the checkpoint's key-value heads into fewer ones while training (docs/algorithm.md, "Pruning")."""
+    """Pruning of KV heads during training (docs/algorithm.md, "Pruning")."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     kv_heads: Positive
-    """Key-value heads that are left."""
-    masks: Literal["learned", "forced", "linear"] = "forced"
-    """Hard-concrete masks by gradient, the same with the lowest pushed down by rule, or one number that falls."""
-    start: Literal["aligned", "mean"] = "aligned"
-    """What the merged heads begin with."""
+    """KV heads to keep."""
+    mask_schedule: MaskSchedule = "forced"
+    """Hard-concrete masks learned by gradient, the same with the lowest forced to zero, or one linear schedule."""
+    init: Literal["aligned", "mean"] = "aligned"
+    """Initial weights of the merged heads."""
     grouping: Literal["adjacent", "search"] = "adjacent"
     """Which heads form a group."""
     calibration: Path | None = None
-    """Text to align by; the training rows when absent."""
+    """Calibration text for the alignment; the training rows if absent."""
     tokens: Positive = 65_536
-    """About how many tokens to align by."""
-    ramp_share: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Share of the run over which the target rises to no original heads at all."""
-    zero_share: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Share of the run from which masks are zero whatever was learned."""
-    shared_rate: PositiveFloat = 2.0
-    """Learning rate of the merged heads over that of the rest."""
-    mask_lr: PositiveFloat = 1e-4
-    """Learning rate of the masks at the optimiser's highest rate."""
-    penalty: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the penalty for being off the target."""
+    """Approximate number of calibration tokens."""
+    sparsity_warmup_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Fraction of the run over which the target sparsity rises to 1."""
+    mask_off_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Fraction of the run after which the original heads are removed, whatever masks were learned."""
+    merged_lr_multiplier: PositiveFloat = 2.0
+    """Learning rate of the merged heads, relative to the other weights."""
+    mask_learning_rate: PositiveFloat = 1e-4
+    """Peak learning rate of the masks."""
+    sparsity_penalty_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the penalty for deviating from the target sparsity."""
 
     def __post_init__(self) -> None:
-        if self.ramp_share > self.zero_share:
-            raise ValueError(f"ramp_share={self.ramp_share} is more than zero_share={self.zero_share}")
+        if self.sparsity_warmup_ratio > self.mask_off_ratio:
+            raise ValueError(
+                f"sparsity_warmup_ratio={self.sparsity_warmup_ratio} exceeds mask_off_ratio={self.mask_off_ratio}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """One training run. Paths are relative to the folder the command runs in."""
+    """One training run. Paths are relative to the working directory."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    out: Path
-    """Folder for the checkpoint, `metrics.jsonl` and `checkpoints/`."""
-    train: Path
+    output_dir: Path
+    """Folder for the model, `metrics.jsonl` and `checkpoints/`."""
+    train_file: Path
     """JSONL of {"prompt", "completion"} (loss on the completion) or {"text"} (loss on all of it)."""
-    dev: Path | None = None
+    validation_file: Path | None = None
     """Held-out rows of the same form."""
     tokenizer: Path | None = None
-    """Tokenizer folder; that of `checkpoint` when absent."""
+    """Tokenizer folder; `init_checkpoint` if absent."""
     model: ModelConfig | None = None
-    """Shape of a model made from scratch."""
-    checkpoint: Path | None = None
+    """Configuration of a model trained from scratch."""
+    init_checkpoint: Path | None = None
     """Checkpoint folder to start from instead."""
     teacher: Teacher | None = None
-    """Distil from this checkpoint as well."""
+    """Distillation from a teacher."""
     trainable: Literal["full", "attention", "kv", "lora"] = "full"
-    """What moves: all weights, q/k/v/o, k/v alone, or low-rank updates of q/k/v/o (`lora`)."""
+    """Weights to train: all, q/k/v/o, k/v, or LoRA of q/k/v/o."""
     lora: Lora = field(default_factory=Lora)
-    """The updates when `trainable` is `lora`."""
+    """LoRA if `trainable` is `lora`."""
     pruning: Pruning | None = None
-    """Lose key-value heads on the way."""
-    patience: Positive | None = None
-    """Looks at the held-out rows without a better loss after which the run ends; the best weights are kept."""
-    recompute: bool = False
-    """Compute activations again in the backward pass rather than keep them: less memory, a third more time."""
-    steps: Positive | None = None
-    """Optimiser steps to make."""
-    minutes: PositiveFloat | None = None
-    """Minutes to train for, resumed time counted in; with `steps`, whichever ends first."""
+    """Pruning of KV heads during the run."""
+    early_stopping_patience: Positive | None = None
+    """Evaluations without a lower loss after which the run stops; the best weights are kept."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, a third more time."""
+    max_steps: Positive | None = None
+    """Optimizer steps."""
+    max_minutes: PositiveFloat | None = None
+    """Minutes of training, over all resumed parts; with `max_steps`, whichever ends first."""
     optimizer: Optimizer = field(default_factory=Optimizer)
-    """How the weights move."""
-    batch_tokens: Positive = 2304
-    """Tokens in a batch, padding included."""
-    accumulate: Positive = 1
-    """Batches a step."""
-    max_tokens: Positive = 512
-    """Longer rows are left out, and counted."""
-    prompt_weight: Share = 0.0
-    """Weight of prompt tokens in the loss; completion tokens weigh 1."""
-    dev_every: Positive = 200
-    """Steps between two looks at the held-out rows."""
-    dev_rows: Positive = 512
-    """Held-out rows looked at, evenly spaced over the file."""
-    checkpoint_every: Positive = 200
+    """Optimizer and learning rate."""
+    max_tokens_per_batch: Positive = 2304
+    """Maximum number of tokens per batch, padding included."""
+    gradient_accumulation_steps: Positive = 1
+    """Batches per step."""
+    max_length: Positive = 512
+    """Maximum number of tokens per row; longer rows are left out and counted."""
+    prompt_loss_weight: Ratio = 0.0
+    """Weight of prompt tokens in the loss; that of completion tokens is 1."""
+    eval_steps: Positive = 200
+    """Steps between two evaluations on the held-out rows."""
+    max_eval_samples: Positive = 512
+    """Number of held-out rows to evaluate on, evenly spaced over the file."""
+    save_steps: Positive = 200
     """Steps between two checkpoints."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Arithmetic of the matrix products; `auto` is bf16 where the processor has it. Weights stay fp32."""
+    """Data type of matrix products; `auto` is bf16 where the hardware supports it. Weights stay fp32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; `auto` is the accelerator if there is one."""
+    """Device; `auto` is CUDA if there is one."""
     threads: Positive | None = None
-    """Threads of the matrix products; torch decides when absent."""
+    """Threads of matrix products; chosen by torch if absent."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Decides first weights and the order of rows."""
+    """Seed of the initial weights and of the order of rows."""
 
     def __post_init__(self) -> None:
-        if (self.model is None) == (self.checkpoint is None):
-            raise ValueError("give either `model` (from scratch) or `checkpoint` (a folder to start from)")
+        if (self.model is None) == (self.init_checkpoint is None):
+            raise ValueError(
+                "give either `model` (from scratch) or `init_checkpoint` (a folder to start from)"
+            )
         if self.model is not None and self.tokenizer is None:
             raise ValueError("a model from scratch needs `tokenizer`, a folder")
-        if self.steps is None and self.minutes is None:
-            raise ValueError("give `steps` or `minutes` (or both; whichever ends first)")
-        if self.pruning is not None and (self.checkpoint is None or self.trainable == "lora"):
-            raise ValueError("`pruning` needs a `checkpoint` to prune, and `trainable` other than lora")
-        if self.patience is not None and self.dev is None:
-            raise ValueError("`patience` needs `dev`, the held-out rows")
-        if self.max_tokens > self.batch_tokens:
+        if self.max_steps is None and self.max_minutes is None:
+            raise ValueError("give `max_steps` or `max_minutes` (or both; whichever ends first)")
+        if self.pruning is not None and (self.init_checkpoint is None or self.trainable == "lora"):
+            raise ValueError("`pruning` needs an `init_checkpoint`, and `trainable` other than lora")
+        if self.early_stopping_patience is not None and self.validation_file is None:
+            raise ValueError("`early_stopping_patience` needs `validation_file`, the held-out rows")
+        if self.max_length > self.max_tokens_per_batch:
             raise ValueError(
-                f"max_tokens={self.max_tokens} is more than batch_tokens={self.batch_tokens}; raise it"
+                f"max_length={self.max_length} exceeds max_tokens_per_batch={self.max_tokens_per_batch}; raise it"
             )
-        if self.model is not None and self.max_tokens > self.model.max_position_embeddings:
+        if self.model is not None and self.max_length > self.model.max_position_embeddings:
             raise ValueError(
-                f"max_tokens={self.max_tokens} is more than the model's "
+                f"max_length={self.max_length} exceeds the model's "
                 f"max_position_embeddings={self.model.max_position_embeddings}"
             )
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Folder to load the tokenizer from."""
+        folder = self.tokenizer or self.init_checkpoint
+        assert folder is not None  # noqa: S101  checked above
+        return folder
+
+    @property
+    def inputs(self) -> list[Path]:
+        """All files and folders that the run reads."""
+        found = [self.train_file, self.validation_file, self.tokenizer, self.init_checkpoint]
+        found += [self.teacher.checkpoint if self.teacher else None]
+        found += [self.pruning.calibration if self.pruning else None]
+        return [path for path in found if path is not None]
 
 
 def read_recipe(path: Path) -> TrainingConfig:
     """Read a recipe from YAML.
 
     Args:
-        path: the YAML file; it may say `extends: FILE`, relative to itself, whose fields hold unless given again.
+        path: YAML file. `extends: FILE`, relative to it, takes over the fields of another recipe. Old field names are
+            accepted with a note on standard error.
 
     Returns:
-        The recipe, every field checked.
+        The validated recipe.
 
     Raises:
-        RecipeError: the file is missing, is no YAML mapping, or a field is unknown or out of range.
+        RecipeError: the file is missing or not a YAML mapping, or a field is unknown or out of range.
     """
+    fields, notes = _read_fields(path)
+    for note in notes:
+        print_status(f"gqa-compress: deprecated field in the recipe {path}: {note}")
     try:
-        return TypeAdapter(TrainingConfig).validate_python(_read_fields(path))
+        return TypeAdapter(TrainingConfig).validate_python(fields)
     except ValidationError as error:
-        raise RecipeError(f"the recipe {path} is wrong:\n{_explain(error)}") from error
+        raise RecipeError(f"the recipe {path} is invalid:\n{_explain(error)}") from error
 
 
 def as_json(recipe: TrainingConfig) -> dict[str, object]:
-    """Return a recipe as plain JSON values, for manifests and comparison.
-
-    Args:
-        recipe: the recipe.
-
-    Returns:
-        A mapping with paths as text.
-    """
-    plain = TypeAdapter(TrainingConfig).dump_python(recipe, mode="json")
-    return {name.name: plain[name.name] for name in dataclasses.fields(recipe)}
+    """Return a recipe as JSON values, with paths as strings."""
+    plain: dict[str, object] = TypeAdapter(TrainingConfig).dump_python(recipe, mode="json")
+    return plain
 
 
-def _read_fields(path: Path, above: tuple[Path, ...] = ()) -> dict[str, object]:
+def _read_fields(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], list[str]]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -261,32 +276,27 @@ def _read_fields(path: Path, above: tuple[Path, ...] = ()) -> dict[str, object]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(f"the recipe {path} cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
-        raise RecipeError(f"the recipe {path} holds {type(content).__name__}, not a mapping of fields")
+        raise RecipeError(f"the recipe {path} is {type(content).__name__}, not a mapping of fields")
     parent = content.pop("extends", None)
+    content, notes = rename_recipe_fields(content)
     if parent is None:
-        return content
+        return content, notes
     above = (*above, path.resolve())
     if not isinstance(parent, str) or (path.parent / parent).resolve() in above:
         raise RecipeError(f"the recipe {path} extends {parent!r}; name another recipe")
-    inherited = _read_fields(path.parent / parent, above)
+    inherited, old_notes = _read_fields(path.parent / parent, above)
     for name, value in content.items():
         old = inherited.get(name)
         inherited[name] = old | value if isinstance(old, dict) and isinstance(value, dict) else value
-    return inherited
+    return inherited, old_notes + notes
 
 
 def same_run(recipe: TrainingConfig, stored: object) -> bool:
-    """Tell whether a stored recipe asks for the same run; fields that it lacks count as their defaults.
-
-    Args:
-        recipe: the recipe.
-        stored: what `as_json` once returned.
-
-    Returns:
-        Whether both are equal.
-    """
+    """Return whether a stored recipe equals this one; it may have old field names, missing fields have defaults."""
+    if not isinstance(stored, dict):
+        return False
     try:
-        return bool(TypeAdapter(TrainingConfig).validate_python(stored) == recipe)
+        return bool(TypeAdapter(TrainingConfig).validate_python(rename_recipe_fields(stored)[0]) == recipe)
     except ValidationError:
         return False
 
@@ -294,11 +304,11 @@ def same_run(recipe: TrainingConfig, stored: object) -> bool:
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "recipe"
+        field_name = ".".join(str(part) for part in problem["loc"]) or "recipe"
         if problem["type"] == "unexpected_keyword_argument":
-            lines.append(f"  {where}: no such field")
+            lines.append(f"  {field_name}: unknown field")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if isinstance(problem["input"], dict) else f" (found {problem['input']!r})"
-            lines.append(f"  {where}: {message}{given}")
+            lines.append(f"  {field_name}: {message}{given}")
     return "\n".join(lines)

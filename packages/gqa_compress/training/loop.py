@@ -1,156 +1,203 @@
-"""The training loop: batches in, a stock checkpoint out, stoppable at any moment.
-
-Holds the steps of one run. What a run is made of is in run.py, what it leaves behind in outcome.py.
-"""
+"""The training loop: batches in, a standard checkpoint out. A run can be stopped at any time and resumed exactly."""
 
 import json
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gqa_compress.errors import TrainingError
+from gqa_compress.deprecated import with_old_names
+from gqa_compress.errors import Interrupted, TrainingError
 from gqa_compress.text.training_rows import Batch
-from gqa_compress.training import artifacts as outcome
-from gqa_compress.training import checkpoints as state
-from gqa_compress.training.artifacts import TrainingReport
+from gqa_compress.training import artifacts, checkpoints
 from gqa_compress.training.config import TrainingConfig, as_json
-from gqa_compress.training.early_stopping import evaluate, load_best_weights, should_stop_early, update_best
-from gqa_compress.training.schedule import learning_rate, progress_fraction
 from gqa_compress.training.session import TrainingSession, prepare
-from graphling_io.console import CONSOLE
-from graphling_io.outputs import check_output_directory, clear_directory, write_json
-
-MARKERS = ("training.json", "recipe.json")
-
-__all__ = ["TrainingReport", "train"]
+from gqa_compress.training.setup import learning_rate
+from graphling_io.console import CONSOLE, print_status
+from graphling_io.outputs import check_no_overlap, check_output_directory, clear_directory, write_json
 
 
-def train(recipe: TrainingConfig, *, resume: bool = False, force: bool = False) -> TrainingReport:
-    """Train as a recipe says and write a stock checkpoint.
+def train(recipe: TrainingConfig, *, resume: bool = False, force: bool = False) -> artifacts.TrainingReport:
+    """Train by a recipe and write a standard checkpoint.
+
+    SIGINT and SIGTERM save a checkpoint after the present step and stop the run.
 
     Args:
         recipe: the run.
-        resume: go on where the same recipe was stopped; start when it never began.
-        force: throw away what the output folder holds.
+        resume: continue the same run where it was stopped; start if it never began.
+        force: delete what the output folder holds, if it holds a run.
 
     Returns:
-        What the run came to.
+        The report.
 
     Raises:
-        InputError: the recipe asks for something that is not there or does not fit.
-        TrainingError: the loss is no longer finite.
+        InputError: an input is missing or does not fit, or the output folder holds another run.
+        OutputError: the output folder overlaps an input, is not empty or cannot be written.
+        TrainingError: the loss is not finite.
+        Interrupted: the run was stopped by a signal.
 
     Writes:
-        OUT/metrics.jsonl, OUT/checkpoints/, the checkpoint's own files in OUT, and OUT/training.json last.
+        OUT/metrics.jsonl, OUT/checkpoints/, the model in OUT, and OUT/training.json last.
     """
+    out = recipe.output_dir
+    folder = out / "checkpoints"
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    if not resume:
-        inputs = [each for each in (recipe.train, recipe.dev, recipe.checkpoint, recipe.tokenizer) if each]
-        check_output_directory(recipe.out, markers=MARKERS, inputs=inputs, force=force)
-    elif (done := outcome.load_finished_report(recipe)) is not None:
-        return done
+    check_no_overlap(out, recipe.inputs)
+    if not resume or not (folder.is_dir() or any((out / name).exists() for name in artifacts.MARKERS)):
+        check_output_directory(out, markers=artifacts.MARKERS, force=force and not resume)
+    elif (finished := artifacts.load_finished_report(recipe)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return finished
     run, tokenizer = prepare(recipe, resume=resume)
     if not resume:
-        clear_directory(recipe.out, markers=MARKERS)
-    checkpoints = recipe.out / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    write_json(recipe.out / "recipe.json", as_json(recipe))
-    outcome.truncate_metrics(recipe.out / "metrics.jsonl", run.progress.step)
-    last = _training_loop(run)
-    report = outcome.build_report(run, last)
-    outcome.write_checkpoint(run, tokenizer, report)
-    shutil.rmtree(checkpoints)
-    (recipe.out / "recipe.json").unlink()
+        clear_directory(out, markers=artifacts.MARKERS)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(out / artifacts.RECIPE, as_json(recipe))
+    artifacts.truncate_metrics(run)
+    evaluation = _training_loop(run)
+    report = artifacts.build_report(run, evaluation)
+    artifacts.write_model(run, tokenizer, report)
+    shutil.rmtree(folder)
+    (out / artifacts.RECIPE).unlink()
     return report
 
 
 def _training_loop(run: TrainingSession) -> dict[str, float]:
-    """Make every step that is left; return the last look at the held-out rows."""
-    recipe, progress = run.recipe, run.progress
+    """Run all remaining steps; return the last evaluation."""
+    recipe, state = run.recipe, run.state
+    folder = recipe.output_dir / "checkpoints"
     batches = run.batches()
-    resumed_s = progress.elapsed_s
+    resumed_s = state.elapsed_s
     begun = time.monotonic()
-    with (recipe.out / "metrics.jsonl").open("a", encoding="utf-8") as metrics, _bar() as bar:
+    with (
+        (recipe.output_dir / "metrics.jsonl").open("a", encoding="utf-8") as metrics,
+        _progress_bar() as bar,
+        _stop_signals() as stop,
+    ):
         task = bar.add_task("training", total=1.0, note="")
-        while progress_fraction(recipe, progress) < 1 and not should_stop_early(run):
+        while _has_steps_left(run):
             measured = _step(run, batches)
-            progress.elapsed_s = resumed_s + time.monotonic() - begun
+            state.elapsed_s = resumed_s + time.monotonic() - begun
             run.remove_pruned_heads()
-            if progress.step % recipe.dev_every == 0 and run.dev is not None:
-                measured |= evaluate(run)
-                update_best(run, measured["dev_loss"])
-            metrics.write(
-                json.dumps({"step": progress.step, **measured, **outcome.throughput(progress)}) + "\n"
-            )
+            if state.step % recipe.eval_steps == 0 and run.validation_rows is not None:
+                measured |= run.evaluate()
+                _update_best(run, measured["eval_loss"])
+            line = {"step": state.step, **measured, **artifacts.throughput(state)}
+            metrics.write(json.dumps(with_old_names(line)) + "\n")
             metrics.flush()
-            speed = outcome.throughput(progress)["tokens_per_s"]
-            note = f"step {progress.step}  loss {measured['loss']:.4f}  {speed:,.0f} tokens/s"
-            bar.update(task, completed=min(1.0, progress_fraction(recipe, progress)), note=note)
-            if progress.step % recipe.checkpoint_every == 0:
-                _save(run)
-            progress.elapsed_s = resumed_s + time.monotonic() - begun
+            note = f"step {state.step}  loss {measured['loss']:.4f}  {line['tokens_per_s']:,.0f} tokens/s"
+            bar.update(task, completed=min(1.0, state.progress_fraction(recipe)), note=note)
+            state.elapsed_s = resumed_s + time.monotonic() - begun
+            if stop.is_set() or state.step % recipe.save_steps == 0:
+                path = checkpoints.save(folder, state, run.model, run.optimizer, run.fingerprint)
+                if stop.is_set():
+                    raise Interrupted(
+                        f"stopped at step {state.step}; the checkpoint {path} is saved: the same command with --resume "
+                        "continues from it"
+                    )
     run.remove_pruned_heads()
-    _save(run)
-    load_best_weights(run)
-    return evaluate(run)
+    checkpoints.save(folder, state, run.model, run.optimizer, run.fingerprint)
+    if recipe.early_stopping_patience is not None and state.best_eval_loss is not None:
+        checkpoints.load_best(folder, run.model)
+    return run.evaluate()
 
 
-def _save(run: TrainingSession) -> None:
-    state.save(run.recipe.out / "checkpoints", run.progress, run.model, run.optimizer, run.resume_fingerprint)
+def _has_steps_left(run: TrainingSession) -> bool:
+    """Return whether the run continues; with a time limit it goes on until the original heads have faded."""
+    patience = run.recipe.early_stopping_patience
+    if patience is not None and run.state.evals_without_improvement >= patience:
+        return False
+    return run.student is not None or run.state.progress_fraction(run.recipe) < 1
+
+
+def _update_best(run: TrainingSession, loss: float) -> None:
+    """Save the weights of the best evaluation, if the recipe stops early and no original heads are left."""
+    state = run.state
+    if run.recipe.early_stopping_patience is None or run.student is not None:
+        return
+    if state.best_eval_loss is None or loss < state.best_eval_loss:
+        state.best_eval_loss, state.best_step, state.evals_without_improvement = loss, state.step, 0
+        checkpoints.save_best(run.recipe.output_dir / "checkpoints", run.model)
+    else:
+        state.evals_without_improvement += 1
 
 
 def _step(run: TrainingSession, batches: Iterator[Batch]) -> dict[str, float]:
-    """Make one optimiser step."""
-    recipe, progress = run.recipe, run.progress
-    rate = learning_rate(recipe, progress)
+    """Make one optimizer step; return its metrics."""
+    recipe, state = run.recipe, run.state
+    rate = learning_rate(recipe, state)
     for group in run.optimizer.param_groups:
         group["lr"] = rate * group["ratio"]
-    gathered = [next(batches) for _ in range(recipe.accumulate)]
-    weight = sum(float(batch.loss_weights.sum()) for batch in gathered)
+    step_batches = [next(batches) for _ in range(recipe.gradient_accumulation_steps)]
+    weight = sum(float(batch.loss_weights.sum()) for batch in step_batches)
     total = 0.0
-    for batch in gathered:
+    for batch in step_batches:
         run.sample_masks()
         loss = run.loss(batch) / weight
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
-    masks = _backward_mask_penalty(run)
-    norm = float(torch.nn.utils.clip_grad_norm_(run.parameters_to_clip(), recipe.optimizer.clip))
+    mask_metrics = _backward_mask_penalty(run)
+    norm = float(torch.nn.utils.clip_grad_norm_(run.parameters_to_clip(), recipe.optimizer.max_grad_norm))
     if not np.isfinite(total) or not np.isfinite(norm):
         raise TrainingError(
-            f"the loss at step {progress.step + 1} is {total}; lower optimizer.lr (now {rate:.2g})"
+            f"the loss at step {state.step + 1} is {total}; lower optimizer.learning_rate (now {rate:.2g})"
         )
     run.optimizer.step()
     run.optimizer.zero_grad()
-    progress.step += 1
+    state.step += 1
+    state.advance_masks(recipe)
     if run.student is not None:
-        run.student.masks.force_lowest_to_zero_(progress_fraction(recipe, progress))
-    progress.tokens += sum(batch.tokens for batch in gathered)
-    return {"loss": total, "lr": rate, "grad_norm": norm, **masks}
+        run.student.masks.force_lowest_to_zero_(state.mask_fraction)
+    state.tokens += sum(batch.tokens for batch in step_batches)
+    return {"loss": total, "lr": rate, "grad_norm": norm, **mask_metrics}
 
 
 def _backward_mask_penalty(run: TrainingSession) -> dict[str, float]:
-    """Add the gradient of the masks' penalty; return what is left of the original heads."""
+    """Add the gradient of the sparsity penalty; return its metrics."""
     pruning, student = run.recipe.pruning, run.student
     if pruning is None or student is None:
         return {}
-    share = progress_fraction(run.recipe, run.progress)
-    penalty = pruning.penalty * student.masks.sparsity_penalty(share)
+    fraction = run.state.mask_fraction
+    penalty = pruning.sparsity_penalty_weight * student.masks.sparsity_penalty(fraction)
     if penalty.requires_grad:
         penalty.backward()  # type: ignore[no-untyped-call]
-    return {"penalty": penalty.item(), "heads_left": student.masks.deterministic(share).mean().item()}
+    return {"penalty": penalty.item(), "mean_head_mask": student.masks.deterministic(fraction).mean().item()}
 
 
-def _bar() -> Bar:
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turn SIGINT and SIGTERM into an event; the second one stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def request(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print_status("stopping after this step")
+
+    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _progress_bar() -> Progress:
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    return Bar(*columns, console=CONSOLE)
+    return Progress(*columns, console=CONSOLE)

@@ -1,32 +1,44 @@
-"""What training minimises.
+"""Logits at the positions of the loss, and losses as functions of logits."""
 
-Holds losses as functions of logits. Knows nothing of models, batches or schedules.
-"""
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from gqa_compress.text.training_rows import Batch
+
+
+def logits_at_positions(model: Any, batch: Batch) -> torch.Tensor:
+    """Compute the logits at the batch's positions only, (n, V).
+
+    The model's own forward computes them, so that scales and soft caps after the LM head apply; a hook selects the
+    positions before the LM head, which is most of the work of a small model.
+    """
+
+    def select(_: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
+        hidden = arguments[0].flatten(0, 1)  # (B·T, C)
+        return (hidden.index_select(0, batch.loss_positions)[None],)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        logits: torch.Tensor = model(input_ids=batch.input_ids, use_cache=False).logits[0]
+    finally:
+        handle.remove()
+    return logits
+
 
 def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy at each place.
-
-    Args:
-        logits: (n, V).
-        targets: (n,) token ids.
-
-    Returns:
-        (n,) nats, in fp32.
-    """
+    """Return the cross-entropy of logits (n, V) and token ids (n,), in nats, (n,) in fp32."""
     return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, *, temperature: float) -> torch.Tensor:
-    """Return KL(teacher ‖ student) at each place, scaled by the squared temperature.
+    """Compute KL(teacher ‖ student) at each position, scaled by the squared temperature.
 
     Args:
         student: (n, V) logits.
         teacher: (n, V) logits.
-        temperature: of both distributions.
+        temperature: temperature of both distributions.
 
     Returns:
         (n,) nats, in fp32.
@@ -39,17 +51,17 @@ def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, *, temperature: 
     return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1) * temperature**2
 
 
-def bild(student: torch.Tensor, teacher: torch.Tensor, *, top: int, temperature: float) -> torch.Tensor:
-    """Return the bi-directional logits difference at each place.
+def bild(student: torch.Tensor, teacher: torch.Tensor, *, top_k: int, temperature: float) -> torch.Tensor:
+    """Compute the bi-directional logits difference at each position.
 
-    The highest logits of one model choose the tokens; the differences of all their pairs, in rank order, are
-    compared as distributions. Once with the tokens that the teacher ranks highest and once with the student's.
+    The differences between all pairs of the highest logits, in rank order, are compared as distributions: once for the
+    tokens that the teacher ranks highest and once for the student's.
 
     Args:
         student: (n, V) logits.
         teacher: (n, V) logits.
-        top: k, tokens compared; fewer where the vocabulary is smaller.
-        temperature: of the differences.
+        top_k: number of tokens compared; fewer if the vocabulary is smaller.
+        temperature: temperature of the differences.
 
     Returns:
         (n,) nats, in fp32; 0 where the logits of the chosen tokens differ by a constant.
@@ -59,7 +71,7 @@ def bild(student: torch.Tensor, teacher: torch.Tensor, *, top: int, temperature:
         docs/algorithm.md.
     """
     student, teacher = student.float(), teacher.float()
-    count = min(top, student.shape[-1])
+    count = min(top_k, student.shape[-1])
     leads = (teacher.topk(count).indices, student.topk(count).indices)
     first, second = torch.triu_indices(count, count, 1, device=student.device)
 

@@ -1,18 +1,18 @@
-"""The things a run starts from: device, model, optimiser.
+"""What a run starts from: device, model, trainable weights, optimizer, learning rate."""
 
-Holds their making from a recipe. Trains nothing.
-"""
-
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from gqa_compress.checkpoint import attention
+from gqa_compress.checkpoint.architectures import SUPPORTED
 from gqa_compress.checkpoint.environment import default_device
 from gqa_compress.checkpoint.reader import load_model
-from gqa_compress.errors import RecipeError
-from gqa_compress.training import attention
+from gqa_compress.errors import CheckpointError, InputError, RecipeError
+from gqa_compress.training.checkpoints import TrainerState
 from gqa_compress.training.config import ModelConfig, TrainingConfig
 
 # Model types whose only attention mask is the causal one.
@@ -20,32 +20,18 @@ PLAIN_CAUSAL = {"llama", "qwen2", "gemma"}
 
 
 def pick_device(recipe: TrainingConfig) -> torch.device:
-    """Choose where to train.
-
-    Args:
-        recipe: with `device`.
-
-    Returns:
-        The device.
+    """Return the device to train on.
 
     Raises:
-        RecipeError: an accelerator was asked for and there is none.
+        RecipeError: CUDA was asked for and is not available.
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("device=cuda was asked for and no CUDA device is there; use device: auto or cpu")
+        raise RecipeError("device=cuda was asked for and there is no CUDA device; use device: auto or cpu")
     return default_device() if recipe.device == "auto" else torch.device(recipe.device)
 
 
 def uses_bf16(recipe: TrainingConfig, device: torch.device) -> bool:
-    """Tell whether matrix products run in bf16.
-
-    Args:
-        recipe: with `precision`.
-        device: where to train.
-
-    Returns:
-        Whether they do; `auto` asks the processor.
-    """
+    """Return whether matrix products run in bf16; `auto` asks the hardware."""
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
     if device.type == "cuda":
@@ -54,47 +40,46 @@ def uses_bf16(recipe: TrainingConfig, device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def start_model(folder: Path) -> Any:
-    """Load a checkpoint to train or to learn from.
-
-    Args:
-        folder: the checkpoint.
-
-    Returns:
-        The model in fp32, with the attention that is fastest for it.
+def load_for_training(folder: Path) -> Any:
+    """Load a checkpoint in fp32 with the fastest attention implementation.
 
     Raises:
-        CheckpointError: the folder is no loadable checkpoint.
+        CheckpointError: the checkpoint cannot be loaded, or could not be saved again.
     """
-    attention.register()
-    return _with_attention(load_model(folder))
+    model = load_model(folder)
+    try:
+        model.generation_config.validate(strict=True)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{folder / 'generation_config.json'} is invalid, so the trained model could not be saved: {error}"
+        ) from error
+    return _with_attention(model)
 
 
-def make_model(shape: ModelConfig, tokenizer: Any, seed: int) -> Any:
-    """Make a LLaMA with random weights.
+def make_model(config: ModelConfig, tokenizer: Any, seed: int) -> Any:
+    """Build a LLaMA with random fp32 weights.
 
     Args:
-        shape: its sizes.
+        config: sizes.
         tokenizer: decides the vocabulary and the special tokens.
-        seed: of the weights.
+        seed: seed of the weights.
 
     Returns:
-        The model, in fp32.
+        The model.
     """
-    attention.register()
-    config = LlamaConfig(
+    llama = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_hidden_layers,
-        num_attention_heads=shape.num_attention_heads,
-        num_key_value_heads=shape.num_key_value_heads,
-        head_dim=shape.head_dim or shape.hidden_size // shape.num_attention_heads,
-        tie_word_embeddings=shape.tie_word_embeddings,
-        max_position_embeddings=shape.max_position_embeddings,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        rms_norm_eps=shape.rms_norm_eps,
-        initializer_range=shape.initializer_range,
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        num_key_value_heads=config.num_key_value_heads,
+        head_dim=config.head_dim or config.hidden_size // config.num_attention_heads,
+        tie_word_embeddings=config.tie_word_embeddings,
+        max_position_embeddings=config.max_position_embeddings,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+        rms_norm_eps=config.rms_norm_eps,
+        initializer_range=config.initializer_range,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -102,30 +87,80 @@ def make_model(shape: ModelConfig, tokenizer: Any, seed: int) -> Any:
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _with_attention(LlamaForCausalLM(config))  # type: ignore[no-untyped-call]
+        return _with_attention(LlamaForCausalLM(llama))  # type: ignore[no-untyped-call]
+
+
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Check that a model has an embedding for every token.
+
+    Raises:
+        InputError: the tokenizer has more tokens.
+    """
+    if model.config.vocab_size < len(tokenizer):
+        raise InputError(
+            f"the tokenizer has {len(tokenizer)} tokens and the model only {model.config.vocab_size}"
+        )
+
+
+def choose_trainable(model: Any, recipe: TrainingConfig) -> Any:
+    """Freeze the weights that the recipe does not train, and add LoRA if it asks for that.
+
+    Args:
+        model: changed in place.
+        recipe: recipe with `trainable`, `lora` and `seed`.
+
+    Returns:
+        peft's wrapper of a model with LoRA, else None.
+
+    Raises:
+        RecipeError: the names of the model's projections are not known.
+
+    Source:
+        Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
+    """
+    if recipe.trainable == "full":
+        return None
+    if model.config.model_type not in SUPPORTED:
+        raise RecipeError(
+            f"trainable={recipe.trainable} needs the names of the projections of {model.config.model_type}, which are "
+            "not known; use trainable: full"
+        )
+    arch = SUPPORTED[model.config.model_type]
+    names = (arch.k, arch.v) if recipe.trainable == "kv" else (arch.q, arch.k, arch.v, arch.o)
+    if recipe.trainable != "lora":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(any(f".{part}." in name for part in names))
+        return None
+    from peft import LoraConfig, get_peft_model
+
+    leaves = [name.rsplit(".", 1)[-1] for name in names]
+    config = LoraConfig(r=recipe.lora.r, lora_alpha=recipe.lora.lora_alpha, target_modules=leaves)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return get_peft_model(model, config)
 
 
 def make_optimizer(
-    recipe: TrainingConfig, model: torch.nn.Module, ratios: dict[int, float] | None = None
+    recipe: TrainingConfig, model: torch.nn.Module, lr_ratios: dict[int, float] | None = None
 ) -> torch.optim.AdamW:
-    """Make AdamW with weight decay on matrices only.
+    """Build AdamW with weight decay on matrices only.
 
     Args:
-        recipe: with the optimiser's fields.
-        model: its trainable weights.
-        ratios: learning rate over that of the run, by `id` of the weight; 1 for all others.
+        recipe: recipe with the optimizer's fields.
+        model: its trainable weights are optimized.
+        lr_ratios: learning rate relative to the recipe's, by `id` of the weight; 1 for all others.
 
     Returns:
-        The optimiser, all of it in one fused call a step; its groups carry their `ratio`.
+        The fused optimizer; its groups carry their `ratio`.
     """
-    ratios = ratios or {}
+    lr_ratios = lr_ratios or {}
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
             decayed = parameter.ndim >= 2 and id(parameter) not in embeddings
             decay = recipe.optimizer.weight_decay if decayed else 0.0
-            groups.setdefault((ratios.get(id(parameter), 1.0), decay), []).append(parameter)
+            groups.setdefault((lr_ratios.get(id(parameter), 1.0), decay), []).append(parameter)
     return torch.optim.AdamW(
         [
             {"params": parameters, "ratio": ratio, "weight_decay": decay}
@@ -133,13 +168,25 @@ def make_optimizer(
                 groups.items(), key=lambda group: (group[0][0], -group[0][1])
             )
         ],
-        lr=recipe.optimizer.lr,
+        lr=recipe.optimizer.learning_rate,
         betas=recipe.optimizer.betas,
         fused=True,
     )
 
 
+def learning_rate(recipe: TrainingConfig, state: TrainerState) -> float:
+    """Return the learning rate of the next step: linear warm-up times cosine decay over the run."""
+    optimizer = recipe.optimizer
+    warmup = min(1.0, (state.step + 1) / (optimizer.warmup_steps + 1))
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, state.progress_fraction(recipe))))
+    decay = optimizer.min_lr_ratio + (1 - optimizer.min_lr_ratio) * cosine
+    return optimizer.learning_rate * warmup * decay
+
+
 def _with_attention(model: Any) -> Any:
-    if model.config.model_type in PLAIN_CAUSAL and not torch.cuda.is_available():
+    config = model.config
+    plain = config.model_type in PLAIN_CAUSAL and not getattr(config, "use_sliding_window", False)
+    if plain and not torch.cuda.is_available():
+        attention.register()
         model.set_attn_implementation(attention.NAME)
     return model

@@ -1,27 +1,21 @@
-"""Ways to make one key-value head out of a group, all with the same signature, by name."""
+"""Methods that merge each group of KV heads into one: same signature, looked up by name."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import torch
 
-from gqa_compress.conversion.config import Method
-from gqa_compress.conversion.gram import HeadGrams
+from gqa_compress.heads.grams import HeadGrams
 from gqa_compress.heads.merging.aligned import merge_aligned
 from gqa_compress.heads.merging.mean import merge_mean
 from gqa_compress.heads.merging.weighted import merge_weighted
 from gqa_compress.heads.projections import HeadProjections
 from gqa_compress.heads.rope import RotaryPairs
 
+MergeMethod = Callable[[HeadProjections, HeadGrams, RotaryPairs, torch.Tensor], HeadProjections]
+"""From K heads, their Gram matrices and rotary pairs, and groups (G, M), to G heads with M·R query heads each."""
 
-class Merge(Protocol):
-    """A way to merge: the heads, what the tokens say of them, their rotary planes, the groups (G, M)."""
-
-    def __call__(
-        self, heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
-    ) -> HeadProjections:
-        """Return heads with G in place of K and M·R in place of R."""
-        ...
-
-
-METHODS: Mapping[Method, Merge] = {"mean": merge_mean, "aligned": merge_aligned, "weighted": merge_weighted}
+METHODS: Mapping[str, MergeMethod] = {
+    "mean": merge_mean,
+    "aligned": merge_aligned,
+    "weighted": merge_weighted,
+}

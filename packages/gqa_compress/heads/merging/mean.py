@@ -1,4 +1,4 @@
-"""Merging by a plain mean of each group.
+"""Merging by the mean of each group.
 
 Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
 EMNLP 2023.
@@ -6,38 +6,21 @@ EMNLP 2023.
 
 import torch
 
-from gqa_compress.conversion.gram import HeadGrams
+from gqa_compress.heads.grams import HeadGrams
 from gqa_compress.heads.projections import HeadProjections
 from gqa_compress.heads.rope import RotaryPairs
 
 
 def merge_mean(
-    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+    heads: HeadProjections, grams: HeadGrams, pairs: RotaryPairs, groups: torch.Tensor
 ) -> HeadProjections:
-    """Merge each group into the mean of its key and value projections.
-
-    Args:
-        heads: of K key-value heads.
-        grams: unused.
-        where: unused.
-        groups: (G, M).
-
-    Returns:
-        Heads of G key-value heads.
-    """
-    del grams, where
-    return averaged(heads.group_by(groups))
+    """Merge each group into the mean of its key and value projections; Gram matrices are not used."""
+    del grams, pairs
+    return average_groups(heads.group_by(groups))
 
 
-def averaged(grouped: HeadProjections) -> HeadProjections:
-    """Average keys and values over each group and let its query heads share them.
-
-    Args:
-        grouped: projections as (G, M, ...).
-
-    Returns:
-        Heads of G key-value heads.
-    """
+def average_groups(grouped: HeadProjections) -> HeadProjections:
+    """Return the mean keys and values of projections (G, M, ...), shared by the group's query heads."""
     return HeadProjections(
         w_q=grouped.w_q.flatten(1, 2),
         w_k=grouped.w_k.mean(1),

@@ -1,53 +1,42 @@
-"""Merging into the subspace that keeps most of what attention sees.
+"""Merging by weighted principal components of each group's keys and values.
 
-Keys: each rotary plane of each head may take a complex factor, which is folded into the query, so the best single
-key of a group is a top eigenvector. Values: each head may take any matrix, folded into the output projection, so
-the best single value is a weighted principal subspace. Source: docs/algorithm.md, section "Weighted merge".
+Keys: a complex factor per head and rotary pair can be folded into the query, so the best single key of a group is a top
+eigenvector. Values: any matrix per head can be folded into the output projection, so the best single value is a
+weighted principal subspace. Source: docs/algorithm.md, section "Weighted merge".
 """
 
 import torch
 
-from gqa_compress.conversion.gram import HeadGrams, grouped_pairs
+from gqa_compress.heads.grams import HeadGrams, grouped_pairs
 from gqa_compress.heads.projections import HeadProjections
 from gqa_compress.heads.rope import RotaryPairs, as_complex, as_real, complex_gram
 
-# Directions that queries or outputs hardly use are weighted by at least this share of the mean, so that the
-# metric can be inverted.
+# Lower bound of a direction's weight, relative to the mean weight: the metric must be invertible.
 FLOOR = 1e-6
 
 
 def merge_weighted(
-    heads: HeadProjections, grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor
+    heads: HeadProjections, grams: HeadGrams, pairs: RotaryPairs, groups: torch.Tensor
 ) -> HeadProjections:
-    """Merge each group into the keys and values that best predict its members.
-
-    Args:
-        heads: of K key-value heads.
-        grams: of their keys, values and queries.
-        where: their rotary planes.
-        groups: (G, M).
-
-    Returns:
-        Heads of G key-value heads.
-    """
+    """Merge each group into the key and value that best predict those of its heads."""
     grouped = heads.group_by(groups)
     keys, queries = grouped_pairs(grams.keys, groups), grams.queries[groups]  # (G, M, D, M, D), (G, M, D, D)
-    encode_k, decode_k = top_key_component(complex_gram(keys, where), _plane_energy(queries, where))
+    encode_k, decode_k = top_key_component(complex_gram(keys, pairs), _pair_energy(queries, pairs))
     encode_e, decode_e = principal_value_subspace(
-        keys[:, :, where.unrotated][..., where.unrotated],
-        queries[..., where.unrotated, :][..., where.unrotated],
+        keys[:, :, pairs.unrotated][..., pairs.unrotated],
+        queries[..., pairs.unrotated, :][..., pairs.unrotated],
     )
     metric = torch.einsum("gmrdc,gmrec->gmde", grouped.w_o, grouped.w_o)
     encode_v, decode_v = principal_value_subspace(grouped_pairs(grams.values, groups), metric)
     w_q = as_real(
-        as_complex(grouped.w_q, where) * decode_k.conj()[:, :, None, :, None],
-        torch.einsum("gmde,gmrec->gmrdc", decode_e, grouped.w_q[..., where.unrotated, :]),
-        where,
+        as_complex(grouped.w_q, pairs) * decode_k.conj()[:, :, None, :, None],
+        torch.einsum("gmde,gmrec->gmrdc", decode_e, grouped.w_q[..., pairs.unrotated, :]),
+        pairs,
     )
     w_k = as_real(
-        (as_complex(grouped.w_k, where) * encode_k[..., None]).sum(1),
-        torch.einsum("gmed,gmec->gdc", encode_e, grouped.w_k[..., where.unrotated, :]),
-        where,
+        (as_complex(grouped.w_k, pairs) * encode_k[..., None]).sum(1),
+        torch.einsum("gmed,gmec->gdc", encode_e, grouped.w_k[..., pairs.unrotated, :]),
+        pairs,
     )
     return HeadProjections(
         w_q=w_q.flatten(1, 2),
@@ -58,15 +47,15 @@ def merge_weighted(
 
 
 def top_key_component(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find, a rotary plane, the one key that best predicts those of a group.
+    """Compute, per rotary pair, the key that best predicts the keys of a group.
 
     Args:
         blocks: (G, P, M, M) complex, Σ conj(z_i) z_j.
-        energy: (G, M, P), how much the queries of each head use the plane.
+        energy: (G, M, P), query energy of each head in the pair.
 
     Returns:
-        encode (G, M, P), with κ = Σ_j encode_j z_j, and decode (G, M, P), with z_j ≈ decode_j κ. The size of κ is
-        the root mean square of the group's.
+        encode (G, M, P), with κ = Σ_j encode_j z_j, and decode (G, M, P), with z_j ≈ decode_j κ. κ has the root mean
+        square of the group's keys.
     """
     weight = _floored(energy.transpose(1, 2), dim=-1).sqrt()  # (G, P, M)
     scaled = weight[..., :, None] * blocks * weight[..., None, :]
@@ -79,11 +68,11 @@ def top_key_component(blocks: torch.Tensor, energy: torch.Tensor) -> tuple[torch
 
 
 def principal_value_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find the D coordinates that best predict the M·D of a group.
+    """Compute the D dimensions that best predict the M·D dimensions of a group.
 
     Args:
         blocks: (G, M, D, M, D), Σ v_i v_jᵀ.
-        metric: (G, M, D, D), how much an error of each head's coordinates matters.
+        metric: (G, M, D, D), weights of errors in each head's dimensions.
 
     Returns:
         encode (G, M, D, D), with u = Σ_j v_j encode_j, and decode (G, M, D, D), with v_j ≈ u decode_j.
@@ -99,40 +88,40 @@ def principal_value_subspace(blocks: torch.Tensor, metric: torch.Tensor) -> tupl
     return encode * scale, _divided(decode, scale)
 
 
-def key_spectrum(grams: HeadGrams, where: RotaryPairs, groups: torch.Tensor) -> torch.Tensor:
-    """Return the shares of weighted key energy by component, greatest first.
+def key_spectrum(grams: HeadGrams, pairs: RotaryPairs, groups: torch.Tensor) -> torch.Tensor:
+    """Compute the explained variance ratio of each weighted key component, largest first.
 
     Args:
-        grams: of keys and queries.
-        where: their rotary planes.
-        groups: (G, M).
+        grams: Gram matrices of keys and queries.
+        pairs: rotary pairs of a head.
+        groups: (G, M) heads of each group.
 
     Returns:
-        (G, P, M); the first component is what one head keeps.
+        (G, P, M); a merged head keeps the first component.
     """
-    energy = _plane_energy(grams.queries[groups], where)
+    energy = _pair_energy(grams.queries[groups], pairs)
     weight = _floored(energy.transpose(1, 2), dim=-1).sqrt()
-    blocks = complex_gram(grouped_pairs(grams.keys, groups), where)
-    return _shares(torch.linalg.eigvalsh(weight[..., :, None] * blocks * weight[..., None, :]))
+    blocks = complex_gram(grouped_pairs(grams.keys, groups), pairs)
+    return _ratios(torch.linalg.eigvalsh(weight[..., :, None] * blocks * weight[..., None, :]))
 
 
 def value_spectrum(heads: HeadProjections, grams: HeadGrams, groups: torch.Tensor) -> torch.Tensor:
-    """Return the shares of weighted value energy by direction, greatest first.
+    """Compute the explained variance ratio of each weighted value direction, largest first.
 
     Args:
-        heads: of K key-value heads.
-        grams: of their values.
-        groups: (G, M).
+        heads: projections of K heads.
+        grams: Gram matrices of their values.
+        groups: (G, M) heads of each group.
 
     Returns:
-        (G, M·D); the first D directions are what one head keeps.
+        (G, M·D); a merged head keeps the first D directions.
     """
     w_o = heads.w_o[groups]
     outward, _ = _roots(torch.einsum("gmrdc,gmrec->gmde", w_o, w_o))
-    return _shares(torch.linalg.eigvalsh(_scaled(grouped_pairs(grams.values, groups), outward)))
+    return _ratios(torch.linalg.eigvalsh(_scaled(grouped_pairs(grams.values, groups), outward)))
 
 
-def _shares(rising: torch.Tensor) -> torch.Tensor:
+def _ratios(rising: torch.Tensor) -> torch.Tensor:
     falling = rising.clamp_min(0).flip(-1)
     return falling / falling.sum(-1, keepdim=True).clamp_min(torch.finfo(falling.dtype).tiny)
 
@@ -145,18 +134,18 @@ def _roots(metric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _scaled(blocks: torch.Tensor, outward: torch.Tensor) -> torch.Tensor:
-    """Return the (G, M·D, M·D) Gram of values that went through the root of the metric."""
+    """Return the (G, M·D, M·D) Gram matrix of values multiplied by the root of the metric."""
     scaled = torch.einsum("gmde,gmenf,gnfh->gmdnh", outward, blocks, outward)
     return scaled.flatten(3, 4).flatten(1, 2)
 
 
-def _plane_energy(queries: torch.Tensor, where: RotaryPairs) -> torch.Tensor:
+def _pair_energy(queries: torch.Tensor, pairs: RotaryPairs) -> torch.Tensor:
     energy = queries.diagonal(dim1=-2, dim2=-1)
-    return energy[..., where.real] + energy[..., where.imaginary]
+    return energy[..., pairs.real] + energy[..., pairs.imaginary]
 
 
 def _divided(decode: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Undo the scale; where it is zero the heads are dead and predict nothing."""
+    """Divide by the scale; 0 where it is zero, because dead heads predict nothing."""
     alive = scale > 0
     return torch.where(alive, decode / torch.where(alive, scale, 1.0), 0.0)
 

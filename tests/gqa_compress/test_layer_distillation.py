@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.gqa_compress.tiny_models import save_tiny, tiny_model, with_copied_heads
 from transformers import AutoModelForCausalLM
 
 from gqa_compress.conversion.config import ConversionConfig
@@ -12,11 +13,10 @@ from gqa_compress.conversion.layer_distillation import (
     Batches,
     LayerDistillationConfig,
     distill_layer_,
-    divergence_of,
+    kl_of_logits,
     squared_error,
 )
 from gqa_compress.conversion.layer_runner import HiddenStates
-from gqa_compress.testing import save_tiny, tiny_model, with_copied_heads
 
 
 def batches(target: torch.nn.Module, seed: int) -> Batches:
@@ -47,12 +47,12 @@ def test_the_squared_error_has_the_targets_own_size_as_its_unit(wanted: torch.nn
 
 def test_the_divergence_is_zero_at_the_target_and_ignores_padding(wanted: torch.nn.Linear) -> None:
     states, target = batches(wanted, 0)[0]
-    loss = divergence_of(lambda state: wanted(state.hidden), torch.nn.Identity())
+    loss = kl_of_logits(lambda state: wanted(state.hidden), torch.nn.Identity())
     torch.testing.assert_close(loss(states, target), torch.zeros(6))
     log_p = torch.log_softmax(states.hidden, -1)
     log_q = torch.log_softmax(target, -1)
     by_hand = (log_q.exp() * (log_q - log_p)).sum(-1)[states.mask]
-    found = divergence_of(lambda state: state.hidden, torch.nn.Identity())(states, target)
+    found = kl_of_logits(lambda state: state.hidden, torch.nn.Identity())(states, target)
     torch.testing.assert_close(found, by_hand)
 
 
@@ -61,9 +61,9 @@ def test_distillation_comes_closer_and_freezes_what_it_moved(wanted: torch.nn.Li
     seen, held_out = batches(wanted, 0), batches(wanted, 1)
     loss = squared_error(lambda states: layer(states.hidden), seen)
     report = distill_layer_(
-        list(layer.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=200, lr=0.1)
+        list(layer.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=200, learning_rate=0.1)
     )
-    assert report.after < 0.01 * report.before
+    assert report.loss_after < 0.01 * report.loss_before
     assert not any(parameter.requires_grad for parameter in layer.parameters())
 
 
@@ -72,21 +72,21 @@ def test_weights_that_do_worse_on_held_out_sequences_are_not_kept(wanted: torch.
     before = wanted.weight.detach().clone()
     loss = squared_error(lambda states: wanted(states.hidden), seen)
     report = distill_layer_(
-        list(wanted.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=10, lr=2e-3)
+        list(wanted.parameters()), loss, seen, held_out, LayerDistillationConfig(steps=10, learning_rate=2e-3)
     )
-    assert report.steps == 0
+    assert report.best_step == 0
     assert torch.equal(wanted.weight, before)
 
 
 def plan(**fields: object) -> ConversionConfig:
-    return ConversionConfig(**({"kv_heads": 2, "tokens": 1024, "length": 64} | fields))
+    return ConversionConfig(**({"kv_heads": 2, "tokens": 1024, "max_length": 64} | fields))
 
 
 @pytest.mark.parametrize("model_type", ["gemma", "phi"])
 def test_an_exact_merge_is_left_alone(tmp_path: Path, text: Path, model_type: str) -> None:
     source = save_tiny(with_copied_heads(tiny_model(model_type), 2, "scaled"), tmp_path / "source")
-    report = convert(source, text, tmp_path / "out", plan(local_steps=4))
-    assert [layer.local_steps_kept for layer in report.layers] == [
+    report = convert(source, text, tmp_path / "out", plan(distill_steps_per_layer=4))
+    assert [layer.best_distill_step for layer in report.layers] == [
         {"attention": 0},
         {"attention": 0, "layer": 0},
     ]
@@ -104,7 +104,7 @@ def test_each_step_of_a_conversion_brings_it_closer_to_the_original(tmp_path: Pa
     def divergence(name: str, **fields: object) -> float:
         return convert(source, text, tmp_path / name, plan(**fields)).held_out.kl
 
-    merged = divergence("merged", refit=False, local_steps=0)
-    refitted = divergence("refitted", local_steps=0)
+    merged = divergence("merged", refit=False, distill_steps_per_layer=0)
+    refitted = divergence("refitted", distill_steps_per_layer=0)
     assert refitted < merged
-    assert divergence("distilled", local_steps=40) < refitted
+    assert divergence("distilled", distill_steps_per_layer=40) < refitted

@@ -1,8 +1,7 @@
-"""Causal attention as two batched products, for short sequences on a CPU.
+"""Causal attention as two batched matrix products, for short sequences on a CPU.
 
-Holds one attention function and its registration with transformers. torch's fused kernel costs more than all
-matrix products together at 40 tokens a row on a CPU (docs/decisions/training-speed.md). Not for padded-left
-batches, caches or sliding windows.
+torch's fused kernel costs more than all matrix products together at 40 tokens per row
+(docs/decisions/training-speed.md). Not for left-padded batches, KV caches or sliding windows.
 """
 
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
-NAME = "causal_products"
+NAME = "batched_matmul"
 
 
 def batched_matmul_attention(
@@ -22,18 +21,18 @@ def batched_matmul_attention(
     scaling: float,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend causally, the query heads of a group side by side.
+    """Compute causal attention in the interface of transformers.
 
     Args:
-        module: the attention layer, unused.
+        module: attention layer, unused.
         query: (B, H, T, D).
         key: (B, G, T, D).
         value: (B, G, T, D).
-        attention_mask: None; rows are padded on the right.
-        scaling: of the scores.
+        attention_mask: unused; rows are padded on the right.
+        scaling: factor of the scores.
 
     Returns:
-        (B, T, H, D) and None, as transformers wants it.
+        (B, T, H, D) and None.
     """
     del module, attention_mask
     batch, heads, length, size = query.shape
@@ -54,6 +53,6 @@ def _no_mask(*_: Any, **__: Any) -> None:
 
 
 def register() -> None:
-    """Make the function known to transformers under `NAME`."""
+    """Register the function with transformers under `NAME`."""
     AttentionInterface.register(NAME, batched_matmul_attention)
     AttentionMaskInterface.register(NAME, _no_mask)

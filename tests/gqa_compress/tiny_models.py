@@ -1,8 +1,5 @@
-"""Tiny checkpoints with known answers, for tests here and elsewhere.
-
-Holds random models of every supported type, a byte tokenizer, and models whose heads are copies of each other up to
-maps that a conversion must undo. Nothing here is for real work.
-"""
+"""Tiny checkpoints with known answers: random models of every supported type, a byte tokenizer, and models whose heads
+are copies of each other up to maps that a conversion must undo."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -20,31 +17,17 @@ Copies = Literal["equal", "rotated", "scaled"]
 
 
 def byte_tokenizer(folder: Path) -> None:
-    """Save a tokenizer of 256 bytes and an end-of-text token.
-
-    Args:
-        folder: to save into.
-    """
+    """Save a tokenizer of 256 bytes and an EOS token into a folder."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {"</s>": 0} | {letter: index + 1 for index, letter in enumerate(alphabet)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)  # type: ignore[no-untyped-call]  # noqa: S106
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)  # type: ignore[no-untyped-call]
 
 
 def tiny_model(model_type: str = "llama", *, kv_heads: int = 8, seed: int = 0, **fields: Any) -> Any:
-    """Make a random model of two layers and eight query heads.
-
-    Args:
-        model_type: a supported type.
-        kv_heads: key-value heads.
-        seed: of the weights.
-        **fields: further configuration fields.
-
-    Returns:
-        The model, in evaluation mode and fp32; biases, where there are any, are not zero.
-    """
+    """Return a random fp32 model of two layers and eight query heads, biases not zero, with further config fields."""
     shape = {
         "vocab_size": 257,
         "hidden_size": 64,
@@ -74,16 +57,7 @@ def tiny_model(model_type: str = "llama", *, kv_heads: int = 8, seed: int = 0, *
 
 
 def save_tiny(model: Any, folder: Path, **options: Any) -> Path:
-    """Save a model and a byte tokenizer as a checkpoint.
-
-    Args:
-        model: to save.
-        folder: to save into.
-        **options: for `save_pretrained`.
-
-    Returns:
-        The folder.
-    """
+    """Save a model and a byte tokenizer as a checkpoint; return its folder."""
     model.save_pretrained(folder, **options)
     byte_tokenizer(folder)
     return folder
@@ -92,39 +66,39 @@ def save_tiny(model: Any, folder: Path, **options: Any) -> Path:
 def with_copied_heads(
     model: Any, groups: int, copies: Copies, *, interleaved: bool = False, seed: int = 0
 ) -> Any:
-    """Make the key-value heads of each group copies of each other, up to a map that attention can't see.
+    """Make the KV heads of each group copies of each other, up to a map that attention is invariant to.
 
     Args:
         model: changed in place.
         groups: G, distinct heads.
-        copies: `equal`; `rotated` by an orthogonal map of values and one rotation a plane of keys; `scaled` by any
-            invertible map of values and any complex factor a plane.
-        interleaved: whether heads h, h + G, h + 2G … are copies, rather than adjacent ones.
-        seed: of the maps.
+        copies: `equal`; `rotated` by an orthogonal map of values and one rotation per rotary pair of keys; `scaled` by
+            any invertible map of values and any complex factor per rotary pair.
+        interleaved: heads h, h + G, h + 2G … are copies rather than adjacent ones.
+        seed: seed of the maps.
 
     Returns:
         The model.
     """
-    where, sizes = SUPPORTED[model.config.model_type], attention_dims(model.config)
-    turning = rotary_pairs(where, sizes)
+    arch, dims = SUPPORTED[model.config.model_type], attention_dims(model.config)
+    pairs = rotary_pairs(arch, dims)
     generator = torch.Generator().manual_seed(seed)
     state = model.state_dict()
-    for index in range(sizes.layers):
+    for index in range(dims.layers):
         prefix = layer_prefix(index)
         layer = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
-        heads = read_heads(layer, where, sizes)
-        every, members = torch.arange(sizes.num_kv_heads), sizes.num_kv_heads // groups
+        heads = read_heads(layer, arch, dims)
+        every, members = torch.arange(dims.num_kv_heads), dims.num_kv_heads // groups
         first = every % groups if interleaved else every // members * members
         copied = HeadProjections(heads.w_q, heads.w_k[first], heads.w_v[first], heads.w_o)
-        mapped = copied if copies == "equal" else _mapped(copied, turning, copies, generator)
-        for name, tensor in write_heads(mapped, layer, where).items():
+        mapped = copied if copies == "equal" else _mapped(copied, pairs, copies, generator)
+        for name, tensor in write_heads(mapped, layer, arch).items():
             state[prefix + name] = tensor
     model.load_state_dict(state)
     return model
 
 
 def _mapped(
-    heads: HeadProjections, where: RotaryPairs, copies: Copies, generator: torch.Generator
+    heads: HeadProjections, pairs: RotaryPairs, copies: Copies, generator: torch.Generator
 ) -> HeadProjections:
     count, size = heads.w_v.shape[:2]
 
@@ -136,22 +110,22 @@ def _mapped(
         stretch: torch.Tensor = 0.5 + torch.rand(count, 1, width, generator=generator, dtype=torch.float64)
         return turned * stretch
 
-    angle = 2 * torch.pi * torch.rand(count, len(where.real), generator=generator, dtype=torch.float64)
+    angle = 2 * torch.pi * torch.rand(count, len(pairs.real), generator=generator, dtype=torch.float64)
     length = torch.ones_like(angle)
     if copies == "scaled":
         length = 0.5 + torch.rand(angle.shape, generator=generator, dtype=torch.float64)
     factor = torch.polar(length, angle)  # (K, P), z ← factor·z and q ← q / conj(factor)
-    value, still = maps(size), maps(len(where.unrotated))
+    value, still = maps(size), maps(len(pairs.unrotated))
     return HeadProjections(
         w_q=as_real(
-            as_complex(heads.w_q, where) / factor.conj()[:, None, :, None],
-            torch.linalg.inv(still)[:, None] @ heads.w_q[..., where.unrotated, :],
-            where,
+            as_complex(heads.w_q, pairs) / factor.conj()[:, None, :, None],
+            torch.linalg.inv(still)[:, None] @ heads.w_q[..., pairs.unrotated, :],
+            pairs,
         ),
         w_k=as_real(
-            as_complex(heads.w_k, where) * factor[..., None],
-            still.mT @ heads.w_k[..., where.unrotated, :],
-            where,
+            as_complex(heads.w_k, pairs) * factor[..., None],
+            still.mT @ heads.w_k[..., pairs.unrotated, :],
+            pairs,
         ),
         w_v=value.mT @ heads.w_v,
         w_o=torch.linalg.inv(value)[:, None] @ heads.w_o,

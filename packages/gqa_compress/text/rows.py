@@ -1,0 +1,123 @@
+"""One reader of text for calibration, evaluation and training: .txt, JSONL rows, and data sets by name."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gqa_compress.errors import RowsError
+
+# Longer texts are read as this many characters, in evenly spaced slices.
+MAX_CHARACTERS = 16 * 2**20
+SLICES = 64
+# Prefix of a data set of the `datasets` library: datasets:NAME[:CONFIG[:SPLIT]].
+DATASET = "datasets:"
+
+
+def read_rows(path: Path) -> list[tuple[str, str]]:
+    """Read JSONL rows of {"prompt", "completion"} or {"text"}.
+
+    Args:
+        path: the file, UTF-8 with or without a byte order mark; empty lines are skipped.
+
+    Returns:
+        Prompt and completion of each row; the prompt of a text is empty.
+
+    Raises:
+        RowsError: the file is missing, empty or not UTF-8, or a line is not such a row.
+    """
+    rows = []
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    rows.append(_read_row(line, f"{path}:{number}"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RowsError(f"the rows {path} cannot be read: {error}") from error
+    if not rows:
+        raise RowsError(f"the rows {path} are empty")
+    return rows
+
+
+def read_texts(path: Path) -> list[str]:
+    """Read texts of any source.
+
+    Args:
+        path: .txt (one text, long ones in slices), .jsonl or .json rows (one text per row), or
+            datasets:NAME[:CONFIG[:SPLIT]].
+
+    Returns:
+        The texts.
+
+    Raises:
+        RowsError: the source cannot be read.
+    """
+    if str(path).startswith(DATASET):
+        return _read_dataset(str(path).removeprefix(DATASET))
+    if path.suffix in {".jsonl", ".json"}:
+        return ["".join(row) for row in read_rows(path)]
+    try:
+        return [_read_slices(path)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RowsError(f"the text {path} cannot be read: {error}") from error
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a text: of a file's bytes, or of a data set's name.
+
+    Raises:
+        RowsError: the file cannot be read.
+    """
+    if str(path).startswith(DATASET):
+        return hashlib.sha256(str(path).encode()).hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RowsError(f"the rows {path} cannot be read: {error}") from error
+
+
+def _read_row(line: str, position: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise RowsError(f"{position} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise RowsError(
+            f'{position} is {type(row).__name__}, not an object with "prompt" and "completion" or "text"'
+        )
+    prompt, completion = ("", row["text"]) if "text" in row else (row.get("prompt"), row.get("completion"))
+    if not (isinstance(prompt, str) and isinstance(completion, str)):
+        raise RowsError(f'{position} has no strings "prompt" and "completion" (or "text")')
+    return prompt, completion
+
+
+def _read_dataset(name: str) -> list[str]:
+    """Read the first rows of a data set, up to `MAX_CHARACTERS` in all."""
+    from datasets import load_dataset
+
+    path, config, split = (*name.split(":"), "", "")[:3]
+    texts: list[str] = []
+    characters = 0
+    try:
+        for row in load_dataset(path, config or None, split=split or "train", streaming=True):
+            texts.append(row["text"])
+            characters += len(row["text"])
+            if characters >= MAX_CHARACTERS:
+                break
+    except (OSError, ValueError, KeyError) as error:
+        raise RowsError(f"the data set {name} cannot be read: {error}") from error
+    return texts
+
+
+def _read_slices(path: Path) -> str:
+    size = path.stat().st_size
+    if size <= MAX_CHARACTERS:
+        return path.read_text(encoding="utf-8-sig")
+    with path.open("rb") as file:
+        parts = []
+        for start in np.linspace(0, size - MAX_CHARACTERS // SLICES, SLICES).astype(int):
+            file.seek(int(start))
+            parts.append(file.read(MAX_CHARACTERS // SLICES).decode("utf-8", errors="ignore"))
+    return "".join(parts)
