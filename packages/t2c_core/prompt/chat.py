@@ -1,7 +1,6 @@
-"""The format of general models: schema text, the linked values as parameters and the question, as chat messages.
+"""Prompt format for general models: schema, linked values as parameters, and the question, as chat messages.
 
-The system message comes first and is the same for all questions of a graph, so that servers can cache it. Holds
-no transport; the reply's Cypher is taken out of fences and prose.
+The system message comes first and is the same for all questions of a graph, so that servers can cache it.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class ChatFormat:
     """Prompts for general models over an OpenAI-compatible API.
 
     Args:
-        schema: the graph that questions are about.
+        schema: schema of the graph.
     """
 
     name = "chat-1"
@@ -48,11 +47,11 @@ class ChatFormat:
 
     @cached_property
     def system(self) -> str:
-        """The system message: rules and schema."""
+        """System message with the rules and the schema."""
         return f"{_RULES}\n\nSchema:\n{describe(self.schema)}"
 
     def render(self, linked: LinkedQuestion) -> str:
-        """Write the user message: parameters and question."""
+        """Return the user message with the parameters and the question."""
         lines = [_parameter(link) for link in linked.links]
         listed = "\n".join(lines) if lines else "none"
         return f"Parameters:\n{listed}\n\nQuestion: {linked.question.strip()}"
@@ -60,11 +59,11 @@ class ChatFormat:
     def messages(
         self, linked: LinkedQuestion, examples: Sequence[tuple[LinkedQuestion, str]] = ()
     ) -> list[dict[str, str]]:
-        """Write the messages of a chat.
+        """Return the messages of a chat.
 
         Args:
             linked: the question.
-            examples: earlier questions with their queries, most fitting last.
+            examples: other questions with their queries, most similar last.
         """
         messages = [{"role": "system", "content": self.system}]
         for question, cypher in examples:
@@ -73,7 +72,7 @@ class ChatFormat:
         return [*messages, {"role": "user", "content": self.render(linked)}]
 
     def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
-        """Take the query out of a reply; parameters have the values that the links found."""
+        """Extract the query from a reply; each parameter has the value of its link."""
         text = completion.strip()
         fenced = _FENCE.findall(text)
         body = (fenced[-1] if fenced else text).strip()
@@ -95,7 +94,7 @@ class ChatFormat:
 
 
 def describe(schema: GraphSchema) -> str:
-    """Write a schema as text for a prompt: labels and types with properties, then triples."""
+    """Render a schema as text: labels with properties, then triples with the properties of their types."""
     lines = ["Nodes:"]
     lines += [f"(:{format_identifier(label.name)}{_properties(label.properties)})" for label in schema.labels]
     lines.append("Relationships:")
@@ -107,13 +106,8 @@ def describe(schema: GraphSchema) -> str:
 
 
 def _properties(properties: Sequence[Property]) -> str:
-    if not properties:
-        return ""
-    return (
-        " {"
-        + ", ".join(f"{format_identifier(each.name)}: {each.type}{_examples(each)}" for each in properties)
-        + "}"
-    )
+    listed = (f"{format_identifier(each.name)}: {each.type}{_examples(each)}" for each in properties)
+    return f" {{{', '.join(listed)}}}" if properties else ""
 
 
 def _examples(each: Property) -> str:
@@ -122,7 +116,7 @@ def _examples(each: Property) -> str:
 
 
 def _parameter(link: LinkedMention) -> str:
-    places = ", ".join(dict.fromkeys(f"{place.owner}.{place.property}" for place in link.occurrences))
+    names = ", ".join(dict.fromkeys(f"{each.label_or_type}.{each.property}" for each in link.occurrences))
     value: Scalar = link.occurrences[0].value if link.kind == "value" and link.occurrences else link.value
-    where = f" (a value of {places})" if places else f" ({link.kind})"
+    where = f" (a value of {names})" if names else f" ({link.kind})"
     return f"${link.name} = {value!r}{where}"

@@ -1,4 +1,4 @@
-"""The interface of prompt formats: a linked question in, prompt text out; a completion in, Cypher out."""
+"""Interface of prompt formats: they render a linked question as a prompt and parse a completion as Cypher."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ParsedCompletion:
-    """What a model's completion says."""
+    """Parsed completion of a model."""
 
     cypher: str
     parameters: dict[str, Scalar] = field(default_factory=dict)
-    """Values by name, without the dollar sign; only those that the Cypher uses."""
+    """Values of the parameters that the query uses, by name without the dollar sign."""
     unanswerable: bool = False
-    """Whether the model says that the graph cannot answer; `cypher` is then empty."""
+    """Whether the model says that the graph cannot answer the question; `cypher` is then empty."""
     repairs: tuple[str, ...] = ()
-    """What was mended in the completion, for traces."""
+    """Messages about repairs of the completion."""
 
 
 class PromptFormat(Protocol):
-    """How a question is put to a kind of model."""
+    """Prompt format of a kind of model."""
 
     name: str
     """Name and version, for instance `atoms-1`."""
 
     def render(self, linked: LinkedQuestion) -> str:
-        """Write the prompt of a question."""
+        """Return the prompt of a question."""
         ...
 
     def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
-        """Read a completion of that prompt."""
+        """Parse a completion of the prompt."""
         ...

@@ -1,7 +1,7 @@
-"""The format of tiny per-graph models: values leave the question, every element of the schema is one token.
+"""Prompt format `atoms-1` of small per-graph models: each schema element is one token, and values are parameters.
 
-Prompt: the question in lower case; each linked mention stands as `<v1>` and the places where such a value occurs.
-Completion: compact Cypher (see `compact`) in which values are `$v1`. The tokens are made in `tokenizer`.
+The prompt is the question in lower case, with each linked mention as `<v1>` and the tokens of the properties in which
+the value occurs. The completion is compact Cypher in which values are `$v1`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from t2c_core.prompt.compact_cypher import MAX_PARAMETERS, CompactSyntaxError, detokenize, encode, tokenize
+from t2c_core.prompt.compact_cypher import (
+    MAX_PARAMETERS,
+    CompactSyntaxError,
+    detokenize,
+    encode,
+    parameter_usages,
+    tokenize,
+)
 from t2c_core.prompt.format import ParsedCompletion
-from t2c_core.prompt.parameter_usage import parameter_usages
-from t2c_core.prompt.repair import repair
+from t2c_core.prompt.repair import element_type, repair
 from t2c_core.prompt.variable_names import VariableNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_core.prompt.parameter_usage import ParameterUsage
+    from t2c_core.prompt.compact_cypher import ParameterUsage
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
@@ -27,47 +33,50 @@ QUESTION: Final = "<question>"
 ANSWER: Final = "<answer>"
 UNANSWERABLE: Final = "<unanswerable>"
 KINDS: Final = ("value", "number", "date", "year", "month", "text")
-MAX_PLACES: Final = 8
+MAX_OCCURRENCES: Final = 8
 
 
 class SchemaTokenFormat:
-    """Prompts and completions in atoms.
+    """Prompt format of small per-graph models.
 
     Args:
-        schema: the graph that questions are about.
-        is_mended: whether what a completion surely means is put right (see `repair`).
+        schema: schema of the graph.
+        should_repair: whether unambiguous mistakes of completions are repaired.
     """
 
     name = "atoms-1"
 
     def __init__(self, schema: GraphSchema, *, should_repair: bool = True) -> None:
         self.schema = schema
-        self._is_mended = should_repair
+        self._should_repair = should_repair
         self.names = VariableNames(schema)
-        self._marks = property_tokens(schema)
+        self._property_tokens = property_tokens(schema)
 
     def render(self, linked: LinkedQuestion) -> str:
-        """Write the prompt of a question, between the question and the answer marker."""
+        """Return the prompt of a question, between the question token and the answer token."""
         pieces = [QUESTION]
         position = 0
         for link in linked.links[:MAX_PARAMETERS]:
-            pieces += [_plain(linked.question[position : link.start]), render_mention(link, self._marks)]
+            pieces += [
+                _plain(linked.question[position : link.start]),
+                render_mention(link, self._property_tokens),
+            ]
             position = link.end
         pieces.append(_plain(linked.question[position:]).rstrip(" ?.!;"))
         return " ".join(" ".join(pieces).split()) + " " + ANSWER
 
     def encode_completion(self, cypher: str) -> str:
-        """Write Cypher as the completion that a model should give.
+        """Return the completion that stands for a query.
 
         Raises:
-            CompactSyntaxError: the Cypher has something that the compact form does not.
+            CompactSyntaxError: the query is not compact Cypher.
         """
         return encode(cypher)
 
     def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
-        """Read a completion; `$v1` takes the value of the place that it is compared with.
+        """Parse a completion; a parameter has the value of the property that it is compared with.
 
-        A completion that is no compact Cypher is handed on as it is: the guard decides about it.
+        A completion that is not compact Cypher is returned unchanged, for the guard to check.
         """
         text = completion.strip()
         if UNANSWERABLE in text:
@@ -75,7 +84,7 @@ class SchemaTokenFormat:
         try:
             atoms = tokenize(text)
             repairs: tuple[str, ...] = ()
-            if self._is_mended:
+            if self._should_repair:
                 atoms, repairs = repair(atoms, self.schema, self.names, linked)
         except CompactSyntaxError:
             return ParsedCompletion(cypher=text)
@@ -89,36 +98,32 @@ class SchemaTokenFormat:
 
     def _value(self, link: LinkedMention, use: ParameterUsage) -> Scalar:
         if use.numeric:
-            return _whole(link)
+            return _as_integer(link)
         if use.text:
             return _as_text(link)
-        for place in link.occurrences:
-            if place.property == use.property and place.owner in use.owners:
-                return place.value
-        kind = next(
-            (found.type for owner in use.owners if (found := self.schema.property_of(owner, use.property))),
-            None,
-        )
-        return _coerce(link, str(kind or "").removeprefix("LIST<").removesuffix(">"))
+        for each in link.occurrences:
+            if each.property == use.property and each.label_or_type in use.labels_or_types:
+                return each.value
+        return _coerce(link, element_type(self.schema, use))
 
 
-def render_mention(link: LinkedMention, marks: Mapping[tuple[str, str], str]) -> str:
-    """Write a linked mention: its marker, what kind it is, and the marks of the places of the value."""
+def render_mention(link: LinkedMention, tokens: Mapping[tuple[str, str], str]) -> str:
+    """Render a linked mention: tokens of its name, its kind and the properties in which the value occurs."""
     shown = [f"<{link.name}>"]
     numeric = isinstance(link.value, int | float) and not isinstance(link.value, bool)
     if link.kind != "value":
         shown.append(f"<{link.kind}>")
     elif numeric:
         shown.append("<number>")
-    found = [marks.get((place.owner, place.property), "") for place in link.occurrences]
-    places = [mark for mark in dict.fromkeys(found) if mark]
-    shown += sorted(places)[:MAX_PLACES] if numeric else places[:MAX_PLACES]
+    found = [tokens.get((each.label_or_type, each.property), "") for each in link.occurrences]
+    properties = [token for token in dict.fromkeys(found) if token]
+    shown += sorted(properties)[:MAX_OCCURRENCES] if numeric else properties[:MAX_OCCURRENCES]
     return " ".join(shown)
 
 
 def property_tokens(schema: GraphSchema) -> dict[tuple[str, str], str]:
-    """Write the mark of every property: `<Drug.name>`; `<*.route>` if several relationship types have a route."""
-    marks = {
+    """Return the token of each property: `<Drug.name>`, or `<*.route>` if several relationship types have a route."""
+    tokens = {
         (label.name, each.name): f"<{label.name}.{each.name}>"
         for label in schema.labels
         for each in label.properties
@@ -126,8 +131,8 @@ def property_tokens(schema: GraphSchema) -> dict[tuple[str, str], str]:
     shared = Counter(each.name for kind in schema.types for each in kind.properties)
     for kind in schema.types:
         for each in kind.properties:
-            marks[kind.name, each.name] = f"<{'*' if shared[each.name] > 1 else kind.name}.{each.name}>"
-    return marks
+            tokens[kind.name, each.name] = f"<{'*' if shared[each.name] > 1 else kind.name}.{each.name}>"
+    return tokens
 
 
 def _plain(text: str) -> str:
@@ -142,7 +147,7 @@ def _as_text(link: LinkedMention) -> str:
     return str(link.value) if link.kind == "text" else _bare(link.text)
 
 
-def _whole(link: LinkedMention) -> Scalar:
+def _as_integer(link: LinkedMention) -> Scalar:
     if isinstance(link.value, bool):
         return link.value
     if isinstance(link.value, int | float):

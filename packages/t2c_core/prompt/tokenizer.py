@@ -1,6 +1,6 @@
-"""The tokenizer of the atoms format: schema elements as single tokens, all else byte-level BPE.
+"""Tokenizer of the `atoms` prompt format: schema elements are single tokens, other text is byte-level BPE.
 
-Writes a stock `tokenizer.json` that transformers and vLLM load. Trains on the prompts and completions of an export.
+The result is a standard `tokenizer.json` that transformers and vLLM load.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 END = "</s>"
 PAD = "<pad>"
 BPE_VOCAB_SIZE = 1500
-"""Byte-level vocabulary for the words of questions, bytes included."""
+"""Size of the byte-level vocabulary for the words of questions, including the bytes."""
 
 _FIXED = """
 MATCH|OPTIONAL MATCH|WHERE|RETURN|WITH|ORDER BY|LIMIT|DISTINCT|AND|OR|NOT|IN|CONTAINS|STARTS WITH|ENDS WITH|IS NULL
 IS NOT NULL|AS|DESC|ASC|EXISTS {|COUNT {|}|CASE WHEN|THEN 1 END|count(*)|count(|avg(|min(|max(|sum(|collect(|size(
 =|<>|<|<=|>|>=|,|(|)|[|]|+|-|*|/|true|false|0|1|2|n
 """
-_MARK = re.compile(r"<[^<>]+>")
+_TOKEN = re.compile(r"<[^<>]+>")
 
 
 def schema_tokens(schema: GraphSchema) -> list[str]:
-    """List the atoms that any query on a schema may need, whether a training set has them or not."""
+    """Return the atoms that queries on a schema may need, whether or not they occur in training data."""
     names = VariableNames(schema)
     atoms = [atom for line in _FIXED.strip().splitlines() for atom in line.split("|")]
     for label in schema.labels:
@@ -45,11 +45,11 @@ def schema_tokens(schema: GraphSchema) -> list[str]:
         atoms += [names.triple(triple, source=0, target=0)] if triple.source != triple.target else []
         atoms += [names.triple(triple, source=0, target=1, number=int(triple.source != triple.target))]
         atoms += [names.triple(triple, source=1, target=0, number=1)]
-    for holders, variables in ((schema.labels, names.label_variables), (schema.types, names.type_variables)):
-        for holder in holders:
-            variable = variables[holder.name]
+    for parts, variables in ((schema.labels, names.label_variables), (schema.types, names.type_variables)):
+        for part in parts:
+            variable = variables[part.name]
             atoms += [variable + suffix for suffix in SUFFIXES[:2]]
-            for each in holder.properties:
+            for each in part.properties:
                 access = f"{variable}.{format_identifier(each.name)}"
                 atoms += [access, f"{variable}2.{format_identifier(each.name)}"]
                 if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
@@ -61,23 +61,23 @@ def schema_tokens(schema: GraphSchema) -> list[str]:
 
 
 def special_tokens(schema: GraphSchema) -> list[str]:
-    """List the tokens that stand for mentions in prompts."""
-    marks = [ANSWER]
-    marks += [f"<v{number}>" for number in range(1, MAX_PARAMETERS + 1)]
-    marks += [f"<{kind}>" for kind in KINDS]
-    marks += property_tokens(schema).values()
-    return [QUESTION, UNANSWERABLE, *dict.fromkeys(" " + mark for mark in marks)]
+    """Return the tokens of prompts other than words: question, answer, mentions, kinds and properties."""
+    tokens = [ANSWER]
+    tokens += [f"<v{number}>" for number in range(1, MAX_PARAMETERS + 1)]
+    tokens += [f"<{kind}>" for kind in KINDS]
+    tokens += property_tokens(schema).values()
+    return [QUESTION, UNANSWERABLE, *dict.fromkeys(" " + token for token in tokens)]
 
 
 def train_tokenizer(
     schema: GraphSchema, prompts: Iterable[str], completions: Iterable[str], *, words: int = BPE_VOCAB_SIZE
 ) -> Tokenizer:
-    """Make the tokenizer of a graph.
+    """Train the tokenizer of a graph.
 
     Args:
-        schema: every element of it becomes a token.
-        prompts: rendered questions; their words are learnt.
-        completions: their atoms become tokens too, such as alternated types.
+        schema: schema whose elements become tokens.
+        prompts: rendered questions, on which the vocabulary is trained.
+        completions: completions whose atoms become tokens too, such as alternative types.
         words: size of the byte-level vocabulary.
     """
     tokenizer = Tokenizer(models.BPE())
@@ -95,7 +95,7 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = sorted({_MARK.sub("\n", prompt) for prompt in prompts})
+    texts = sorted({_TOKEN.sub("\n", prompt) for prompt in prompts})
     tokenizer.train_from_iterator(texts, trainer)
     atoms = dict.fromkeys(token_text(atom) for atom in schema_tokens(schema))
     seen = {
@@ -111,7 +111,7 @@ def train_tokenizer(
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write `tokenizer.json` and its configuration as transformers reads them."""
+    """Write `tokenizer.json` and its configuration for transformers."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = {"eos_token": END, "pad_token": PAD}

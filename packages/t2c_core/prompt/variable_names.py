@@ -1,7 +1,4 @@
-"""Fixed names: one query variable for each label and relationship type.
-
-Holds no grammar (see `compact`) and no wording.
-"""
+"""Fixed query variables: one for each label and relationship type of a schema."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Triple
 
 SUFFIXES = ("", "2", "3")
-"""What a variable of the first, second and third node of a label ends in."""
+"""Suffixes of the variables of the first, second and third node of a label."""
 ANY = "any_of"
-"""The variable of a relationship that may be of several types."""
+"""Variable of a relationship with alternative types."""
 
 _KEYWORDS = frozenset(
     """
@@ -33,17 +30,17 @@ Kind = Literal["node", "relationship"]
 
 
 class LabelOrType(NamedTuple):
-    """The label or relationship type that a variable stands for."""
+    """Label or relationship type of a variable."""
 
     name: str
     kind: Kind
 
 
 class VariableNames:
-    """The variables of a schema: `case_` for label Case, `has_reaction` for type HAS_REACTION.
+    """Variables of a schema: `case_` for label Case, `has_reaction` for type HAS_REACTION.
 
     Args:
-        schema: labels and types to be named; the same schema gives the same names.
+        schema: schema of the graph; equal schemas give equal variables.
     """
 
     def __init__(self, schema: GraphSchema) -> None:
@@ -58,7 +55,7 @@ class VariableNames:
 
     @cached_property
     def by_variable(self) -> dict[str, LabelOrType]:
-        """What each variable stands for, with every suffix."""
+        """Labels and types by variable, with each suffix."""
         found = {}
         for suffix in SUFFIXES:
             for label, variable in self.label_variables.items():
@@ -68,7 +65,7 @@ class VariableNames:
         return found
 
     def node(self, label: str, number: int = 0) -> str:
-        """Write a node pattern, for instance `(case_:Case)`; `number` 0 is the first of its label."""
+        """Return a node pattern such as `(case_:Case)`; `number` 0 is the first node of the label."""
         return f"({self.label_variables[label]}{SUFFIXES[number]}:{format_identifier(label)})"
 
     def triple(
@@ -80,19 +77,19 @@ class VariableNames:
         number: int = 0,
         types: tuple[str, ...] = (),
     ) -> str:
-        """Write a triple, for instance `(case_:Case)-[has_reaction:HAS_REACTION]->(reaction:Reaction)`.
+        """Return a path pattern such as `(case_:Case)-[has_reaction:HAS_REACTION]->(reaction:Reaction)`.
 
         Args:
-            triple: labels at both ends and type.
-            source: which node of its label the source is, from 0.
-            target: which node of its label the target is, from 0.
-            number: which relationship of its type this is, from 0.
-            types: alternated types instead of the triple's own.
+            triple: labels of both ends, and type.
+            source: number of the source among the nodes of its label, from 0.
+            target: number of the target among the nodes of its label, from 0.
+            number: number of the relationship among those of its type, from 0.
+            types: alternative types that replace the type of the triple.
         """
         kinds = types or (triple.type,)
         variable = (ANY if len(kinds) > 1 else self.type_variables[kinds[0]]) + SUFFIXES[number]
-        spelt = "|".join(format_identifier(kind) for kind in kinds)
-        return f"{self.node(triple.source, source)}-[{variable}:{spelt}]->{self.node(triple.target, target)}"
+        names = "|".join(format_identifier(kind) for kind in kinds)
+        return f"{self.node(triple.source, source)}-[{variable}:{names}]->{self.node(triple.target, target)}"
 
 
 def _allocate(name: str, fallback: str, taken: set[str]) -> str:

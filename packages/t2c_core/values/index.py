@@ -1,7 +1,6 @@
-"""An index of the values of a graph in one SQLite file: value → the properties that hold it.
+"""Value index of a graph, in one SQLite file: the properties in which a value occurs, with counts.
 
-Answers exact, folded (case, accents, punctuation, blanks) and fuzzy look-ups, with counts. It does not read
-questions (see `link`) and does not read graphs (the snapshot hands rows to `ValueIndex.build`).
+Look-ups ignore case, accents, punctuation and whitespace; fuzzy look-ups find similar values.
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from cachetools import LRUCache
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from t2c_core.errors import SnapshotError
 from t2c_core.values.normalization import fold
-from t2c_core.values.sqlite_store import FORMAT_VERSION, IndexedValue, OwnerKind, change, decode, write
+from t2c_core.values.sqlite_store import FORMAT_VERSION, EntityType, IndexedValue, decode, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,15 +28,15 @@ CACHED_KEYS = 100_000
 MAX_SPELLINGS = 5
 MAX_POSTINGS = 50_000
 MAX_CANDIDATES = 5_000
-MAX_HOLDERS = 2_000
-"""In more forms than these, a word is no part to find a value by."""
+MAX_FORMS_WITH_WORD = 2_000
+"""Maximum number of forms with a word; a word of more forms is no part to find a value by."""
 PART_GRAMS = 3
-MIN_MISSPELT_LETTERS = 3
-MIN_LETTERS_FOR_TWO_SLIPS = 8
-NEAR_ENOUGH = 90.0
-"""From this score on, forms that only hold the text are not looked for."""
-PART_PENALTY = 12.0
-"""How much less a form that only holds the text counts than one that is like it."""
+MIN_MISSPELLED_LETTERS = 3
+MIN_LETTERS_FOR_TWO_EDITS = 8
+MAX_PARTIAL_SEARCH_SCORE = 90.0
+"""Best score of a whole form at which forms that contain the text are no longer searched."""
+PARTIAL_PENALTY = 12.0
+"""Reduction of the score of a form that only contains the text."""
 
 Found = TypeVar("Found")
 
@@ -62,67 +61,51 @@ _SAME_END = """
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A folded form near to what was asked, and how near: 0 to 100."""
+    """A similar normalized form and its score from 0 to 100."""
 
     folded: str
     score: float
 
 
 class ValueIndex:
-    """The read side of the index; safe to share between threads.
+    """Read access to a value index; safe to share between threads.
 
     Args:
-        path: the file that `build` wrote.
+        path: file written by `build`.
 
     Raises:
-        SnapshotError: there is no such file, or it is not an index of this version.
+        SnapshotError: the file does not exist or is not an index of this version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._forms: _Cache[tuple[IndexedValue, ...]] = _Cache()
-        self._openings: _Cache[int] = _Cache()
+        self._prefix_lengths: _Cache[int] = _Cache()
         self._spellings: _Cache[list[str]] = _Cache()
-        self._holders: _Cache[list[str]] = _Cache()
+        self._forms_containing: _Cache[list[str]] = _Cache()
         self._connection, meta = _open(path)
         self.max_words = int(meta["max_words"])
-        """Words of the longest folded form."""
+        """Number of words of the longest form."""
         self.count = int(meta["values"])
-        """How many distinct (value, property) are indexed."""
-        self._owners: dict[int, tuple[str, str, OwnerKind]] = {
+        """Number of distinct (value, property)."""
+        self._owners: dict[int, tuple[str, str, EntityType]] = {
             each[0]: each[1:]
             for each in self._connection.execute("SELECT id, owner, property, kind FROM owner")
         }
 
     @staticmethod
     def build(path: Path, rows: Iterable[IndexedValue]) -> int:
-        """Write an index of all rows, in bounded memory; the same rows in any order give equal look-ups.
+        """Write an index of all rows in bounded memory.
 
         Args:
-            path: where the file goes; it appears there only when complete.
-            rows: values by property; the counts of equal rows are added.
+            path: file to write, which appears when it is complete.
+            rows: values in any order; the counts of equal rows are added.
 
         Returns:
-            How many distinct (value, property) are indexed.
+            Number of distinct (value, property).
         """
         return write(path, rows)
-
-    @staticmethod
-    def change(
-        path: Path, *, added: Iterable[IndexedValue] = (), removed: Iterable[IndexedValue] = ()
-    ) -> int:
-        """Bring an index up to date without reading all values again; open ones keep what they had.
-
-        Args:
-            path: the file; the changed one takes its place when complete.
-            added: values that are new, or whose counts go up by those given.
-            removed: values that a property no longer has.
-
-        Returns:
-            How many distinct (value, property) are then indexed.
-        """
-        return change(path, added, removed)
 
     def __enter__(self) -> Self:
         return self
@@ -133,46 +116,42 @@ class ValueIndex:
         self.close()
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
-    def exact(self, text: str) -> tuple[IndexedValue, ...]:
-        """Find a value as it is written, most frequent first."""
-        return tuple(each for each in self.folded(text) if str(each.value) == text)
-
     def folded(self, text: str) -> tuple[IndexedValue, ...]:
-        """Find values equal to a text but for case, accents, punctuation and blanks, most frequent first."""
+        """Return values equal to a text except for case, accents, punctuation and whitespace, most frequent first."""
         form = fold(text)
         return tuple(each for each in self.forms([form]).get(form, ()) if fold(str(each.value)) == form)
 
     def forms(self, folded: Iterable[str]) -> dict[str, tuple[IndexedValue, ...]]:
-        """Find values of many folded forms at once; forms that no value has are left out.
+        """Return the values of several normalized forms; forms without values are absent.
 
-        A property that has no value of a form, but values that people call so (`Hospitalization` for
-        `Hospitalization - Initial or Prolonged`), gives these.
+        Where a property has no value of a form, values with this alias are returned, such as
+        `Hospitalization - Initial or Prolonged` for `hospitalization`.
         """
         with self._lock:
             return self._forms.find(folded, self._read)
 
     def prefix_lengths(self, folded: Iterable[str]) -> dict[str, int]:
-        """Tell which folded words occur in values, and the words of the longest form that begins with each.
+        """Return, for the words that occur in values, the length in words of the longest form that begins with each.
 
-        Numbers are not recorded.
+        Numbers are absent; 0 means that a word only occurs inside values.
         """
         with self._lock:
-            return self._openings.find(folded, self._read_words)
+            return self._prefix_lengths.find(folded, self._read_words)
 
     def fuzzy(self, text: str, *, limit: int = 5, cutoff: float = 80.0) -> list[Similar]:
-        """Find folded forms near to a text, nearest first.
+        """Return normalized forms similar to a text, best first.
 
-        The rarest trigrams of the text bring the candidates, rapidfuzz ranks them. A form that holds the
-        whole text among others counts as near too, but less than one of like length.
+        The rarest trigrams of the text select candidates, which rapidfuzz ranks. A form that contains the text has a
+        lower score than a form of similar length.
 
         Args:
-            text: at least three letters.
-            limit: how many at most.
-            cutoff: the least score, 0 to 100.
+            text: text of at least three letters.
+            limit: maximum number of forms.
+            cutoff: minimum score, 0 to 100.
         """
         form = fold(text)
         grams = sorted({form[i : i + 3] for i in range(len(form) - 2)})
@@ -181,45 +160,46 @@ class ValueIndex:
             rare = _rarest(sizes, len(grams))
             if not rare:
                 return []
-            query = " OR ".join('"' + each.replace('"', '""') + '"' for each in rare)
+            query = " OR ".join(map(_quote_gram, rare))
             candidates = [each[0] for each in self._connection.execute(_SIMILAR, (query, MAX_CANDIDATES))]
         return _rank(form, candidates, cutoff)[:limit]
 
     def forms_containing(self, word: str) -> list[str]:
-        """Find folded forms of several words that have a folded word, or its plural, among them.
+        """Return normalized forms of several words that contain a word or its plural.
 
-        A word of fewer than three letters, or in very many forms, has none.
+        A word of fewer than three letters, or in more than `MAX_FORMS_WITH_WORD` forms, has none.
         """
         with self._lock:
-            return self._holders.find([word], lambda _: {word: self._having(word)}).get(word, [])
+            return self._forms_containing.get(word, self._read_forms_containing)
 
-    def _having(self, word: str) -> list[str]:
+    def _read_forms_containing(self, word: str) -> list[str]:
         grams = sorted({word[i : i + 3] for i in range(len(word) - 2)})
         sizes = self._connection.execute(_GRAM_SIZES, (json.dumps(grams),)).fetchall()
-        if not grams or len(sizes) < len(grams) or sizes[0][1] > MAX_HOLDERS:
+        if not grams or len(sizes) < len(grams) or sizes[0][1] > MAX_FORMS_WITH_WORD:
             return []
-        query = " AND ".join('"' + gram.replace('"', '""') + '"' for gram, _ in sizes[:PART_GRAMS])
-        found = self._connection.execute(_SIMILAR, (query, MAX_HOLDERS))
-        own = {word, word + "s"}
-        return sorted(form for (form,) in found if " " in form and own & set(form.split()))
+        query = " AND ".join(_quote_gram(gram) for gram, _ in sizes[:PART_GRAMS])
+        found = self._connection.execute(_SIMILAR, (query, MAX_FORMS_WITH_WORD))
+        return sorted(
+            form for (form,) in found if " " in form and not {word, word + "s"}.isdisjoint(form.split())
+        )
 
     def spelling_candidates(self, word: str, *, limit: int = 3) -> list[str]:
-        """Find words of values that a folded word may be a misspelling of, nearest first.
+        """Return words of values that a normalized word may be a misspelling of, best first.
 
-        One slip (a letter more, less, other, or two swapped) in words of three letters; two from eight on, if
-        both lie in the same half of the word. Digits are never slips.
+        A word of three letters or more may have one edit (an insertion, deletion, substitution or transposition), a
+        word of eight letters or more two edits in the same half. Digits are never edited.
         """
-        if len(word) < MIN_MISSPELT_LETTERS:
+        if len(word) < MIN_MISSPELLED_LETTERS:
             return []
         with self._lock:
-            return self._spellings.find([word], lambda _: {word: self._near(word)}).get(word, [])[:limit]
+            return self._spellings.get(word, self._read_similar_words)[:limit]
 
-    def _near(self, word: str) -> list[str]:
-        slips = 1 if len(word) < MIN_LETTERS_FOR_TWO_SLIPS else 2
+    def _read_similar_words(self, word: str) -> list[str]:
+        edits = 1 if len(word) < MIN_LETTERS_FOR_TWO_EDITS else 2
         half = len(word) // 2
         start, end = word[: max(1, half - 1)], word[half:][::-1]
-        lengths = (len(word) - slips, len(word) + slips)
-        near = {
+        lengths = (len(word) - edits, len(word) + edits)
+        candidates = {
             each[0]
             for statement, part in ((_SAME_START, start), (_SAME_END, end))
             for each in self._connection.execute(
@@ -227,20 +207,20 @@ class ValueIndex:
             )
         }
         digits = _digits(word)
-        alike = sorted(each for each in near if each != word and _digits(each) == digits)
-        ranked = process.extract(word, alike, scorer=OSA.distance, score_cutoff=slips, limit=MAX_SPELLINGS)
+        similar = sorted(each for each in candidates if each != word and _digits(each) == digits)
+        ranked = process.extract(word, similar, scorer=OSA.distance, score_cutoff=edits, limit=MAX_SPELLINGS)
         return [each for each, _, _ in ranked]
 
     def _read(self, forms: list[str]) -> dict[str, tuple[IndexedValue, ...]]:
         whole: dict[str, list[IndexedValue]] = {}
-        parts: dict[str, list[IndexedValue]] = {}
+        by_alias: dict[str, list[IndexedValue]] = {}
         for form, kind, text, part, count, owner in self._connection.execute(_LOOKUP, (json.dumps(forms),)):
             value = IndexedValue(decode(kind, text), *self._owners[owner], count)
-            (parts if part else whole).setdefault(form, []).append(value)
-        for form, values in parts.items():
-            held = {(each.owner, each.property) for each in whole.get(form, ())}
+            (by_alias if part else whole).setdefault(form, []).append(value)
+        for form, values in by_alias.items():
+            properties = {(each.label_or_type, each.property) for each in whole.get(form, ())}
             whole.setdefault(form, []).extend(
-                each for each in values if (each.owner, each.property) not in held
+                each for each in values if (each.label_or_type, each.property) not in properties
             )
         return {form: tuple(sorted(values, key=_by_count)) for form, values in whole.items()}
 
@@ -249,21 +229,33 @@ class ValueIndex:
 
 
 class _Cache(Generic[Found]):
-    """What was found and what was not found under the latest keys; its user holds the lock."""
+    """Results of the latest keys, including keys without result; the caller holds the lock."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Found | None] = OrderedDict()
+        self._results: LRUCache[str, Found | None] = LRUCache(CACHED_KEYS)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def get(self, key: str, read: Callable[[str], Found]) -> Found:
+        return self.find([key], lambda _: {key: read(key)})[key]
 
     def find(self, keys: Iterable[str], read: Callable[[list[str]], dict[str, Found]]) -> dict[str, Found]:
-        asked = dict.fromkeys(keys)
-        missing = [key for key in asked if key not in self._known]
-        if missing:
-            fresh = read(missing)
-            self._known.update((key, fresh.get(key)) for key in missing)
-        found = {key: value for key in asked if (value := self._known[key]) is not None}
-        while len(self._known) > CACHED_KEYS:
-            self._known.popitem(last=False)
-        return found
+        asked: dict[str, Found | None] = dict.fromkeys(keys)
+        missing = []
+        for key in asked:
+            if key in self._results:
+                asked[key] = self._results[key]
+            else:
+                missing.append(key)
+        fresh = read(missing) if missing else {}
+        for key in missing:
+            asked[key] = self._results[key] = fresh.get(key)
+        return {key: result for key, result in asked.items() if result is not None}
+
+
+def _quote_gram(gram: str) -> str:
+    return '"' + gram.replace('"', '""') + '"'
 
 
 def _digits(word: str) -> str:
@@ -271,7 +263,7 @@ def _digits(word: str) -> str:
 
 
 def _by_count(value: IndexedValue) -> tuple[int, str, str, str]:
-    return -value.count, value.owner, value.property, str(value.value)
+    return -value.count, value.label_or_type, value.property, str(value.value)
 
 
 def _rank(form: str, candidates: list[str], cutoff: float) -> list[Similar]:
@@ -281,17 +273,17 @@ def _rank(form: str, candidates: list[str], cutoff: float) -> list[Similar]:
             form, candidates, scorer=fuzz.ratio, limit=None, score_cutoff=cutoff
         )
     }
-    whole = max(scores.values(), default=0.0)
-    longer = [each for each in candidates if len(each) > len(form)] if whole < NEAR_ENOUGH else []
+    best = max(scores.values(), default=0.0)
+    longer = [each for each in candidates if len(each) > len(form)] if best < MAX_PARTIAL_SEARCH_SCORE else []
     for each, score, _ in process.extract(
-        form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=min(100.0, cutoff + PART_PENALTY)
+        form, longer, scorer=fuzz.partial_ratio, limit=None, score_cutoff=min(100.0, cutoff + PARTIAL_PENALTY)
     ):
-        scores[each] = max(score - PART_PENALTY, scores.get(each, 0.0))
+        scores[each] = max(score - PARTIAL_PENALTY, scores.get(each, 0.0))
     return [Similar(*each) for each in sorted(scores.items(), key=lambda it: (-it[1], it[0]))]
 
 
 def _rarest(sizes: list[tuple[str, int]], grams: int) -> list[str]:
-    """Choose enough rare trigrams that two slips cannot spoil all, within a budget of postings."""
+    """Return enough rare trigrams that two edits cannot change all of them, within a budget of postings."""
     wanted = min(grams, 7)
     chosen: list[str] = []
     postings = 0
@@ -322,4 +314,4 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
     return connection, meta
 
 
-__all__ = ["IndexedValue", "OwnerKind", "Similar", "ValueIndex"]
+__all__ = ["EntityType", "IndexedValue", "Similar", "ValueIndex"]

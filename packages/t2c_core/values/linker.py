@@ -1,44 +1,45 @@
-"""Where a question names values of the graph, numbers, dates or quoted text.
+"""Entity linking: where a question names values of the graph, numbers, dates or quoted text.
 
-A linked mention leaves the text and becomes a parameter, so that a model never copies a literal. The places
-where the value occurs are all kept: which of them is meant, the query decides. Holds no prompt format.
+A linked mention becomes a query parameter, so that a model never copies a literal. All occurrences of the value are
+kept; the query decides which of them is meant.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.mentions import MentionFinder
+from t2c_core.values.mention_candidates import MentionFinder
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.mention_candidates import MentionCandidate
-    from t2c_core.values.sqlite_store import IndexedValue, OwnerKind
+    from t2c_core.values.sqlite_store import EntityType, IndexedValue
 
 LinkKind = Literal["value", "number", "date", "year", "month", "text"]
 
-MAX_PLACES = 16
-MAX_VARIANTS = 4
-"""How many spellings of one value in one property are kept."""
+MAX_OCCURRENCES = 16
+MAX_SPELLINGS = 4
+"""Maximum number of spellings of a value in one property."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A property that holds a value."""
+    """A property in which a value occurs."""
 
-    owner: str
+    label_or_type: str
     """Node label or relationship type."""
     property: str
-    kind: OwnerKind
+    entity_type: EntityType
     value: Scalar
-    """The value as the graph has it there."""
+    """Value as stored in the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedMention:
-    """A mention in a question."""
+    """A resolved mention in a question."""
 
     name: str
     """`v1`, `v2`, … in order of occurrence."""
@@ -47,30 +48,30 @@ class LinkedMention:
     text: str
     """`question[start:end]`, quotes included."""
     kind: LinkKind
-    """How it reads. A number, year, month or date may occur in the graph too: it then has places."""
+    """Kind of the mention. A number, year, month or date that occurs in the graph has occurrences too."""
     occurrences: tuple[Occurrence, ...]
-    """Where such a value occurs in the graph, best first."""
+    """Properties in which the value occurs, best first."""
     value: Scalar
-    """What the question says: a number, an ISO date, a month 1 to 12, else the text without quotes."""
+    """Value in the question: a number, an ISO date, a month from 1 to 12, or the text without quotes."""
 
     @property
     def is_proper_name(self) -> bool:
-        """Whether it can hardly be an ordinary word: a text that is quoted, of several words, or capitalised within."""
+        """Whether it is unlikely to be an ordinary word: quoted, of several words, or with capitals inside."""
         if self.kind != "value" or not isinstance(self.value, str):
             return False
-        said = self.text[1:] if self.start == 0 else self.text
-        return self.text != self.value or " " in self.text or not said.islower()
+        inside = self.text[1:] if self.start == 0 else self.text
+        return self.text != self.value or " " in self.text or not inside.islower()
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedQuestion:
-    """A question and what it names, in order and without overlap."""
+    """A question and its linked mentions, in order and without overlap."""
 
     question: str
     links: tuple[LinkedMention, ...]
 
     def parameters(self) -> dict[str, Scalar]:
-        """Give each link its default value: the graph's spelling for values, else what the question says."""
+        """Return the default value of each link: the graph's spelling of a value, else the value in the question."""
         return {
             each.name: each.occurrences[0].value if each.kind == "value" and each.occurrences else each.value
             for each in self.links
@@ -81,22 +82,18 @@ class Linker:
     """Links questions to one graph; safe to share between threads.
 
     Args:
-        index: the graph's values.
-        schema: the graph's schema; its words are not taken for values.
+        index: value index of the graph.
+        schema: schema of the graph, whose words are not linked as values.
     """
 
     def __init__(self, index: ValueIndex, schema: GraphSchema) -> None:
         self._finder = MentionFinder(index, schema)
 
     def link(self, question: str) -> LinkedQuestion:
-        """Find what a question names.
-
-        Args:
-            question: one question, in plain words.
-        """
+        """Return a question with its linked mentions."""
         chosen: list[MentionCandidate] = []
         taken = bytearray(len(question))
-        for mention in sorted(self._finder.find(question), key=_preference):
+        for mention in sorted(self._finder.find(question), key=_priority):
             if not any(taken[mention.start : mention.end]):
                 taken[mention.start : mention.end] = b"x" * (mention.end - mention.start)
                 chosen.append(mention)
@@ -108,7 +105,7 @@ class Linker:
                 end=each.end,
                 text=question[each.start : each.end],
                 kind=each.kind,
-                occurrences=_places(each.candidates),
+                occurrences=_occurrences(each.candidates),
                 value=each.value,
             )
             for number, each in enumerate(chosen, start=1)
@@ -116,8 +113,8 @@ class Linker:
         return LinkedQuestion(question, tuple(links))
 
 
-def _preference(mention: MentionCandidate) -> tuple[bool, int, bool, bool, int]:
-    """Put quoted mentions first, then longer ones, then sure ones, then values before numbers."""
+def _priority(mention: MentionCandidate) -> tuple[bool, int, bool, bool, int]:
+    """Return a sort key: quoted mentions first, then longer ones, then exact ones, then values before numbers."""
     return (
         not mention.quoted,
         mention.start - mention.end,
@@ -127,12 +124,11 @@ def _preference(mention: MentionCandidate) -> tuple[bool, int, bool, bool, int]:
     )
 
 
-def _places(hits: tuple[IndexedValue, ...]) -> tuple[Occurrence, ...]:
-    seen: dict[tuple[str, str], int] = {}
+def _occurrences(values: tuple[IndexedValue, ...]) -> tuple[Occurrence, ...]:
+    counts: Counter[tuple[str, str]] = Counter()
     occurrences: list[Occurrence] = []
-    for hit in hits:
-        holder = (hit.owner, hit.property)
-        seen[holder] = seen.get(holder, 0) + 1
-        if seen[holder] <= MAX_VARIANTS:
-            occurrences.append(Occurrence(hit.owner, hit.property, hit.kind, hit.value))
-    return tuple(occurrences[:MAX_PLACES])
+    for each in values:
+        counts[each.label_or_type, each.property] += 1
+        if counts[each.label_or_type, each.property] <= MAX_SPELLINGS:
+            occurrences.append(Occurrence(each.label_or_type, each.property, each.entity_type, each.value))
+    return tuple(occurrences[:MAX_OCCURRENCES])

@@ -1,7 +1,4 @@
-"""Numbers, dates, years, months and quotations as a person writes them in a question.
-
-Everything here comes from the text alone; whether a graph holds such a value is for `link` to say.
-"""
+"""Numbers, dates, years, months and quotations in a question, recognised from the text alone."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.values.number_words import spelt_numbers
+from t2c_core.values.normalization import Word, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,33 +17,33 @@ if TYPE_CHECKING:
 LiteralKind = Literal["number", "date", "year", "month"]
 
 MAX_QUOTED = 300
-"""Characters between quotes at most."""
+"""Maximum number of characters between quotes."""
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
 @dataclass(frozen=True, slots=True)
 class LiteralMention:
-    """A literal in a text: `text[start:end]` read as `value`.
+    """A literal in a text: `text[start:end]` and its value.
 
-    A unit or percent sign after a number is not part of it: it stays in the text and says what is counted.
+    A unit or percent sign after a number is not part of the mention.
     """
 
     start: int
     end: int
     kind: LiteralKind
     value: Scalar
-    """A number, a date or time in ISO 8601, a year, or a month 1 to 12."""
+    """A number, a date or time in ISO 8601, a year, or a month from 1 to 12."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A quoted part of a text: `text[start:end]` with its quotes, `content` without."""
+    """A quoted part of a text: `text[start:end]` with its quotes, and its content without."""
 
     start: int
     end: int
     content: str
     inside_word: bool = False
-    """Whether letters follow at once, as in `'MEMBER's`."""
+    """Whether a letter follows the closing quote, as in `'MEMBER's`."""
 
 
 _MONTHS = {
@@ -103,16 +100,37 @@ _RANGE_END = re.compile(r"(?<=\d)[-–—](?P<digits>\d+(?:\.\d+)?)(?!\w|[./-]\d
 _INSIDE = re.compile(r"(?!s\b)\w")
 _OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
 
+_SMALL_UNITS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
+    "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+    "ninety": 90,
+}  # fmt: skip
+_TIMES = {"once": 1, "twice": 2, "thrice": 3}
+_SMALL = _SMALL_UNITS | _TENS
+_LARGE = {"hundred": 100, "dozen": 12, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_NUMBERS = _SMALL.keys() | _LARGE.keys()
+_AMBIGUOUS = frozenset({"one", *_TIMES})
+"""Words that are numbers only after "at least" and similar words, or before "or more"."""
+_COUNTING = frozenset(
+    """
+    least most than exactly only just over under above below top within equals equal precisely to
+    """.split()
+)
+
 
 def find_literals(text: str) -> list[LiteralMention]:
-    """Read the numbers, dates, years and months of a text, in order and without overlap.
+    """Return the numbers, dates, years and months of a text, in order and without overlap.
 
-    `7/1/2021` is read month first unless only the other order is a date, `1.7.2021` day first.
+    `7/1/2021` is month first unless only the other order is a date; `1.7.2021` is day first.
     """
     found: list[LiteralMention] = []
     taken = bytearray(len(text))
-    for reader in (_dates, _months, _digits, _in_words):
-        for each in reader(text):
+    for find in (_dates, _months, _digits, _number_words):
+        for each in find(text):
             if not any(taken[each.start : each.end]):
                 taken[each.start : each.end] = b"x" * (each.end - each.start)
                 found.append(each)
@@ -120,10 +138,10 @@ def find_literals(text: str) -> list[LiteralMention]:
 
 
 def find_quotations(text: str) -> list[list[Quotation]]:
-    """Find quoted parts, in order; each with its possible ends, nearest first.
+    """Return the quoted parts of a text, in order; each with its possible ends, nearest first.
 
-    A single quote opens only after a blank or punctuation and closes only before such, so that apostrophes
-    inside words are none; `'the patients' disease'` still has two possible ends.
+    A single quote opens only after whitespace or punctuation and closes only before them, so that an apostrophe within
+    a word is no quote. `'the patients' disease'` still has two possible ends.
     """
     found: list[list[Quotation]] = []
     position = 0
@@ -164,14 +182,14 @@ def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
 def _dates(text: str) -> Iterator[LiteralMention]:
     for pattern in _DATES:
         for found in pattern.finditer(text):
-            day = _read_date(found.groupdict())
+            day = _parse_date(found.groupdict())
             if day is not None:
                 clock = found.groupdict().get("clock")
                 value = f"{day}T{clock}" if clock else day
                 yield LiteralMention(found.start(), found.end(), "date", value)
 
 
-def _read_date(parts: dict[str, str | None]) -> str | None:
+def _parse_date(parts: dict[str, str | None]) -> str | None:
     year = int(parts["year"] or 0)
     if year < 100:
         year += 2000 if year < 70 else 1900
@@ -216,7 +234,7 @@ def _digits(text: str) -> Iterator[LiteralMention]:
         if found["sign"]:
             value = -value
         kind: LiteralKind = "year" if _is_year(digits, found) else "number"
-        yield LiteralMention(found.start(), found.end(), kind, _whole(value))
+        yield LiteralMention(found.start(), found.end(), kind, _integer_if_large(value))
         position = found.end()
         if until := _RANGE_END.match(text, position):
             end_kind: LiteralKind = (
@@ -237,10 +255,51 @@ def _number(digits: str) -> int | float:
     return int(plain) if plain.isdigit() else float(plain)
 
 
-def _whole(value: float) -> int | float:
+def _integer_if_large(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1e6 else value
 
 
-def _in_words(text: str) -> Iterator[LiteralMention]:
-    for start, end, value in spelt_numbers(text):
-        yield LiteralMention(start, end, "number", value)
+def _number_words(text: str) -> Iterator[LiteralMention]:
+    """Yield the numbers in words, such as `twenty-five` and `at least once`, in order."""
+    run: list[Word] = []
+    for word in [*words(text), None]:
+        if word and run and _continues(text, run[-1], word):
+            run.append(word)
+            continue
+        while run and run[-1].folded == "and":
+            run.pop()
+        if run and _counts(text, run):
+            yield LiteralMention(run[0].start, run[-1].end, "number", _value(run))
+        run = [word] if word and word.folded in _NUMBERS | _TIMES.keys() else []
+
+
+def _continues(text: str, last: Word, word: Word) -> bool:
+    if text[last.end : word.start].strip() not in {"", "-"}:
+        return False
+    if word.folded == "and":
+        return last.folded in _LARGE
+    if word.folded in _LARGE or last.folded == "and":
+        return last.folded not in _TIMES and word.folded in _NUMBERS
+    tens = last.folded in _TENS and 0 < _SMALL_UNITS.get(word.folded, 0) < 10
+    return tens or (last.folded in _LARGE and word.folded in _SMALL)
+
+
+def _counts(text: str, run: list[Word]) -> bool:
+    if len(run) > 1 or run[0].folded not in _AMBIGUOUS:
+        return True
+    before = text[: run[0].start].lower().split()[-1:]
+    after = text[run[0].end :].lower().split()[:2]
+    return after == ["or", "more"] or not _COUNTING.isdisjoint(before)
+
+
+def _value(run: list[Word]) -> int:
+    total = current = 0
+    for word in run:
+        if word.folded in _LARGE:
+            scale = _LARGE[word.folded]
+            current = max(current, 1) * scale
+            if scale >= 10**3:
+                total, current = total + current, 0
+        else:
+            current += _SMALL.get(word.folded, 0) + _TIMES.get(word.folded, 0)
+    return total + current

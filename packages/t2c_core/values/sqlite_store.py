@@ -1,27 +1,25 @@
-"""The file of a value index: its tables, how they are filled and changed.
+"""SQLite file of a value index: tables and how they are filled.
 
-    owner(id, owner, property, kind)                    the properties
-    form(id, folded)                                    distinct folded forms
-    occurrence(form, owner, type, text, part, count)    each distinct value of each property, under its form;
-                                                        part: under the form of a part that people call it by
-    gram                                                FTS5 trigrams of forms, for fuzzy look-ups
-    gram_size(gram, size)                               in about how many forms a trigram is
-    word(word, backwards, longest)                      distinct words of forms, for misspelt ones; longest:
-    words
-                                                        of the longest form that begins with it, or 0
-
-Holds no look-ups (see `index`).
+owner(id, owner, property, kind)                    properties by label or type
+form(id, folded)                                    distinct normalized forms
+occurrence(form, owner, type, text, part, count)    each distinct value of each property, under its form;
+part is 1 under the form of an alias
+gram                                                FTS5 trigrams of forms, for fuzzy look-ups
+gram_size(gram, size)                               number of forms that contain a trigram
+word(word, backwards, longest)                      distinct words of forms, for spelling correction; longest is
+the number of words of the longest form that begins with
+the word, or 0
 """
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from graphling_io.outputs import atomic_file
 from t2c_core.values.normalization import aliases, fold
 
 if TYPE_CHECKING:
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = "2"
 BATCH_ROWS = 10_000
 
-OwnerKind = Literal["node", "relationship"]
-_Owner = tuple[str, str, OwnerKind]
+EntityType = Literal["node", "relationship"]
 _Record = tuple[str, int, str, str, int, int]
 
 _SETTINGS = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA temp_store = FILE")
@@ -69,97 +66,51 @@ _FILL_WORDS = (
         GROUP BY word ORDER BY word ON CONFLICT DO UPDATE SET longest = max(longest, excluded.longest)""",
     "DROP TABLE temp.staging",
     "DROP TABLE temp.staging_word",
+    "CREATE INDEX word_backwards ON word (backwards)",
 )
-_INDEX_WORDS = "CREATE INDEX word_backwards ON word (backwards)"
-
-_NEW_FORMS = (
-    """SELECT DISTINCT folded FROM temp.staging WHERE folded NOT IN (SELECT folded FROM form) ORDER BY 1"""
-)
-_ADD_OCCURRENCES = """INSERT INTO occurrence SELECT form.id, owner, type, text, min(part), sum(count)
-    FROM temp.staging JOIN form USING (folded) WHERE true GROUP BY 1, 2, 3, 4
-    ON CONFLICT DO UPDATE SET count = count + excluded.count, part = min(part, excluded.part)"""
-_DROP_OCCURRENCES = """DELETE FROM occurrence WHERE (form, owner, type, text) IN
-    (SELECT form.id, owner, type, text FROM temp.staging JOIN form USING (folded))"""
-_LEFT_FORMS = """SELECT DISTINCT id, folded FROM temp.staging JOIN form USING (folded)
-    WHERE id NOT IN (SELECT form FROM occurrence)"""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedValue:
-    """A distinct value of a property and how often it occurs there."""
+    """A distinct value of a property and its number of occurrences."""
 
     value: Scalar
-    """Text, number or truth value; dates as ISO 8601 text; elements of lists one by one."""
-    owner: str
+    """String, number or boolean; a date is ISO 8601 text; an element of a list is a value of its own."""
+    label_or_type: str
     """Node label or relationship type."""
     property: str
-    kind: OwnerKind
+    entity_type: EntityType
     count: int = 1
 
 
 def write(path: Path, rows: Iterable[IndexedValue]) -> int:
-    """Write the file of an index under a temporary name, then rename it.
+    """Write the file of an index; it appears at `path` when it is complete.
 
     Returns:
-        How many distinct (value, property) it holds.
+        Number of distinct (value, property).
     """
-    partial = _partial(path)
-    with closing(_connect(partial)) as connection:
+    with (
+        atomic_file(path) as temporary,
+        closing(sqlite3.connect(temporary, isolation_level=None)) as connection,
+    ):
+        connection.create_function("backwards", 1, lambda word: word[::-1], deterministic=True)
         for statement in (*_SETTINGS, *_TABLES, *_STAGING, "BEGIN"):
             connection.execute(statement)
         _stage(connection, rows)
         for statement in _FILL_FORMS:
             connection.execute(statement)
-        longest = _stage_words(connection, "SELECT folded FROM form")
-        for statement in (*_FILL_WORDS, _INDEX_WORDS):
-            connection.execute(statement)
-        values = _write_meta(connection, longest)
-        connection.execute("COMMIT")
-    partial.replace(path)
-    return values
-
-
-def change(path: Path, added: Iterable[IndexedValue], removed: Iterable[IndexedValue]) -> int:
-    """Write a changed copy of an index under a temporary name, then rename it.
-
-    Args:
-        path: the file of an index.
-        added: values that are new, or whose counts go up by those given.
-        removed: values that a property no longer has; their counts do not matter.
-
-    Returns:
-        How many distinct (value, property) it then holds.
-    """
-    partial = _partial(path)
-    shutil.copyfile(path, partial)
-    with closing(_connect(partial)) as connection:
-        for statement in (*_SETTINGS, *_STAGING, "BEGIN"):
-            connection.execute(statement)
-        _stage(connection, removed)
-        connection.execute(_DROP_OCCURRENCES)
-        left = connection.execute(_LEFT_FORMS).fetchall()
-        connection.executemany("INSERT INTO gram (gram, rowid, folded) VALUES ('delete', ?, ?)", left)
-        connection.executemany("DELETE FROM form WHERE id = ?", [(number,) for number, _ in left])
-        connection.execute("DELETE FROM temp.staging")
-        _stage(connection, added)
-        new = [folded for (folded,) in connection.execute(_NEW_FORMS)]
-        for folded in new:
-            number = connection.execute("INSERT INTO form (folded) VALUES (?)", (folded,)).lastrowid
-            connection.execute("INSERT INTO gram (rowid, folded) VALUES (?, ?)", (number, folded))
-        grams = sorted({folded[i : i + 3] for folded in new for i in range(len(folded) - 2)})
-        connection.executemany("INSERT OR IGNORE INTO gram_size VALUES (?, 1)", [(gram,) for gram in grams])
-        connection.execute(_ADD_OCCURRENCES)
-        longest = _stage_words(connection, "SELECT DISTINCT folded FROM temp.staging")
+        max_words = _stage_words(connection)
         for statement in _FILL_WORDS:
             connection.execute(statement)
-        values = _write_meta(connection, longest)
+        values = int(connection.execute("SELECT count(*) FROM occurrence WHERE part = 0").fetchone()[0])
+        meta = {"format": FORMAT_VERSION, "max_words": max_words, "values": values}
+        _insert(connection, "meta", [(name, str(each)) for name, each in meta.items()])
         connection.execute("COMMIT")
-    partial.replace(path)
     return values
 
 
 def encode(value: Scalar) -> tuple[str, str]:
-    """Write a value as its type's letter and a text."""
+    """Return the letter of a value's type and the value as text."""
     if isinstance(value, bool):
         return "b", "true" if value else "false"
     if isinstance(value, int):
@@ -170,7 +121,7 @@ def encode(value: Scalar) -> tuple[str, str]:
 
 
 def decode(kind: str, text: str) -> Scalar:
-    """Read back what `encode` wrote."""
+    """Return the value that `encode` stored."""
     match kind:
         case "i":
             return int(text)
@@ -182,65 +133,37 @@ def decode(kind: str, text: str) -> Scalar:
             return text
 
 
-def _partial(path: Path) -> Path:
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    return partial
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.create_function("backwards", 1, lambda word: word[::-1], deterministic=True)
-    return connection
-
-
 def _stage(connection: sqlite3.Connection, rows: Iterable[IndexedValue]) -> None:
-    stored = connection.execute("SELECT owner, property, kind, id FROM owner")
-    owners: dict[_Owner, int] = {(owner, name, kind): number for owner, name, kind, number in stored}
-    known = len(owners)
+    owners: dict[tuple[str, str, EntityType], int] = {}
 
     def records() -> Iterator[_Record]:
         for row in rows:
-            owner = owners.setdefault((row.owner, row.property, row.kind), len(owners) + 1)
+            owner = owners.setdefault((row.label_or_type, row.property, row.entity_type), len(owners) + 1)
             kind, text = encode(row.value)
             yield fold(text), owner, kind, text, 0, row.count
-            for short in aliases(text) if kind == "s" else ():
-                yield short, owner, kind, text, 1, row.count
+            for alias in aliases(text) if kind == "s" else ():
+                yield alias, owner, kind, text, 1, row.count
 
     staged = records()
     while batch := list(islice(staged, BATCH_ROWS)):
         _insert(connection, "temp.staging", batch)
-    _insert(connection, "owner", [(number, *owner) for owner, number in list(owners.items())[known:]])
+    _insert(connection, "owner", [(number, *owner) for owner, number in owners.items()])
 
 
-def _stage_words(connection: sqlite3.Connection, forms: str) -> int:
-    """Stage the words of the forms that a query gives; count those of the longest form."""
-    longest = 1
-    cursor = connection.execute(forms)
+def _stage_words(connection: sqlite3.Connection) -> int:
+    """Stage the words of all forms; return the number of words of the longest form."""
+    max_words = 1
+    cursor = connection.execute("SELECT folded FROM form")
     while batch := cursor.fetchmany(BATCH_ROWS):
         known: dict[str, int] = {}
         for (form,) in batch:
-            cut = form.split()
-            longest = max(longest, len(cut))
-            for position, word in enumerate(cut):
+            words = form.split()
+            max_words = max(max_words, len(words))
+            for position, word in enumerate(words):
                 if not word.isdigit():
-                    known[word] = max(known.get(word, 0), 0 if position else len(cut))
+                    known[word] = max(known.get(word, 0), 0 if position else len(words))
         _insert(connection, "temp.staging_word", list(known.items()))
-    return longest
-
-
-def _write_meta(connection: sqlite3.Connection, longest: int) -> int:
-    values = int(connection.execute("SELECT count(*) FROM occurrence WHERE part = 0").fetchone()[0])
-    stored = connection.execute("SELECT value FROM meta WHERE name = 'max_words'").fetchone()
-    meta = {
-        "format": FORMAT_VERSION,
-        "max_words": max(longest, int(stored[0]) if stored else 0),
-        "values": values,
-    }
-    connection.executemany(
-        "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(name, str(each)) for name, each in meta.items()]
-    )
-    return values
+    return max_words
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -1,7 +1,4 @@
-"""Words that rarely name a value: plain English, words of questions, and words of a graph's schema.
-
-Holds no look-ups: `link` asks here whether a word alone is reason enough to link it.
-"""
+"""Words that rarely name a value: stop words, and words of a graph's schema."""
 
 from __future__ import annotations
 
@@ -12,9 +9,11 @@ from typing import TYPE_CHECKING
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from t2c_core.values.normalization import fold, words
+from t2c_core.values.normalization import fold, stem, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
 
 STOPWORDS = frozenset(
@@ -59,7 +58,7 @@ STOPWORDS = frozenset(
     match matches
     """.split()
 )
-"""Words that people use to ask; a value spelt like one needs more than its letters to be linked."""
+"""Words of questions; a value that equals one needs evidence from the context to be linked."""
 
 DESCRIBING_WORDS = frozenset(
     """
@@ -68,70 +67,63 @@ DESCRIBING_WORDS = frozenset(
     unique rare typical
     """.split()
 )
-"""Plain words that describe things; where a property has one as its value, "common side effects" names it."""
+"""Stop words that are values of a property in noun phrases like "common side effects"."""
 
 DEGREE_ADVERBS = frozenset("most more less least very so too how as in equally".split())
-"""Words after which a describing word compares or counts instead."""
+"""Words after which a describing word is a comparison instead."""
 
 FUNCTION_WORDS = frozenset(
     """
     is was are were be being as of the a an its their his her our your named called equals equal to for set
     either exactly property properties value values field attribute tag tagged """.split()
 )
-"""Words between a property and its value: "the route is other", "other as its route"."""
+"""Words between a property and its value, as in "the route is other" and "other as its route"."""
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
-_ENDINGS = ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y")
-_MIN_STEM = 3
-
-
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """Cut plural and verb endings off a folded word; good only for comparing with another stem."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _MIN_STEM:
-            return word[: -len(ending)]
-    return word
 
 
 @lru_cache(maxsize=16_384)
 def name_stems(name: str) -> frozenset[str]:
-    """Take the stems of the words in a name like `reporterOccupation`, `HAS_REACTION` or `Age Group`."""
+    """Return the stems of the words in a name like `reporterOccupation`, `HAS_REACTION` or `Age Group`."""
     parts = [each.lower() for each in _PARTS.findall(name)]
     return frozenset(stem(each) for each in (*parts, *(word.folded for word in words(name))))
 
 
+def resembles_stopword(folded: str) -> bool:
+    """Return whether a normalized word is at most one edit away from a stop word."""
+    return _has_near(folded, STOPWORDS)
+
+
 class SchemaWords:
-    """The words of a schema's labels, relationship types and property names.
+    """The words in the names of labels, relationship types and properties.
 
     Args:
         schema: the graph's schema.
     """
 
     def __init__(self, schema: GraphSchema) -> None:
-        holders: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
-        names = [*(each.name for each in holders), *(own.name for each in holders for own in each.properties)]
+        parts: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+        names = [*(each.name for each in parts), *(own.name for each in parts for own in each.properties)]
         self._names = frozenset(each.casefold() for each in names)
         self._whole_stems = frozenset(stem(fold(each).replace(" ", "")) for each in names)
         self._stems = frozenset(one for each in names for one in name_stems(each))
 
     def is_name(self, text: str) -> bool:
-        """Tell whether a text is the name of a label, type or property, or made of such words."""
-        return text.casefold() in self._names or all(self.holds(each.folded) for each in words(text))
+        """Return whether a text is a name of the schema, or consists of words of names."""
+        return text.casefold() in self._names or all(self.has(each.folded) for each in words(text))
 
-    def is_phrase(self, inside: list[str]) -> bool:
-        """Tell whether folded words make a name when written together, whatever its ending: `age groups`."""
-        return stem("".join(inside)) in self._whole_stems
+    def is_phrase(self, folded_words: list[str]) -> bool:
+        """Return whether the words form a name when joined, in any inflection, as in "age groups"."""
+        return stem("".join(folded_words)) in self._whole_stems
 
-    def holds(self, folded: str) -> bool:
-        """Tell whether a folded word occurs in a name, whatever its ending."""
+    def has(self, folded: str) -> bool:
+        """Return whether a normalized word occurs in a name, in any inflection."""
         return stem(folded) in self._stems
 
-    def near(self, folded: str) -> bool:
-        """Tell whether a folded word looks like a misspelt word of a name."""
-        return bool(process.extractOne(stem(folded), self._stems, scorer=OSA.distance, score_cutoff=1))
+    def resembles(self, folded: str) -> bool:
+        """Return whether a normalized word is at most one edit away from a word of a name."""
+        return _has_near(stem(folded), self._stems)
 
 
-def near_common(folded: str) -> bool:
-    """Tell whether a folded word looks like a misspelt word of plain English."""
-    return bool(process.extractOne(folded, STOPWORDS, scorer=OSA.distance, score_cutoff=1))
+def _has_near(word: str, candidates: Iterable[str]) -> bool:
+    return bool(process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=1))

@@ -1,7 +1,4 @@
-"""Writes the query of a pair with the links that a linker found in its question.
-
-Decides whether a pair can be learnt with these links. Links nothing itself and writes no files (see `export`).
-"""
+"""The query of a pair with the parameters of the values that a linker found in its question."""
 
 from __future__ import annotations
 
@@ -19,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def relink_query(pair: Pair, linked: LinkedQuestion, prompts: SchemaTokenFormat) -> str | None:
-    """Write a pair's query with the links that were found; None if a value was not linked where it must be."""
+    """Return the completion of a pair with the parameters of linked values, or None if a value is not linked.
+
+    Args:
+        pair: the pair, with a query.
+        linked: its question with linked values.
+        prompts: format of the completion.
+    """
     atoms = tokenize(pair.cypher)
     renamed: dict[str, str] = {}
     taken: set[str] = set()
@@ -30,47 +33,47 @@ def relink_query(pair: Pair, linked: LinkedQuestion, prompts: SchemaTokenFormat)
         fits = [
             link
             for link in linked.links[:MAX_PARAMETERS]
-            if link.name not in taken and _means(link, wanted, use.owners, use.property)
+            if link.name not in taken and _links_to(link, wanted, use.labels_or_types, use.property)
         ]
         if not fits:
             return None
         renamed[use.name] = fits[0].name
         taken.add(fits[0].name)
-    cypher = _without_literals(pair.cypher, linked, prompts, taken)
+    cypher = _parameterize_literals(pair.cypher, linked, prompts, taken)
     cypher = re.sub(r"\$(v\d+)", lambda match: f"$\ue000{renamed[match[1]]}", cypher).replace("\ue000", "")
     completion = prompts.encode_completion(_reordered(cypher))
     generated = prompts.parse(completion, linked)
-    right = {renamed[name]: value for name, value in pair.parameters.items() if name in renamed}
+    expected = {renamed[name]: value for name, value in pair.parameters.items() if name in renamed}
     if generated.repairs or any(
-        not _equal(generated.parameters.get(name), value) for name, value in right.items()
+        not _equal(generated.parameters.get(name), value) for name, value in expected.items()
     ):
         return None
     return completion
 
 
-def _without_literals(
+def _parameterize_literals(
     cypher: str, linked: LinkedQuestion, prompts: SchemaTokenFormat, taken: set[str]
 ) -> str:
-    """Write adjectives that the linker knows as a value ("female") with their link, as serving will."""
+    """Replace literals that the linker finds as values ("female") by their parameters, as in serving."""
 
-    def exchange(found: re.Match[str]) -> str:
-        holder = prompts.names.by_variable.get(found[1])
+    def replace(found: re.Match[str]) -> str:
+        element = prompts.names.by_variable.get(found[1])
         value = found[4].replace("\\'", "'").replace("\\\\", "\\")
         for link in linked.links[:MAX_PARAMETERS]:
-            held = {(place.label_or_type, place.property, place.value) for place in link.occurrences}
-            meant = holder is not None and (holder.name, unquote_identifier(found[2]), value) in held
-            if meant and link.name not in taken:
+            values = {(each.label_or_type, each.property, each.value) for each in link.occurrences}
+            is_linked = element is not None and (element.name, unquote_identifier(found[2]), value) in values
+            if is_linked and link.name not in taken:
                 taken.add(link.name)
                 return f"{found[1]}.{found[2]} {found[3]} $\ue000{link.name}"
         return found[0]
 
-    return re.sub(r"([\w]+)\.(`[^`]*`|\w+) (=|<>) '((?:[^'\\]|\\.)*)'", exchange, cypher)
+    return re.sub(r"([\w]+)\.(`[^`]*`|\w+) (=|<>) '((?:[^'\\]|\\.)*)'", replace, cypher)
 
 
-def _means(link: LinkedMention, wanted: Scalar, owners: tuple[str, ...], name: str) -> bool:
-    if owners and any(
-        place.property == name and place.label_or_type in owners and _equal(place.value, wanted)
-        for place in link.occurrences
+def _links_to(link: LinkedMention, wanted: Scalar, labels_or_types: tuple[str, ...], name: str) -> bool:
+    if any(
+        each.property == name and each.label_or_type in labels_or_types and _equal(each.value, wanted)
+        for each in link.occurrences
     ):
         return True
     return _equal(link.value, wanted) or (isinstance(wanted, str) and _equal(link.text.strip("'\""), wanted))
@@ -85,13 +88,13 @@ def _equal(left: Scalar | None, right: Scalar) -> bool:
 
 
 def _reordered(cypher: str) -> str:
-    """Put the conditions of the outer WHERE into the order of their parameters again."""
+    """Sort the conditions of the outer WHERE by their parameters."""
     match = re.match(r"(MATCH .*? WHERE )(.*?)( RETURN .*| WITH .*)$", cypher)
     if match is None or "EXISTS {" in cypher or "COUNT {" in cypher or " OR " in cypher:
         return cypher
     parts = match[2].split(" AND ")
     groups: list[str] = []
-    for part in parts:  # the two halves of an interval or a month stay together
+    for part in parts:  # both bounds of an interval or a month stay together
         access = part.split(" ")[0].rsplit(".year", 1)[0].rsplit(".month", 1)[0]
         if groups and groups[-1].split(" ")[0].rsplit(".year", 1)[0].rsplit(".month", 1)[0] == access:
             groups[-1] += " AND " + part

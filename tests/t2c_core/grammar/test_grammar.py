@@ -14,7 +14,7 @@ from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, encode, tokenize
-from t2c_core.prompt.parameter_usage import bound_variables
+from t2c_core.prompt.compact_cypher import bound_variables
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedQuestion
