@@ -54,7 +54,7 @@ def collected():
     parser, server, render = module("test_parser"), module("test_on_server"), module("test_render")
     expressions = [
         *table(parser.test_literals_and_names),
-        *table(parser.test_operators_bind_as_the_server_binds_them),
+        *table(parser.test_operators_have_the_precedence_of_the_server),
         *table(parser.test_calls_and_bracketed_forms),
         *server.LITERALS,
     ]
@@ -66,9 +66,9 @@ def collected():
     queries = [
         *(json.loads(line)["cypher"] for line in CORPUS.read_text(encoding="utf-8").splitlines()),
         *table(parser.test_clauses),
-        *table(parser.test_anything_else_is_refused_where_it_begins),
-        *table(render.test_canonical_text_is_written_as_it_was),
-        *table(render.test_other_ways_of_writing_become_one),
+        *table(parser.test_everything_else_is_rejected_where_it_begins),
+        *table(render.test_canonical_text_is_rendered_unchanged),
+        *table(render.test_equivalent_notations_are_rendered_alike),
         *server.READING,
         *server.NOT_CYPHER,
         *(f"{VARIABLES} RETURN {text} AS result" for text in expressions),
