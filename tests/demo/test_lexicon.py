@@ -43,7 +43,7 @@ def test_relationships_can_be_said_in_both_directions_and_denied(name):
     assert len(set(words["backward"])) >= 5
     for phrase in [*words["forward"], *words["backward"]]:
         assert phrase.count("{}") + phrase.count("{value}") == 1, phrase
-    for phrase in words["without"]:
+    for phrase in words["negated_phrases"]:
         assert phrase.count("{}") == 1, phrase
         assert "{value}" not in phrase
 

@@ -12,7 +12,7 @@ import pytest
 
 from t2c_core.graph.client import GraphClient
 from t2c_core.schema.model import GraphSchema
-from t2c_data.generation.pipeline import READING
+from t2c_data.generation.pipeline import SAMPLE_LIMITS
 from t2c_data.graph.context import GraphContext
 from t2c_data.graph.sample import read_sample
 from t2c_data.lexicon.model import Lexicon
@@ -42,7 +42,7 @@ def run_all(graph: Any) -> Callable[[list[tuple[str, dict[str, Any]]]], list[lis
     async def run(queries: list[tuple[str, dict[str, Any]]]) -> list[list[list[Any]]]:
         async with GraphClient(graph.uri) as client:
             results = [
-                await client.execute_read(cypher, parameters, READING) for cypher, parameters in queries
+                await client.execute_read(cypher, parameters, SAMPLE_LIMITS) for cypher, parameters in queries
             ]
         return [[list(row) for row in result.rows] for result in results]
 
@@ -57,7 +57,7 @@ def world(graph: Any, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
         async with GraphClient(graph.uri) as client:
 
             async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-                return [list(row) for row in (await client.execute_read(cypher, parameters, READING)).rows]
+                return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
 
             return GraphContext(schema, lexicon, await read_sample(read, schema))
 

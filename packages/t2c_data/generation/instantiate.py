@@ -1,6 +1,6 @@
-"""Fills a pattern: a tree bound to the graph, its query, and several wordings of it.
+"""Template instantiation: a tree grounded in the graph, its query and several wordings.
 
-The result is a draft whose mentions are written out and numbered by `surface`.
+Values stay sentinels until `realisation.surface` inserts them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
+from t2c_data.lexicon.morphology import article, inflect_alternatives
 from t2c_data.planning.conditions import ConditionSampler
-from t2c_data.planning.cypher_writer import CypherTemplateWriter
+from t2c_data.planning.cypher_writer import CypherBuilder, CypherTemplateWriter
 from t2c_data.planning.grounding import Grounder
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, CypherBuilder, QueryNode
-from t2c_data.planning.slots.fill import fill_slots
-from t2c_data.realisation.morphology import article, inflect
+from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN, QueryNode
+from t2c_data.planning.slots import fill_slots
 from t2c_data.realisation.noun_phrases import NounPhraseRealiser
 from t2c_data.realisation.placeholders import PlaceholderRealiser
 from t2c_data.realisation.referring_expressions import ReferringExpressionGenerator
@@ -29,155 +29,154 @@ if TYPE_CHECKING:
     from t2c_data.graph.context import GraphContext
     from t2c_data.lexicon.model import Noun
     from t2c_data.planning.query_tree import ValueMention
-    from t2c_data.planning.slots.sampler import Slot
+    from t2c_data.planning.slots import Slot
     from t2c_data.templates.model import QuestionTemplate
 
-TRIES_A_WORDING = 4
+TRIES_PER_WORDING = 4
 
-_SINGLE = re.compile(r"\bis (?:the|its|their) \{([a-z])[!@]*\}")
-_DOUBLED = re.compile(r"\b([a-z]{3,})(?:'s)? (?=\1(?:s|'s)?\b)", re.IGNORECASE)
-_REPEATED = re.compile(r"\b((?:[a-z]+ ){1,3})(?=\1)", re.IGNORECASE)
-_TWICE = re.compile(r"\b(\w+ed) ([a-z]+) \1\b")
-_THEIRS = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of|for) the )")
-_HOLE = re.compile(r"\{([^{}]+)\}")
-_MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
-_SUMMED = re.compile(r"\b(avg|sum)\(")
-_ROWS = re.compile(r"count\(\*\) (AS n|> \{)|\{x\.first\}")
-"""Counts of rows that must each stand for one thing."""
-_OVER_SEVERAL = frozenset({"aggregate", "group", "top", "having", "compare", "conditional"})
+_SINGULAR_PLACEHOLDER = re.compile(r"\bis (?:the|its|their) \{([a-z])[!@]*\}")
+_REPEATED_NOUN = re.compile(r"\b([a-z]{3,})(?:'s)? (?=\1(?:s|'s)?\b)", re.IGNORECASE)
+_REPEATED_WORDS = re.compile(r"\b((?:[a-z]+ ){1,3})(?=\1)", re.IGNORECASE)
+_REPEATED_PARTICIPLE = re.compile(r"\b(\w+ed) ([a-z]+) \1\b")
+_POSSESSIVE_WITH_OWNER = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of|for) the )")
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_SENTINEL = re.compile(f"{SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
+_SUM = re.compile(r"\b(avg|sum)\(")
+_ROW_COUNT = re.compile(r"count\(\*\) (AS n|> \{)|\{x\.first\}")
+"""Counts of rows in which each row must stand for one root."""
+_AGGREGATING = frozenset({"aggregate", "group", "top", "having", "compare", "conditional"})
 
 
 @dataclass(frozen=True, slots=True)
 class InstantiatedTemplate:
-    """A bound pattern: its query and wordings with marks where mentions go."""
+    """A template with its query and wordings, in which sentinels stand for the mentions."""
 
-    pattern: QuestionTemplate
+    template: QuestionTemplate
     cypher: str
     texts: tuple[str, ...]
     mentions: dict[int, ValueMention]
 
 
 class TemplateInstantiator:
-    """Fills patterns from one graph.
+    """Instantiates templates on one graph.
 
     Args:
-        world: the graph and its lexicon.
+        context: graph with its lexicon.
         names: variables of the schema.
     """
 
-    def __init__(self, world: GraphContext, names: VariableNames) -> None:
-        self.world = world
+    def __init__(self, context: GraphContext, names: VariableNames) -> None:
+        self.context = context
         self.names = names
-        weights = {}
-        for label in world.labels:
-            types = {hop.triple.type for hop in world.hops.get(label, [])}
-            weights[label] = (1.0 + len(types) + 0.7 * len(world.properties_of(label))) ** 1.3
-        self._labels = list(weights)
-        self._weights = list(weights.values())
+        self._weights = {}
+        for label in context.labels:
+            types = {hop.triple.type for hop in context.hops.get(label, [])}
+            self._weights[label] = (1.0 + len(types) + 0.7 * len(context.properties_of(label))) ** 1.3
 
     def instantiate(
         self,
-        pattern: QuestionTemplate,
+        template: QuestionTemplate,
         rng: Random,
         *,
         wordings: int = 3,
         label: str = "",
         out_of_schema_noun: Noun | None = None,
     ) -> InstantiatedTemplate:
-        """Fill a pattern once.
+        """Instantiate a template once.
 
         Args:
-            pattern: what to ask.
-            rng: every choice comes from it.
-            wordings: how many texts to try for.
-            label: the root's label; chosen when empty.
-            stranger: a noun that takes the place of what slot `a` is called.
+            template: template to instantiate.
+            rng: source of all random choices.
+            wordings: maximum number of texts.
+            label: label of the root; chosen when empty.
+            out_of_schema_noun: noun that replaces the property of slot `a`.
 
         Raises:
             UnfitError: the choices made do not fit; try again.
         """
-        binder = Grounder(self.world, rng)
-        root = binder.root(label or rng.choices(self._labels, self._weights)[0])
-        apart = ConditionSampler(binder).add_conditions(root, pattern)
-        slots = fill_slots(pattern, binder, root)
-        self._refuse_idle(pattern, root, slots, binder)
-        cypher = CypherTemplateWriter(pattern, slots, root, binder).write(CypherBuilder(root, self.names))
-        speaker = NounPhraseRealiser(self.world, rng)
-        several = pattern.category in _OVER_SEVERAL or "{count}" in pattern.cypher
-        subject = RootRealiser(speaker, root, apart, plural_only=several)
-        namer = PlaceholderRealiser(ReferringExpressionGenerator(speaker, slots, subject, out_of_schema_noun))
-        wanted = set(map(int, _MARK.findall(cypher)))
+        grounder = Grounder(self.context, rng)
+        root = grounder.root(label or rng.choices([*self._weights], [*self._weights.values()])[0])
+        views = ConditionSampler(grounder).add_conditions(root, template)
+        slots = fill_slots(template, grounder, root)
+        self._check_sense(template, root, slots, grounder)
+        cypher = CypherTemplateWriter(template, slots, root, grounder).write(CypherBuilder(root, self.names))
+        noun_phrases = NounPhraseRealiser(self.context, rng)
+        plural_only = template.category in _AGGREGATING or "{count}" in template.cypher
+        subject = RootRealiser(noun_phrases, root, views, plural_only=plural_only)
+        placeholders = PlaceholderRealiser(
+            ReferringExpressionGenerator(noun_phrases, slots, subject, out_of_schema_noun)
+        )
+        mentioned = set(map(int, _SENTINEL.findall(cypher)))
         texts: list[str] = []
-        for _ in range(wordings * TRIES_A_WORDING):
+        for _ in range(wordings * TRIES_PER_WORDING):
             try:
-                text = _word(pattern, namer, rng)
+                text = _realise(template, placeholders, rng)
             except UnfitError:
                 continue
-            if set(map(int, _MARK.findall(text))) == wanted and text not in texts:
+            if set(map(int, _SENTINEL.findall(text))) == mentioned and text not in texts:
                 texts.append(text)
             if len(texts) == wordings:
                 break
         if not texts:
             raise UnfitError("no wording")
-        return InstantiatedTemplate(pattern, cypher, tuple(texts), binder.mentions)
+        return InstantiatedTemplate(template, cypher, tuple(texts), grounder.mentions)
 
-    def _refuse_idle(
-        self, pattern: QuestionTemplate, root: QueryNode, slots: dict[str, Slot], binder: Grounder
+    def _check_sense(
+        self, template: QuestionTemplate, root: QueryNode, slots: dict[str, Slot], grounder: Grounder
     ) -> None:
-        """Refuse figures over one thing, and sums over rows that repeat.
+        """Check that the question makes sense: no aggregate of one node, no sum over repeated rows.
 
         Raises:
-            UnfitError: it is such a question.
+            UnfitError: it does not.
         """
-        neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in pattern.cypher and slot.path]
-        counted = re.search(r"\{(count|distinct)\}", pattern.cypher)
-        if (
-            (counted or pattern.category in _OVER_SEVERAL)
-            and self.world.is_uniquely_identified(root)
-            and not neighbours
-        ):
-            raise UnfitError("a figure over one thing")
+        cypher = template.cypher
+        neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in cypher and slot.path]
+        counts = re.search(r"\{(count|distinct)\}", cypher)
+        aggregates = counts or template.category in _AGGREGATING
+        if aggregates and self.context.is_uniquely_identified(root) and not neighbours:
+            raise UnfitError("an aggregate of one node")
         shown = [slot for slot in slots.values() if slot.name]
-        told = {each.name for each in root.conditions if each.operator == "eq" and not root.is_disjunction}
+        stated = {each.name for each in root.conditions if each.operator == "eq" and not root.is_disjunction}
         if (
             shown
-            and "DISTINCT" in pattern.cypher
-            and all(each.part is root and each.name in told for each in shown)
+            and "DISTINCT" in cypher
+            and all(each.part is root and each.name in stated for each in shown)
         ):
-            raise UnfitError("the question gives its answer")
-        if "count(DISTINCT {a})" in pattern.cypher and self.world.is_named(root):
-            raise UnfitError("one thing has one value")
-        if _ROWS.search(pattern.cypher) and binder.spreads(root):
+            raise UnfitError("the question contains its answer")
+        if "count(DISTINCT {a})" in cypher and self.context.is_named(root):
+            raise UnfitError("one node has one value")
+        if _ROW_COUNT.search(cypher) and grounder.multiplies_rows(root):
             raise UnfitError("rows repeat in a count")
-        if not _SUMMED.search(pattern.cypher):
+        if not _SUM.search(cypher):
             return
-        shared = [
-            slot
+        if "sum(" in cypher and any(slot.name.lower().endswith("year") for slot in slots.values()):
+            raise UnfitError("a sum of years")
+        is_shared = any(
+            isinstance(slot.part, QueryNode) and self.context.is_many_to_one(slot.path[0])
             for slot in neighbours
-            if isinstance(slot.part, QueryNode) and self.world.is_many_to_one(slot.path[0])
-        ]
-        years = [slot for slot in slots.values() if slot.name.lower().endswith("year")]
-        if years and "sum(" in pattern.cypher:
-            raise UnfitError("nobody adds up years")
-        if binder.spreads(root, grouped=False) or (shared and not self.world.is_named(root)):
+        )
+        if grounder.multiplies_rows(root, count_types=False) or (
+            is_shared and not self.context.is_named(root)
+        ):
             raise UnfitError("rows repeat in a sum")
 
 
-def _word(pattern: QuestionTemplate, namer: PlaceholderRealiser, rng: Random) -> str:
-    frame = expand_alternatives(rng.choice(pattern.say), rng)
-    namer.subject.begin()
-    if any(namer.asked.is_plural(name) for name in _SINGLE.findall(frame)):
+def _realise(template: QuestionTemplate, placeholders: PlaceholderRealiser, rng: Random) -> str:
+    wording = expand_alternatives(rng.choice(template.questions), rng)
+    subject = placeholders.subject
+    subject.begin()
+    if any(placeholders.references.is_plural(name) for name in _SINGULAR_PLACEHOLDER.findall(wording)):
         raise UnfitError("no singular")
-    text = _HOLE.sub(lambda match: namer.realise(match[1]), frame)
-    if not namer.subject.told:
-        raise UnfitError("something that the query asks is not said")
-    return remove_repetitions(inflect(text, plural=not namer.subject.singular))
+    text = _PLACEHOLDER.sub(lambda match: placeholders.realise(match[1]), wording)
+    if not subject.is_complete:
+        raise UnfitError("a condition of the query is not verbalised")
+    return remove_repetitions(inflect_alternatives(text, plural=not subject.singular))
 
 
 def remove_repetitions(text: str) -> str:
-    """Mend what holes give side by side: `ward ward names`, `their names of the drugs`, `name the name`."""
-    text = _DOUBLED.sub("", _REPEATED.sub("", text))
-    text = _TWICE.sub(r"\2 \1", text)
+    """Remove repetitions that adjacent placeholders cause: `ward ward names`, `their names of the drugs`."""
+    text = _REPEATED_NOUN.sub("", _REPEATED_WORDS.sub("", text))
+    text = _REPEATED_PARTICIPLE.sub(r"\2 \1", text)
     text = re.sub(r"\b[Aa]n? (?=([a-z]+))", lambda found: article(found[1]).removesuffix(found[1]), text)
-    text = re.sub(r",\s*(?=[.,?]|$)", "", _THEIRS.sub("the", text))
+    text = re.sub(r",\s*(?=[.,?]|$)", "", _POSSESSIVE_WITH_OWNER.sub("the", text))
     return re.sub(r"^name (?=(?:the |all |)(?:[\w']+ )?names? )", "list ", text)

@@ -1,6 +1,6 @@
-"""Questions that the graph cannot answer: strange things in the frames of known ones, and other talk.
+"""Questions that the graph cannot answer: out-of-schema nouns in templates and frames, and unrelated requests.
 
-Reads `unanswerable.yaml`; leaves out what the graph's own words name.
+Reads `unanswerable.yaml`, without the nouns and verbs that the graph's own lexicon uses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from t2c_data.errors import UnfitError
-from t2c_data.lexicon.draft import plural_of
+from t2c_data.lexicon.morphology import plural_of
 from t2c_data.realisation.surface import realise
 from t2c_data.templates.model import expand_alternatives
 
@@ -24,54 +24,57 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("unanswerable.yaml")
 TEMPLATE_RATE = 0.5
-"""Share of strange things asked for in a pattern that is answerable otherwise."""
+"""Ratio of questions that use an answerable template with an out-of-schema noun."""
 FRAME_RATE = 0.8
-"""Of the rest, the share of strange things in frames of their own; what remains is other talk."""
+"""Ratio of the other questions that use a frame; the rest are unrelated requests."""
 NONCE_WORD_RATE = 0.12
-"""How often a strange thing has a name that is no word."""
+"""How often the noun is a nonce word."""
 TRIES = 8
 
-_ASKED = frozenset({"own", "number"})
+_SLOT_KINDS = frozenset({"own", "number"})
+"""Kinds of slot `a` whose property an out-of-schema noun can replace."""
 _ONSETS = "b br c cl d dr f fl g gr k l m n p pl qu r s st t tr v w z".split()
 _VOWELS = "a e i o u oo ea ai".split()
 _CODAS = "n r l s t m x nd rk lt sh ck".split()
 
 
 class UnanswerableGenerator:
-    """Makes questions that the graph cannot answer.
+    """Generates questions that the graph cannot answer.
 
     Args:
-        composer: fills patterns of the graph.
-        patterns: patterns that may ask for something strange.
+        instantiator: instantiator for the graph.
+        templates: all templates.
     """
 
-    def __init__(self, composer: TemplateInstantiator, patterns: tuple[QuestionTemplate, ...]) -> None:
-        self._composer = composer
-        self._world = composer.world
-        self._patterns = [each for each in patterns if each.slots.get("a") in _ASKED]
+    def __init__(self, instantiator: TemplateInstantiator, templates: tuple[QuestionTemplate, ...]) -> None:
+        self._instantiator = instantiator
+        self._context = instantiator.context
+        self._templates = [each for each in templates if each.slots.get("a") in _SLOT_KINDS]
         content = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
         self._frames: list[str] = content["frames"]
         self._other: list[str] = content["other"]
         known = self._known_words()
-        self._verbs = [each.strip() for each in content["verbs"].split(",")]
-        self._verbs = [each for each in self._verbs if not set(each.split(" ")) & known]
-        listed = [*self._world.lexicon.absent, *content["absent"].split(",")]
+        verbs = [each.strip() for each in content["verbs"].split(",")]
+        self._verbs = [each for each in verbs if not set(each.split(" ")) & known]
+        listed = [*self._context.lexicon.out_of_schema_nouns, *content["nouns"].split(",")]
         nouns = [each.strip().partition("|") for each in listed]
-        self._out_of_schema_nouns: list[Noun] = [
-            (one, many or plural_of(one)) for one, _, many in nouns if not set(one.lower().split(" ")) & known
+        self._nouns: list[Noun] = [
+            (singular, plural or plural_of(singular))
+            for singular, _, plural in nouns
+            if not set(singular.lower().split(" ")) & known
         ]
 
     def rows(self, rng: Random, count: int) -> list[dict[str, Any]]:
-        """Make some questions.
+        """Generate candidate rows.
 
         Args:
-            rng: every choice comes from it.
-            count: how many, at most.
+            rng: source of all random choices.
+            count: maximum number of rows.
         """
-        if rng.random() < TEMPLATE_RATE and self._patterns:
-            questions = self._in_pattern(rng, count)
+        if rng.random() < TEMPLATE_RATE and self._templates:
+            questions = self._from_template(rng, count)
         else:
-            questions = [self._in_frame(rng) for _ in range(count)]
+            questions = [self._from_frame(rng) for _ in range(count)]
         return [
             {
                 "question": question, "cypher": "", "parameters": {}, "category": "unanswerable",
@@ -80,68 +83,66 @@ class UnanswerableGenerator:
             for question in questions
         ]  # fmt: skip
 
-    def _in_pattern(self, rng: Random, count: int) -> list[str]:
-        """Ask for a strange thing where a pattern asks for a property."""
+    def _from_template(self, rng: Random, count: int) -> list[str]:
+        """Ask for an out-of-schema noun where a template asks for a property."""
         for _ in range(TRIES):
-            stranger = self._thing(rng)
+            noun = self._noun(rng)
             try:
-                draft = self._composer.instantiate(
-                    rng.choice(self._patterns), rng, wordings=count, out_of_schema_noun=stranger
+                instance = self._instantiator.instantiate(
+                    rng.choice(self._templates), rng, wordings=count, out_of_schema_noun=noun
                 )
             except UnfitError:
                 continue
-            texts = [text for text in draft.texts if stranger[0] in text or stranger[1] in text]
+            texts = [text for text in instance.texts if noun[0] in text or noun[1] in text]
             if texts:
-                return [realise(text, "", draft.mentions, rng).question for text in texts]
+                return [realise(text, "", instance.mentions, rng).question for text in texts]
         return []
 
-    def _in_frame(self, rng: Random) -> str:
-        world = self._world
-        label = rng.choice(world.labels)
-        noun = rng.choice(world.lexicon.labels[label].nouns)
-        text = expand_alternatives(
-            rng.choice(self._frames if rng.random() < FRAME_RATE else self._other), rng
-        )
-        several, one = self._named(label, noun, rng)
-        names = world.properties_of(label)
-        words = world.words(label, rng.choice(names)) if names else None
-        one_thing, things = self._thing(rng)
-        fill = {
-            "x": one_thing, "xs": things, "root": several, "root1": one, "noun": noun[0], "nouns": noun[1],
-            "verb": rng.choice(self._verbs), "p": words.nouns[0][0] if words else "name",
-        }  # fmt: skip
-        text = text.format(**fill)
+    def _from_frame(self, rng: Random) -> str:
+        context = self._context
+        label = rng.choice(context.labels)
+        noun = rng.choice(context.lexicon.labels[label].nouns)
+        frames = self._frames if rng.random() < FRAME_RATE else self._other
+        text = expand_alternatives(rng.choice(frames), rng)
+        roots, root = self._roots(label, noun, rng)
+        names = context.properties_of(label)
+        words = context.words(label, rng.choice(names)) if names else None
+        singular, plural = self._noun(rng)
+        text = text.format(
+            x=singular, xs=plural, root=roots, root1=root, noun=noun[0], nouns=noun[1],
+            verb=rng.choice(self._verbs), p=words.nouns[0][0] if words else "name",
+        )  # fmt: skip
         if rng.random() < 0.7:
             text = text[:1].upper() + text[1:]
         return text + rng.choice(("?", "?", ".", ""))
 
-    def _thing(self, rng: Random) -> Noun:
-        if rng.random() < NONCE_WORD_RATE or not self._out_of_schema_nouns:
+    def _noun(self, rng: Random) -> Noun:
+        if rng.random() < NONCE_WORD_RATE or not self._nouns:
             syllables = (rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 2)))
             word = "".join(syllables) + rng.choice(_CODAS)
             return word, word + "s"
-        return rng.choice(self._out_of_schema_nouns)
+        return rng.choice(self._nouns)
 
-    def _named(self, label: str, noun: Noun, rng: Random) -> tuple[str, str]:
-        words = self._world.lexicon.labels[label]
-        name = words.name[0] if words.name else words.key
-        values = self._world.sample.values.get((label, name), [])
+    def _roots(self, label: str, noun: Noun, rng: Random) -> tuple[str, str]:
+        """Return noun phrases for several nodes of a label and for one."""
+        words = self._context.lexicon.labels[label]
+        name = words.naming_properties[0] if words.naming_properties else words.display_property
+        values = self._context.sample.values.get((label, name), [])
         if not values or rng.random() < 0.25:
             return rng.choice(("all ", "the ", "")) + noun[1], f"the {noun[0]}"
         value = rng.choice(values)
         quote = rng.choice(("'", '"', "")) if isinstance(value, str) else ""
-        shown = f"{quote}{value}{quote}"
-        one = rng.choice((f"the {noun[0]} {shown}", shown, f"{noun[0]} {shown}"))
-        return rng.choice((f"{noun[1]} like {shown}", one)), one
+        quoted = f"{quote}{value}{quote}"
+        one = rng.choice((f"the {noun[0]} {quoted}", quoted, f"{noun[0]} {quoted}"))
+        return rng.choice((f"{noun[1]} like {quoted}", one)), one
 
     def _known_words(self) -> set[str]:
-        lexicon = self._world.lexicon
-        nouns = [noun for words in lexicon.labels.values() for noun in (*words.nouns, *words.people)]
-        nouns += [noun for each in lexicon.properties.values() for noun in each.nouns]
-        nouns += [noun for link in lexicon.links.values() for noun in (*link.target, *link.source)]
-        phrases = [text for link in lexicon.links.values() for text in (*link.forward, *link.backward)]
-        words = {piece.lower() for noun in nouns for form in noun for piece in form.split(" ")}
-        return words | {piece for phrase in phrases for piece in phrase.split(" ")}
-
-
-__all__ = ["UnanswerableGenerator"]
+        """Return the words of the lexicon, in lower case."""
+        lexicon = self._context.lexicon
+        nouns = [noun for words in lexicon.labels.values() for noun in (*words.nouns, *words.animate_nouns)]
+        nouns += [noun for words in lexicon.properties.values() for noun in words.nouns]
+        entries = lexicon.relationships.values()
+        nouns += [noun for words in entries for noun in (*words.target_role, *words.source_role)]
+        phrases = [phrase for words in entries for phrase in (*words.forward, *words.backward)]
+        known = {word.lower() for noun in nouns for form in noun for word in form.split(" ")}
+        return known | {word for phrase in phrases for word in phrase.split(" ")}

@@ -1,7 +1,7 @@
-"""A part of the graph in memory, or all of a small one: from its paths come the values of questions.
+"""A sample of the graph in memory (all of a small graph); the values of questions come from its paths.
 
-A node with several labels stands under each of them. Reads the graph once, in bulk; the same graph gives the same
-sample whatever its internal ids. Builds no questions.
+A node with several labels is sampled once per label. The sample depends on the content of the graph alone, not on
+its internal ids.
 """
 
 from __future__ import annotations
@@ -20,77 +20,76 @@ if TYPE_CHECKING:
     Read = Callable[[str, dict[str, Any]], Awaitable[list[list[Any]]]]
 
 MAX_NODES = 30_000
-"""Nodes read of each label."""
-MAX_LINKS = 60_000
-"""Relationships read of each triple."""
+"""Maximum number of nodes per label."""
+MAX_RELATIONSHIPS = 60_000
+"""Maximum number of relationships per triple."""
 MAX_TEXT = 2_001
-"""Characters read of a text: one more than a cell of a result may have."""
+"""Maximum number of characters read of a string: one more than a cell of a result may have."""
 _BATCH = 5_000
 
 Properties = dict[str, Any]
-Place = tuple[str, str]
-"""A node under one of its labels: its internal id and the label."""
+NodeKey = tuple[str, str]
+"""Internal id of a node and one of its labels."""
 
 
 @dataclass(slots=True)
 class SampledNode:
-    """A node: its label and properties, and what it is joined to by (triple number, whether it is the source)."""
+    """A node under one label."""
 
     label: str
     properties: Properties
-    links: dict[tuple[int, bool], list[tuple[Properties, int]]] = field(default_factory=dict)
+    relationships: dict[tuple[int, bool], list[tuple[Properties, int]]] = field(default_factory=dict)
+    """Properties and index of the other node, by triple index and whether this node is the source."""
 
 
 @dataclass(slots=True)
 class Sample:
-    """Nodes by position, and positions by label."""
+    """Nodes, and their indices by label."""
 
     nodes: list[SampledNode]
     by_label: dict[str, list[int]]
     values: dict[tuple[str, str], list[Scalar]] = field(default_factory=dict)
-    """Distinct values of each property of the sample, sorted; elements for lists."""
+    """Sorted distinct values by label or type and property; for lists, their elements."""
     folded: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    """The same in lower case, strings only."""
+    """Strings among the values, in lower case."""
 
 
 async def read_sample(
-    read: Read, schema: GraphSchema, *, max_nodes: int = MAX_NODES, max_links: int = MAX_LINKS
+    read: Read, schema: GraphSchema, *, max_nodes: int = MAX_NODES, max_relationships: int = MAX_RELATIONSHIPS
 ) -> Sample:
     """Read a sample of a graph.
 
     Args:
-        read: runs a Cypher query and gives its rows in JSON form.
-        schema: labels, properties and triples to read; what it leaves out stays out.
-        max_nodes: nodes of each label at most.
-        max_links: relationships of each triple at most.
+        read: function that runs a Cypher query and returns its rows in JSON form.
+        schema: labels, properties and triples to read.
+        max_nodes: maximum number of nodes per label.
+        max_relationships: maximum number of relationships per triple.
     """
-    nodes: dict[Place, Properties] = {}
+    nodes: dict[NodeKey, Properties] = {}
     for label in schema.labels:
         shown = _projection("n", label.properties)
         query = f"MATCH (n:{format_identifier(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
         for identity, properties in await read(query, {"limit": max_nodes}):
             nodes[identity, label.name] = _present(properties)
-    links: list[tuple[int, Place, Place, Properties]] = []
+    relationships: list[tuple[int, NodeKey, NodeKey, Properties]] = []
     for number, triple in enumerate(schema.triples):
-        rows = await read(_links_query(triple, schema), {"limit": max_links})
-        links += [
+        rows = await read(_relationships_query(triple, schema), {"limit": max_relationships})
+        relationships += [
             (number, (source, triple.source), (target, triple.target), _present(properties))
             for source, target, properties in rows
         ]
-    await _complete(read, schema, nodes, links)
-    return _assemble(schema, nodes, links)
+    await _complete(read, schema, nodes, relationships)
+    return _assemble(schema, nodes, relationships)
 
 
-def _links_query(triple: Triple, schema: GraphSchema) -> str:
+def _relationships_query(triple: Triple, schema: GraphSchema) -> str:
     shown = _projection("r", schema.type_by_name[triple.type].properties)
-    return (
-        f"MATCH (a:{format_identifier(triple.source)})-[r:{format_identifier(triple.type)}]->(b:{format_identifier(triple.target)}) "
-        f"RETURN elementId(a), elementId(b), {shown} LIMIT $limit"
-    )
+    source, rel_type, target = map(format_identifier, (triple.source, triple.type, triple.target))
+    return f"MATCH (a:{source})-[r:{rel_type}]->(b:{target}) RETURN elementId(a), elementId(b), {shown} LIMIT $limit"
 
 
 def _projection(variable: str, properties: Sequence[Property]) -> str:
-    """Write a map of properties; texts are cut on the server, so that a huge one is never sent."""
+    """Render a map projection; the server truncates strings, so that no huge one is sent."""
     entries = []
     for each in properties:
         name = format_identifier(each.name)
@@ -107,12 +106,12 @@ def _present(properties: Properties) -> Properties:
 async def _complete(
     read: Read,
     schema: GraphSchema,
-    nodes: dict[Place, Properties],
-    links: list[tuple[int, Place, Place, Properties]],
+    nodes: dict[NodeKey, Properties],
+    relationships: list[tuple[int, NodeKey, NodeKey, Properties]],
 ) -> None:
-    """Read the ends of relationships that the first pass left out."""
+    """Read end nodes of relationships that the limit per label excluded."""
     missing: dict[str, dict[str, None]] = {}
-    for _, source, target, _ in links:
+    for _, source, target, _ in relationships:
         for identity, label in (source, target):
             if (identity, label) not in nodes:
                 missing.setdefault(label, {})[identity] = None
@@ -127,36 +126,36 @@ async def _complete(
 
 def _assemble(
     schema: GraphSchema,
-    nodes: dict[Place, Properties],
-    links: list[tuple[int, Place, Place, Properties]],
+    nodes: dict[NodeKey, Properties],
+    relationships: list[tuple[int, NodeKey, NodeKey, Properties]],
 ) -> Sample:
-    """Order everything by content, so that internal ids leave no trace."""
+    """Sort nodes and relationships by content, so that the order does not depend on internal ids."""
     ordered = sorted(nodes, key=lambda place: (place[1], _text(nodes[place])))
     position = {place: number for number, place in enumerate(ordered)}
     sample = Sample([SampledNode(place[1], nodes[place]) for place in ordered], {})
     for number, node in enumerate(sample.nodes):
         sample.by_label.setdefault(node.label, []).append(number)
-    held: dict[tuple[str, str], set[Any]] = {}
+    distinct: dict[tuple[str, str], set[Any]] = {}
     for node in sample.nodes:
-        _collect(held, node.label, node.properties)
-    known = [each for each in links if each[1] in position and each[2] in position]
+        _collect(distinct, node.label, node.properties)
+    known = [each for each in relationships if each[1] in position and each[2] in position]
     for number, source, target, properties in sorted(
         known, key=lambda each: (each[0], position[each[1]], position[each[2]], _text(each[3]))
     ):
         start, end = position[source], position[target]
-        sample.nodes[start].links.setdefault((number, True), []).append((properties, end))
-        sample.nodes[end].links.setdefault((number, False), []).append((properties, start))
-        _collect(held, schema.triples[number].type, properties)
-    for key, values in held.items():
+        sample.nodes[start].relationships.setdefault((number, True), []).append((properties, end))
+        sample.nodes[end].relationships.setdefault((number, False), []).append((properties, start))
+        _collect(distinct, schema.triples[number].type, properties)
+    for key, values in distinct.items():
         sample.values[key] = sorted(values, key=lambda value: (str(type(value)), value))
         sample.folded[key] = frozenset(value.lower() for value in values if isinstance(value, str))
     return sample
 
 
-def _collect(held: dict[tuple[str, str], set[Any]], owner: str, properties: Properties) -> None:
+def _collect(distinct: dict[tuple[str, str], set[Any]], label_or_type: str, properties: Properties) -> None:
     for name, value in properties.items():
         elements = value if isinstance(value, list) else [value]
-        held.setdefault((owner, name), set()).update(
+        distinct.setdefault((label_or_type, name), set()).update(
             each for each in elements if isinstance(each, str | int | float)
         )
 

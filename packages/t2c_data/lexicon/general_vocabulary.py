@@ -1,4 +1,4 @@
-"""What people say of things that many graphs have: `vocabulary.yaml`, read once. Drafts nothing (see `drafting`)."""
+"""Words for things that many graphs have, read from `general_vocabulary.yaml`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Vocabulary:
     """The content of the file."""
 
     synonyms: dict[str, tuple[str, ...]]
-    """What else is said for a noun."""
+    """By noun."""
     properties: list[dict[str, Any]]
-    """Words for what a property is called, in order of preference."""
+    """Lexicon fields by names of properties, in order of preference."""
     units: dict[str, tuple[str, ...]]
-    """What the last word of a name says that a number is measured in."""
+    """Units of measurement by the last word of a property's name."""
 
 
 @cache
@@ -31,5 +31,5 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(
         {first: tuple(rest) for first, *rest in content["synonyms"]},
         content["properties"],
-        {last: tuple(said) for last, said in content["units"].items()},
+        {last: tuple(units) for last, units in content["units"].items()},
     )

@@ -1,8 +1,7 @@
-"""What the name of a relationship type suggests: phrases in both directions, and what the ends are called.
+"""Lexicalisation of relationship types: phrases in both directions and role nouns, drafted from the name.
 
-`HAS_REACTION` has a noun, `REPORTED_BY` and `RECEIVED` a participle, `TREATS` a verb, `FALLS_UNDER` a verb with a
-preposition, `IN_SQUAD` a preposition, `IS_PRIMARY_SUSPECT` a role. Verbs are inflected by lemminflect; no schema, no
-model.
+Names are parsed as nouns (`HAS_REACTION`), participles (`REPORTED_BY`, `RECEIVED`), verbs (`TREATS`), verbs with a
+preposition (`FALLS_UNDER`), prepositions (`IN_SQUAD`) or roles (`IS_PRIMARY_SUSPECT`). lemminflect inflects verbs.
 """
 
 from __future__ import annotations
@@ -12,19 +11,23 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from t2c_data.lexicon.morphology import article, plural_of
+
 PREPOSITIONS = frozenset(
     "by in on at of to from for with into under over as about via through until since between against near".split()
 )
-_POSSESSION = frozenset({"has", "have", "had", "contains", "includes", "with", "owns"})
-_GROUPS = frozenset("area category class department division group level range region section team".split())
-"""What one is in: `in the Elderly age group`."""
-_BEING = frozenset({"is", "are", "was", "were"})
-_ALONE = frozenset(
+_POSSESSIVE_VERBS = frozenset({"has", "have", "had", "contains", "includes", "with", "owns"})
+_CONTAINER_NOUNS = frozenset(
+    "area category class department division group level range region section team".split()
+)
+"""Nouns of targets that contain the source: `in the Elderly age group`."""
+_COPULAS = frozenset({"is", "are", "was", "were"})
+_INTRANSITIVE_VERBS = frozenset(
     """act appear apply arrive begin belong collaborate compete consist depart depend die differ end fall fly graduate
     happen interact lead live occur participate play rank refer reply reside respond result rise serve sit star start
     stay study subscribe travel vote work""".split()
 )
-"""Verbs whose past with a preposition is no passive: `that resulted in`, but `that is located in`."""
+"""Verbs whose past with a preposition is not passive: `that resulted in`, but `that is located in`."""
 
 
 @dataclass
@@ -37,13 +40,13 @@ class _Words:
 
 
 def lexicalise_type(name: str, source: str, target: str, *, alone: bool) -> dict[str, Any]:
-    """Draft the words of a relationship.
+    """Draft the lexicon entry of a relationship type.
 
     Args:
-        name: the type in lower-case words, such as `reported by`.
-        source: the source's noun.
-        target: the target's noun.
-        alone: whether no other type joins the two labels, so that general words cannot mean another.
+        name: type in lower-case words, such as `reported by`.
+        source: noun of the source.
+        target: noun of the target.
+        alone: whether no other type joins the two labels, so that general phrases are unambiguous.
     """
     words = _parse_type_name(name, source, target)
     if alone:
@@ -56,49 +59,44 @@ def lexicalise_type(name: str, source: str, target: str, *, alone: bool) -> dict
     return {
         "forward": list(dict.fromkeys(words.forward)),
         "backward": list(dict.fromkeys(words.backward)),
-        "target": _names(target, words.target, alone=alone),
-        "source": _names(source, words.source, alone=alone),
-        "without": [words.without] if words.without else [],
+        "target_role": _names(target, words.target, alone=alone),
+        "source_role": _names(source, words.source, alone=alone),
+        "negated_phrases": [words.without] if words.without else [],
     }
 
 
 def lexicalise_type_group(source: str, target: str) -> dict[str, Any]:
-    """Draft the words of several relationships between two labels that one phrase may mean together.
-
-    Args:
-        source: the source's noun.
-        target: the target's noun.
-    """
+    """Draft the entry of a group: several types between two labels that one phrase means together."""
     both = ["associated with {}", "linked to {}", "related to {}"]
     return {
         "forward": [*both, "that [involves|involve] {}", "involving {}", "with {}"],
         "backward": [*both, "involved in {}", "of {}", "for {}"],
-        "target": [target],
-        "source": [source],
+        "target_role": [target],
+        "source_role": [source],
     }
 
 
 def _by_name(target: str) -> list[str]:
-    """Speak of the only target by its name alone: `where the outcome is {value}`."""
+    """Build phrases that name the only target by its value: `where the outcome is {value}`."""
     said = [
         f"with the {target} {{value}}", f"where the {target} is {{value}}", f"where the {target} was {{value}}",
         f"whose {target} is {{value}}", f"with {{value}} as the {target}",
     ]  # fmt: skip
-    if target.rpartition(" ")[2] in _GROUPS:
+    if target.rpartition(" ")[2] in _CONTAINER_NOUNS:
         said += [f"in the {{value}} {target}", f"from the {{value}} {target}", f"in the {target} {{value}}"]
     return said
 
 
 def _names(noun: str, role: str, *, alone: bool) -> list[str]:
-    """Name an end: by its role, and by its noun where that can mean nothing else."""
+    """List nouns for one end: its role, and its label's noun where that is unambiguous."""
     return list(dict.fromkeys(each for each in (noun if alone else "", role) if each))
 
 
 def _parse_type_name(name: str, source: str, target: str) -> _Words:
     first, _, rest = name.partition(" ")
-    if name == target or first in _POSSESSION:
-        return _possession((rest if first in _POSSESSION else name) or target, target)
-    if first in _BEING:
+    if name == target or first in _POSSESSIVE_VERBS:
+        return _possession((rest if first in _POSSESSIVE_VERBS else name) or target, target)
+    if first in _COPULAS:
         behind = rest.rpartition(" ")[2]
         return _state(rest, behind) if behind in PREPOSITIONS else _role(rest, target)
     if first in PREPOSITIONS:
@@ -128,12 +126,13 @@ def _possession(role: str, target: str) -> _Words:
 
 
 def _role(role: str, target: str) -> _Words:
-    """`IS_PRIMARY_SUSPECT` to a drug: a primary suspect, or primary suspect drug; `IS_INTERACTING`: the latter only."""
+    """Build entries such as `IS_PRIMARY_SUSPECT` to a drug: a primary suspect, or primary suspect drug."""
     named = role if role.endswith(target) else f"{role} {target}"
     shown = named if _only_adjective(role.rpartition(" ")[2]) else role
-    one, many = _an(shown), _plural(shown)
+    one, many = article(shown), plural_of(shown)
     forward = [
-        f"where {{}} is {one}", f"where {{}} is listed as {one}", f"with {{}} as {one}", f"with {{}} as {_an(named)}",
+        f"where {{}} is {one}", f"where {{}} is listed as {one}", f"with {{}} as {one}",
+        f"with {{}} as {article(named)}",
         f"that [has|have] {{}} as {one}", f"involving {{}} as {one}", f"with {named} {{value}}",
         f"with the {named} {{value}}", f"where the {named} is {{value}}",
     ]  # fmt: skip
@@ -160,18 +159,18 @@ def _place(preposition: str, rest: str, target: str) -> _Words:
 
 
 def _noun(words: list[str], target: str) -> _Words:
-    """`PART_OF`: a part of; `GENRE`: has the genre."""
+    """Build entries such as `PART_OF` (a part of) or `GENRE` (has the genre)."""
     if words[-1] not in PREPOSITIONS or len(words) < 2:
         return _possession(" ".join(words), target)
     noun, preposition = " ".join(words[:-1]), words[-1]
-    forward = [f"that [is {_an(noun)}|are {_plural(noun)}] {preposition} {{}}"]
-    backward = [f"that [has|have] {{}} as {_an(noun)}", f"{preposition} which {{}} is {_an(noun)}"]
+    forward = [f"that [is {article(noun)}|are {plural_of(noun)}] {preposition} {{}}"]
+    backward = [f"that [has|have] {{}} as {article(noun)}", f"{preposition} which {{}} is {article(noun)}"]
     return _Words(forward, backward, source=noun)
 
 
 def _unknown(name: str) -> _Words:
     return _Words(
-        [f"linked to {{}} by {name}", f"with {_an(name)} link to {{}}"],
+        [f"linked to {{}} by {name}", f"with {article(name)} link to {{}}"],
         [f"to which {{}} is linked by {name}", f"linked by {name} from {{}}"],
     )
 
@@ -190,7 +189,7 @@ def _passive(participle: str, source: str, target: str) -> _Words:
 
 def _with_preposition(verb: str, behind: str, source: str) -> _Words:
     lemma = _lemma(verb)
-    if _is_past(verb) and lemma not in _ALONE:
+    if _is_past(verb) and lemma not in _INTRANSITIVE_VERBS:
         phrase = f"{verb} {behind}"
         forward = [f"{phrase} {{}}", f"that [is|are] {phrase} {{}}", f"that [was|were] {phrase} {{}}"]
         return _Words(
@@ -207,14 +206,14 @@ def _with_preposition(verb: str, behind: str, source: str) -> _Words:
 
 
 def _verb(verb: str, rest: str, source: str, target: str) -> _Words:
-    behind = "" if not rest or target.endswith(rest) else f" {_plural(rest)} in"
+    behind = "" if not rest or target.endswith(rest) else f" {plural_of(rest)} in"
     lemma = _lemma(verb)
     participle, ongoing, third = _form(lemma, "VBN"), _form(lemma, "VBG"), _form(lemma, "VBZ")
     if behind:
         past = verb if _is_past(verb) else f"[{third}|{lemma}]"
         return _Words(
             [f"that {past}{behind} {{}}", f"{ongoing}{behind} {{}}"],
-            [f"in which {{}} {_form(lemma, 'VBD')} {_plural(rest)}"],
+            [f"in which {{}} {_form(lemma, 'VBD')} {plural_of(rest)}"],
         )
     roles = f"{participle} {target}", f"{ongoing} {source}"
     if _is_past(verb):
@@ -224,9 +223,6 @@ def _verb(verb: str, rest: str, source: str, target: str) -> _Words:
     forward = [f"that [{third}|{lemma}] {{}}", f"{ongoing} {{}}"]
     backward = [f"{participle} by {{}}", f"that [is|are] {participle} by {{}}", f"that {{}} {third}"]
     return _Words(forward, backward, *roles, without=f"that [does|do] not {lemma} {{}}")
-
-
-# inflection
 
 
 @cache
@@ -248,13 +244,13 @@ def _is_noun(word: str) -> bool:
 
 
 def is_adjective(word: str) -> bool:
-    """Tell whether a word can stand behind "is" without an article."""
+    """Return whether a word can follow "is" without an article."""
     kinds = _lemmas(word)
     return "ADJ" in kinds or "NOUN" not in kinds
 
 
 def _only_adjective(word: str) -> bool:
-    """Tell whether a word cannot stand alone as a noun."""
+    """Return whether a word cannot be used as a noun by itself."""
     kinds = _lemmas(word)
     return "NOUN" not in kinds or ("ADJ" in kinds and word.endswith(("ant", "ary", "al", "ive", "ed", "ing")))
 
@@ -274,14 +270,3 @@ def _form(lemma: str, tag: str) -> str:
 def _is_past(verb: str) -> bool:
     lemma = _lemma(verb)
     return verb != lemma and verb in {_form(lemma, "VBD"), _form(lemma, "VBN")}
-
-
-def _an(noun: str) -> str:
-    vowel = re.match(r"[aeiou](?!ni|ser|u)", noun)
-    return ("an " if vowel else "a ") + noun
-
-
-def _plural(noun: str) -> str:
-    from t2c_data.lexicon.draft import plural_of
-
-    return plural_of(noun)

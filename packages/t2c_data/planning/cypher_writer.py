@@ -1,117 +1,263 @@
-"""Writes the query of a filled pattern: its holes filled with patterns, variables, properties and figures."""
+"""The Cypher query of an instantiated template: patterns and conditions of the tree, and what is returned."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.prompt.variable_names import SUFFIXES
 from t2c_data.errors import UnfitError
+from t2c_data.lexicon.draft import TEMPORAL_TYPES
 
 if TYPE_CHECKING:
+    from t2c_core.prompt.variable_names import VariableNames
     from t2c_data.planning.grounding import Grounder
-    from t2c_data.planning.query_tree import CypherBuilder, QueryNode
-    from t2c_data.planning.slots.sampler import Slot
+    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
+    from t2c_data.planning.slots import Slot
     from t2c_data.templates.model import QuestionTemplate
 
-_HOLE = re.compile(r"\{([^{}]+)\}")
+WHERE_DELIMITER, CONDITION_SEPARATOR = "\ue003", "\ue002"
+"""Delimiters of conditions until `realisation.surface` sorts them by their parameters."""
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _RETURNED = re.compile(r"RETURN (?:DISTINCT )?(.*)")
+_COMPARISONS = {
+    "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
+    "since": ">=", "until": "<=", "contains": "CONTAINS", "starts": "STARTS WITH", "ends": "ENDS WITH",
+}  # fmt: skip
+_SIZES = {"size_gt": ">", "size_ge": ">=", "size_eq": "="}
+_YEARS = {"year": "=", "after_year": ">", "before_year": "<"}
+_UNARY = {"null": "IS NULL", "known": "IS NOT NULL", "true": "= true", "false": "= false"}
+
+
+class CypherBuilder:
+    """Variables, patterns and conditions of a tree.
+
+    Args:
+        root: root of the tree.
+        names: variables of the schema.
+    """
+
+    def __init__(self, root: QueryNode, names: VariableNames) -> None:
+        self.root = root
+        self._names = names
+        self._numbers: dict[int, int] = {}
+        self._variables: dict[int, str] = {}
+        self._labels: dict[str, int] = {}
+        self._types: dict[str, int] = {}
+        self._patterns: list[str] = []
+        self._conditions: list[str] = []
+        self._place(root)
+        self._walk(root, self._patterns, self._conditions)
+        self._patterns.sort()
+
+    def variable(self, part: QueryNode | QueryRelationship) -> str:
+        """Return the variable of a node or relationship."""
+        return self._variables[id(part)]
+
+    def access(self, part: QueryNode | QueryRelationship, name: str) -> str:
+        """Render a property access."""
+        return f"{self.variable(part)}.{format_identifier(name)}"
+
+    def match(self, extra: tuple[str, ...] = ()) -> str:
+        """Render MATCH and WHERE.
+
+        Args:
+            extra: further conditions.
+        """
+        text = "MATCH " + ", ".join(self._patterns or [self._names.node(self.root.label)])
+        conditions = CONDITION_SEPARATOR.join([*self._conditions, *extra])
+        return f"{text} WHERE {WHERE_DELIMITER}{conditions}{WHERE_DELIMITER}" if conditions else text
+
+    def exists(self, rel: QueryRelationship, anchor: QueryNode) -> str:
+        """Render an EXISTS subquery over a relationship."""
+        return "EXISTS { " + self._subquery(rel, anchor) + " }"
+
+    def _place(self, node: QueryNode) -> None:
+        number = self._labels.get(node.label, 0)
+        if number >= len(SUFFIXES):
+            raise UnfitError(f"more than {len(SUFFIXES)} nodes of one label")
+        self._labels[node.label] = number + 1
+        self._numbers[id(node)] = number
+        self._variables[id(node)] = self._names.label_variables[node.label] + SUFFIXES[number]
+
+    def _walk(self, node: QueryNode, patterns: list[str], conditions: list[str]) -> None:
+        own = [_predicate(self.access(node, each.name), each) for each in node.conditions]
+        conditions += ["(" + " OR ".join(own) + ")"] if node.is_disjunction and len(own) > 1 else own
+        for predicate in node.count_predicates:
+            subquery = self._subquery(predicate.rel, node)
+            conditions.append(
+                f"COUNT {{ {subquery} }} {_COMPARISONS[predicate.operator]} {predicate.mention.parameter}"
+            )
+        for rel in node.relationships:
+            if rel.is_negated:
+                conditions.append("NOT " + self.exists(rel, node))
+            else:
+                self._join(rel, node, patterns, conditions)
+
+    def _subquery(self, rel: QueryRelationship, anchor: QueryNode) -> str:
+        patterns: list[str] = []
+        conditions: list[str] = []
+        before = dict(self._labels), dict(self._types)
+        self._join(rel, anchor, patterns, conditions)
+        self._labels, self._types = before
+        text = "MATCH " + ", ".join(sorted(patterns))
+        return text + (" WHERE " + " AND ".join(conditions) if conditions else "")
+
+    def _join(
+        self, rel: QueryRelationship, anchor: QueryNode, patterns: list[str], conditions: list[str]
+    ) -> None:
+        is_new = id(rel.node) not in self._variables
+        if is_new:
+            self._place(rel.node)
+        here, there = self._numbers[id(anchor)], self._numbers[id(rel.node)]
+        source, target = (here, there) if rel.forward else (there, here)
+        types = rel.types or (rel.triple.type,)
+        key = types[0] if len(types) == 1 else "|"
+        number = self._types.get(key, 0)
+        self._types[key] = number + 1
+        if number >= len(SUFFIXES):
+            raise UnfitError(f"more than {len(SUFFIXES)} relationships of one type")
+        pattern = self._names.triple(rel.triple, source=source, target=target, number=number, types=types)
+        patterns.append(pattern)
+        self._variables[id(rel)] = pattern.split("-[", 1)[1].split(":", 1)[0]
+        conditions += [_predicate(self.access(rel, each.name), each) for each in rel.conditions]
+        if is_new:
+            self._walk(rel.node, patterns, conditions)
+
+
+def _predicate(access: str, condition: PropertyPredicate) -> str:
+    """Render a property predicate."""
+    operator = condition.operator
+    values = [each.parameter for each in condition.mentions]
+    if condition.literal:
+        return f"{access} {_COMPARISONS[operator]} {condition.literal}"
+    if operator in _UNARY:
+        return f"{access} {_UNARY[operator]}"
+    if operator == "has":
+        return " AND ".join(f"{value} IN {access}" for value in values)
+    if operator in _SIZES:
+        return f"size({access}) {_SIZES[operator]} {values[0]}"
+    if operator in _YEARS or operator in {"years", "month"}:
+        return _calendar_predicate(access, operator, values)
+    if condition.type in TEMPORAL_TYPES:
+        values = [f"date({value})" for value in values]
+        access = access if condition.type == "DATE" else f"date({access})"
+    return _comparison(access, operator, values)
+
+
+def _comparison(access: str, operator: str, values: list[str]) -> str:
+    if operator in {"between", "during"}:
+        return f"{access} >= {values[0]} AND {access} <= {values[1]}"
+    if operator == "in":
+        return f"{access} IN [{', '.join(values)}]"
+    return f"{access} {_COMPARISONS[operator]} {values[0]}"
+
+
+def _calendar_predicate(access: str, operator: str, values: list[str]) -> str:
+    if operator == "years":
+        return f"{access}.year >= {values[0]} AND {access}.year <= {values[1]}"
+    if operator == "month":
+        parts = zip(("month", "year"), values, strict=False)
+        return " AND ".join(f"{access}.{part} = {value}" for part, value in parts)
+    return f"{access}.year {_YEARS[operator]} {values[0]}"
 
 
 class CypherTemplateWriter:
-    """Writes the query of one filled pattern.
+    """Writes the query of one instantiated template.
 
     Args:
-        pattern: the query with holes.
-        slots: what fills them.
-        root: the tree.
-        binder: knows the graph.
+        template: query template.
+        slots: values of its slots, by name.
+        root: root of the tree.
+        grounder: grounder of the tree.
     """
 
     def __init__(
-        self, pattern: QuestionTemplate, slots: dict[str, Slot], root: QueryNode, binder: Grounder
+        self, template: QuestionTemplate, slots: dict[str, Slot], root: QueryNode, grounder: Grounder
     ) -> None:
-        self._pattern = pattern
+        self._template = template
         self._slots = slots
         self._root = root
-        self._binder = binder
-        self._world = binder.world
+        self._grounder = grounder
+        self._context = grounder.context
 
-    def write(self, rendering: CypherBuilder) -> str:
-        """Write the query, with marks where parameters go.
+    def write(self, builder: CypherBuilder) -> str:
+        """Write the query, with sentinels in place of parameters.
 
         Raises:
             UnfitError: it would return the same column twice.
         """
-        root = rendering.variable(self._root)
-        spread = self._binder.spreads(self._root)
-        unique = self._world.is_uniquely_identified(self._root)
+        root = builder.variable(self._root)
+        multiplies = self._grounder.multiplies_rows(self._root)
+        is_single = self._context.is_uniquely_identified(self._root)
         fixed = {
-            "match": rendering.match((*self._known(rendering), *self._where(rendering))),
+            "match": builder.match((*self._not_null(builder), *self._where(builder))),
             "root": root,
-            "rows": self._neighbours(rendering) if spread else "count(*)",
-            "count": f"count(DISTINCT {root})" if spread else "count(*)",
+            "rows": self._count_neighbours(builder) if multiplies else "count(*)",
+            "count": f"count(DISTINCT {root})" if multiplies else "count(*)",
             "distinct": f"count(DISTINCT {root})",
-            "unique": "DISTINCT " if spread and self._whole_roots() else "",
-            "many": "" if unique else "DISTINCT ",
-            "entities": "count(*)" if unique and not spread else self._entities(rendering, spread=spread),
+            "unique": "DISTINCT " if multiplies and self._has_row_per_root() else "",
+            "many": "" if is_single else "DISTINCT ",
+            "entities": "count(*)"
+            if is_single and not multiplies
+            else self._entities(builder, multiplies=multiplies),
         }
-        text = _HOLE.sub(
-            lambda match: fixed.get(match[1]) or self._hole(match[1], rendering, fixed), self._pattern.cypher
-        )
+
+        def fill(match: re.Match[str]) -> str:
+            return fixed[match[1]] if match[1] in fixed else self._slot(match[1], builder)
+
+        text = _PLACEHOLDER.sub(fill, self._template.cypher)
         returned = _RETURNED.findall(text)[0].split(", ")
         if len(set(returned)) < len(returned):
             raise UnfitError("the same column twice")
         return text
 
-    def _hole(self, hole: str, rendering: CypherBuilder, fixed: dict[str, str]) -> str:
-        if hole in fixed:
-            return ""
-        name, _, mode = hole.partition(".")
+    def _slot(self, placeholder: str, builder: CypherBuilder) -> str:
+        name, _, attribute = placeholder.partition(".")
         slot = self._slots[name]
         if slot.mention is not None:
             return slot.mention.parameter
         if slot.is_conditional_count:
-            exists = rendering.exists(slot.path[mode == "second"], self._root)
+            exists = builder.exists(slot.path[attribute == "second"], self._root)
             return f"count(CASE WHEN {exists} THEN 1 END)"
-        if mode == "var":
-            return rendering.variable(slot.part)
-        return rendering.access(slot.part, slot.name) + slot.suffix
+        if attribute == "var":
+            return builder.variable(slot.part)
+        return builder.access(slot.part, slot.name) + slot.suffix
 
-    def _known(self, rendering: CypherBuilder) -> tuple[str, ...]:
-        """Leave out what is missing where an order or a group depends on it."""
-        slots = [self._slots[name] for name in self._pattern.known]
+    def _not_null(self, builder: CypherBuilder) -> tuple[str, ...]:
+        """Render conditions that exclude nulls where an order or a group depends on the value."""
+        slots = [self._slots[name] for name in self._template.not_null]
         return tuple(
-            f"{rendering.access(slot.part, slot.name)} IS NOT NULL"
+            f"{builder.access(slot.part, slot.name)} IS NOT NULL"
             for slot in slots
-            if self._world.property(self._world.owner(slot.part), slot.name).share < 1
+            if self._context.property(slot.part.label_or_type, slot.name).share < 1
         )
 
-    def _where(self, rendering: CypherBuilder) -> tuple[str, ...]:
-        if not self._pattern.where:
-            return ()
-        return (_HOLE.sub(lambda match: self._hole(match[1], rendering, {}), self._pattern.where),)
+    def _where(self, builder: CypherBuilder) -> tuple[str, ...]:
+        where = self._template.where
+        return (_PLACEHOLDER.sub(lambda match: self._slot(match[1], builder), where),) if where else ()
 
-    def _whole_roots(self) -> bool:
-        """Tell whether each row stands for one root and for nothing else, so that rows repeat for nothing."""
-        named = [slot for slot in self._slots.values() if slot.name]
+    def _has_row_per_root(self) -> bool:
+        """Return whether each row identifies one root and shows nothing else, so that equal rows are repetitions."""
+        shown = [slot for slot in self._slots.values() if slot.name]
         label = self._root.label
-        key = self._world.lexicon.labels[label].key
-        shown = [slot.name for slot in named if slot.part is self._root]
-        return len(shown) == len(named) and any(
-            name == key or self._world.property(label, name).unique for name in shown
+        key = self._context.lexicon.labels[label].display_property
+        return all(slot.part is self._root for slot in shown) and any(
+            slot.name == key or self._context.property(label, slot.name).unique for slot in shown
         )
 
-    def _entities(self, rendering: CypherBuilder, *, spread: bool) -> str:
-        """Count neighbours: each once if several roots can have it, or if rows repeat."""
+    def _entities(self, builder: CypherBuilder, *, multiplies: bool) -> str:
+        """Render a count of neighbours: distinct if several roots can share one or if rows repeat."""
         slot = self._counted()
         if slot is None:
             return "count(*)"
-        shared = spread or any(link.types or self._world.is_many_to_one(link) for link in slot.path)
-        return self._neighbours(rendering) if shared else "count(*)"
+        shared = multiplies or any(rel.types or self._context.is_many_to_one(rel) for rel in slot.path)
+        return self._count_neighbours(builder) if shared else "count(*)"
 
-    def _neighbours(self, rendering: CypherBuilder) -> str:
+    def _count_neighbours(self, builder: CypherBuilder) -> str:
         slot = self._counted()
-        return f"count(DISTINCT {rendering.variable(slot.part)})" if slot else "count(*)"
+        return f"count(DISTINCT {builder.variable(slot.part)})" if slot else "count(*)"
 
     def _counted(self) -> Slot | None:
         slots = self._slots.values()

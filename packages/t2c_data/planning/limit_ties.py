@@ -1,6 +1,6 @@
-"""Limits of ordered answers: whether the last place is shared, and for which limit it is not.
+"""Ties at the limit of an ordered answer: find a limit at which the answer is determined.
 
-An answer whose last place two rows share is not determined; nobody would accept it as gold. Runs no query.
+An answer whose last place is shared by two rows is not determined, so it cannot serve as gold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
 
 MAX_LIMIT = 20
-"""A greater limit is not chosen."""
+"""Maximum limit that is chosen in place of a tied one."""
 _LIMITED = re.compile(
     r"RETURN (?P<unique>DISTINCT )?(?P<items>.*) ORDER BY (?P<order>.*?)(?P<down> DESC)? "
     r"LIMIT (?:\$(?P<name>v\d+)|(?P<number>\d+))$"
@@ -23,7 +23,7 @@ _LIMITED = re.compile(
 
 
 def order_limit(cypher: str, parameters: Mapping[str, Scalar]) -> int | None:
-    """Find the limit of an ordered query; None if it has none."""
+    """Return the limit of an ordered query; None if it has none."""
     match = _LIMITED.search(cypher)
     if match is None:
         return None
@@ -31,44 +31,41 @@ def order_limit(cypher: str, parameters: Mapping[str, Scalar]) -> int | None:
 
 
 def over_fetch(cypher: str, parameters: Mapping[str, Scalar], rows: int) -> tuple[str, dict[str, Scalar]]:
-    """Ask for more rows than the limit, and for what the order is by, to see where places are shared."""
+    """Return the query with a limit of `rows` and the sort key among its columns."""
     match = _LIMITED.search(cypher)
     if match is None:
         return cypher, dict(parameters)
     unique, items, order, down = (match[part] or "" for part in ("unique", "items", "order", "down"))
-    shown = items if order in items.split(", ") else f"{items}, {order}"
-    head = f"{cypher[: match.start()]}RETURN {unique}{shown} ORDER BY {order}{down} LIMIT "
+    columns = items if order in items.split(", ") else f"{items}, {order}"
+    head = f"{cypher[: match.start()]}RETURN {unique}{columns} ORDER BY {order}{down} LIMIT "
     if match["name"]:
         return f"{head}${match['name']}", {**parameters, match["name"]: rows}
     return f"{head}{rows}", dict(parameters)
 
 
 def resolve_ties(cypher: str, answer: Sequence[Sequence[Any]], limit: int) -> tuple[int, str]:
-    """Find the limit nearest to the one given at which the answer is determined.
+    """Find the limit nearest to the given one at which the answer is determined.
 
     Args:
-        cypher: the query as `widened` gives it.
+        cypher: query returned by `over_fetch`.
         answer: its rows.
-        limit: as the question has it; one stays one.
+        limit: limit of the question; a limit of one is never changed.
 
     Returns:
-        The limit, and why there is none, else an empty text.
+        The limit, and the reason why there is none (`short`, `order`, `tie`), empty if there is one.
     """
-    column = _order_column(cypher)
-    if len(answer) < 2 or column is None:
-        return limit, "short" if column is not None else "order"
-    ranks = [json.dumps(row[column]) for row in answer]
-    if len(set(ranks[: limit + 1])) < 2:
-        return limit, "tie"
-    if limit >= len(ranks) or ranks[limit - 1] != ranks[limit]:
-        return limit, ""
-    free = [place for place in range(2, min(len(ranks), MAX_LIMIT + 1)) if ranks[place - 1] != ranks[place]]
-    if limit == 1 or not free:
-        return limit, "tie"
-    return min(free, key=lambda place: (abs(place - limit), place)), ""
-
-
-def _order_column(cypher: str) -> int | None:
     match = _LIMITED.search(cypher)
-    items = match["items"].split(", ") if match else []
-    return items.index(match["order"]) if match and match["order"] in items else None
+    columns = match["items"].split(", ") if match else []
+    if match is None or match["order"] not in columns:
+        return limit, "order"
+    if len(answer) < 2:
+        return limit, "short"
+    keys = [json.dumps(row[columns.index(match["order"])]) for row in answer]
+    if len(set(keys[: limit + 1])) < 2:
+        return limit, "tie"
+    if limit >= len(keys) or keys[limit - 1] != keys[limit]:
+        return limit, ""
+    untied = [place for place in range(2, min(len(keys), MAX_LIMIT + 1)) if keys[place - 1] != keys[place]]
+    if limit == 1 or not untied:
+        return limit, "tie"
+    return min(untied, key=lambda place: (abs(place - limit), place)), ""

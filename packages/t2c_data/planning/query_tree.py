@@ -1,7 +1,6 @@
-"""What a question asks, before any words: a tree of nodes with conditions, and the query that it means.
+"""The logical form of a question: a tree of nodes and relationships with predicates.
 
-The root is what the question is about; links lead to what it is joined to. Holds no wording (see `verbalise`) and
-no choice of values (see `binding`).
+The root is what the question is about; relationships lead to its neighbours.
 """
 
 from __future__ import annotations
@@ -9,12 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from t2c_core.cypher.identifiers import format_identifier
-from t2c_core.prompt.variable_names import SUFFIXES
-from t2c_data.errors import UnfitError
-
 if TYPE_CHECKING:
-    from t2c_core.prompt.variable_names import VariableNames
     from t2c_core.schema.model import Scalar, Triple
 
 Operator = Literal[
@@ -23,10 +17,8 @@ Operator = Literal[
     "after_year", "before_year", "years",
 ]  # fmt: skip
 
-TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})
-"""Types of properties that hold a date."""
-MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
-"""What stands around the number of a mention in a text until the mention is written out."""
+SENTINEL_OPEN, SENTINEL_CLOSE = "\ue000", "\ue001"
+"""Delimiters of a mention's number in a text or query until the value is inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +28,17 @@ class ValueMention:
     number: int
     value: Scalar
     kind: str
-    """string, number, date, year, month, id or part (of a string)."""
+    """string, number, count, date, year, month, id or part (of a string)."""
 
     @property
     def sentinel(self) -> str:
-        """The text that stands for it."""
-        return f"{MARK_OPEN}{self.number}{MARK_CLOSE}"
+        """The text that stands for the value in a question."""
+        return f"{SENTINEL_OPEN}{self.number}{SENTINEL_CLOSE}"
 
     @property
     def parameter(self) -> str:
-        """The parameter that stands for it in a query before parameters are numbered."""
-        return f"${MARK_OPEN}{self.number}{MARK_CLOSE}"
+        """The text that stands for its parameter in a query until parameters are numbered."""
+        return f"${SENTINEL_OPEN}{self.number}{SENTINEL_CLOSE}"
 
 
 @dataclass(slots=True)
@@ -57,195 +49,56 @@ class PropertyPredicate:
     operator: Operator
     mentions: tuple[ValueMention, ...] = ()
     type: str = "STRING"
+    """Property type as the schema spells it."""
     conjoined_value: ValueMention | None = None
-    """A second value, of a twin of the node, that the wording joins with "and"."""
+    """Value of a coordinated neighbour that the question joins with "and"."""
     literal: str = ""
-    """A value that the lexicon has an adjective for, written into the query instead of a mention."""
+    """A Cypher literal in place of a mention, for a value that the lexicon has an adjective for."""
 
 
 @dataclass(slots=True)
 class CountPredicate:
-    """A comparison of how many there are of a link."""
+    """A comparison of the number of neighbours over a relationship."""
 
-    link: QueryRelationship
+    rel: QueryRelationship
     operator: Literal["gt", "ge", "lt", "le", "eq"]
     mention: ValueMention
 
 
 @dataclass(slots=True, eq=False)
 class QueryNode:
-    """A node of the pattern."""
+    """A node pattern."""
 
     label: str
     conditions: list[PropertyPredicate] = field(default_factory=list)
-    links: list[QueryRelationship] = field(default_factory=list)
-    degrees: list[CountPredicate] = field(default_factory=list)
+    relationships: list[QueryRelationship] = field(default_factory=list)
+    count_predicates: list[CountPredicate] = field(default_factory=list)
     is_disjunction: bool = False
-    """Whether the conditions are alternatives (OR)."""
+    """Whether the conditions are joined by OR."""
+
+    @property
+    def label_or_type(self) -> str:
+        """The label, under which the schema lists the properties."""
+        return self.label
 
 
 @dataclass(slots=True, eq=False)
 class QueryRelationship:
-    """A relationship from a node (the holder) to another."""
+    """A relationship pattern from an anchor node to another node."""
 
     triple: Triple
     forward: bool
-    """Whether the holder is the source."""
+    """Whether the anchor is the start node."""
     node: QueryNode
     types: tuple[str, ...] = ()
-    """Alternated types; empty for the triple's own."""
+    """Alternative types; empty for the type of the triple alone."""
     conditions: list[PropertyPredicate] = field(default_factory=list)
     is_negated: bool = False
-    """Whether there must be none such."""
+    """Whether the relationship must not exist."""
     is_unverbalised: bool = False
-    """Whether it is there for what is returned only, so that no condition speaks of it."""
+    """Whether it serves only what is returned, so that no condition mentions it."""
 
-
-class CypherBuilder:
-    """The query of a tree: variables for its nodes and links, its patterns and conditions.
-
-    Args:
-        root: the tree.
-        names: variables of the schema.
-    """
-
-    def __init__(self, root: QueryNode, names: VariableNames) -> None:
-        self._names = names
-        self._numbers: dict[int, int] = {}
-        self._variables: dict[int, str] = {}
-        self._labels: dict[str, int] = {}
-        self._types: dict[str, int] = {}
-        self.triples: list[str] = []
-        self.conditions: list[str] = []
-        self.root = root
-        self._place(root)
-        self._walk(root, self.triples, self.conditions)
-        self.triples.sort()
-
-    def variable(self, part: QueryNode | QueryRelationship) -> str:
-        """Name the variable of a node or link."""
-        return self._variables[id(part)]
-
-    def access(self, part: QueryNode | QueryRelationship, name: str) -> str:
-        """Write a property access."""
-        return f"{self.variable(part)}.{format_identifier(name)}"
-
-    def match(self, extra: tuple[str, ...] = ()) -> str:
-        """Write MATCH and WHERE; conditions stand in the order of their parameters once these are numbered."""
-        patterns = self.triples or [self._names.node(self.root.label)]
-        text = "MATCH " + ", ".join(patterns)
-        conditions = [*self.conditions, *extra]
-        return text + (" WHERE \ue003" + "\ue002".join(conditions) + "\ue003" if conditions else "")
-
-    def _place(self, node: QueryNode) -> None:
-        number = self._labels.get(node.label, 0)
-        if number >= len(SUFFIXES):
-            raise UnfitError(f"more than {len(SUFFIXES)} nodes of one label")
-        self._labels[node.label] = number + 1
-        self._numbers[id(node)] = number
-        self._variables[id(node)] = self._names.label_variables[node.label] + SUFFIXES[number]
-
-    def _walk(self, node: QueryNode, triples: list[str], conditions: list[str]) -> None:
-        own = [self.condition(node, each) for each in node.conditions]
-        conditions += ["(" + " OR ".join(own) + ")"] if node.is_disjunction and len(own) > 1 else own
-        for degree in node.degrees:
-            inner = self.counted(degree.link, node)
-            sign = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}[degree.operator]
-            conditions.append(f"{inner} {sign} {degree.mention.parameter}")
-        for link in node.links:
-            if link.is_negated:
-                conditions.append("NOT EXISTS { " + self._inner(link, node) + " }")
-            else:
-                self._join(link, node, triples, conditions)
-
-    def counted(self, link: QueryRelationship, anchor: QueryNode) -> str:
-        """Write a count of the ways to follow a link."""
-        return "COUNT { " + self._inner(link, anchor) + " }"
-
-    def exists(self, link: QueryRelationship, anchor: QueryNode) -> str:
-        """Write that a link exists."""
-        return "EXISTS { " + self._inner(link, anchor) + " }"
-
-    def _inner(self, link: QueryRelationship, anchor: QueryNode) -> str:
-        triples: list[str] = []
-        conditions: list[str] = []
-        before = dict(self._labels), dict(self._types)
-        self._join(link, anchor, triples, conditions)
-        self._labels, self._types = before
-        inner = "MATCH " + ", ".join(sorted(triples))
-        return inner + (" WHERE " + " AND ".join(conditions) if conditions else "")
-
-    def _join(
-        self, link: QueryRelationship, anchor: QueryNode, triples: list[str], conditions: list[str]
-    ) -> None:
-        if id(link.node) not in self._variables:
-            self._place(link.node)
-            fresh = True
-        else:
-            fresh = False
-        here, there = self._numbers[id(anchor)], self._numbers[id(link.node)]
-        source, target = (here, there) if link.forward else (there, here)
-        kinds = link.types or (link.triple.type,)
-        key = kinds[0] if len(kinds) == 1 else "|"
-        number = self._types.get(key, 0)
-        self._types[key] = number + 1
-        if number >= len(SUFFIXES):
-            raise UnfitError(f"more than {len(SUFFIXES)} relationships of one type")
-        triples.append(
-            self._names.triple(link.triple, source=source, target=target, number=number, types=kinds)
-        )
-        variable = triples[-1].split("-[", 1)[1].split(":", 1)[0]
-        self._variables[id(link)] = variable
-        conditions += [self.condition(link, each) for each in link.conditions]
-        if fresh:
-            self._walk(link.node, triples, conditions)
-
-    def condition(self, part: QueryNode | QueryRelationship, condition: PropertyPredicate) -> str:
-        """Write a condition on a node or link."""
-        return _comparison(self.access(part, condition.name), condition)
-
-
-_SIGNS = {
-    "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
-    "since": ">=", "until": "<=", "contains": "CONTAINS", "starts": "STARTS WITH", "ends": "ENDS WITH",
-}  # fmt: skip
-_SIZES = {"size_gt": ">", "size_ge": ">=", "size_eq": "="}
-_YEARS = {"year": "=", "after_year": ">", "before_year": "<"}
-_ALONE = {"null": "IS NULL", "known": "IS NOT NULL", "true": "= true", "false": "= false"}
-
-
-def _comparison(access: str, condition: PropertyPredicate) -> str:
-    operator = condition.operator
-    values = [each.parameter for each in condition.mentions]
-    if condition.literal:
-        return f"{access} {_SIGNS[operator]} {condition.literal}"
-    if operator in _ALONE:
-        return f"{access} {_ALONE[operator]}"
-    if operator == "has":
-        return " AND ".join(f"{value} IN {access}" for value in values)
-    if operator in _SIZES:
-        return f"size({access}) {_SIZES[operator]} {values[0]}"
-    if operator in _YEARS or operator in {"month", "years"}:
-        return _calendar(access, operator, values)
-    if condition.type in TIMES:
-        values = [f"date({value})" for value in values]
-        access = access if condition.type == "DATE" else f"date({access})"
-    return _order(access, operator, values)
-
-
-def _order(side: str, operator: str, values: list[str]) -> str:
-    if operator in {"between", "during"}:
-        return f"{side} >= {values[0]} AND {side} <= {values[1]}"
-    if operator == "in":
-        return f"{side} IN [{', '.join(values)}]"
-    return f"{side} {_SIGNS[operator]} {values[0]}"
-
-
-def _calendar(access: str, operator: str, values: list[str]) -> str:
-    if operator == "years":
-        return f"{access}.year >= {values[0]} AND {access}.year <= {values[1]}"
-    if operator == "month":
-        return " AND ".join(
-            f"{access}.{part} = {value}" for part, value in zip(("month", "year"), values, strict=False)
-        )
-    return f"{access}.year {_YEARS[operator]} {values[0]}"
+    @property
+    def label_or_type(self) -> str:
+        """The type, under which the schema lists the properties."""
+        return self.triple.type

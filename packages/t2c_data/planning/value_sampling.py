@@ -1,6 +1,6 @@
-"""Chooses operators and values of conditions, so that a given value meets them.
+"""Operators and values of predicates that a given value satisfies.
 
-Values are rounded as people round them; dates become days, months, years and intervals. Holds no tree.
+Numbers are rounded as people round them; dates become days, months, years and intervals.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from t2c_data.planning.query_tree import Operator
 
 MAX_VALUE_CHARS = 80
-"""A longer string is no value that people name."""
+"""Maximum length of a string that people name."""
 ALWAYS_KNOWN = 0.995
-"""A property with a greater share of values is not asked for being known."""
-KIND_WEIGHTS = {
+"""Coverage above which a property is not tested for null."""
+TYPE_WEIGHTS = {
     "id": 1.0, "name": 1.2, "category": 1.2, "number": 1.2, "date": 1.3, "boolean": 1.0, "list": 0.8, "text": 0.4,
 }  # fmt: skip
 OPERATORS: dict[str, dict[Operator, float]] = {
@@ -43,72 +43,72 @@ OPERATORS: dict[str, dict[Operator, float]] = {
     "list": {"has": 8, "size_gt": 0.5, "size_ge": 1, "size_eq": 0.4},
     "text": {"contains": 3, "starts": 1, "eq": 0.5},
 }  # fmt: skip
-"""How often each operator is taken, by kind of property."""
+"""Weights of operators by semantic type."""
 
 
-class ConditionMaker:
-    """Makes conditions, and the mentions of their values.
+class PredicateSampler:
+    """Samples predicates and creates the mentions of their values.
 
     Args:
-        world: the graph.
-        rng: every choice comes from it.
+        context: graph with its lexicon.
+        rng: source of all random choices.
     """
 
-    def __init__(self, world: GraphContext, rng: Random) -> None:
-        self.world = world
+    def __init__(self, context: GraphContext, rng: Random) -> None:
+        self.context = context
         self.rng = rng
-        self.made: dict[int, ValueMention] = {}
-        """Every mention made so far, by number."""
+        self.mentions: dict[int, ValueMention] = {}
+        """All mentions created so far, by number."""
 
     def mention(self, value: Scalar, kind: str) -> ValueMention:
-        """Make a mention of a value."""
-        made = ValueMention(len(self.made), value, kind)
-        self.made[made.number] = made
-        return made
+        """Create a mention of a value."""
+        mention = ValueMention(len(self.mentions), value, kind)
+        self.mentions[mention.number] = mention
+        return mention
 
-    def make(
-        self, owner: str, name: str, value: Any, operators: frozenset[str] | None = None
+    def sample(
+        self, label_or_type: str, name: str, value: Any, operators: frozenset[str] | None = None
     ) -> PropertyPredicate:
-        """Make a condition on a property that a value meets.
+        """Sample a predicate on a property that a value satisfies.
 
         Args:
-            owner: label or relationship type.
-            name: property.
-            value: what the place in the sample has; None if it has none.
-            operators: operators to choose from; any when absent.
+            label_or_type: label or relationship type that has the property.
+            name: name of the property.
+            value: value in the sample; None if absent.
+            operators: operators to choose from; any when None.
 
         Raises:
             UnfitError: no operator fits.
         """
-        kind = self.world.semantic_type(owner, name)
-        missing = value is None or value == []
+        kind = self.context.semantic_type(label_or_type, name)
+        is_missing = value is None or value == []
         offered = {
             operator: weight
             for operator, weight in OPERATORS.get(kind, {}).items()
-            if (operators is None or operator in operators) and (operator == "null") == missing
+            if (operators is None or operator in operators) and (operator == "null") == is_missing
         }
         if not offered:
             raise UnfitError("no operator")
         operator = self.rng.choices(list(offered), list(offered.values()))[0]
-        condition = PropertyPredicate(name, operator, type=self.world.property(owner, name).type)
+        condition = PropertyPredicate(name, operator, type=self.context.property(label_or_type, name).type)
         if operator in {"null", "known"}:
-            if self.world.property(owner, name).share > ALWAYS_KNOWN:
+            if self.context.property(label_or_type, name).share > ALWAYS_KNOWN:
                 raise UnfitError("always known")
             return condition
-        filling = {"boolean": self._boolean, "date": self._date, "number": self._number, "list": self._list}
-        filling.get(kind, self._text)(condition, owner, value)
+        fill = {"boolean": self._boolean, "date": self._date, "number": self._number, "list": self._list}
+        fill.get(kind, self._text)(condition, label_or_type, value)
         return condition
 
-    def _others(self, owner: str, name: str, value: Any) -> list[Scalar]:
-        others = [each for each in self.world.sample.values[owner, name] if each != value]
+    def _others(self, label_or_type: str, name: str, value: Any) -> list[Scalar]:
+        others = [each for each in self.context.sample.values[label_or_type, name] if each != value]
         if not others:
             raise UnfitError("one value only")
         return others
 
-    def _boolean(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _boolean(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:  # noqa: ARG002
         condition.operator = "true" if value else "false"
 
-    def _list(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _list(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:  # noqa: ARG002
         if condition.operator != "has":
             size = len(value) - (condition.operator == "size_gt")
             if size < 2:
@@ -120,38 +120,38 @@ class ConditionMaker:
         kind = "string" if isinstance(elements[0], str) else "number"
         condition.mentions = tuple(self.mention(each, kind) for each in elements)
 
-    def _text(self, condition: PropertyPredicate, owner: str, value: Any) -> None:
+    def _text(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:
         form = "id" if isinstance(value, int) else "string"
-        if self._adjective(condition, owner, value):
+        if self._adjective(condition, label_or_type, value):
             return
         if isinstance(value, str) and (len(value) > MAX_VALUE_CHARS or not value.strip()):
             raise UnfitError("too long a value")
         if condition.operator == "in":
-            others = self._others(owner, condition.name, value)
+            others = self._others(label_or_type, condition.name, value)
             values = [value, *self.rng.sample(others, min(len(others), self.rng.choice((1, 1, 1, 2))))]
             self.rng.shuffle(values)
             condition.mentions = tuple(self.mention(each, form) for each in values)
         elif condition.operator == "ne":
-            other = self.rng.choice(self._others(owner, condition.name, value))
+            other = self.rng.choice(self._others(label_or_type, condition.name, value))
             condition.mentions = (self.mention(other, form),)
         elif condition.operator in {"contains", "starts", "ends"}:
             condition.mentions = (self.mention(self._part(str(value), condition.operator), "part"),)
         else:
             condition.mentions = (self.mention(value, form),)
 
-    def _adjective(self, condition: PropertyPredicate, owner: str, value: Any) -> bool:
-        """Let an adjective of the lexicon stand for the value now and then; tells whether it does."""
-        words = self.world.words(owner, condition.name)
+    def _adjective(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> bool:
+        """Replace the value by one that the lexicon has an adjective for, sometimes; return whether it did."""
+        words = self.context.words(label_or_type, condition.name)
         known = words is not None and condition.operator in {"eq", "ne"} and str(value) in words.values
         if words is None or not known or self.rng.random() > 0.4:
             return False
-        said = str(value)
+        literal = str(value)
         if condition.operator == "ne":
-            others = [each for each in words.values if each != said]
+            others = [each for each in words.values if each != literal]
             if not others:
                 raise UnfitError("one adjective only")
-            said = self.rng.choice(others)
-        escaped = said.replace("\\", "\\\\").replace("'", "\\'")
+            literal = self.rng.choice(others)
+        escaped = literal.replace("\\", "\\\\").replace("'", "\\'")
         condition.literal = f"'{escaped}'"
         return True
 
@@ -170,12 +170,12 @@ class ConditionMaker:
             raise UnfitError("blank part")
         return str(part)
 
-    def _number(self, condition: PropertyPredicate, owner: str, value: Any) -> None:
+    def _number(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnfitError("no number")
-        held = self.world.sample.values[owner, condition.name]
+        held = self.context.sample.values[label_or_type, condition.name]
         values = [each for each in held if isinstance(each, int | float)]
-        whole = self.world.property(owner, condition.name).type == "INTEGER"
+        whole = self.context.property(label_or_type, condition.name).type == "INTEGER"
         spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
         below = rounded(value - self.rng.random() * spread, -1, whole=whole)
         above = rounded(value + self.rng.random() * spread, 1, whole=whole)
@@ -193,7 +193,7 @@ class ConditionMaker:
             raise UnfitError("no room")
         condition.mentions = tuple(self.mention(each, "number") for each in chosen)
 
-    def _date(self, condition: PropertyPredicate, owner: str, value: Any) -> None:  # noqa: ARG002
+    def _date(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:  # noqa: ARG002
         match = re.match(r"(\d{4})-(\d{2})-(\d{2})", str(value))
         if match is None:
             raise UnfitError("no ISO date")
@@ -244,17 +244,17 @@ class ConditionMaker:
 
 
 def tidy(value: float) -> int | float:
-    """Write a whole number as an integer."""
+    """Convert a whole number to an integer."""
     return int(value) if float(value).is_integer() else value
 
 
 def rounded(value: float, direction: int, *, whole: bool) -> int | float:
-    """Round to few digits away from where the value was, as people do.
+    """Round to few digits.
 
     Args:
-        value: the number.
-        direction: -1 down, 1 up.
-        whole: whether only integers make sense.
+        value: number to round.
+        direction: -1 to round down, 1 to round up.
+        whole: whether the result must be an integer.
     """
     if value == 0:
         return 0

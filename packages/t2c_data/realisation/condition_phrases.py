@@ -1,7 +1,4 @@
-"""General words for conditions: what is said of any property, by operator.
-
-Words that only some properties have are in the lexicon; `phrasing` chooses and fills.
-"""
+"""Phrases for predicates on any property, by operator; phrases of one property are in the lexicon."""
 
 from __future__ import annotations
 
@@ -33,13 +30,13 @@ _AT_MOST = (
     "{} or less",
 )
 LIMITS = {"gt": _MORE, "lt": _LESS, "ge": _AT_LEAST, "le": _AT_MOST}
-"""What stands before a limit."""
+"""Comparatives before a number."""
 SIZES = {
     "size_gt": ("more than {}", "over {}"),
     "size_ge": ("at least {}", "{} or more"),
     "size_eq": ("exactly {}", "{}"),
 }
-"""How many a list holds."""
+"""Phrases for the size of a list."""
 TEMPORAL_PHRASES: dict[str, tuple[str, ...]] = {
     "on": ("on {a}",),
     "before": ("before {a}", "before {a}", "earlier than {a}", "prior to {a}"),
@@ -59,11 +56,11 @@ TEMPORAL_PHRASES: dict[str, tuple[str, ...]] = {
     "before_year": ("before {a}", "before the year {a}", "prior to {a}"),
     "years": ("between {a} and {b}", "from {a} to {b}", "between the years {a} and {b}"),
 }
-"""When something was, `{a}` and `{b}` being values."""
+"""`{a}` and `{b}` are dates, months or years."""
 MONTH_ALONE = ("in {a}", "in the month of {a}")
-"""A month of any year."""
+"""Phrases for a month of any year."""
 
-# {n} the property's noun, {an} the same with its article, {the} "the" and perhaps whose it is, {v} the value
+# {n} is the property's noun, {an} the noun with its article, {the} an optional possessor, {v} the value
 _EQUAL = (
     "with {n} {v}", "with the {n} {v}", "with {an} of {v}", "having {n} {v}", "where the {the}{n} is {v}",
     "where the {the}{n} is {v}", "where the {n} was {v}", "whose {n} is {v}", "that [has|have] the {n} {v}",
@@ -89,20 +86,20 @@ RANGE_PHRASES = (
 )
 """`{v}` is an interval."""
 BOUNDED_RANGE_PHRASES = (*RANGE_PHRASES, "where the {the}{n} is {v}", "with {an} of {v}", "having {an} {v}")
-"""`{v}` is a limit that does not count: `over 5`."""
+"""`{v}` is an exclusive limit: `over 5`."""
 AT_LEAST_PHRASES = (
     "with {an} of {v}", "where the {the}{n} is {v}", "whose {n} is {v}", "having {an} of {v}", "where the {n} is {v}",
     "that [has|have] {an} of {v}",
 )  # fmt: skip
-"""`{v}` is a limit that counts too: `at least 5`."""
-_HOLDING = (
+"""`{v}` is an inclusive limit: `at least 5`."""
+_CONTAINS_ELEMENT = (
     "with {v} among the {n}", "where the {n} includes {v}", "where the {n} contains {v}", "whose {n} includes {v}",
     "that [has|have] the {n} {v}", "with {n} {v}", "that [has|have] {v} as {an}",
 )  # fmt: skip
 GENERAL = {
     "eq": _EQUAL,
     "ne": _UNEQUAL,
-    "has": _HOLDING,
+    "has": _CONTAINS_ELEMENT,
     "contains": (
         "whose {n} contains {v}", "whose {n} includes {v}", "with {v} in the {n}", "with {an} containing {v}",
         "where the {the}{n} contains {v}", "where the {n} contains the word {v}", "where the {n} includes {v}",
@@ -125,9 +122,9 @@ TIMED_PHRASES = (
     "where the {the}{n} was {v}",
     "with {n} {v}",
 )
-"""`{v}` says when: `in 2021`."""
+"""`{v}` is a temporal phrase: `in 2021`."""
 DATE_PHRASES = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "whose {n} is {v}")
-"""`{v}` is a day."""
+"""`{v}` is a date."""
 _MISSING = (
     "without {an}", "with no {n}", "where the {n} is missing", "where the {n} is unknown", "whose {n} is not recorded",
     "that [has|have] no {n}", "with missing {n}", "where the {n} is not given", "where the {n} is null",

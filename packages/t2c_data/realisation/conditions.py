@@ -1,7 +1,7 @@
-"""Says conditions: phrases to be put behind a noun, such as `where the age is over 60` or `reported in 2021`.
+"""Property predicates in words: phrases placed behind a noun, such as `where the age is over 60` or `reported in 2021`.
 
-Phrases come from the lexicon and from `wordings`; `pre:` marks one that stands before the noun, `[is|are]`
-one that inflects with it. Holds no noun phrases (see `verbalise`).
+Phrases come from the lexicon and from `condition_phrases`. A phrase that starts with `pre:` stands before the noun;
+`[is|are]` inflects with it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.realisation import condition_phrases as wordings
-from t2c_data.realisation.morphology import AGREED, INTROS, article, join_with_or
+from t2c_data.lexicon.morphology import INTRODUCERS, PLURAL_VERBS, article, join_with_or
+from t2c_data.realisation import condition_phrases as phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from t2c_data.lexicon.model import Noun, PropertyEntry
     from t2c_data.planning.query_tree import PropertyPredicate
 
-RAW = 0.03
-"""How often a property is called by its name in the schema."""
+SCHEMA_NAME_RATE = 0.03
+"""How often a property is called by its name as the schema spells it."""
 
 
 def pick(choices: Sequence[str], rng: Random) -> str:
@@ -37,192 +37,198 @@ def pick(choices: Sequence[str], rng: Random) -> str:
 
 
 class PredicateRealiser:
-    """Says conditions on properties.
+    """Realises property predicates.
 
     Args:
-        world: the graph and its lexicon.
-        rng: every choice comes from it.
+        context: graph with its lexicon.
+        rng: source of all random choices.
     """
 
-    def __init__(self, world: GraphContext, rng: Random) -> None:
-        self.world = world
+    def __init__(self, context: GraphContext, rng: Random) -> None:
+        self.context = context
         self.rng = rng
         self._nouns: dict[tuple[str, str], Noun] = {}
 
     def reset(self) -> None:
-        """Begin a wording: a property keeps its noun until the next one."""
+        """Start a new question; within one question a property keeps its noun."""
         self._nouns.clear()
 
-    def words(self, owner: str, name: str) -> PropertyEntry:
-        """Find the words of a property.
+    def words(self, label_or_type: str, name: str) -> PropertyEntry:
+        """Return the words of a property.
 
         Raises:
-            UnfitError: questions never speak of it.
+            UnfitError: questions must not mention it.
         """
-        words = self.world.words(owner, name)
+        words = self.context.words(label_or_type, name)
         if words is None:
             raise UnfitError("no words for a property")
         return words
 
-    def noun(self, owner: str, name: str, *, plural: bool = False) -> str:
-        """Choose a property's noun, or its name as the schema spells it."""
-        words = self.words(owner, name)
-        key = (owner, name)
+    def noun(self, label_or_type: str, name: str, *, plural: bool = False) -> str:
+        """Choose a noun of a property, or its name as the schema spells it."""
+        words = self.words(label_or_type, name)
+        key = (label_or_type, name)
         if key not in self._nouns:
-            raw = self.rng.choice((name, f"'{name}'", f"'{name}'"))
-            spelt = self.rng.random() < RAW and self.world.semantic_type(owner, name) != "boolean"
-            self._nouns[key] = (raw, raw) if spelt else self.rng.choice(words.nouns)
+            spelt = self.rng.choice((name, f"'{name}'", f"'{name}'"))
+            use_spelt = (
+                self.rng.random() < SCHEMA_NAME_RATE
+                and self.context.semantic_type(label_or_type, name) != "boolean"
+            )
+            self._nouns[key] = (spelt, spelt) if use_spelt else self.rng.choice(words.nouns)
         return self._nouns[key][plural]
 
-    def realise(self, owner: str, condition: PropertyPredicate, *, whose: str = "") -> list[str]:
-        """Say a condition in several ways.
+    def realise(self, label_or_type: str, condition: PropertyPredicate, *, possessor: str = "") -> list[str]:
+        """List phrases for a predicate.
 
         Args:
-            owner: label or relationship type of the property.
-            condition: what is asked of it.
-            whose: a noun that may own the property: `the case's age`.
+            label_or_type: label or relationship type of the property.
+            condition: predicate to realise.
+            possessor: noun that may own the property: `the case's age`.
         """
-        words = self.words(owner, condition.name)
-        noun = self.noun(owner, condition.name)
-        several = noun == self.noun(owner, condition.name, plural=True) and noun.endswith("s")
-        fill = _Filler(noun, f"{whose}'s " if whose and self.rng.random() < 0.15 else "", several=several)
+        words = self.words(label_or_type, condition.name)
+        noun = self.noun(label_or_type, condition.name)
+        is_plural = noun == self.noun(label_or_type, condition.name, plural=True) and noun.endswith("s")
+        owner = f"{possessor}'s " if possessor and self.rng.random() < 0.15 else ""
+        fill = _PhraseFiller(noun, owner, is_plural=is_plural)
         operator = condition.operator
         if condition.literal:
             return self._literal(condition, words, fill)
         if operator in {"true", "false"}:
-            return self._flag(operator, words, noun)
-        if operator in wordings.NULL_PHRASES:
-            return fill.all(wordings.NULL_PHRASES[operator], "")
-        if operator in wordings.TEMPORAL_PHRASES or operator in wordings.SIZES:
-            return (self._moment if operator in wordings.TEMPORAL_PHRASES else self._sized)(
-                condition, words, fill
-            )
-        if operator in {"eq", "ne", "gt", "lt", "has"} and (special := self._special(condition, words, fill)):
-            return special
-        return self._general(condition, words, fill)
+            return self._boolean(operator, words, noun)
+        if operator in phrases.NULL_PHRASES:
+            return fill(phrases.NULL_PHRASES[operator], "")
+        if operator in phrases.TEMPORAL_PHRASES:
+            return self._temporal(condition, words, fill)
+        has_own_phrases = operator in {"eq", "ne", "gt", "lt", "has"}
+        own = self._lexical(condition, words, fill) if has_own_phrases else []
+        return own or self._general(condition, words, fill)
 
     def strip_unless(self, phrase: str, condition: PropertyPredicate) -> str:
-        """Give a phrase without its `!unless Label.property`; empty if the value occurs there too."""
-        text, bar, place = phrase.partition(" !unless ")
-        if bar:
-            owner, _, name = place.partition(".")
-            others = self.world.sample.folded.get((owner, name), frozenset())
+        """Remove `!unless Label.property` from a phrase; return an empty text if the value occurs there too."""
+        text, unless, place = phrase.partition(" !unless ")
+        if unless:
+            label_or_type, _, name = place.partition(".")
+            others = self.context.sample.folded.get((label_or_type, name), frozenset())
             if any(str(each.value).lower() in others for each in condition.mentions):
                 return ""
         return text
 
-    def _literal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
+    def _literal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
         value = condition.literal.strip("'").replace("\\'", "'").replace("\\\\", "\\")
         adjective = self.rng.choice(words.values[value])
-        return fill.all(
-            wordings.GENERAL["ne"][:1] if condition.operator == "ne" else wordings.ADJECTIVE, adjective
-        )
+        is_unequal = condition.operator == "ne"
+        return fill(phrases.GENERAL["ne"][:1] if is_unequal else phrases.ADJECTIVE, adjective)
 
-    def _flag(self, operator: str, words: PropertyEntry, noun: str) -> list[str]:
-        said = [*(words.yes if operator == "true" else words.no)]
+    def _boolean(self, operator: str, words: PropertyEntry, noun: str) -> list[str]:
+        own = [*(words.true_phrases if operator == "true" else words.false_phrases)]
         adjectives = [f"pre:{each}" for each in words.values.get(operator, ())]
-        flag = operator if self.rng.random() < 0.7 else {"true": "yes", "false": "no"}[operator]
-        plain = [f"where the {noun} is {flag}", f"with {noun} {flag}"]
-        return said + adjectives + (plain if not said or self.rng.random() < 0.1 else [])
+        value = operator if self.rng.random() < 0.7 else {"true": "yes", "false": "no"}[operator]
+        general = [f"where the {noun} is {value}", f"with {noun} {value}"]
+        return own + adjectives + (general if not own or self.rng.random() < 0.1 else [])
 
-    def _moment(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
-        marks = [each.sentinel for each in condition.mentions]
-        alone = condition.operator == "month" and len(marks) == 1
-        moment = self.rng.choice(
-            wordings.MONTH_ALONE if alone else wordings.TEMPORAL_PHRASES[condition.operator]
+    def _temporal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
+        sentinels = [each.sentinel for each in condition.mentions]
+        any_year = condition.operator == "month" and len(sentinels) == 1
+        template = self.rng.choice(
+            phrases.MONTH_ALONE if any_year else phrases.TEMPORAL_PHRASES[condition.operator]
         )
-        time = moment.replace("{a}", marks[0]).replace("{b}", marks[-1])
-        if words.when and self.rng.random() < 0.6:
-            said = [
-                each.replace("{}", time) for each in words.when if not each.endswith(("since {}", "from {}"))
+        time = template.replace("{a}", sentinels[0]).replace("{b}", sentinels[-1])
+        if words.temporal_phrases and self.rng.random() < 0.6:
+            own = [
+                each.replace("{}", time)
+                for each in words.temporal_phrases
+                if not each.endswith(("since {}", "from {}"))
             ]
-            bare = {"since": "since {}", "on": "from {}", "year": "from {}"}.get(condition.operator)
-            short = [each for each in words.when if bare and each.endswith(bare)]
-            if said or short:
-                return [*said, *(each.replace("{}", marks[0]) for each in short)]
-        said = fill.all(wordings.TIMED_PHRASES, time)
-        return said + fill.all(wordings.DATE_PHRASES, marks[0]) if condition.operator == "on" else said
+            ending = {"since": "since {}", "on": "from {}", "year": "from {}"}.get(condition.operator)
+            short = [each for each in words.temporal_phrases if ending and each.endswith(ending)]
+            if own or short:
+                return [*own, *(each.replace("{}", sentinels[0]) for each in short)]
+        general = fill(phrases.TIMED_PHRASES, time)
+        return general + fill(phrases.DATE_PHRASES, sentinels[0]) if condition.operator == "on" else general
 
-    def _sized(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:  # noqa: ARG002
-        """Say how long a list is: `with at least three brand names`."""
-        many = self.rng.choice(words.nouns)[1]
-        amount = self.rng.choice(wordings.SIZES[condition.operator]).replace(
-            "{}", condition.mentions[0].sentinel
+    def _size(self, condition: PropertyPredicate, words: PropertyEntry) -> list[str]:
+        """List phrases for the size of a list: `with at least three brand names`."""
+        plural = self.rng.choice(words.nouns)[1]
+        amount = self.rng.choice(phrases.SIZES[condition.operator])
+        amount = amount.replace("{}", condition.mentions[0].sentinel)
+        return [f"with {amount} {plural}", f"that [has|have] {amount} {plural}", f"having {amount} {plural}"]
+
+    def _lexical(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
+        """List phrases of the lexicon for this property; empty if it has none or general ones are chosen."""
+        sentinels = [each.sentinel for each in condition.mentions]
+        shown = (
+            sentinels[0]
+            if len(sentinels) == 1
+            else self.rng.choice(("both ", "both ", "")) + " and ".join(sentinels)
         )
-        return [f"with {amount} {many}", f"that [has|have] {amount} {many}", f"having {amount} {many}"]
-
-    def _special(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
-        """Say it in words that only this property has; empty if it has none or general ones are taken."""
-        marks = [each.sentinel for each in condition.mentions]
-        mark = marks[0] if len(marks) == 1 else self.rng.choice(("both ", "both ", "")) + " and ".join(marks)
         value = str(condition.mentions[0].value)
-        phrases = [kept for each in words.phrases if (kept := self.strip_unless(each, condition))]
+        equals = [kept for each in words.equals_phrases if (kept := self.strip_unless(each, condition))]
         if condition.operator == "eq" and value in words.values and self.rng.random() < 0.4:
             adjective = self.rng.choice(words.values[value])
-            return fill.all(("where the {the}{n} is {v}", "with {n} {v}"), f"{adjective} ({mark})")
+            return fill(("where the {the}{n} is {v}", "with {n} {v}"), f"{adjective} ({shown})")
         if condition.operator == "ne":
-            negated = _negated(phrases) if self.rng.random() < 0.35 else []
-            return [each.replace("{}", mark) for each in negated]
-        said = {"eq": phrases, "has": phrases, "gt": words.more, "lt": words.less}[condition.operator]
-        return [each.replace("{}", mark) for each in said] if self.rng.random() < 0.55 else []
+            own = _negate_equals(equals) if self.rng.random() < 0.35 else []
+        else:
+            by_operator = {"eq": equals, "has": equals, "gt": words.greater_than, "lt": words.less_than}
+            own = [*by_operator[condition.operator]] if self.rng.random() < 0.55 else []
+        return [each.replace("{}", shown) for each in own]
 
-    def _general(self, condition: PropertyPredicate, words: PropertyEntry, fill: _Filler) -> list[str]:
+    def _general(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
         operator = condition.operator
-        marks = [each.sentinel for each in condition.mentions]
+        if operator in phrases.SIZES:
+            return self._size(condition, words)
+        sentinels = [each.sentinel for each in condition.mentions]
         unit = f" {self.rng.choice(words.unit)}" if words.unit and self.rng.random() < 0.15 else ""
         if operator == "between":
-            span = self.rng.choice((f"between {marks[0]} and {marks[1]}", f"from {marks[0]} to {marks[1]}"))
-            return fill.all(wordings.RANGE_PHRASES, span + unit)
-        if operator in wordings.LIMITS:
-            sign = self.rng.choice(wordings.LIMITS[operator])
-            limit = sign.replace("{}", marks[0] + unit) if "{}" in sign else f"{sign} {marks[0]}{unit}"
-            said = fill.all(
-                wordings.BOUNDED_RANGE_PHRASES if operator in {"gt", "lt"} else wordings.AT_LEAST_PHRASES,
-                limit,
-            )
-            return (
-                [*said, *fill.all(("where the {n} exceeds {v}",), marks[0] + unit)]
-                if operator == "gt"
-                else said
-            )
+            low, high = sentinels
+            span = self.rng.choice((f"between {low} and {high}", f"from {low} to {high}"))
+            return fill(phrases.RANGE_PHRASES, span + unit)
+        if operator in phrases.LIMITS:
+            comparative = self.rng.choice(phrases.LIMITS[operator])
+            number = sentinels[0] + unit
+            limit = comparative.replace("{}", number) if "{}" in comparative else f"{comparative} {number}"
+            is_exclusive = operator in {"gt", "lt"}
+            found = fill(phrases.BOUNDED_RANGE_PHRASES if is_exclusive else phrases.AT_LEAST_PHRASES, limit)
+            return [*found, *fill(("where the {n} exceeds {v}",), number)] if operator == "gt" else found
         if operator == "in":
-            return fill.all(wordings.IN_PHRASES, join_with_or(marks))
-        if operator == "has" and len(marks) > 1:
-            marks = [self.rng.choice(("both ", "")) + " and ".join(marks)]
-        return fill.all(wordings.GENERAL[operator], marks[0] + (unit if operator == "eq" else ""))
+            return fill(phrases.IN_PHRASES, join_with_or(sentinels))
+        value = sentinels[0] + (unit if operator == "eq" else "")
+        if operator == "has" and len(sentinels) > 1:
+            value = self.rng.choice(("both ", "")) + " and ".join(sentinels)
+        return fill(phrases.GENERAL[operator], value)
 
 
-class _Filler:
-    """Puts a noun and a value into general phrases."""
+class _PhraseFiller:
+    """Inserts a noun and a value into general phrases."""
 
-    def __init__(self, noun: str, owner: str, *, several: bool = False) -> None:
+    def __init__(self, noun: str, owner: str, *, is_plural: bool) -> None:
         self._noun = noun
         self._owner = owner
-        self._several = several
+        self._is_plural = is_plural
 
-    def all(self, templates: Sequence[str], value: str) -> list[str]:
+    def __call__(self, templates: Sequence[str], value: str) -> list[str]:
         noun, owner = self._noun, self._owner
-        with_article = noun if self._several else article(noun)
-        said = [each.format(n=noun, an=with_article, the=owner, v=value) for each in templates]
-        if not self._several:
-            return said
-        start = re.compile(rf"^((?:where|whose)\b.*?{re.escape(noun)}) (is|was|\w+s)\b")
+        with_article = noun if self._is_plural else article(noun)
+        filled = [each.format(n=noun, an=with_article, the=owner, v=value) for each in templates]
+        if not self._is_plural:
+            return filled
+        verb = re.compile(rf"^((?:where|whose)\b.*?{re.escape(noun)}) (is|was|\w+s)\b")
         return [
-            start.sub(lambda found: f"{found[1]} {AGREED.get(found[2], found[2][:-1])}", each)
-            for each in said
+            verb.sub(lambda found: f"{found[1]} {PLURAL_VERBS.get(found[2], found[2][:-1])}", each)
+            for each in filled
         ]
 
 
-def _negated(phrases: Sequence[str]) -> list[str]:
-    """Turn phrases that say a value into those that say another: `where the reporter is not a {}`."""
-    said = []
+def _negate_equals(phrases: Sequence[str]) -> list[str]:
+    """Turn phrases for equality into phrases for inequality: `where the reporter is not a {}`."""
+    negated = []
     for each in phrases:
         if each.startswith("pre:") or "[" in each:
             continue
         if re.search(r" (is|was|were) ", each):
-            said.append(re.sub(r" (is|was|were) ", r" \1 not ", each, count=1))
+            negated.append(re.sub(r" (is|was|were) ", r" \1 not ", each, count=1))
             other = " someone other than {}" if " by " in each else " something other than {}"
-            said.append(re.sub(r" an? \{\}| \{\}", other, each))
-        elif not each.startswith(INTROS):
-            said.append("not " + each)
-    return said
+            negated.append(re.sub(r" an? \{\}| \{\}", other, each))
+        elif not each.startswith(INTRODUCERS):
+            negated.append("not " + each)
+    return negated

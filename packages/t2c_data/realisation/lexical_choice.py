@@ -1,14 +1,11 @@
-"""What a thing is called: its label's noun, what it is to its neighbour, the value that names it.
-
-Every choice comes from a generator. Whole phrases are in `links` and `verbalise`.
-"""
+"""Lexical choice: the noun of a label, the role noun of a neighbour, the value that names a node."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.morphology import join_with_or
+from t2c_data.lexicon.morphology import join_with_or
 
 if TYPE_CHECKING:
     from random import Random
@@ -19,66 +16,76 @@ if TYPE_CHECKING:
 
 
 class LexicalChooser:
-    """Calls nodes by a word or by a value.
+    """Chooses nouns and names for nodes.
 
     Args:
-        world: the graph and its lexicon.
-        rng: every choice comes from it.
+        context: graph with its lexicon.
+        rng: source of all random choices.
     """
 
-    def __init__(self, world: GraphContext, rng: Random) -> None:
-        self._world = world
+    def __init__(self, context: GraphContext, rng: Random) -> None:
+        self._context = context
         self._rng = rng
 
     def label_noun(self, label: str) -> Noun:
-        """Choose a label's noun."""
-        return self._rng.choice(self._world.lexicon.labels[label].nouns)
+        """Choose a noun of a label."""
+        return self._rng.choice(self._context.lexicon.labels[label].nouns)
 
-    def role_noun(self, link: QueryRelationship, *, certain: bool = False) -> Noun:
-        """Choose what the far end of a link is called, seen from its holder.
+    def roles(self, rel: QueryRelationship) -> list[Noun]:
+        """List the role nouns of a far end, without nouns of its label where these are ambiguous."""
+        words = self._context.relationship_entry(rel)
+        roles = list(words.target_role if rel.forward else words.source_role)
+        if self._context.is_ambiguous(rel) and not words.is_default:
+            nouns = self._context.lexicon.labels[rel.node.label].nouns
+            roles = [each for each in roles if each not in nouns]
+        return roles
+
+    def role_noun(self, rel: QueryRelationship, *, is_certain: bool = False) -> Noun:
+        """Choose a noun for the far end of a relationship as seen from its anchor.
 
         Args:
-            link: the link.
-            certain: whether the label's own noun would do, since the tree has the link already.
+            rel: relationship.
+            is_certain: whether the label's own noun suffices because the question mentions the relationship.
 
         Raises:
-            UnfitError: no word tells it from what other links lead to.
+            UnfitError: no noun distinguishes it from the far ends of other relationships.
         """
-        words = self._world.link_words(link)
-        roles = list(words.target if link.forward else words.source)
-        nouns = self._world.lexicon.labels[link.node.label].nouns
-        plain = certain or not self._world.is_ambiguous(link) or (words.assumed and self._rng.random() < 0.1)
-        if not plain and not words.assumed:
-            roles = [each for each in roles if each not in nouns]
-            if not roles:
-                raise UnfitError("no name that tells it from what other links lead to")
-        if not roles or (plain and self._rng.random() < 0.5):
+        words = self._context.relationship_entry(rel)
+        nouns = self._context.lexicon.labels[rel.node.label].nouns
+        is_plain = (
+            is_certain
+            or not self._context.is_ambiguous(rel)
+            or (words.is_default and self._rng.random() < 0.1)
+        )
+        if is_plain:
+            roles = list(words.target_role if rel.forward else words.source_role)
+        elif not (roles := self.roles(rel)) and not words.is_default:
+            raise UnfitError("no noun that distinguishes it from the far ends of other relationships")
+        if not roles or (is_plain and self._rng.random() < 0.5):
             return self._rng.choice([*roles, self._rng.choice(nouns), self._rng.choice(nouns)])
         return self._rng.choice(roles)
 
     def value(self, node: QueryNode) -> str:
-        """Say only the value by which a node is named; empty if it is not named so."""
-        if len(node.conditions) != 1 or node.links or node.degrees:
+        """Return only the value by which a node is named; empty if it is not named."""
+        if len(node.conditions) != 1 or node.relationships or node.count_predicates:
             return ""
         condition = node.conditions[0]
-        if not condition.mentions or not self._is_plain(node.label, condition):
+        if not condition.mentions or not self._is_name(node.label, condition):
             return ""
-        marks = [each.sentinel for each in condition.mentions]
+        sentinels = [each.sentinel for each in condition.mentions]
         if condition.operator == "eq" and condition.conjoined_value is not None:
-            return (
-                self._rng.choice(("both ", "both ", ""))
-                + f"{marks[0]} and {condition.conjoined_value.sentinel}"
-            )
+            both = self._rng.choice(("both ", "both ", ""))
+            return f"{both}{sentinels[0]} and {condition.conjoined_value.sentinel}"
         if condition.operator == "in":
-            return self._rng.choice(("", "either ")) + join_with_or(marks)
-        return marks[0] if condition.operator == "eq" else ""
+            return self._rng.choice(("", "either ")) + join_with_or(sentinels)
+        return sentinels[0] if condition.operator == "eq" else ""
 
-    def _is_plain(self, label: str, condition: PropertyPredicate) -> bool:
-        """Tell whether a bare value can only mean this property."""
-        for name in self._world.lexicon.labels[label].name:
+    def _is_name(self, label: str, condition: PropertyPredicate) -> bool:
+        """Return whether a bare value can only mean this property."""
+        for name in self._context.lexicon.labels[label].naming_properties:
             if name == condition.name:
                 return True
-            other = self._world.sample.folded.get((label, name), frozenset())
+            other = self._context.sample.folded.get((label, name), frozenset())
             if any(str(each.value).lower() in other for each in condition.mentions):
                 return False
         return False

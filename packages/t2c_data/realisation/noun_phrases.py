@@ -1,8 +1,4 @@
-"""Puts trees into words: noun phrases with what narrows them, and the far ends of links.
-
-Every choice comes from a generator. Conditions on properties are said by `phrasing`, links by `links`, what is returned
-by `asked` and `naming`. Holds no query.
-"""
+"""Noun phrases: a node with its conditions as modifiers, and the far ends of relationships."""
 
 from __future__ import annotations
 
@@ -11,10 +7,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from t2c_data.errors import UnfitError
-from t2c_data.planning.query_tree import MARK_OPEN
+from t2c_data.lexicon.morphology import (
+    FAR_END_SUBJECT,
+    article,
+    inflect_alternatives,
+    inflect_number,
+    split_introducer,
+)
+from t2c_data.planning.query_tree import SENTINEL_OPEN
 from t2c_data.realisation.conditions import PredicateRealiser, pick
 from t2c_data.realisation.lexical_choice import LexicalChooser
-from t2c_data.realisation.morphology import SUBJECT, article, inflect, inflect_number, split_introducer
 from t2c_data.realisation.relationships import RelationshipRealiser
 
 if TYPE_CHECKING:
@@ -26,244 +28,262 @@ if TYPE_CHECKING:
     from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
 
 _ORDER = {"": 0, "that": 1, "who": 1, "whose": 2, "where": 3, "in which": 3}
-_NO_NAME = ("pre:", "who ", "that ")
+"""Order of postmodifiers by introducer."""
 
 
 class Modifier(NamedTuple):
-    """What narrows a noun: its introduction (`that`, `where`, `pre` or none), its text."""
+    """A pre- or postmodifier of a noun."""
 
-    intro: str
+    introducer: str
+    """`that`, `who`, `whose`, `where`, `in which`, `pre` for a premodifier, or none."""
     body: str
     is_nested: bool = False
-    """Whether it speaks of something that is narrowed itself, so that what follows could mean that."""
+    """Whether it ends with a noun that is modified itself, so that what follows could attach to that noun."""
     has_own_subject: bool = False
-    """Whether its subject is not the noun: `that the patient takes`."""
+    """Whether its subject is not the modified noun: `that the patient takes`."""
 
 
 class NounPhraseRealiser:
-    """Says trees.
+    """Realises nodes as noun phrases.
 
     Args:
-        world: the graph and its lexicon.
-        rng: every choice comes from it.
+        context: graph with its lexicon.
+        rng: source of all random choices.
     """
 
-    def __init__(self, world: GraphContext, rng: Random) -> None:
-        self.world = world
+    def __init__(self, context: GraphContext, rng: Random) -> None:
+        self.context = context
         self.rng = rng
-        self.nouns = LexicalChooser(world, rng)
-        self.phraser = PredicateRealiser(world, rng)
-        self.links = RelationshipRealiser(self.phraser, self.nouns)
+        self.nouns = LexicalChooser(context, rng)
+        self.predicates = PredicateRealiser(context, rng)
+        self.relationships = RelationshipRealiser(self.predicates, self.nouns)
 
     def noun_phrase(
-        self, node: QueryNode, *, plural: bool, nouns: Sequence[Noun] = (), people: bool | None = None
+        self, node: QueryNode, *, plural: bool, nouns: Sequence[Noun] = (), animate: bool | None = None
     ) -> str:
-        """Say a node with all that narrows it: `cases that resulted in death`.
+        """Realise a node with all its conditions: `cases that resulted in death`.
 
         Args:
-            node: what to say.
-            plural: number.
-            nouns: nouns to choose from instead of the label's.
-            people: whether a noun for people is wanted; chosen when absent.
+            node: node to realise.
+            plural: number of the noun.
+            nouns: nouns to choose from; those of the label when empty.
+            animate: whether to use a noun that takes "who"; chosen at random when None.
         """
-        words = self.world.lexicon.labels[node.label]
-        wanted = self.rng.random() < 0.3 if people is None else people
-        is_people = bool(words.people) and wanted and not nouns
-        noun = self.rng.choice(nouns or (words.people if is_people else words.nouns))[plural]
-        return self.attach_modifiers(noun, self.modifiers(node, plural=plural, people=is_people))
+        words = self.context.lexicon.labels[node.label]
+        wanted = self.rng.random() < 0.3 if animate is None else animate
+        is_animate = bool(words.animate_nouns) and wanted and not nouns
+        noun = self.rng.choice(nouns or (words.animate_nouns if is_animate else words.nouns))[plural]
+        return self.attach_modifiers(noun, self.modifiers(node, plural=plural, animate=is_animate))
 
-    def modifiers(self, node: QueryNode, *, plural: bool, people: bool, only: str = "") -> list[Modifier]:
-        """Say each condition and link of a node.
+    def modifiers(self, node: QueryNode, *, plural: bool, animate: bool, only: str = "") -> list[Modifier]:
+        """Realise each condition and relationship of a node as a modifier.
 
         Args:
-            node: whose conditions.
-            plural: number of the noun in front.
-            people: whether that noun names people.
-            only: the group that all must belong to, `that` or `where`.
+            node: node with the conditions.
+            plural: number of the modified noun.
+            animate: whether that noun takes "who".
+            only: introducer that all must have, `that` or `where`.
 
         Raises:
-            UnfitError: one cannot be said so.
+            UnfitError: a condition has no such phrase.
         """
-        jobs = self._offers(node)
-        self.rng.shuffle(jobs)
-        intros = {"that": ("that ", "who "), "where": ("where ", "in which "), "": ("",)}[only]
-        chosen = []
-        for job, link in jobs:
+        offers = self._offers(node)
+        self.rng.shuffle(offers)
+        introducers = {"that": ("that ", "who "), "where": ("where ", "in which "), "": ("",)}[only]
+        modifiers = []
+        for phrases, rel in offers:
             fitting = [
                 each
-                for each in job
-                if each.startswith(intros)
-                and (people or not each.startswith("who "))
-                and not (only == "that" and _turned(each))
+                for each in phrases
+                if each.startswith(introducers)
+                and (animate or not each.startswith("who "))
+                and not (only == "that" and _has_own_subject(each))
             ]
-            noun_phrase = pick(fitting, self.rng)
-            has_own_subject = _turned(noun_phrase)
-            if link and not only and (adjective := self.links.adjective(link, far=False)):
-                chosen.append(Modifier("pre", adjective))
-                noun_phrase = noun_phrase.replace("{}", self.far_end(link, one=has_own_subject))
-            elif link:
-                noun_phrase = self.fill_far_end(noun_phrase, link)
-            if self.world.lexicon.labels[node.label].people:
-                noun_phrase = noun_phrase.replace("[its|their]", "their")
-            intro, body = split_introducer(inflect_number(noun_phrase, plural=plural))
-            intro = "who" if people and intro == "that" and self.rng.random() < 0.8 else intro
-            chosen.append(Modifier(intro, body, link is not None and self._is_deep(link), has_own_subject))
-        return chosen
+            phrase = pick(fitting, self.rng)
+            has_own_subject = _has_own_subject(phrase)
+            if rel and not only and (adjective := self.relationships.adjective(rel, far=False)):
+                modifiers.append(Modifier("pre", adjective))
+                phrase = phrase.replace("{}", self.far_end(rel, singular=has_own_subject))
+            elif rel:
+                phrase = self.fill_far_end(phrase, rel)
+            if self.context.lexicon.labels[node.label].animate_nouns:
+                phrase = phrase.replace("[its|their]", "their")
+            introducer, body = split_introducer(inflect_number(phrase, plural=plural))
+            if animate and introducer == "that" and self.rng.random() < 0.8:
+                introducer = "who"
+            is_nested = rel is not None and self._is_nested(rel)
+            modifiers.append(Modifier(introducer, body, is_nested, has_own_subject))
+        return modifiers
 
     def _offers(self, node: QueryNode) -> list[tuple[list[str], QueryRelationship | None]]:
-        """List what is to be said of a node, each in all ways, with the link that it is about."""
+        """List phrases for each condition of a node, with the relationship that they realise."""
         offers: list[tuple[list[str], QueryRelationship | None]] = []
         if node.is_disjunction and len(node.conditions) > 1:
-            offers.append((self._alternatives(node), None))
+            offers.append((self._disjunction(node), None))
         else:
-            offers += [(self._said(node, each), None) for each in node.conditions]
-        offers += [(self.links.count_phrases(each), None) for each in node.degrees]
-        for link in node.links:
-            if not link.is_unverbalised:
-                offers.append(self.links.contracted(node, link))
+            offers += [(self._condition(node, each), None) for each in node.conditions]
+        offers += [(self.relationships.count_phrases(each), None) for each in node.count_predicates]
+        for rel in node.relationships:
+            if not rel.is_unverbalised:
+                offers.append(self.relationships.contracted(node, rel))
         return offers
 
-    def _is_deep(self, link: QueryRelationship) -> bool:
-        node = link.node
-        return bool(node.links or node.degrees or link.conditions) or not (
+    def _is_nested(self, rel: QueryRelationship) -> bool:
+        node = rel.node
+        return bool(node.relationships or node.count_predicates or rel.conditions) or not (
             self.nouns.value(node) or not node.conditions
         )
 
     def attach_modifiers(self, noun: str, modifiers: list[Modifier]) -> str:
-        """Put a noun and what narrows it together; what is narrowed itself comes last."""
-        before = [each.body for each in modifiers if each.intro == "pre"]
-        rest = [each for each in modifiers if each.intro != "pre"]
-        rest.sort(key=lambda each: (each.is_nested, _ORDER[each.intro]))
+        """Join a noun and its modifiers; nested modifiers come last."""
+        before = [each.body for each in modifiers if each.introducer == "pre"]
+        after = [each for each in modifiers if each.introducer != "pre"]
+        after.sort(key=lambda each: (each.is_nested, _ORDER[each.introducer]))
         text = " ".join([*before, noun])
-        for place, each in enumerate(rest):
-            last = rest[place - 1] if place else None
-            alike = last is not None and _ORDER[last.intro] == _ORDER[each.intro] and each.intro != "whose"
-            apart = last is not None and (last.is_nested or last.has_own_subject or each.has_own_subject)
+        last: Modifier | None = None
+        for place, each in enumerate(after):
+            is_parallel = (
+                last is not None
+                and _ORDER[last.introducer] == _ORDER[each.introducer]
+                and each.introducer != "whose"
+            )
+            is_separate = last is not None and (
+                last.is_nested or last.has_own_subject or each.has_own_subject
+            )
             if last is None:
                 joint = " "
-            elif apart:
-                joint = self.rng.choice((" and ", ", and ")) if not last.is_nested else ", and "
-            elif alike:
-                joint = " and " if place == len(rest) - 1 or self.rng.random() < 0.5 else ", "
+            elif is_separate:
+                joint = ", and " if last.is_nested else self.rng.choice((" and ", ", and "))
+            elif is_parallel:
+                joint = " and " if place == len(after) - 1 or self.rng.random() < 0.5 else ", "
             else:
-                joint = self.rng.choice((" ", " and ", ", ") if each.intro else (" and ", ", and "))
-            told = bool(each.intro) and (apart or not (alike and self.rng.random() < 0.75))
-            text += joint + (f"{each.intro} " if told else "") + each.body
+                joint = self.rng.choice((" ", " and ", ", ") if each.introducer else (" and ", ", and "))
+            is_introduced = bool(each.introducer) and (
+                is_separate or not (is_parallel and self.rng.random() < 0.75)
+            )
+            text += joint + (f"{each.introducer} " if is_introduced else "") + each.body
+            last = each
         return text
 
-    def finite_clause(self, node: QueryNode, *, plural: bool, people: bool = False) -> str:
-        """Say all conditions as one finite clause: `resulted in death and were reported by a consumer`."""
-        return self._joined(self.modifiers(node, plural=plural, people=people, only="that"))
+    def finite_clause(self, node: QueryNode, *, plural: bool, animate: bool = False) -> str:
+        """Realise all conditions as one finite clause: `resulted in death and were reported by a consumer`."""
+        return self._coordinated(self.modifiers(node, plural=plural, animate=animate, only="that"))
 
     def where_clause(self, node: QueryNode) -> str:
-        """Say all conditions as what follows "where": `the outcome is death and the age is over 60`."""
-        return self._joined(self.modifiers(node, plural=False, people=False, only="where"))
+        """Realise all conditions as a clause behind "where": `the outcome is death and the age is over 60`."""
+        return self._coordinated(self.modifiers(node, plural=False, animate=False, only="where"))
 
-    def _joined(self, parts: list[Modifier]) -> str:
-        if not parts:
-            raise UnfitError("nothing to say")
-        parts = sorted(parts, key=lambda each: each.is_nested)
-        text = parts[0].body
-        for last, each in pairwise(parts):
+    def _coordinated(self, modifiers: list[Modifier]) -> str:
+        if not modifiers:
+            raise UnfitError("no condition")
+        modifiers = sorted(modifiers, key=lambda each: each.is_nested)
+        text = modifiers[0].body
+        for last, each in pairwise(modifiers):
             text += (", and " if last.is_nested else " and ") + each.body
         return text
 
-    def _said(self, node: QueryNode, condition: PropertyPredicate) -> list[str]:
-        return self.phraser.realise(node.label, condition, whose=self.nouns.label_noun(node.label)[0])
+    def _condition(self, node: QueryNode, condition: PropertyPredicate) -> list[str]:
+        possessor = self.nouns.label_noun(node.label)[0]
+        return self.predicates.realise(node.label, condition, possessor=possessor)
 
-    def _alternatives(self, node: QueryNode) -> list[str]:
-        texts = []
+    def _disjunction(self, node: QueryNode) -> list[str]:
+        clauses = []
         for each in node.conditions:
-            wheres = [one for one in self._said(node, each) if one.startswith("where ")]
-            texts.append(pick(wheres, self.rng).removeprefix("where "))
-        return ["where " + self.rng.choice(("", "either ")) + " or ".join(texts)]
+            offered = [phrase for phrase in self._condition(node, each) if phrase.startswith("where ")]
+            clauses.append(pick(offered, self.rng).removeprefix("where "))
+        return ["where " + self.rng.choice(("", "either ")) + " or ".join(clauses)]
 
-    def fill_far_end(self, noun_phrase: str, link: QueryRelationship) -> str:
-        """Put the far end into a phrase, and what else the link must meet behind it or before the far end."""
-        far_end = self.far_end(link, one=bool(SUBJECT.match(noun_phrase))) if "{}" in noun_phrase else ""
-        if far_end and (adjective := self.links.adjective(link, far=True)):
-            head = re.match(r"(?:(?:the|an?) )?", far_end)
-            place = head.end() if head else 0
-            return noun_phrase.replace("{}", f"{far_end[:place]}{adjective} {far_end[place:]}")
-        text = noun_phrase.replace("{}", far_end)
-        return self.links.with_conditions(text, link) if link.conditions else text
+    def fill_far_end(self, phrase: str, rel: QueryRelationship) -> str:
+        """Insert the far end into a phrase, with the conditions of the relationship as adjective or behind it."""
+        is_subject = bool(FAR_END_SUBJECT.match(phrase))
+        far_end = self.far_end(rel, singular=is_subject) if "{}" in phrase else ""
+        if far_end and (adjective := self.relationships.adjective(rel, far=True)):
+            determiner = re.match(r"(?:(?:the|an?) )?", far_end)
+            place = determiner.end() if determiner else 0
+            return phrase.replace("{}", f"{far_end[:place]}{adjective} {far_end[place:]}")
+        text = phrase.replace("{}", far_end)
+        return self.relationships.with_conditions(text, rel) if rel.conditions else text
 
-    def far_end(self, link: QueryRelationship, *, one: bool = False) -> str:
-        """Say the far end of a link: `the drug 'ASPIRIN'`, `a therapy`, `cases reported by ...`.
+    def far_end(self, rel: QueryRelationship, *, singular: bool = False) -> str:
+        """Realise the far end of a relationship: `the drug 'ASPIRIN'`, `a therapy`, `cases reported by ...`.
 
         Args:
-            link: the link.
-            one: whether it must be in the singular, since a verb follows.
+            rel: relationship.
+            singular: whether a verb in the singular follows.
         """
-        node, rng = link.node, self.rng
+        node, rng = rel.node, self.rng
         if value := self.nouns.value(node):
-            return self._called(node, value)
-        if not node.conditions and not node.links and not node.degrees:
-            noun, many = self.nouns.label_noun(node.label)
-            if link.is_negated:
-                return rng.choice((f"any {noun}", f"any {noun if one else many}", article(noun)))
+            return self._named(node, value)
+        if not node.conditions and not node.relationships and not node.count_predicates:
+            noun, plural_noun = self.nouns.label_noun(node.label)
+            if rel.is_negated:
+                return rng.choice((f"any {noun}", f"any {noun if singular else plural_noun}", article(noun)))
             some = (article(noun), f"any {noun}", article(noun), f"at least one {noun}", f"some {noun}")
-            return rng.choice(some if one else (*some, many))
-        if both := self._called_and_more(node):
-            return both
-        if self.world.is_uniquely_identified(node):
+            return rng.choice(some if singular else (*some, plural_noun))
+        if named := self._named_and_restricted(node):
+            return named
+        if self.context.is_uniquely_identified(node):
             return ("the " if rng.random() < 0.8 else "") + self.noun_phrase(node, plural=False)
-        plural = not one and rng.random() < 0.5
+        plural = not singular and rng.random() < 0.5
         text = self.noun_phrase(node, plural=plural)
         return rng.choice(("", "", "the ", "any ")) + text if plural else article(text)
 
     def proper_name(self, node: QueryNode) -> str:
-        """Say a single node by its name or identifier, often bare: `warfarin`, `case 17`; empty if it has none."""
+        """Realise a single node by its name or identifier: `warfarin`, `case 17`; empty if it has none."""
         value = self.nouns.value(node) or self._identifier(node)
         if not value or node.conditions[0].operator != "eq" or node.conditions[0].conjoined_value is not None:
             return ""
-        one = self.nouns.label_noun(node.label)[0]
-        bare = value if self.nouns.value(node) else f"{one} {value}"
-        long = "the " + self.attach_modifiers(one, self.modifiers(node, plural=False, people=False))
-        return self.rng.choice((bare, bare, bare, f"the {one} {value}", f"{one} {value}", long, long))
+        noun = self.nouns.label_noun(node.label)[0]
+        bare = value if self.nouns.value(node) else f"{noun} {value}"
+        full = "the " + self.attach_modifiers(noun, self.modifiers(node, plural=False, animate=False))
+        return self.rng.choice((bare, bare, bare, f"the {noun} {value}", f"{noun} {value}", full, full))
 
     def _identifier(self, node: QueryNode) -> str:
-        if len(node.conditions) != 1 or node.links or node.degrees or not node.conditions[0].mentions:
+        if (
+            len(node.conditions) != 1
+            or node.relationships
+            or node.count_predicates
+            or not node.conditions[0].mentions
+        ):
             return ""
         condition = node.conditions[0]
-        named = condition.name == self.world.lexicon.labels[node.label].key
-        is_id = self.world.semantic_type(node.label, condition.name) == "id"
-        return condition.mentions[0].sentinel if named and is_id and self.rng.random() < 0.15 else ""
+        is_key = condition.name == self.context.lexicon.labels[node.label].display_property
+        is_id = self.context.semantic_type(node.label, condition.name) == "id"
+        return condition.mentions[0].sentinel if is_key and is_id and self.rng.random() < 0.15 else ""
 
-    def _called(self, node: QueryNode, value: str) -> str:
-        one, many = self.nouns.label_noun(node.label)
+    def _named(self, node: QueryNode, value: str) -> str:
+        """Realise a node by its name, with or without its noun."""
+        noun, plural_noun = self.nouns.label_noun(node.label)
         condition = node.conditions[0]
         if condition.conjoined_value is not None:
-            return self.rng.choice((value, f"the {many} {value}", value))
+            return self.rng.choice((value, f"the {plural_noun} {value}", value))
         if condition.operator == "in":
-            return self.rng.choice((value, f"{one} {value}", f"the {many} {value}"))
-        said = [each for each in self._said(node, condition) if not each.startswith(("pre:", "who "))]
-        more = inflect(pick(said, self.rng), plural=False)
+            return self.rng.choice((value, f"{noun} {value}", f"the {plural_noun} {value}"))
+        offered = [each for each in self._condition(node, condition) if not each.startswith(("pre:", "who "))]
+        phrase = inflect_alternatives(pick(offered, self.rng), plural=False)
         texts = [
-            value,
-            f"the {one} {value}",
-            f"{one} {value}",
-            article(f"{one} {more}"),
-            f"the {one} {more}",
-        ]
+            value, f"the {noun} {value}", f"{noun} {value}", article(f"{noun} {phrase}"), f"the {noun} {phrase}",
+        ]  # fmt: skip
         return self.rng.choices(texts, (6, 3, 1.5, 1, 1))[0]
 
-    def _called_and_more(self, node: QueryNode) -> str:
-        """Say a node by its name and one more condition: `the drug X with the primary substance Y`."""
-        names = self.world.lexicon.labels[node.label].name[:1]
-        if len(node.conditions) != 2 or node.links or node.degrees:
+    def _named_and_restricted(self, node: QueryNode) -> str:
+        """Realise a node by its name and a second condition: `the drug X with the primary substance Y`."""
+        names = self.context.lexicon.labels[node.label].naming_properties[:1]
+        if len(node.conditions) != 2 or node.relationships or node.count_predicates:
             return ""
         first, second = node.conditions
         if first.operator != "eq" or first.name not in names or not first.mentions:
             return ""
-        said = [each for each in self._said(node, second) if not each.startswith(_NO_NAME)]
-        one, mark = self.nouns.label_noun(node.label)[0], first.mentions[0].sentinel
-        start = self.rng.choice((mark, f"the {one} {mark}", f"{one} {mark}"))
-        more = inflect(pick(said, self.rng), plural=False)
-        apart = more.startswith(("where ", "whose ")) or self.rng.random() < 0.2
-        return f"{start}, {more}," if apart else f"{start} {more}"
+        offered = [
+            each for each in self._condition(node, second) if not each.startswith(("pre:", "who ", "that "))
+        ]
+        noun, value = self.nouns.label_noun(node.label)[0], first.mentions[0].sentinel
+        start = self.rng.choice((value, f"the {noun} {value}", f"{noun} {value}"))
+        phrase = inflect_alternatives(pick(offered, self.rng), plural=False)
+        in_commas = phrase.startswith(("where ", "whose ")) or self.rng.random() < 0.2
+        return f"{start}, {phrase}," if in_commas else f"{start} {phrase}"
 
 
-def _turned(noun_phrase: str) -> bool:
-    """Tell whether a phrase has another subject than the noun in front of it: `that {} takes`."""
-    return bool(re.match(f"(?:that|who) (?:both )?(?:\\{{|{MARK_OPEN})", noun_phrase))
+def _has_own_subject(phrase: str) -> bool:
+    """Return whether the subject of a phrase is not the noun in front of it: `that {} takes`."""
+    return bool(re.match(f"(?:that|who) (?:both )?(?:\\{{|{SENTINEL_OPEN})", phrase))

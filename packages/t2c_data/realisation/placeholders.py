@@ -1,7 +1,7 @@
-"""Fills the holes of a wording: the root, what is returned, and what is said of it besides.
+"""Placeholders of a wording: what a template returns, groups or compares, in the form that the wording asks for.
 
-Each hole of a wording has a mode: `{a}` one, `{a+}` many, `{a!}` the property alone, `{a@}` joined to the root,
-`{a.role}` what it is called seen from the root. The root is said by `subject`, names of what is returned by `asked`.
+The format of a placeholder is what follows the slot: `{a}` names it, `{a+}` in the plural, `{a!}` names the property
+alone, `{a@}` attaches it to the root, `{a.role}` names its node as seen from the root.
 """
 
 from __future__ import annotations
@@ -10,295 +10,247 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.planning.query_tree import QueryRelationship
+from t2c_data.lexicon.morphology import article, inflect_alternatives
 from t2c_data.realisation.conditions import pick
-from t2c_data.realisation.morphology import article, inflect
 from t2c_data.realisation.referring_expressions import REFERENCE_FORMATS
-from t2c_data.realisation.subject import SUBJECT_HOLES
+from t2c_data.realisation.subject import ROOT_FORMATS
 from t2c_data.templates.model import parse_placeholder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from t2c_data.planning.slots.sampler import Slot
+    from t2c_data.lexicon.model import PropertyEntry
+    from t2c_data.planning.query_tree import QueryRelationship
+    from t2c_data.planning.slots import Slot
     from t2c_data.realisation.referring_expressions import ReferringExpressionGenerator
 
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")
-_WORDS = {"high": ("highest", "largest", "greatest"), "low": ("lowest", "smallest")}
-_DAYS = {"high": ("latest", "most recent"), "low": ("earliest",)}
-_DOWN = (
+_SUPERLATIVES = {"high": ("highest", "largest", "greatest"), "low": ("lowest", "smallest")}
+_DATE_SUPERLATIVES = {"high": ("latest", "most recent"), "low": ("earliest",)}
+_DESCENDING = (
     ("descending", "in descending order", "from high to low"),
     ("descending", "in descending order", "latest first", "from newest to oldest"),
 )
-_UP = (
+"""For numbers and for dates."""
+_ASCENDING = (
     ("in ascending order", "ascending", "from low to high", ""),
     ("in ascending order", "earliest first", ""),
 )
 
 
 class PlaceholderRealiser:
-    """Says the holes of one filled pattern, once for each wording.
+    """Realises the placeholders of one instantiated template.
 
     Args:
-        asked: names what is returned; has the root and the speaker.
+        references: generator of referring expressions, with the realisers of root and trees.
     """
 
-    def __init__(self, asked: ReferringExpressionGenerator) -> None:
-        self.asked = asked
-        self.subject = asked.subject
-        self._slots = asked.slots
-        self._speaker = asked.speaker
-        self._world = asked.speaker.world
-        self._rng = asked.speaker.rng
+    def __init__(self, references: ReferringExpressionGenerator) -> None:
+        self.references = references
+        self.subject = references.subject
+        self._noun_phrases = references.noun_phrases
+        self._context = references.noun_phrases.context
+        self._rng = references.noun_phrases.rng
 
-    def realise(self, hole: str) -> str:
-        """Say a hole of a wording.
+    def realise(self, placeholder: str) -> str:
+        """Realise a placeholder.
 
         Raises:
             UnfitError: the lexicon has no words for it here.
-            TemplateError: there is no such hole.
+            TemplateError: there is no such placeholder.
         """
-        if hole in SUBJECT_HOLES:
-            return SUBJECT_HOLES[hole](self.subject)
-        if hole == "np they":
-            return self.theirs()
-        name, mode, plural = parse_placeholder(hole)
-        slot = self._slots.get(name)
+        if placeholder in ROOT_FORMATS:
+            return ROOT_FORMATS[placeholder](self.subject)
+        if placeholder == "np they":
+            return self.done_by_group()
+        name, style, plural = parse_placeholder(placeholder)
+        slot = self.references.slots.get(name)
         if slot is not None and slot.mention is not None:
             return slot.mention.sentinel
-        if slot is not None and mode in REFERENCE_FORMATS:
-            return REFERENCE_FORMATS[mode](self.asked, slot, plural)
-        if slot is None or mode not in _MODES:
-            raise TemplateError(f"no hole {{{hole}}}; modes: {', '.join((*REFERENCE_FORMATS, *_MODES))}")
-        return _MODES[mode](self, slot)
+        if slot is not None and style in REFERENCE_FORMATS:
+            return REFERENCE_FORMATS[style](self.references, slot, plural)
+        if slot is None or style not in SLOT_FORMATS:
+            known = ", ".join((*REFERENCE_FORMATS, *SLOT_FORMATS))
+            raise TemplateError(f"unknown placeholder {{{placeholder}}}; formats are {known}")
+        return SLOT_FORMATS[style](self, slot)
 
-    def theirs(self) -> str:
-        """Say the root as what its group has done: `cases they registered that resulted in death`."""
-        link = self.asked.one_step(self._slots["g"])
-        if link.forward:
-            raise UnfitError("not theirs")
-        said = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(link, backward=True)
-            if re.fullmatch(r"that (have )?\w+ed \{\}", grouped_root)
-        ]
-        verb = pick(said, self._rng).removeprefix("that ").removesuffix(" {}")
-        return self.subject.with_noun(f"they {verb}")
+    def _pick(self, phrases: Iterable[str], pattern: str) -> str:
+        """Choose a phrase that matches a pattern and return its first group."""
+        found = (re.fullmatch(pattern, each) for each in phrases)
+        return pick([each[1] for each in found if each], self._rng)
+
+    def _phrases(self, rel: QueryRelationship, *, backward: bool = False) -> list[str]:
+        return self._noun_phrases.relationships.without_conditions(rel, backward=backward)
+
+    def _words(self, slot: Slot) -> PropertyEntry:
+        return self._noun_phrases.predicates.words(slot.part.label_or_type, slot.name)
+
+    # formats that restrict or repeat the root
+
+    def done_by_group(self) -> str:
+        """Realise the root as what its group has done: `cases they registered that resulted in death`."""
+        rel = self.references.only_relationship(self.references.slots["g"])
+        if rel.forward:
+            raise UnfitError("the group is not the agent")
+        verb = self._pick(self._phrases(rel, backward=True), r"that ((?:have )?\w+ed) \{\}")
+        return self.subject.with_postmodifier(f"they {verb}")
 
     def grouped_root(self, slot: Slot) -> str:
-        """Say the root with its group in its place: `cases registered by each manufacturer that ...`."""
-        link = self.asked.one_step(slot)
-        if (
-            isinstance(slot.part, QueryRelationship)
-            or slot.name != self._world.lexicon.labels[slot.part.label].key
-        ):
-            raise UnfitError("not a neighbour that has a name")
-        phrases = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(link)
-            if grouped_root.endswith(" {}") and not grouped_root.startswith("whose ")
-        ]
-        group = f"each {self._speaker.nouns.label_noun(link.node.label)[0]}"
-        return self.subject.with_noun(inflect(pick(phrases, self._rng), plural=True).replace("{}", group))
+        """Realise the root with its group: `cases registered by each manufacturer that ...`."""
+        rel = self.references.displayed_neighbour(slot)
+        phrases = self._phrases(rel)
+        fitting = [each for each in phrases if each.endswith(" {}") and not each.startswith("whose ")]
+        group = f"each {self._noun_phrases.nouns.label_noun(rel.node.label)[0]}"
+        phrase = inflect_alternatives(pick(fitting, self._rng), plural=True)
+        return self.subject.with_postmodifier(phrase.replace("{}", group))
+
+    def shared_neighbour(self, slot: Slot) -> str:
+        """Realise that others have the same neighbour: `treat the same disease`."""
+        rel = slot.path[0]
+        phrase = pick([each for each in self._phrases(rel) if each.startswith("that ")], self._rng)
+        text = inflect_alternatives(phrase, plural=True).removeprefix("that ")
+        return text.replace("{}", f"the same {self._noun_phrases.nouns.label_noun(rel.node.label)[0]}")
+
+    # formats for a named far end
 
     def far_end_np(self, slot: Slot) -> str:
-        """Say the far end of a link, and what it is there if another link would be meant otherwise."""
-        link = slot.path[0]
-        if self._world.has_parallel_types(link) and not self._world.lexicon.link(link.triple).assumed:
-            return self.thing_as(slot)
-        return self._speaker.far_end(link)
+        """Realise the far end, with its role if another relationship could be meant."""
+        rel = slot.path[0]
+        if (
+            self._context.has_parallel_types(rel)
+            and not self._context.lexicon.relationship(rel.triple).is_default
+        ):
+            return self.far_end_with_role(slot)
+        return self._noun_phrases.far_end(rel)
 
-    def thing_as(self, slot: Slot) -> str:
-        """Say the far end of a link and what it is there: `'X' as a primary suspect drug`."""
-        return f"{self._speaker.far_end(slot.path[0])} as {article(self.asked.role(slot, False))}"
+    def far_end_with_role(self, slot: Slot) -> str:
+        """Realise the far end with its role: `'X' as a primary suspect drug`."""
+        far_end = self._noun_phrases.far_end(slot.path[0])
+        return f"{far_end} as {article(self.references.role(slot, False))}"
 
     def value(self, slot: Slot) -> str:
-        """Say again the value that names the far end of a link."""
+        """Repeat the value that names the far end."""
         conditions = slot.path[0].node.conditions
         if len(conditions) != 1 or conditions[0].operator != "eq" or not conditions[0].mentions:
-            raise UnfitError("no value to say again")
+            raise UnfitError("no value to repeat")
         return conditions[0].mentions[0].sentinel
 
-    def where(self, slot: Slot) -> str:
-        """Say the condition that is said apart as what follows "where": `the route is oral`."""
-        said = [grouped_root for grouped_root in self._apart(slot) if grouped_root.startswith("where ")]
-        return pick(said, self._rng).removeprefix("where the ").removeprefix("where ")
-
-    def with_(self, slot: Slot) -> str:
-        """Say the condition that is said apart behind a noun: `with the route 'Oral'`."""
-        if slot.is_conditional_count:
-            return self._plainly(slot.path[0], finite=True)
-        said = [
-            grouped_root
-            for grouped_root in self._apart(slot)
-            if not grouped_root.startswith((*_CLAUSES, "that "))
-        ]
-        return inflect(pick(said, self._rng), plural=False)
-
-    def _apart(self, slot: Slot) -> list[str]:
-        if slot.separate_condition is None:
-            raise UnfitError("no condition of its own")
-        return self._speaker.phraser.realise(slot.path[0].triple.type, slot.separate_condition)
-
-    def plain_first(self, slot: Slot) -> str:
-        """Say what is counted first: `reported by 'A'`."""
-        return self._plainly(slot.path[0])
-
-    def plain_second(self, slot: Slot) -> str:
-        """Say what is counted second."""
-        return self._plainly(slot.path[1])
-
-    def second(self, slot: Slot) -> str:
-        """Say only the value of what is counted second."""
-        return slot.path[1].node.conditions[0].mentions[0].sentinel
-
-    def _plainly(self, link: QueryRelationship, *, finite: bool = False) -> str:
-        without = _CLAUSES if finite else (*_CLAUSES, "that ")
-        phrase = pick(
-            [
-                grouped_root
-                for grouped_root in self._speaker.links.say(link)
-                if not grouped_root.startswith(without)
-            ],
-            self._rng,
-        )
-        return inflect(self._speaker.fill_far_end(phrase, link), plural=True)
-
-    def _is_date(self, slot: Slot) -> bool:
-        return self._world.semantic_type(self._world.owner(slot.part), slot.name) == "date"
-
-    def _extreme(self, slot: Slot, end: str) -> str:
-        """Say which end of an order is meant: `highest` of a number, `latest` of a date."""
-        return self._rng.choice((_DAYS if self._is_date(slot) else _WORDS)[end])
-
-    def _figure(self, slot: Slot) -> str:
-        """Name what is not a date."""
-        if self._is_date(slot):
-            raise UnfitError("a date")
-        return self.asked.name(slot, False)
-
-    def _type(self, slot: Slot) -> str:
-        """Name what has kinds: `reporter occupation`, but no names."""
-        if self._world.semantic_type(self._world.owner(slot.part), slot.name) != "category":
-            raise UnfitError("not a kind of something")
-        return self.asked.name(slot, False)
-
-    def most(self, slot: Slot) -> str:
-        """Say the superlative for the greatest: `oldest`."""
-        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).most, self._rng)
-
-    def least(self, slot: Slot) -> str:
-        """Say the superlative for the least: `youngest`."""
-        return pick(self._speaker.phraser.words(self._world.owner(slot.part), slot.name).least, self._rng)
-
     def inverse_role(self, slot: Slot) -> str:
-        """Say what a neighbour is to the root, behind "is": `listed as a primary suspect in`."""
-        phrases = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(slot.path[0], backward=True)
-            if grouped_root.startswith("that [is|are]")
-        ]
-        text = inflect(pick(phrases, self._rng), plural=False)
-        return text.removeprefix("that is ").replace(" {}", "").replace("{} ", "")
+        """Realise what a neighbour is to the root, behind "is": `listed as a primary suspect in`."""
+        phrases = self._phrases(slot.path[0], backward=True)
+        phrase = pick([each for each in phrases if each.startswith("that [is|are]")], self._rng)
+        text = inflect_alternatives(phrase, plural=False).removeprefix("that is ")
+        return text.replace(" {}", "").replace("{} ", "")
 
     def verb_phrase(self, slot: Slot) -> str:
-        """Say what the root does, behind "does": `treat`, `belong to`."""
-        phrases = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(slot.path[0])
-            if re.fullmatch(r"that \[\w+\|\w+\][^{}]* \{\}", grouped_root)
-        ]
-        phrases = [
-            grouped_root
-            for grouped_root in phrases
-            if not grouped_root.startswith(("that [is|", "that [has|", "that [was|"))
-        ]
-        return inflect(pick(phrases, self._rng), plural=True).removeprefix("that ").removesuffix(" {}")
+        """Realise what the root does, behind "does": `treat`, `belong to`."""
+        verb = re.compile(r"that \[(?!(?:is|has|was)\|)\w+\|\w+\][^{}]* \{\}")
+        phrase = pick([each for each in self._phrases(slot.path[0]) if verb.fullmatch(each)], self._rng)
+        return inflect_alternatives(phrase, plural=True).removeprefix("that ").removesuffix(" {}")
 
     def copula_phrase(self, slot: Slot) -> str:
-        """Say what the root is, behind "is": `contraindicated in`."""
-        said = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(slot.path[0])
-            if re.fullmatch(r"that \[is\|are\] [^{}]+ \{\}", grouped_root)
-        ]
-        return pick(said, self._rng).removeprefix("that [is|are] ").removesuffix(" {}")
+        """Realise what the root is, behind "is": `contraindicated in`."""
+        return self._pick(self._phrases(slot.path[0]), r"that \[is\|are\] ([^{}]+) \{\}")
 
-    def boolean_adjective(self, slot: Slot) -> str:
-        """Say what a boolean of the root says, behind "is": `prescription-only`."""
-        words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
-        said = [
-            grouped_root.removeprefix("that [is|are] ")
-            for grouped_root in words.yes
-            if grouped_root.startswith("that [is|are] ")
-        ]
-        return pick(said + list(words.values.get("true", ())), self._rng)
+    # formats for a condition that is verbalised separately, or counted
 
-    def when(self, slot: Slot) -> str:
-        """Say what happened to the root on a date, behind "was": `hired`."""
-        words = self._speaker.phraser.words(self._world.owner(slot.part), slot.name)
-        return pick(
-            [
-                grouped_root.removesuffix(" {}")
-                for grouped_root in words.when
-                if re.fullmatch(r"\w+(ed|en|n) \{\}", grouped_root)
-            ],
-            self._rng,
-        )
+    def separate_where(self, slot: Slot) -> str:
+        """Realise the separate condition as a clause behind "where": `the route is oral`."""
+        phrases = [each for each in self._separate(slot) if each.startswith("where ")]
+        return pick(phrases, self._rng).removeprefix("where the ").removeprefix("where ")
+
+    def postmodifier(self, slot: Slot) -> str:
+        """Realise the separate or counted condition behind a noun: `with the route 'Oral'`."""
+        if slot.is_conditional_count:
+            return self._counted(slot, 0, allow_that=True)
+        phrases = [each for each in self._separate(slot) if not each.startswith((*_CLAUSES, "that "))]
+        return inflect_alternatives(pick(phrases, self._rng), plural=False)
 
     def premodifier(self, slot: Slot) -> str:
-        """Say the condition that is said apart before a noun: `rare`."""
-        link = self.asked.one_step(slot)
-        if not link.forward or slot.name != self._world.lexicon.labels[link.node.label].key:
+        """Realise the separate condition before a noun: `rare`."""
+        if not self.references.displayed_neighbour(slot).forward:
             raise UnfitError("an adjective of something else")
-        said = [
-            grouped_root.removeprefix("pre:")
-            for grouped_root in self._apart(slot)
-            if grouped_root.startswith("pre:")
-        ]
-        return pick(said, self._rng)
+        return self._pick(self._separate(slot), r"pre:(.*)")
 
-    def shares(self, slot: Slot) -> str:
-        """Say that others have the same neighbour: `treat the same disease`."""
-        link = slot.path[0]
-        phrases = [
-            grouped_root
-            for grouped_root in self._speaker.links.without_conditions(link)
-            if grouped_root.startswith("that ")
-        ]
-        text = inflect(pick(phrases, self._rng), plural=True).removeprefix("that ")
-        return text.replace("{}", f"the same {self._speaker.nouns.label_noun(link.node.label)[0]}")
+    def _separate(self, slot: Slot) -> list[str]:
+        if slot.separate_condition is None:
+            raise UnfitError("no separate condition")
+        return self._noun_phrases.predicates.realise(slot.path[0].triple.type, slot.separate_condition)
+
+    def _counted(self, slot: Slot, number: int, *, allow_that: bool = False) -> str:
+        """Realise a counted relationship: `reported by 'A'`."""
+        rel = slot.path[number]
+        excluded = _CLAUSES if allow_that else (*_CLAUSES, "that ")
+        phrases = self._noun_phrases.relationships.phrases(rel)
+        phrase = pick([each for each in phrases if not each.startswith(excluded)], self._rng)
+        return inflect_alternatives(self._noun_phrases.fill_far_end(phrase, rel), plural=True)
+
+    # formats for numbers, dates, categories and booleans
+
+    def _is_date(self, slot: Slot) -> bool:
+        return self._semantic_type(slot) == "date"
+
+    def _semantic_type(self, slot: Slot) -> str:
+        return self._context.semantic_type(slot.part.label_or_type, slot.name)
+
+    def _superlative(self, slot: Slot, end: str) -> str:
+        """Return a general superlative: `highest` of a number, `latest` of a date."""
+        return self._rng.choice((_DATE_SUPERLATIVES if self._is_date(slot) else _SUPERLATIVES)[end])
+
+    def amount(self, slot: Slot) -> str:
+        """Name a property that is not a date."""
+        if self._is_date(slot):
+            raise UnfitError("a date")
+        return self.references.name(slot, False)
+
+    def category(self, slot: Slot) -> str:
+        """Name a property that has categories: `reporter occupation`."""
+        if self._semantic_type(slot) != "category":
+            raise UnfitError("not a category")
+        return self.references.name(slot, False)
+
+    def boolean_adjective(self, slot: Slot) -> str:
+        """Realise a boolean of the root, behind "is": `prescription-only`."""
+        words, start = self._words(slot), "that [is|are] "
+        phrases = [each.removeprefix(start) for each in words.true_phrases if each.startswith(start)]
+        return pick(phrases + list(words.values.get("true", ())), self._rng)
+
+    def participle(self, slot: Slot) -> str:
+        """Realise what happened to the root on a date, behind "was": `hired`."""
+        return self._pick(self._words(slot).temporal_phrases, r"(\w+(?:ed|en|n)) \{\}")
 
 
-_MODES: dict[str, Callable[[PlaceholderRealiser, Slot], str]] = {
-    ".high": lambda namer, slot: namer._extreme(slot, "high"),
-    ".low": lambda namer, slot: namer._extreme(slot, "low"),
-    ".top": lambda namer, slot: "latest" if namer._is_date(slot) else "top",
-    ".bottom": lambda namer, slot: "earliest" if namer._is_date(slot) else "bottom",
-    ".descending": lambda namer, slot: namer._rng.choice(_DOWN[namer._is_date(slot)]),
-    ".ascending": lambda namer, slot: namer._rng.choice(_UP[namer._is_date(slot)]),
-    ".amount": lambda namer, slot: namer._figure(slot),
-    ".type": lambda namer, slot: namer._type(slot),
-    ".thing": PlaceholderRealiser.far_end_np,
-    ".thing.as": PlaceholderRealiser.thing_as,
-    ".value": PlaceholderRealiser.value,
-    ".each": PlaceholderRealiser.grouped_root,
-    ".where": PlaceholderRealiser.where,
-    ".with": PlaceholderRealiser.with_,
-    ".plain1": PlaceholderRealiser.plain_first,
-    ".plain2": PlaceholderRealiser.plain_second,
-    ".value2": PlaceholderRealiser.second,
-    ".most": PlaceholderRealiser.most,
-    ".least": PlaceholderRealiser.least,
+_Formats = PlaceholderRealiser
+SLOT_FORMATS: dict[str, Callable[[PlaceholderRealiser, Slot], str]] = {
+    ".high": lambda formats, slot: formats._superlative(slot, "high"),
+    ".low": lambda formats, slot: formats._superlative(slot, "low"),
+    ".top": lambda formats, slot: "latest" if formats._is_date(slot) else "top",
+    ".bottom": lambda formats, slot: "earliest" if formats._is_date(slot) else "bottom",
+    ".descending": lambda formats, slot: formats._rng.choice(_DESCENDING[formats._is_date(slot)]),
+    ".ascending": lambda formats, slot: formats._rng.choice(_ASCENDING[formats._is_date(slot)]),
+    ".most": lambda formats, slot: pick(formats._words(slot).superlative_max, formats._rng),
+    ".least": lambda formats, slot: pick(formats._words(slot).superlative_min, formats._rng),
+    ".amount": _Formats.amount,
+    ".type": _Formats.category,
+    ".flag": _Formats.boolean_adjective,
+    ".when": _Formats.participle,
+    ".thing": _Formats.far_end_np,
+    ".thing.as": _Formats.far_end_with_role,
+    ".end": lambda formats, slot: formats._noun_phrases.far_end(slot.path[0], singular=True),
+    ".value": _Formats.value,
+    ".each": _Formats.grouped_root,
+    ".where": _Formats.separate_where,
+    ".with": _Formats.postmodifier,
+    ".before": _Formats.premodifier,
+    ".plain1": lambda formats, slot: formats._counted(slot, 0),
+    ".plain2": lambda formats, slot: formats._counted(slot, 1),
+    ".value2": lambda _, slot: slot.path[1].node.conditions[0].mentions[0].sentinel,
     ".one": lambda _, slot: slot.values[0].sentinel,
     ".two": lambda _, slot: slot.values[1].sentinel,
     ".both": lambda _, slot: f"{slot.values[0].sentinel} and {slot.values[1].sentinel}",
-    ".back": PlaceholderRealiser.inverse_role,
-    ".do": PlaceholderRealiser.verb_phrase,
-    ".be": PlaceholderRealiser.copula_phrase,
-    ".flag": PlaceholderRealiser.boolean_adjective,
-    ".when": PlaceholderRealiser.when,
-    ".before": PlaceholderRealiser.premodifier,
-    ".share": PlaceholderRealiser.shares,
-    ".end": lambda namer, slot: namer._speaker.far_end(slot.path[0], one=True),
+    ".back": _Formats.inverse_role,
+    ".do": _Formats.verb_phrase,
+    ".be": _Formats.copula_phrase,
+    ".share": _Formats.shared_neighbour,
 }
+"""Realisations of placeholders for slots that have no number, by format."""

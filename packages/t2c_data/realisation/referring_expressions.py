@@ -1,7 +1,7 @@
-"""Names what a pattern returns, seen from the root: properties, neighbours, properties of links; joined to it or not.
+"""Referring expressions for what a template returns: properties, neighbours and relationship properties of the root.
 
-A name tells what is asked for from everything else: where several relationships lead to one label, which one is meant;
-over two steps, what stands between. Holds no query and makes no choice of what is returned.
+An expression distinguishes its referent from everything else: where several relationships lead to one label, it says
+which one is meant; over two hops, it names the node between.
 """
 
 from __future__ import annotations
@@ -10,271 +10,287 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
+from t2c_data.lexicon.morphology import article, inflect_number, subject_verb_agreement
 from t2c_data.planning.query_tree import QueryRelationship
 from t2c_data.realisation.conditions import pick
-from t2c_data.realisation.morphology import article, inflect_number, subject_verb_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from t2c_data.lexicon.model import Noun
-    from t2c_data.planning.slots.sampler import Slot
+    from t2c_data.planning.slots import Slot
     from t2c_data.realisation.noun_phrases import NounPhraseRealiser
     from t2c_data.realisation.subject import RootRealiser
 
-LONG_WAY = 0.8
+FULL_PATH_RATE = 0.8
 """How often the node between is named where it could be left out."""
-TYPE_NAMED = 0.05
-"""How often a link's property is said to be "in the HAS_REACTION relationship"."""
-_LONG = re.compile(r" (that|used|listed|in|of|for|to|on|by|with) ")
-_MANY = ("these ", "those ", "such ", "them")
+TYPE_NAME_RATE = 0.05
+"""How often a relationship property is said to be "in the HAS_REACTION relationship"."""
+_HAS_POSTMODIFIER = re.compile(r" (that|used|listed|in|of|for|to|on|by|with) ")
+_PLURAL_MENTIONS = ("these ", "those ", "such ", "them")
 
 
 class ReferringExpressionGenerator:
     """Names slots.
 
     Args:
-        speaker: says trees.
-        slots: what is returned.
-        subject: says the root.
-        stranger: a noun that takes the place of what slot `a` is called, for questions that have no answer.
+        noun_phrases: realiser of trees.
+        slots: slots to name.
+        subject: realiser of the root.
+        out_of_schema_noun: noun that replaces the property of slot `a`, for unanswerable questions.
     """
 
     def __init__(
         self,
-        speaker: NounPhraseRealiser,
+        noun_phrases: NounPhraseRealiser,
         slots: Mapping[str, Slot],
         subject: RootRealiser,
-        stranger: Noun | None = None,
+        out_of_schema_noun: Noun | None = None,
     ) -> None:
-        self.speaker = speaker
-        self._world = speaker.world
-        self._rng = speaker.rng
+        self.noun_phrases = noun_phrases
+        self._context = noun_phrases.context
+        self._rng = noun_phrases.rng
         self.slots = slots
         self.subject = subject
-        self._stranger = stranger
+        self._out_of_schema_noun = out_of_schema_noun
 
     def name(self, slot: Slot, plural: bool) -> str:
-        """Name a slot so that it can be told from everything else."""
+        """Name a slot so that it is distinguished from everything else."""
         if slot.part is self.subject.node or not slot.path:
             return self.property(slot, plural)
-        return (
-            self._link_property(slot, plural)
-            if isinstance(slot.part, QueryRelationship)
-            else self._neighbour(slot, plural, head=False)
-        )
+        if isinstance(slot.part, QueryRelationship):
+            return self._relationship_property(slot, plural)
+        return self._neighbour_property(slot, plural, is_head=False)
 
     def property(self, slot: Slot, plural: bool) -> str:
         """Name the property alone."""
-        if self._stranger is not None and slot is self.slots.get("a"):
-            return self._stranger[plural]
-        return self.speaker.phraser.noun(self._world.owner(slot.part), slot.name, plural=plural)
+        if self._out_of_schema_noun is not None and slot is self.slots.get("a"):
+            return self._out_of_schema_noun[plural]
+        return self.noun_phrases.predicates.noun(slot.part.label_or_type, slot.name, plural=plural)
 
     def role(self, slot: Slot, plural: bool) -> str:
-        """Say what a slot's node is called, seen from the root."""
+        """Name the node of a slot as seen from the root."""
         return self._role(slot)[plural]
 
     def as_role(self, slot: Slot, plural: bool) -> str:
-        """Say what a slot's node is to the root, behind "is" or "as": `a side effect`."""
+        """Name the node of a slot behind "is" or "as": `a side effect`."""
         if not slot.path or not slot.path[0].forward:
-            raise UnfitError("the root is something to it")
+            raise UnfitError("the role is that of the root")
         return article(self._role(slot)[plural])
 
-    def _role(self, slot: Slot, *, certain: bool = False) -> Noun:
+    def _role(self, slot: Slot, *, is_certain: bool = False) -> Noun:
         if slot.part is self.subject.node:
             return self.subject.noun(plural=False), self.subject.noun(plural=True)
-        link = slot.path[-1]
-        if len(slot.path) > 1 and (not self._short(slot) or self._rng.random() < LONG_WAY):
-            first = slot.path[0]
-            middle, noun = (
-                self.speaker.nouns.role_noun(first)[1],
-                self.speaker.nouns.label_noun(link.node.label),
-            )
+        rel = slot.path[-1]
+        if len(slot.path) > 1 and (not self._may_skip_middle(slot) or self._rng.random() < FULL_PATH_RATE):
+            middle = self.noun_phrases.nouns.role_noun(slot.path[0])[1]
+            noun = self.noun_phrases.nouns.label_noun(rel.node.label)
             state = self._rng.getstate()
-            singular = f"{noun[0]} {self.inverse_phrase(link, middle, False)}"
+            singular = f"{noun[0]} {self.inverse_phrase(rel, middle, False)}"
             self._rng.setstate(state)
-            return singular, f"{noun[1]} {self.inverse_phrase(link, middle, True)}"
-        return self.speaker.nouns.role_noun(link, certain=certain or slot.is_already_mentioned)
+            return singular, f"{noun[1]} {self.inverse_phrase(rel, middle, True)}"
+        return self.noun_phrases.nouns.role_noun(rel, is_certain=is_certain or slot.is_already_mentioned)
 
-    def _short(self, slot: Slot) -> bool:
-        """Tell whether a slot two steps away may be named without the node between."""
-        return self._world.is_unique_path(self.subject.node.label, slot.path[-1].node.label)
+    def _may_skip_middle(self, slot: Slot) -> bool:
+        """Return whether a slot two hops away can be named without the node between."""
+        return self._context.is_unique_path(self.subject.node.label, slot.path[-1].node.label)
 
-    def _link_property(self, slot: Slot, plural: bool) -> str:
+    def _relationship_property(self, slot: Slot, plural: bool) -> str:
         noun = self.property(slot, plural)
-        link = slot.path[0]
-        if self._rng.random() < TYPE_NAMED:
-            kind = self._rng.choice((link.triple.type, f"'{link.triple.type}'"))
-            used = self._rng.choice(("used in", "in", "values in", "values for", "properties for"))
-            many = self._rng.choice(("relationship", "relationships"))
-            return f"{noun} {used} {self._rng.choice(('the ', ''))}{kind} {many}"
-        alone = slot.is_already_mentioned or " of the " in noun or self._alone(slot)
-        if alone and (
-            slot.is_already_mentioned or not link.forward or " of the " in noun or self._rng.random() < 0.6
+        rel = slot.path[0]
+        if self._rng.random() < TYPE_NAME_RATE:
+            name = self._rng.choice((rel.triple.type, f"'{rel.triple.type}'"))
+            link = self._rng.choice(("used in", "in", "values in", "values for", "properties for"))
+            relationship = self._rng.choice(("relationship", "relationships"))
+            return f"{noun} {link} {self._rng.choice(('the ', ''))}{name} {relationship}"
+        has_owner = " of the " in noun
+        is_unambiguous = slot.is_already_mentioned or has_owner or self._is_unique_property(slot)
+        if is_unambiguous and (
+            slot.is_already_mentioned or not rel.forward or has_owner or self._rng.random() < 0.6
         ):
             return noun
-        if not link.forward:
-            nouns = self._world.lexicon.labels[self.subject.node.label].nouns
-            roles = [each[0] for each in self._world.link_words(link).target if each not in nouns]
+        if not rel.forward:
+            nouns = self._context.lexicon.labels[self.subject.node.label].nouns
+            entry = self._context.relationship_entry(rel)
+            roles = [each[0] for each in entry.target_role if each not in nouns]
             return f"{noun} as {article(pick(roles, self._rng))}"
         return f"{noun} {self._rng.choice(('of', 'for'))} the {self.role(slot, self._rng.random() < 0.5)}"
 
-    def _neighbour(self, slot: Slot, plural: bool, *, head: bool) -> str:
-        roles = self._role(slot, certain=head)
-        if head and re.search(r" (that|listed|used) ", roles[0]):
-            roles = self.speaker.nouns.label_noun(self._world.owner(slot.part))
+    def _neighbour_property(self, slot: Slot, plural: bool, *, is_head: bool) -> str:
+        """Name a neighbour's property; `is_head`: a phrase that attaches it to the root follows."""
+        roles = self._role(slot, is_certain=is_head)
+        if is_head and re.search(r" (that|listed|used) ", roles[0]):
+            roles = self.noun_phrases.nouns.label_noun(slot.part.label_or_type)
         noun, role = self.property(slot, plural), roles[0]
-        words = self._world.lexicon.labels[self._world.owner(slot.part)]
-        naming = slot.name == words.key or slot.name in words.name[:1]
-        owned = naming and noun.partition(" ")[0].removesuffix("'s") in role.split(" ")
-        alike = noun.lower().replace(" ", "") == role.lower().replace(" ", "")
-        doubled = owned or alike or role.endswith(noun) or noun.startswith(role)
-        if naming and (doubled or self._rng.random() < 0.5):
+        words = self._context.lexicon.labels[slot.part.label_or_type]
+        is_naming = slot.name == words.display_property or slot.name in words.naming_properties[:1]
+        is_possessed = is_naming and noun.partition(" ")[0].removesuffix("'s") in role.split(" ")
+        is_same = noun.lower().replace(" ", "") == role.lower().replace(" ", "")
+        repeats = is_possessed or is_same or role.endswith(noun) or noun.startswith(role)
+        if is_naming and (repeats or self._rng.random() < 0.5):
             return roles[plural]
-        if doubled:
+        if repeats:
             return noun
-        if len(slot.path) > 1 and not self._short(slot):
+        if len(slot.path) > 1 and not self._may_skip_middle(slot):
             return f"{noun} of the {roles[1]}"
-        if head or self._rng.random() < 0.5 or _LONG.search(role):
-            return f"{noun} of the {roles[plural or (head and self.subject.plural_only)]}"
+        if is_head or self._rng.random() < 0.5 or _HAS_POSTMODIFIER.search(role):
+            return f"{noun} of the {roles[plural or (is_head and self.subject.plural_only)]}"
         return (
             f"{role}'s {noun}" if slot.is_already_mentioned and self._rng.random() < 0.4 else f"{role} {noun}"
         )
 
-    def _alone(self, slot: Slot) -> bool:
-        """Tell whether a link's property can be named without saying which link."""
-        owner = self._world.owner(slot.part)
+    def _is_unique_property(self, slot: Slot) -> bool:
+        """Return whether a relationship property can be named without its relationship."""
+        rel_type = slot.part.label_or_type
         noun = self.property(slot, False)
         others = {
             key[0]
-            for key, words in self._world.lexicon.properties.items()
-            if key[0] != owner and (noun == key[1] or any(noun == one for one, _ in words.nouns))
+            for key, words in self._context.lexicon.properties.items()
+            if key[0] != rel_type and (noun == key[1] or any(noun == one for one, _ in words.nouns))
         }
-        return not others or self._world.lexicon.link(slot.path[0].triple).assumed
+        return not others or self._context.lexicon.relationship(slot.path[0].triple).is_default
 
     def inverse_phrase(
-        self, link: QueryRelationship, thing: str, plural: bool, *, one: bool = False, last: bool = False
+        self,
+        rel: QueryRelationship,
+        anchor: str,
+        plural: bool,
+        *,
+        singular_anchor: bool = False,
+        is_last: bool = False,
     ) -> str:
-        """Say the way back over a link; `one`: the thing there is one; `last`: it ends the phrase."""
-        said = self.speaker.links.without_conditions(link, backward=True)
-        phrase = pick([each for each in said if not last or each.endswith("{}")], self._rng)
-        phrase = phrase if one else subject_verb_agreement(phrase)
-        return inflect_number(phrase, plural=plural).replace("{}", thing)
-
-    def attach_to_root(self, slot: Slot, plural: bool, thing: str, *, role: bool = False) -> str:
-        """Join what a slot returns to the root: `reactions reported in the case with primary ID 5`.
+        """Realise a relationship from its far end: `reported in the case`.
 
         Args:
-            slot: what is returned.
-            plural: its number.
-            thing: the root.
-            role: whether the thing itself is named and not its property.
+            rel: relationship.
+            anchor: noun phrase of its anchor.
+            plural: number of the far end.
+            singular_anchor: whether the anchor is singular.
+            is_last: whether the anchor must end the phrase.
         """
-        short = self._rng.choice(("in", "for", "of"))
-        one = self.subject.singular and not thing.startswith(_MANY)
-        far = len(slot.path) > 1
-        if far and not self._short(slot) and (role or self._rng.random() < 0.3):
-            return f"{self.role(slot, plural) if role else self.name(slot, plural)} {short} {thing}"
-        head = self._far_head(slot, plural, role=role) if far else self._near_head(slot, plural, role=role)
+        phrases = self.noun_phrases.relationships.without_conditions(rel, backward=True)
+        phrase = pick([each for each in phrases if not is_last or each.endswith("{}")], self._rng)
+        phrase = phrase if singular_anchor else subject_verb_agreement(phrase)
+        return inflect_number(phrase, plural=plural).replace("{}", anchor)
+
+    def attach_to_root(self, slot: Slot, plural: bool, root: str, *, role: bool = False) -> str:
+        """Name a slot and attach it to the root: `reactions reported in the case with primary ID 5`.
+
+        Args:
+            slot: slot to name.
+            plural: its number.
+            root: noun phrase of the root.
+            role: whether to name the node rather than its property.
+        """
+        preposition = self._rng.choice(("in", "for", "of"))
+        singular = self.subject.singular and not root.startswith(_PLURAL_MENTIONS)
+        is_two_hop = len(slot.path) > 1
+        if is_two_hop and not self._may_skip_middle(slot) and (role or self._rng.random() < 0.3):
+            name = self.role(slot, plural) if role else self.name(slot, plural)
+            return f"{name} {preposition} {root}"
+        if is_two_hop:
+            head = self._two_hop_head(slot, plural, role=role)
+        else:
+            head = self.role(slot, plural) if role else self._head(slot, plural)
         if not slot.path:
-            return f"{head} of {thing}"
+            return f"{head} of {root}"
         if isinstance(slot.part, QueryRelationship):
-            return f"{head} {short} {thing}"
-        if len(slot.path) == 1:
+            return f"{head} {preposition} {root}"
+        if not is_two_hop:
             number = plural or (self.subject.plural_only and " of the " in head)
-            return f"{head} {self.inverse_phrase(slot.path[0], thing, number, one=one)}"
+            return f"{head} {self.inverse_phrase(slot.path[0], root, number, singular_anchor=singular)}"
+        if self._may_skip_middle(slot) and self._rng.random() > FULL_PATH_RATE:
+            return f"{head} {preposition} {root}"
         first, second = slot.path[0], slot.path[-1]
-        if self._short(slot) and self._rng.random() > LONG_WAY:
-            return f"{head} {short} {thing}"
-        many = self.speaker.nouns.label_noun(first.node.label)[1]
-        middle = self._rng.choice((many, f"the {many}"))
-        near = self.inverse_phrase(second, middle, plural, last=True)
-        return f"{head} {near} {self.inverse_phrase(first, thing, True, one=one)}"
+        nouns = self.noun_phrases.nouns.label_noun(first.node.label)[1]
+        middle = self._rng.choice((nouns, f"the {nouns}"))
+        near = self.inverse_phrase(second, middle, plural, is_last=True)
+        return f"{head} {near} {self.inverse_phrase(first, root, True, singular_anchor=singular)}"
 
     def root_attachment(self, slot: Slot, plural: bool) -> str:
-        """Say only the way back to the root: `of the case with primary ID 5`."""
-        thing = self.subject.definite_np(whole=False)
-        return self.inverse_phrase(slot.path[0], thing, plural, one=self.subject.singular)
+        """Realise only the attachment to the root: `of the case with primary ID 5`."""
+        root = self.subject.definite_np(allow_all=False)
+        return self.inverse_phrase(slot.path[0], root, plural, singular_anchor=self.subject.singular)
 
-    def attached(self, slot: Slot, plural: bool) -> str:
-        """Name a slot and join it to the root."""
-        return self.attach_to_root(slot, plural, self.subject.definite_np(whole=False))
+    def attached(self, slot: Slot, plural: bool, *, role: bool = False) -> str:
+        """Name a slot and attach it to the root with its conditions."""
+        return self.attach_to_root(slot, plural, self.subject.definite_np(allow_all=False), role=role)
 
-    def joined_to_these(self, slot: Slot, plural: bool) -> str:
-        """Name a slot and join it to "these cases"."""
-        return self.attach_to_root(slot, plural, self.subject.demonstrative_np())
+    def attached_to_these(self, slot: Slot, plural: bool, *, role: bool = False) -> str:
+        """Name a slot and attach it to "these cases"."""
+        return self.attach_to_root(slot, plural, self.subject.demonstrative_np(), role=role)
 
-    def joined_to_them(self, slot: Slot, plural: bool) -> str:
-        """Name a slot and join it to "them"."""
-        return self.attach_to_root(slot, plural, "them")
-
-    def _near_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
-        return self.role(slot, plural) if role else self._head(slot, plural)
-
-    def _far_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
-        """Name what is two steps away where the way to it is said behind."""
-        words = self._world.lexicon.labels[self._world.owner(slot.part)]
-        noun = self.speaker.nouns.role_noun(slot.path[-1], certain=True)[plural]
-        return noun if role or slot.name == words.key else f"{self.property(slot, plural)} of the {noun}"
+    def _two_hop_head(self, slot: Slot, plural: bool, *, role: bool) -> str:
+        words = self._context.lexicon.labels[slot.part.label_or_type]
+        noun = self.noun_phrases.nouns.role_noun(slot.path[-1], is_certain=True)[plural]
+        if role or slot.name == words.display_property:
+            return noun
+        return f"{self.property(slot, plural)} of the {noun}"
 
     def _head(self, slot: Slot, plural: bool) -> str:
         if slot.part is self.subject.node or isinstance(slot.part, QueryRelationship):
             return self.name(slot, plural)
-        return self._neighbour(slot, plural, head=True)
+        return self._neighbour_property(slot, plural, is_head=True)
 
-    def one_step(self, slot: Slot) -> QueryRelationship:
-        """Give the one link to a neighbour.
+    def only_relationship(self, slot: Slot) -> QueryRelationship:
+        """Return the relationship to a neighbour.
 
         Raises:
-            UnfitError: it is none, or further away.
+            UnfitError: the slot is not one hop away.
         """
         if len(slot.path) != 1:
             raise UnfitError("not a neighbour")
         return slot.path[0]
 
+    def displayed_neighbour(self, slot: Slot) -> QueryRelationship:
+        """Return the relationship to a neighbour that is returned by its display property.
+
+        Raises:
+            UnfitError: it is not such a slot.
+        """
+        rel = self.only_relationship(slot)
+        if (
+            isinstance(slot.part, QueryRelationship)
+            or slot.name != self._context.lexicon.labels[slot.part.label].display_property
+        ):
+            raise UnfitError("not a neighbour that has a name")
+        return rel
+
     def possessed_by_root(self, slot: Slot, plural: bool) -> str:
-        """Name what the root has: something of its own or that its own link leads to."""
+        """Name what the root has: a property of its own or one over an outgoing relationship."""
         if slot.path and not slot.path[0].forward:
             raise UnfitError("it belongs to the other end")
         return self.name(slot, plural)
 
     def as_answer(self, slot: Slot, plural: bool) -> str:
-        """Name a neighbour where its name is what is returned."""
-        link = self.one_step(slot)
-        if (
-            isinstance(slot.part, QueryRelationship)
-            or slot.name != self._world.lexicon.labels[slot.part.label].key
-        ):
-            raise UnfitError("not a neighbour that has a name")
-        return self.speaker.nouns.label_noun(link.node.label)[plural]
+        """Name a neighbour whose name is returned."""
+        return self.noun_phrases.nouns.label_noun(self.displayed_neighbour(slot).node.label)[plural]
 
     def is_plural(self, name: str) -> bool:
-        """Tell whether a slot's noun has no singular: `languages`."""
+        """Return whether the noun of a slot has no singular: `languages`."""
         slot = self.slots.get(name)
         if slot is None or slot.mention is not None or not slot.name:
             return False
-        one = self.property(slot, False)
-        return one.endswith("s") and one == self.property(slot, True)
+        noun = self.property(slot, False)
+        return noun.endswith("s") and noun == self.property(slot, True)
 
 
+_Names = ReferringExpressionGenerator
 REFERENCE_FORMATS: dict[str, Callable[[ReferringExpressionGenerator, Slot, bool], str]] = {
-    "": ReferringExpressionGenerator.name,
-    ".or": lambda asked, slot, plural: "one" if asked._rng.random() < 0.15 else asked.name(slot, plural),
-    "!": ReferringExpressionGenerator.property,
-    "@": ReferringExpressionGenerator.attached,
-    "@these": ReferringExpressionGenerator.joined_to_these,
-    "@them": ReferringExpressionGenerator.joined_to_them,
-    ".role": ReferringExpressionGenerator.role,
-    ".role.a": ReferringExpressionGenerator.as_role,
-    ".role@": lambda asked, slot, plural: asked.attach_to_root(
-        slot, plural, asked.subject.definite_np(whole=False), role=True
-    ),
-    ".role@these": lambda asked, slot, plural: asked.attach_to_root(
-        slot, plural, asked.subject.demonstrative_np(), role=True
-    ),
-    ".of": ReferringExpressionGenerator.root_attachment,
-    ".noun": lambda asked, slot, plural: asked.speaker.nouns.label_noun(slot.path[0].node.label)[plural],
-    ".which": ReferringExpressionGenerator.as_answer,
-    ".had": ReferringExpressionGenerator.possessed_by_root,
-    ".shared": lambda asked, slot, _: asked.speaker.nouns.role_noun(slot.path[0])[0],
+    "": _Names.name,
+    ".or": lambda names, slot, plural: "one" if names._rng.random() < 0.15 else names.name(slot, plural),
+    "!": _Names.property,
+    "@": _Names.attached,
+    "@these": _Names.attached_to_these,
+    "@them": lambda names, slot, plural: names.attach_to_root(slot, plural, "them"),
+    ".role": _Names.role,
+    ".role.a": _Names.as_role,
+    ".role@": lambda names, slot, plural: names.attached(slot, plural, role=True),
+    ".role@these": lambda names, slot, plural: names.attached_to_these(slot, plural, role=True),
+    ".of": _Names.root_attachment,
+    ".noun": lambda names, slot, plural: names.noun_phrases.nouns.label_noun(slot.path[0].node.label)[plural],
+    ".which": _Names.as_answer,
+    ".had": _Names.possessed_by_root,
+    ".shared": lambda names, slot, _: names.noun_phrases.nouns.role_noun(slot.path[0])[0],
 }
+"""Realisations of placeholders for slots that have a number, by format."""

@@ -1,7 +1,4 @@
-"""Says links, and how many there are: phrases in which `{}` still stands for the far end.
-
-Every choice comes from a generator. The far end itself is said by `verbalise`, conditions on properties by `phrasing`.
-"""
+"""Relationships and numbers of neighbours in words: phrases in which `{}` still stands for the far end."""
 
 from __future__ import annotations
 
@@ -9,24 +6,24 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.realisation.conditions import pick
-from t2c_data.realisation.morphology import (
-    INTROS,
+from t2c_data.lexicon.morphology import (
+    INTRODUCERS,
     is_negative,
     negate,
     split_introducer,
     subject_verb_agreement,
 )
+from t2c_data.realisation.conditions import pick
 
 if TYPE_CHECKING:
     from t2c_data.planning.query_tree import CountPredicate, QueryNode, QueryRelationship
     from t2c_data.realisation.conditions import PredicateRealiser
     from t2c_data.realisation.lexical_choice import LexicalChooser
 
-THROUGH = 0.3
-"""How often a node between, of which nothing is said, is left out."""
-ADJECTIVES = 0.5
-"""How often a condition on a link that can be said as an adjective is said so."""
+CONTRACTION_RATE = 0.3
+"""How often an intermediate node without conditions is left out."""
+ADJECTIVE_RATE = 0.5
+"""How often a condition on a relationship that has an adjective is realised as one."""
 _AMOUNTS = {
     "gt": ("more than {}", "over {}", "more than {}"),
     "ge": ("at least {}", "at least {}", "no fewer than {}", "{} or more"),
@@ -34,136 +31,134 @@ _AMOUNTS = {
     "le": ("at most {}", "no more than {}", "up to {}"),
     "eq": ("exactly {}", "exactly {}", "precisely {}"),
 }
-_PLAIN = re.compile(r"(on|under|\w+ by) \{\}")
-"""A phrase that says no more of what stands before it than that it belongs there."""
+_CONTRACTIBLE = re.compile(r"(on|under|\w+ by) \{\}")
+"""A phrase that holds over an intermediate node as well."""
 
 
 class RelationshipRealiser:
-    """Says links.
+    """Realises relationships.
 
     Args:
-        phraser: says conditions on their properties; has the graph, its lexicon and the generator.
-        nouns: calls their far ends.
+        predicates: realiser of conditions on their properties.
+        nouns: lexical choice for their far ends.
     """
 
-    def __init__(self, phraser: PredicateRealiser, nouns: LexicalChooser) -> None:
-        self._world = phraser.world
-        self._rng = phraser.rng
-        self._phraser = phraser
+    def __init__(self, predicates: PredicateRealiser, nouns: LexicalChooser) -> None:
+        self._context = predicates.context
+        self._rng = predicates.rng
+        self._predicates = predicates
         self._nouns = nouns
 
-    def contracted(self, node: QueryNode, link: QueryRelationship) -> tuple[list[str], QueryRelationship]:
-        """List phrases for a link of a node, or for the one behind it if nothing need be said of what stands between.
+    def contracted(self, node: QueryNode, rel: QueryRelationship) -> tuple[list[str], QueryRelationship]:
+        """List phrases for a relationship, or for the next one if the node between can be left out.
 
         Returns:
-            The phrases, and the link that they are about.
+            The phrases, and the relationship that they realise.
         """
-        second = self._behind(link)
-        short = self._short(node, second) if second else []
-        return (short, second) if short and second else (self.say(link), link)
+        second = self._contractible(rel)
+        short = self._contractible_phrases(node, second) if second else []
+        return (short, second) if short and second else (self.phrases(rel), rel)
 
-    def say(self, link: QueryRelationship) -> list[str]:
-        """List phrases for a link, or for its absence."""
-        words = self._world.link_words(link)
-        if link.is_negated:
-            return self._absent(link)
-        value = self._nouns.value(link.node)
-        twins = bool(link.node.conditions) and link.node.conditions[0].conjoined_value is not None
-        said = []
-        for each in words.forward if link.forward else words.backward:
+    def phrases(self, rel: QueryRelationship) -> list[str]:
+        """List phrases for a relationship, or for its absence if it is negated."""
+        words = self._context.relationship_entry(rel)
+        if rel.is_negated:
+            return self._negated(rel)
+        value = self._nouns.value(rel.node)
+        is_coordinated = bool(rel.node.conditions) and rel.node.conditions[0].conjoined_value is not None
+        found = []
+        for each in words.forward if rel.forward else words.backward:
             if "{value}" not in each:
-                said.append(subject_verb_agreement(each) if twins else each)
-            elif value and (kept := self._phraser.strip_unless(each, link.node.conditions[0])):
-                kept = subject_verb_agreement(kept) if twins else kept
-                said.append(kept.replace("{value}", value))
-        if twins:
-            said += [f"shared by {value}", f"common to {value}", f"that {value} have in common"]
-        return said + self._general(link, value)
+                found.append(subject_verb_agreement(each) if is_coordinated else each)
+            elif value and (kept := self._predicates.strip_unless(each, rel.node.conditions[0])):
+                kept = subject_verb_agreement(kept) if is_coordinated else kept
+                found.append(kept.replace("{value}", value))
+        if is_coordinated:
+            found += [f"shared by {value}", f"common to {value}", f"that {value} have in common"]
+        return found + self._by_role(rel, value)
 
-    def without_conditions(self, link: QueryRelationship, *, backward: bool = False) -> list[str]:
-        """List phrases for a link, or for its way back, that take the other end as it is."""
-        words = self._world.link_words(link)
-        said = words.forward if link.forward != backward else words.backward
-        return [
-            each
-            for each in said
-            if "{value}" not in each and not each.startswith(("where ", "in which ", "who "))
-        ]
+    def without_conditions(self, rel: QueryRelationship, *, backward: bool = False) -> list[str]:
+        """List phrases for a relationship, or for its inverse, that take any noun phrase as the far end."""
+        words = self._context.relationship_entry(rel)
+        phrases = words.forward if rel.forward != backward else words.backward
+        excluded = ("where ", "in which ", "who ")
+        return [each for each in phrases if "{value}" not in each and not each.startswith(excluded)]
 
-    def count_phrases(self, degree: CountPredicate) -> list[str]:
-        """Say how many neighbours there are: `with more than 3 reactions`."""
-        number = self._rng.choice(_AMOUNTS[degree.operator]).replace("{}", degree.mention.sentinel)
-        plain = f"{number} {self._nouns.label_noun(degree.link.node.label)[1]}"
-        said = [
-            subject_verb_agreement(each).replace("{}", plain)
-            for each in self.without_conditions(degree.link)
+    def count_phrases(self, predicate: CountPredicate) -> list[str]:
+        """List phrases for a number of neighbours: `with more than 3 reactions`."""
+        rel = predicate.rel
+        amount = self._rng.choice(_AMOUNTS[predicate.operator]).replace("{}", predicate.mention.sentinel)
+        neighbours = f"{amount} {self._nouns.label_noun(rel.node.label)[1]}"
+        found = [
+            subject_verb_agreement(each).replace("{}", neighbours)
+            for each in self.without_conditions(rel)
             if each.startswith("that ")
         ]
         try:
-            role = self._nouns.role_noun(degree.link, certain=not self._world.is_ambiguous(degree.link))[1]
+            role = self._nouns.role_noun(rel, is_certain=not self._context.is_ambiguous(rel))[1]
         except UnfitError:
-            return said
-        amount = f"{number} {role}"
-        return [*said, f"with {amount}", f"that [has|have] {amount}", f"having {amount}"]
+            return found
+        return [*found, *(f"{start} {amount} {role}" for start in ("with", "that [has|have]", "having"))]
 
-    def adjective(self, link: QueryRelationship, *, far: bool) -> str:
-        """Say the one condition of a link as an adjective of one of its ends: `severe asthma`, `first-line drugs`.
+    def adjective(self, rel: QueryRelationship, *, far: bool) -> str:
+        """Realise the only condition of a relationship as an adjective of one end: `severe asthma`.
 
-        A flag belongs to what the relationship starts from, any other value to what it leads to.
+        A boolean modifies the start node (`first-line drugs`), any other value the end node.
+
+        Args:
+            rel: relationship.
+            far: whether the adjective is for the far end.
         """
-        if len(link.conditions) != 1 or self._rng.random() > ADJECTIVES:
+        if len(rel.conditions) != 1 or self._rng.random() > ADJECTIVE_RATE:
             return ""
-        condition = link.conditions[0]
-        flag = condition.operator in {"true", "false"}
-        if far != (link.forward != flag):
+        condition = rel.conditions[0]
+        is_boolean = condition.operator in {"true", "false"}
+        if far != (rel.forward != is_boolean):
             return ""
-        said = [
-            each for each in self._phraser.realise(link.triple.type, condition) if each.startswith("pre:")
-        ]
-        return self._rng.choice(said).removeprefix("pre:") if said else ""
+        phrases = self._predicates.realise(rel.triple.type, condition)
+        adjectives = [each.removeprefix("pre:") for each in phrases if each.startswith("pre:")]
+        return self._rng.choice(adjectives) if adjectives else ""
 
-    def with_conditions(self, text: str, link: QueryRelationship) -> str:
-        """Put the conditions of a link behind a finished phrase for it: `that take warfarin since 2021`."""
-        clause = text.startswith(("where ", "in which "))
-        for each in link.conditions:
-            said = self._phraser.realise(link.triple.type, each)
-            plain = [one for one in said if not one.startswith((*INTROS, "pre:"))]
-            wheres = [one for one in said if one.startswith("where ")]
-            if clause and wheres and (not plain or self._rng.random() < 0.5):
-                text += " and " + pick(wheres, self._rng).removeprefix("where ")
+    def with_conditions(self, text: str, rel: QueryRelationship) -> str:
+        """Append the conditions of a relationship to its finished phrase: `that take warfarin since 2021`."""
+        is_clause = text.startswith(("where ", "in which "))
+        for each in rel.conditions:
+            phrases = self._predicates.realise(rel.triple.type, each)
+            plain = [one for one in phrases if not one.startswith((*INTRODUCERS, "pre:"))]
+            clauses = [one for one in phrases if one.startswith("where ")]
+            if is_clause and clauses and (not plain or self._rng.random() < 0.5):
+                text += " and " + pick(clauses, self._rng).removeprefix("where ")
             elif plain:
                 text += self._rng.choice((" ", " ", " and ")) + pick(plain, self._rng)
             else:
-                text += " " + split_introducer(pick(said, self._rng))[1]
+                text += " " + split_introducer(pick(phrases, self._rng))[1]
         return text
 
-    def _absent(self, link: QueryRelationship) -> list[str]:
-        """List phrases that say there is no such link: `that treat no disease`, `not taken by any patient`."""
-        words = self._world.link_words(link)
-        said = list(words.without) if link.forward else []
-        named = bool(link.node.conditions)
-        role = self._nouns.role_noun(link, certain=True)[self._rng.random() < 0.5]
-        if not named:
-            said += [
+    def _negated(self, rel: QueryRelationship) -> list[str]:
+        """List phrases for the absence of a relationship: `that treat no disease`, `not taken by any patient`."""
+        words = self._context.relationship_entry(rel)
+        found = list(words.negated_phrases) if rel.forward else []
+        is_named = bool(rel.node.conditions)
+        role = self._nouns.role_noun(rel, is_certain=True)[self._rng.random() < 0.5]
+        if not is_named:
+            found += [
                 f"without any {role}",
                 f"without {role}",
                 f"with no {role}",
                 f"that [has|have] no {role}",
             ]
-        for each in self.without_conditions(link):
+        for each in self.without_conditions(rel):
             if is_negative(each):
                 continue
-            if not named:
-                said.append(each.replace("{}", f"no {self._nouns.label_noun(link.node.label)[0]}"))
-            if turned := negate(each):
-                said.append(turned)
-        return said
+            if not is_named:
+                found.append(each.replace("{}", f"no {self._nouns.label_noun(rel.node.label)[0]}"))
+            if negated := negate(each):
+                found.append(negated)
+        return found
 
-    def _general(self, link: QueryRelationship, value: str) -> list[str]:
-        words = self._world.link_words(link)
-        roles = list(words.target if link.forward else words.source)
-        if self._world.is_ambiguous(link) and not words.assumed:
-            roles = [each for each in roles if each not in self._world.lexicon.labels[link.node.label].nouns]
+    def _by_role(self, rel: QueryRelationship, value: str) -> list[str]:
+        """List general phrases with the role of a named far end: `where the outcome is 'Death'`."""
+        roles = self._nouns.roles(rel)
         role = self._rng.choice(roles)[0] if roles else ""
         if not value or not role or len(role.split(" ")) > 4:
             return []
@@ -172,24 +167,26 @@ class RelationshipRealiser:
             f"with {value} as the {role}", f"where {value} is the {role}", f"where the {role} was {value}",
         ]  # fmt: skip
 
-    def _behind(self, link: QueryRelationship) -> QueryRelationship | None:
-        """Find the link that may be said as if there were nothing between: `patients seen by Dr X`."""
-        node = link.node
-        plain = not (node.conditions or node.degrees or link.conditions or link.types or link.is_negated)
-        if not plain or len(node.links) != 1 or node.links[0].is_unverbalised or node.links[0].is_negated:
+    def _contractible(self, rel: QueryRelationship) -> QueryRelationship | None:
+        """Return the next relationship if the node between can be left out: `patients seen by Dr X`."""
+        node = rel.node
+        is_restricted = node.conditions or node.count_predicates or rel.conditions or rel.types
+        if is_restricted or rel.is_negated or len(node.relationships) != 1:
             return None
-        second = node.links[0]
-        start = link.triple.source if link.forward else link.triple.target
-        if second.node.label == start or self._rng.random() > THROUGH:
+        second = node.relationships[0]
+        start = rel.triple.source if rel.forward else rel.triple.target
+        if second.is_unverbalised or second.is_negated or second.node.label == start:
             return None
-        return second if self._world.is_unique_path(start, second.node.label) else None
+        if self._rng.random() > CONTRACTION_RATE:
+            return None
+        return second if self._context.is_unique_path(start, second.node.label) else None
 
-    def _short(self, node: QueryNode, link: QueryRelationship) -> list[str]:
-        """List phrases of a link that are as true of what stands one step further: `on the ward X`, `seen by Dr X`."""
-        labels = self._world.lexicon.labels
-        acts = bool(labels[node.label].people and labels[link.node.label].people)
+    def _contractible_phrases(self, node: QueryNode, rel: QueryRelationship) -> list[str]:
+        """List phrases of a relationship that hold one step further as well: `on the ward X`, `seen by Dr X`."""
+        labels = self._context.lexicon.labels
+        are_people = bool(labels[node.label].animate_nouns and labels[rel.node.label].animate_nouns)
         return [
             each
-            for each in self.say(link)
-            if (found := _PLAIN.fullmatch(each)) and (acts or not found[1].endswith(" by"))
+            for each in self.phrases(rel)
+            if (found := _CONTRACTIBLE.fullmatch(each)) and (are_people or not found[1].endswith(" by"))
         ]

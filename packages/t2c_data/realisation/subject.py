@@ -1,7 +1,4 @@
-"""Says the root of a filled pattern: its noun, its number, what narrows it; anew in each wording.
-
-Keeps account of whether a wording has said all that narrows the root. Holds nothing of what is returned (see `asked`).
-"""
+"""The root of a question in words: its noun, its number and its conditions, chosen anew for each question."""
 
 from __future__ import annotations
 
@@ -17,167 +14,183 @@ if TYPE_CHECKING:
     from t2c_data.planning.query_tree import QueryNode, QueryRelationship
     from t2c_data.realisation.noun_phrases import NounPhraseRealiser
 
-SINGULAR = 0.18
-"""How often a root that may be several is spoken of as one: "the case reported by a consumer"."""
-PEOPLE = 0.2
-_ARTICLES = ("", "", "the ", "all ", "all the ", "our ")
+SINGULAR_RATE = 0.18
+"""How often a root that may be several nodes is singular: "the case reported by a consumer"."""
+ANIMATE_RATE = 0.2
+_DETERMINERS = ("", "", "the ", "all ", "all the ", "our ")
 
 
 class RootRealiser:
-    """Says the root.
+    """Realises the root and records whether the question has verbalised all its conditions.
 
     Args:
-        speaker: says trees.
-        node: the tree.
-        apart: views of the tree if its conditions are said in two places: the first and the rest.
-        several_only: whether the question is about several in any case, as figures are.
+        noun_phrases: realiser of trees.
+        node: root of the tree.
+        views: two views of the root if one condition is verbalised separately: all others, and that one.
+        plural_only: whether the question is about several nodes in any case, as aggregates are.
     """
 
     def __init__(
         self,
-        speaker: NounPhraseRealiser,
+        noun_phrases: NounPhraseRealiser,
         node: QueryNode,
-        apart: Sequence[QueryNode],
+        views: Sequence[QueryNode],
         *,
         plural_only: bool = False,
     ) -> None:
-        self._speaker = speaker
-        self._world = speaker.world
-        self._rng = speaker.rng
+        self._noun_phrases = noun_phrases
+        self._context = noun_phrases.context
+        self._rng = noun_phrases.rng
         self.node = node
-        self._first = apart[0] if apart else node
-        self._rest = apart[1] if apart else node
-        self._narrowed = bool(node.conditions or node.degrees or self._open_links())
+        self._first, self._separate = views or (node, node)
         self._nouns: tuple[Noun, ...] = ()
-        self._many = False
-        """Whether the root was last spoken of in the plural."""
+        self._is_plural = False
+        """Whether the last mention of the root was plural."""
         self.plural_only = plural_only
         self.singular = False
-        self.told = False
-        """Whether the wording has said all that narrows the root."""
-        self.people = False
+        self.is_complete = False
+        """Whether the question has verbalised all conditions."""
+        self._is_animate = False
 
     def begin(self) -> None:
-        """Begin a wording: choose number and nouns anew."""
-        self._speaker.phraser.reset()
-        self.told = not self._narrowed
-        words = self._world.lexicon.labels[self.node.label]
-        named = bool(self._speaker.proper_name(self._first))
-        single = self._world.is_uniquely_identified(self.node) or named
-        self.singular = single or (self._narrowed and not self.plural_only and self._rng.random() < SINGULAR)
-        self.people = bool(words.people) and self._rng.random() < PEOPLE
-        self._nouns = () if self.people else (self._rng.choice(words.nouns),)
+        """Start a new question: choose number and noun."""
+        self._noun_phrases.predicates.reset()
+        is_restricted = bool(self.node.conditions or self.node.count_predicates or self._verbalised())
+        self.is_complete = not is_restricted
+        words = self._context.lexicon.labels[self.node.label]
+        is_named = bool(self._noun_phrases.proper_name(self._first))
+        self.singular = (
+            self._context.is_uniquely_identified(self.node)
+            or is_named
+            or (is_restricted and not self.plural_only and self._rng.random() < SINGULAR_RATE)
+        )
+        self._is_animate = bool(words.animate_nouns) and self._rng.random() < ANIMATE_RATE
+        self._nouns = () if self._is_animate else (self._rng.choice(words.nouns),)
+
+    def _mention(self, *, plural: bool) -> None:
+        self.is_complete, self._is_plural = True, plural
+
+    def _takes_who(self) -> bool:
+        return bool(self._context.lexicon.labels[self.node.label].animate_nouns)
 
     def noun(self, *, plural: bool) -> str:
-        """Say the root's noun."""
-        return self._rng.choice(self._nouns or self._world.lexicon.labels[self.node.label].people)[plural]
+        """Return the noun of the root."""
+        nouns = self._nouns or self._context.lexicon.labels[self.node.label].animate_nouns
+        return self._rng.choice(nouns)[plural]
 
-    def plural_np(self) -> str:
-        """Say the root with its conditions: `cases that resulted in death`."""
-        self.told = self._many = True
-        return self._speaker.noun_phrase(self._first, plural=True, nouns=self._nouns, people=self.people)
+    def noun_phrase(self, *, plural: bool) -> str:
+        """Realise the root with its conditions: `cases that resulted in death`."""
+        self._mention(plural=plural)
+        return self._noun_phrases.noun_phrase(
+            self._first, plural=plural, nouns=self._nouns, animate=self._is_animate
+        )
 
-    def singular_np(self) -> str:
-        """Say the root in the singular."""
-        self.told, self._many = True, False
-        return self._speaker.noun_phrase(self._first, plural=False, nouns=self._nouns, people=self.people)
-
-    def definite_np(self, *, whole: bool = True) -> str:
-        """Say the root with its article: `the case with primary ID 5`, `all cases that ...`.
+    def definite_np(self, *, allow_all: bool = True) -> str:
+        """Realise the root with a determiner: `the case with primary ID 5`, `all cases that ...`.
 
         Args:
-            whole: whether "all" may stand before it; behind a verb that would mean each of them.
+            allow_all: whether "all" is allowed; behind a verb it would mean each of them.
         """
         if self.singular:
-            called = self._speaker.proper_name(self._first)
-            self.told, self._many = True, False
-            return called or "the " + self.singular_np()
-        return self._rng.choice(_ARTICLES if whole else _ARTICLES[:3]) + self.plural_np()
+            name = self._noun_phrases.proper_name(self._first)
+            self._mention(plural=False)
+            return name or "the " + self.noun_phrase(plural=False)
+        determiners = _DETERMINERS if allow_all else _DETERMINERS[:3]
+        return self._rng.choice(determiners) + self.noun_phrase(plural=True)
 
     def possessive_pronoun(self) -> str:
-        """Say whose: `its`, or `their` of several and of people."""
-        people = self._world.lexicon.labels[self.node.label].people
-        return "their" if self._many or people else "its"
+        """Return `its`, or `their` for several nodes and for people."""
+        return "their" if self._is_plural or self._takes_who() else "its"
 
     def finite_clause(self, *, plural: bool) -> str:
-        """Say what narrows the root as a finite clause: `resulted in death`."""
-        self.told, self._many = True, plural
-        return self._speaker.finite_clause(self._first, plural=plural, people=self.people)
+        """Realise the conditions as a finite clause: `resulted in death`."""
+        self._mention(plural=plural)
+        return self._noun_phrases.finite_clause(self._first, plural=plural, animate=self._is_animate)
 
-    def conditions(self) -> str:
-        """Say what narrows the root as what follows "where": `the outcome is death`."""
-        self.told = self._many = True
-        return self._speaker.where_clause(self._first)
+    def where_clause(self) -> str:
+        """Realise the conditions as a clause behind "where": `the outcome is death`."""
+        self._mention(plural=True)
+        return self._noun_phrases.where_clause(self._first)
 
     def separate_clause(self) -> str:
-        """Say the conditions that are said apart as a finite clause."""
-        return self._speaker.finite_clause(self._rest, plural=self._many, people=self.people)
+        """Realise the separate condition as a finite clause."""
+        return self._noun_phrases.finite_clause(
+            self._separate, plural=self._is_plural, animate=self._is_animate
+        )
 
     def separate_where(self) -> str:
-        """Say the conditions that are said apart as what follows "where"."""
-        return self._speaker.where_clause(self._rest)
+        """Realise the separate condition as a clause behind "where"."""
+        return self._noun_phrases.where_clause(self._separate)
 
     def interrogative_who(self) -> str:
-        """Ask for people."""
-        if not self._world.lexicon.labels[self.node.label].people:
-            raise UnfitError("no people")
+        """Return `who`.
+
+        Raises:
+            UnfitError: the root is not a person.
+        """
+        if not self._takes_who():
+            raise UnfitError("not animate")
         return "who"
 
     def preposition(self) -> str:
-        """Say how something belongs to it: `for` people, `in` all else."""
-        return "for" if self._world.lexicon.labels[self.node.label].people else "in"
+        """Return the preposition of what belongs to the root: `for` people, else `in`."""
+        return "for" if self._takes_who() else "in"
 
     def amount(self) -> str:
-        """Say how many neighbours a condition wants."""
-        self.told = self.told or not (self.node.conditions or self._open_links())
-        said = self._speaker.links.count_phrases(self.node.degrees[0])
-        return pick(
-            [each.removeprefix("having ") for each in said if each.startswith("having ")][:1], self._rng
-        )
+        """Realise the number of neighbours that a condition requires: `more than 3 reactions`."""
+        self.is_complete = self.is_complete or not (self.node.conditions or self._verbalised())
+        phrases = self._noun_phrases.relationships.count_phrases(self.node.count_predicates[0])
+        amounts = [each.removeprefix("having ") for each in phrases if each.startswith("having ")]
+        return pick(amounts[:1], self._rng)
 
     def coordinated_names(self) -> str:
-        """Say the two neighbours of the same kind by their names: `COPD and asthma`."""
-        for link in self._first.links:
-            first = link.node.conditions[0] if link.node.conditions else None
+        """Realise two coordinated neighbours by their names: `COPD and asthma`.
+
+        Raises:
+            UnfitError: the root has none.
+        """
+        for rel in self._first.relationships:
+            first = rel.node.conditions[0] if rel.node.conditions else None
             if first is not None and first.conjoined_value is not None:
-                self.told = self.told or not (self.node.conditions or len(self._open_links()) > 1)
+                is_only = not self.node.conditions and len(self._verbalised()) < 2
+                self.is_complete = self.is_complete or is_only
                 return f"{first.mentions[0].sentinel} and {first.conjoined_value.sentinel}"
-        raise UnfitError("no two neighbours")
+        raise UnfitError("no coordinated neighbours")
 
-    def _open_links(self) -> list[QueryRelationship]:
-        return [each for each in self.node.links if not each.is_unverbalised]
+    def _verbalised(self) -> list[QueryRelationship]:
+        return [each for each in self.node.relationships if not each.is_unverbalised]
 
-    def with_noun(self, behind: str) -> str:
-        """Say the root with something right behind its noun: `cases they registered that resulted in death`."""
-        self.told = self._many = True
-        singular_np, many = self._speaker.nouns.label_noun(self.node.label)
-        return self._speaker.noun_phrase(
-            self._first, plural=True, nouns=((f"{singular_np} {behind}", f"{many} {behind}"),)
-        )
+    def with_postmodifier(self, text: str) -> str:
+        """Realise the root with a text right behind its noun: `cases they registered that resulted in death`."""
+        self._mention(plural=True)
+        noun, plural_noun = self._noun_phrases.nouns.label_noun(self.node.label)
+        nouns = ((f"{noun} {text}", f"{plural_noun} {text}"),)
+        return self._noun_phrases.noun_phrase(self._first, plural=True, nouns=nouns)
 
     def demonstrative_np(self) -> str:
-        """Say the root again: `these cases`."""
+        """Mention the root again: `these cases`."""
         return self._rng.choice(("these ", "those ", "such ")) + self.noun(plural=True)
 
 
-SUBJECT_HOLES: dict[str, Callable[[RootRealiser], str]] = {
-    "np": RootRealiser.plural_np,
-    "np1": RootRealiser.singular_np,
+ROOT_FORMATS: dict[str, Callable[[RootRealiser], str]] = {
+    "np": lambda root: root.noun_phrase(plural=True),
+    "np1": lambda root: root.noun_phrase(plural=False),
     "the np": RootRealiser.definite_np,
-    "noun": lambda subject: subject.noun(plural=False),
-    "nouns": lambda subject: subject.noun(plural=True),
-    "clause": lambda subject: subject.finite_clause(plural=True),
-    "clause1": lambda subject: subject.finite_clause(plural=False),
-    "where": RootRealiser.conditions,
+    "noun": lambda root: root.noun(plural=False),
+    "nouns": lambda root: root.noun(plural=True),
+    "clause": lambda root: root.finite_clause(plural=True),
+    "clause1": lambda root: root.finite_clause(plural=False),
+    "where": RootRealiser.where_clause,
     "rest": RootRealiser.separate_clause,
-    "rest.that": lambda subject: "that " + subject.separate_clause(),
+    "rest.that": lambda root: "that " + root.separate_clause(),
     "rest.where": RootRealiser.separate_where,
     "amount": RootRealiser.amount,
     "twins": RootRealiser.coordinated_names,
     "who": RootRealiser.interrogative_who,
-    "was": lambda subject: "was" if subject.singular else "were",
-    "is": lambda subject: "is" if subject.singular else "are",
-    "does": lambda subject: "does" if subject.singular else "do",
+    "was": lambda root: "was" if root.singular else "were",
+    "is": lambda root: "is" if root.singular else "are",
+    "does": lambda root: "does" if root.singular else "do",
     "its": RootRealiser.possessive_pronoun,
     "in": RootRealiser.preposition,
 }
+"""Realisations of placeholders for the root."""

@@ -1,28 +1,27 @@
-"""Writes a draft out: mentions as people write them, parameters numbered in their order, sentences finished."""
+"""Surface realisation: values as people write them, parameters numbered by first mention, capitals and punctuation."""
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from t2c_data.lexicon.draft import singular_of
-from t2c_data.planning.query_tree import MARK_CLOSE, MARK_OPEN, ValueMention
+from t2c_data.lexicon.morphology import number_word, singular_of
+from t2c_data.planning.cypher_writer import CONDITION_SEPARATOR, WHERE_DELIMITER
+from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN, ValueMention
 
 if TYPE_CHECKING:
     from random import Random
 
     from t2c_core.schema.model import Scalar
 
-_MARK = re.compile(f"{MARK_OPEN}(\\d+){MARK_CLOSE}")
-_COUNTED = re.compile(
-    f"{MARK_OPEN}(\\d+){MARK_CLOSE} ([a-z]+s)\\b(?<! has)(?<! is)(?<! was)(?<! does)(?<! as)"
-)
-_WHERE = re.compile("\ue003([^\ue003]*)\ue003")
-MONTHS = tuple(date(2000, number, 1).strftime("%B") for number in range(1, 13))
-WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ASKING = re.compile(
+MAX_SPELT_NUMBER = 10
+_SENTINEL = re.compile(f"{SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
+_COUNTED_NOUN = re.compile(_SENTINEL.pattern + r" ([a-z]+s)\b(?<! has)(?<! is)(?<! was)(?<! does)(?<! as)")
+_CONDITIONS = re.compile(f"{WHERE_DELIMITER}([^{WHERE_DELIMITER}]*){WHERE_DELIMITER}")
+_INTERROGATIVE = re.compile(
     r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b"
     r"|.*,? (what|how many|which) ",
     re.IGNORECASE,
@@ -31,7 +30,7 @@ _ASKING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RealisedPair:
-    """A question and the query that it means."""
+    """A question and its query."""
 
     question: str
     cypher: str
@@ -39,21 +38,21 @@ class RealisedPair:
 
 
 def realise(text: str, cypher: str, mentions: dict[int, ValueMention], rng: Random) -> RealisedPair:
-    """Write out a wording and number its parameters.
+    """Insert the values into a wording and number the parameters.
 
     Args:
-        text: wording with marks.
-        cypher: query with marks.
-        mentions: what the marks stand for.
-        rng: chooses quotes, dates and capitals.
+        text: wording with sentinels.
+        cypher: query with sentinels.
+        mentions: values by the numbers of the sentinels.
+        rng: source of random choices of quotes, date formats and capitals.
     """
     order: dict[int, int] = {}
-    for found in _MARK.findall(text):
+    for found in _SENTINEL.findall(text):
         order.setdefault(int(found), len(order) + 1)
     quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
-    spelt = {number: format_value(mentions[number], quote, rng) for number in order}
-    text = _COUNTED.sub(lambda match: _of_one(match, mentions[int(match[1])]), text)
-    question = _MARK.sub(lambda match: spelt[int(match[1])], text)
+    formatted = {number: format_value(mentions[number], quote, rng) for number in order}
+    text = _COUNTED_NOUN.sub(lambda match: _agree_with_one(match, mentions[int(match[1])]), text)
+    question = _SENTINEL.sub(lambda match: formatted[int(match[1])], text)
     return RealisedPair(
         _finish(question, rng),
         number_parameters(cypher, order),
@@ -61,78 +60,73 @@ def realise(text: str, cypher: str, mentions: dict[int, ValueMention], rng: Rand
     )
 
 
-def _of_one(found: re.Match[str], mention: ValueMention) -> str:
-    """Put the noun behind a one into the singular: `1 days` gives `1 day`."""
+def _agree_with_one(found: re.Match[str], mention: ValueMention) -> str:
+    """Put a noun behind the number one into the singular: `1 days` gives `1 day`."""
     if mention.value != 1 or isinstance(mention.value, bool) or mention.kind not in {"count", "number"}:
         return found[0]
     return found[0].removesuffix(found[2]) + singular_of(found[2])
 
 
 def number_parameters(cypher: str, order: dict[int, int]) -> str:
-    """Replace marks by `$v1`, ... and put conditions into the order of their parameters."""
-    numbered = _MARK.sub(lambda match: f"v{order[int(match[1])]}", cypher)
+    """Replace sentinels by `$v1`, `$v2`, ... and sort the conditions by their first parameter.
 
-    def conditions(found: re.Match[str]) -> str:
-        parts = [part for part in found[1].split("\ue002") if part]
-        return " AND ".join(sorted(parts, key=_first))
+    Args:
+        cypher: query with sentinels.
+        order: numbers of the parameters by the numbers of the sentinels.
+    """
+    numbered = _SENTINEL.sub(lambda match: f"v{order[int(match[1])]}", cypher)
 
-    return _WHERE.sub(conditions, numbered)
+    def first_parameter(condition: str) -> int:
+        return min(map(int, re.findall(r"\$v(\d+)", condition)), default=99)
 
+    def sort(found: re.Match[str]) -> str:
+        conditions = [each for each in found[1].split(CONDITION_SEPARATOR) if each]
+        return " AND ".join(sorted(conditions, key=first_parameter))
 
-def _first(condition: str) -> int:
-    numbers = [int(each) for each in re.findall(r"\$v(\d+)", condition)]
-    return min(numbers, default=99)
+    return _CONDITIONS.sub(sort, numbered)
 
 
 def format_value(mention: ValueMention, quote: str, rng: Random) -> str:
-    """Write a mention as a person would."""
-    spell = _SPELLINGS.get(mention.kind, _plain)
-    return spell(mention.value, quote, rng)
+    """Format a value as a person would write it.
 
-
-def _month(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
-    return MONTHS[int(value) - 1]
-
-
-def _count(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
-    spelt = isinstance(value, int) and value < len(WORDS) and rng.random() < 0.15
-    return WORDS[int(value)] if spelt else str(value)
-
-
-def _part(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
-    mark = quote or "'"
-    return f"{mark}{value}{mark}"
-
-
-def _string(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
-    text = str(value)
-    return f"{quote}{text}{quote}" if quote and quote not in text else text
-
-
-def _plain(value: Scalar, quote: str, rng: Random) -> str:  # noqa: ARG001
+    Args:
+        mention: value with its kind.
+        quote: quotation mark of strings; empty for none.
+        rng: source of random choices.
+    """
+    value = mention.value
+    if mention.kind == "month":
+        return calendar.month_name[int(value)]
+    if mention.kind == "count":
+        is_spelt = isinstance(value, int) and value <= MAX_SPELT_NUMBER and rng.random() < 0.15
+        return number_word(int(value)) if is_spelt else str(value)
+    if mention.kind == "date":
+        return _format_date(str(value), quote, rng)
+    if mention.kind == "part":
+        return f"{quote or chr(39)}{value}{quote or chr(39)}"
+    if mention.kind == "string":
+        return f"{quote}{value}{quote}" if quote and quote not in str(value) else str(value)
     return f"{value:g}" if isinstance(value, float) and abs(value) < 1e15 else str(value)
 
 
-def _date(value: Scalar, quote: str, rng: Random) -> str:
+def _format_date(value: str, quote: str, rng: Random) -> str:
     roll = rng.random()
     if roll < 0.45:
-        return _part(value, quote, rng)
+        return f"{quote or chr(39)}{value}{quote or chr(39)}"
     if roll < 0.8:
-        return str(value)
-    day = date.fromisoformat(str(value))
-    month = MONTHS[day.month - 1]
+        return value
+    day = date.fromisoformat(value)
+    month = calendar.month_name[day.month]
     return f"{month} {day.day}, {day.year}" if roll < 0.9 else f"{day.day} {month} {day.year}"
 
 
-_SPELLINGS = {"month": _month, "date": _date, "count": _count, "part": _part, "string": _string}
-
-
 def _finish(text: str, rng: Random) -> str:
+    """Normalise whitespace and add capitals and punctuation."""
     text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
     if rng.random() < 0.75:
         text = text[:1].upper() + text[1:]
         text = re.sub(r"(?<!\bno)(?<!\bnos)\. ([a-z])", lambda match: ". " + match[1].upper(), text)
     roll = rng.random()
-    if _ASKING.match(text):
+    if _INTERROGATIVE.match(text):
         return text + "?" if roll < 0.8 else text
     return text + "." if roll < 0.6 else text

@@ -1,11 +1,9 @@
-"""Patterns of questions as data: what is asked, the query with holes, and ways to say it.
-
-Reads the YAML files under `templates/`. Holds no graph; `composition` fills patterns.
-"""
+"""Question templates: the YAML files of this folder as data."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,8 +17,14 @@ if TYPE_CHECKING:
     from random import Random
 
 TEMPLATES = Path(__file__).parent
-_CHOICE = re.compile(r"\(([^()]*)\)")
+_ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MACRO = re.compile(r"\$([a-z]+)")
+_DEPRECATED = {
+    "say": "questions", "known": "not_null", "absent": "negated_relationships", "degree": "count_conditions",
+    "twin": "coordinated_neighbours", "split": "separate_condition", "named": "root_named", "untrue": "false_rate",
+    "unique": "single_root_rate",
+}  # fmt: skip
+"""Former names of fields and the present ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,90 +35,102 @@ class QuestionTemplate:
     category: str
     difficulty: int
     cypher: str
-    """The query with holes: `{match}`, `{root}`, `{count}` and the slots."""
-    say: tuple[str, ...]
-    """Wordings: `(a|b)` chooses, `{...}` are holes, macros are already replaced."""
+    """The query with placeholders: `{match}`, `{root}`, `{count}` and the slots."""
+    questions: tuple[str, ...]
+    """Wordings: `(a|b)` are alternatives, `{...}` placeholders; macros are expanded."""
     weight: float = 1.0
     conditions: tuple[int, int] = (0, 0)
-    """Fewest and most conditions on the root."""
+    """Minimum and maximum number of conditions on the root."""
     slots: dict[str, str] = field(default_factory=dict)
-    """What is returned, by name."""
+    """Kinds of slots, by name."""
     where: str = ""
-    """A further condition, with holes."""
-    known: tuple[str, ...] = ()
+    """A further condition, with placeholders."""
+    not_null: tuple[str, ...] = ()
     """Slots that must not be null."""
-    unique: float = 0.0
-    """How often the root is one single node."""
-    absent: int = 0
-    """How many links the root must lack."""
-    degree: int = 0
-    """How many conditions count links."""
-    twin: bool = False
-    """Whether the root has two named neighbours of the same kind."""
-    split: bool = False
-    """Whether one condition is said apart from the others."""
-    named: bool = False
-    """Whether the root is named by its key."""
-    untrue: float = 0.0
-    """How often a value is exchanged, so that the answer may be no."""
+    single_root_rate: float = 0.0
+    """How often the root is one identified node."""
+    negated_relationships: int = 0
+    """Number of relationships that the root must not have."""
+    count_conditions: int = 0
+    """Number of conditions that count neighbours."""
+    coordinated_neighbours: bool = False
+    """Whether the root has two named neighbours over the same hop."""
+    separate_condition: bool = False
+    """Whether one condition is verbalised separately."""
+    root_named: bool = False
+    """Whether the root is named."""
+    false_rate: float = 0.0
+    """How often a value is replaced, so that the answer may be no."""
 
 
 def load_templates(folder: Path = TEMPLATES) -> tuple[QuestionTemplate, ...]:
-    """Read all patterns of a folder.
+    """Read all templates of a folder.
 
     Raises:
-        TemplateError: a file is no such YAML, or two patterns share an id.
+        TemplateError: a file is not valid, or two templates share an id.
     """
     found: dict[str, QuestionTemplate] = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            macros = content.get("macros", {})
-            for entry in content["patterns"]:
-                pattern = _pattern(entry, macros)
-                if pattern.id in found:
-                    raise TemplateError(f"{path.name}: two patterns have the id {pattern.id}; rename one")
-                found[pattern.id] = pattern
+            if "patterns" in content:
+                _warn(path, "patterns", "templates")
+            for entry in content["patterns" if "patterns" in content else "templates"]:
+                template = _template(entry, content.get("macros", {}), path)
+                if template.id in found:
+                    raise TemplateError(f"{path.name}: duplicate template id {template.id}; rename one")
+                found[template.id] = template
         except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise TemplateError(f"{path.name}: not a file of patterns ({error!r})") from error
+            raise TemplateError(f"{path.name}: invalid template file ({error!r})") from error
     if not found:
-        raise TemplateError(f"no patterns in {folder}")
+        raise TemplateError(f"no templates in {folder}")
     return tuple(found.values())
 
 
-def _pattern(entry: dict[str, Any], macros: dict[str, str]) -> QuestionTemplate:
-    fields = dict(entry)
+def _template(entry: dict[str, Any], macros: dict[str, str], path: Path) -> QuestionTemplate:
+    fields = {}
+    for key, value in entry.items():
+        if key in _DEPRECATED:
+            _warn(path, key, _DEPRECATED[key])
+        fields[_DEPRECATED.get(key, key)] = value
     low, _, high = str(fields.pop("conditions", "0")).partition("-")
     fields["conditions"] = (int(low), int(high or low))
-    fields["say"] = tuple(_MACRO.sub(lambda match: macros[match[1]], each) for each in fields["say"])
-    fields["known"] = tuple(fields.get("known", ()))
+    fields["questions"] = tuple(
+        _MACRO.sub(lambda match: macros[match[1]], each) for each in fields["questions"]
+    )
+    fields["not_null"] = tuple(fields.get("not_null", ()))
     return QuestionTemplate(**fields)
 
 
+def _warn(path: Path, old: str, new: str) -> None:
+    message = f"{path}: template field {old!r} is deprecated, use {new!r}"
+    warnings.warn(message, FutureWarning, stacklevel=4)
+
+
 def expand_alternatives(text: str, rng: Random) -> str:
-    """Choose in every `(a|b)`, innermost first."""
-    while match := _CHOICE.search(text):
+    """Choose one of each `(a|b)`, innermost first."""
+    while match := _ALTERNATIVES.search(text):
         text = text[: match.start()] + rng.choice(match[1].split("|")) + text[match.end() :]
     return text
 
 
-def parse_placeholder(hole: str) -> tuple[str, str, bool]:
-    """Split a hole of a wording into slot, mode and number: `a.role+` gives `a`, `.role`, plural.
+def parse_placeholder(placeholder: str) -> tuple[str, str, bool]:
+    """Split a placeholder into slot, format and number: `a.role+` gives `a`, `.role`, plural.
 
     Raises:
-        TemplateError: it is no hole.
+        TemplateError: the text is not a placeholder.
     """
-    match = re.fullmatch(r"([a-z]+)(.*?)(\+?)", hole)
+    match = re.fullmatch(r"([a-z]+)(.*?)(\+?)", placeholder)
     if match is None:
-        raise TemplateError(f"no hole {{{hole}}}")
+        raise TemplateError(f"invalid placeholder {{{placeholder}}}")
     return match[1], match[2], bool(match[3])
 
 
 @cache
 def count_variants(text: str) -> int:
-    """Count the texts that the choices of a wording allow."""
+    """Return the number of texts that the alternatives of a wording allow."""
     total = 1
-    while match := _CHOICE.search(text):
+    while match := _ALTERNATIVES.search(text):
         total *= match[1].count("|") + 1
         text = text[: match.start()] + text[match.end() :]
     return total

@@ -1,0 +1,135 @@
+import pytest
+import yaml
+
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
+from t2c_data.errors import LexiconError
+from t2c_data.lexicon.draft import draft_lexicon, draft_text, split_identifier
+from t2c_data.lexicon.model import Lexicon, from_content
+from t2c_data.lexicon.morphology import plural_of
+from t2c_data.lexicon.relationship_names import lexicalise_type
+
+ODD = GraphSchema(
+    labels=(
+        NodeLabel(name="CaseReport", count=5, properties=(Property(name="reportDate", type="DATE"), Property(name="case_id", type="INTEGER", unique=True, distinct=5))),
+        NodeLabel(name="Pérsôn dé", count=5, properties=(Property(name="full name", type="STRING", distinct=5), Property(name="is_active", type="BOOLEAN"))),
+    ),
+    types=(RelationshipType(name="REPORTED_BY", count=5), RelationshipType(name="knows`s", count=1)),
+    triples=(
+        Triple(source="CaseReport", type="REPORTED_BY", target="Pérsôn dé", count=5),
+        Triple(source="Pérsôn dé", type="knows`s", target="Pérsôn dé", count=1),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("reportDate", "report date"), ("REPORT_DATE", "report date"), ("HTTPServer", "http server"), ("case_id", "case ID"), ("dob", "date of birth")],
+)  # fmt: skip
+def test_names_are_split_into_words(name: str, words: str) -> None:
+    assert split_identifier(name) == words
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [("case", "cases"), ("date of birth", "dates of birth"), ("therapy", "therapies"), ("case ID", "case IDs"), ("person", "people"), ("analysis", "analyses")],
+)  # fmt: skip
+def test_the_head_of_a_noun_is_inflected(noun: str, plural: str) -> None:
+    assert plural_of(noun) == plural
+
+
+def test_a_draft_names_every_label_property_and_type_even_odd_ones() -> None:
+    lexicon = from_content(draft_lexicon(ODD), ODD)
+    assert set(lexicon.labels) == {"CaseReport", "Pérsôn dé"}
+    assert set(lexicon.properties) == {
+        (label.name, each.name) for label in ODD.labels for each in label.properties
+    }
+    assert lexicon.labels["CaseReport"].display_property == "case_id"
+    assert lexicon.labels["Pérsôn dé"].display_property == "full name"
+    assert lexicon.labels["CaseReport"].nouns == (("case report", "case reports"),)
+    assert "reported by {}" in lexicon.relationship(ODD.triples[0]).forward
+
+
+def test_the_drafted_file_is_read_back(tmp_path) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(draft_text(ODD), encoding="utf-8")
+    assert Lexicon.load(file, ODD) == from_content(draft_lexicon(ODD), ODD)
+
+
+def test_general_words_mean_every_type_between_two_labels_in_a_draft_only(tmp_path) -> None:
+    names = Property(name="name", type="STRING", distinct=5)
+    schema = GraphSchema(
+        labels=(NodeLabel(name="Case", count=5), NodeLabel(name="Drug", count=5, properties=(names,))),
+        types=(RelationshipType(name="IS_SUSPECT", count=5), RelationshipType(name="TREATED_WITH", count=5)),
+        triples=(
+            Triple(source="Case", type="IS_SUSPECT", target="Drug", count=5),
+            Triple(source="Case", type="TREATED_WITH", target="Drug", count=5),
+        ),
+    )
+    (group,) = from_content(draft_lexicon(schema), schema).groups
+    assert group.types == ("IS_SUSPECT", "TREATED_WITH")
+    assert "associated with {}" in group.words.forward
+    assert all(
+        "associated with {}" not in words.forward
+        for words in from_content(draft_lexicon(schema), schema).relationships.values()
+    )
+    edited = tmp_path / "lexicon.yaml"
+    edited.write_text(yaml.safe_dump({"types": {"IS_SUSPECT": {"forward": ["associated with {}"]}}}))
+    assert Lexicon.load(edited, schema).groups == ()
+
+
+def test_the_only_way_to_a_label_is_said_by_its_name_too() -> None:
+    lexicon = from_content(draft_lexicon(ODD), ODD)
+    assert "where the pérsôn dé is {value}" in lexicon.relationship(ODD.triples[0]).forward
+
+
+def test_a_type_that_ends_in_its_target_says_it_once() -> None:
+    words = lexicalise_type("belongs to movement", "artist", "movement", alone=True)
+    assert "belonging to {}" in words["forward"]
+    assert not any("movements in" in phrase for phrase in words["forward"] + words["backward"])
+
+
+def test_one_of_its_own_kind_is_not_said_by_name_alone() -> None:
+    assert (
+        "whose artist is {value}"
+        not in lexicalise_type("influenced", "artist", "artist", alone=True)["forward"]
+    )
+
+
+def test_an_identifier_is_called_after_what_it_identifies() -> None:
+    nouns = from_content(draft_lexicon(ODD), ODD).properties["CaseReport", "case_id"].nouns
+    assert {("case report ID", "case report IDs"), ("ID", "IDs")} <= set(nouns)
+
+
+def test_what_a_person_leaves_out_is_drafted(tmp_path) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(yaml.safe_dump({"labels": {"CaseReport": {"nouns": ["case", "file|files"]}}}))
+    lexicon = Lexicon.load(file, ODD)
+    assert lexicon.labels["CaseReport"].nouns == (("case", "cases"), ("file", "files"))
+    assert lexicon.labels["CaseReport"].display_property == "case_id"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"labels": {"Nothing": {"nouns": ["x"]}}}, "no label Nothing"),
+        ({"properties": {"CaseReport": {"size": {"nouns": ["x"]}}}}, r"no property CaseReport\.size"),
+        ({"types": {"NOTHING": {"forward": [], "backward": []}}}, "no type NOTHING"),
+        ({"labels": {"CaseReport": {"noun": ["x"]}}}, "unknown field 'noun'"),
+        ({"words": {}}, "unknown part 'words'"),
+        ([1], "a lexicon is a mapping"),
+    ],
+)
+def test_a_lexicon_that_does_not_fit_is_refused_with_the_place(tmp_path, content, message: str) -> None:
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(LexiconError, match=message):
+        Lexicon.load(file, ODD)
+
+
+def test_an_unquoted_yes_or_true_of_yaml_is_understood() -> None:
+    content = yaml.safe_load(
+        "properties: {'Pérsôn dé': {is_active: {nouns: [state], yes: [that are active], values: {true: [active]}}}}"
+    )
+    words = from_content(content, ODD).properties["Pérsôn dé", "is_active"]
+    assert words.true_phrases == ("that are active",)
+    assert words.values == {"true": ("active",)}
