@@ -93,6 +93,12 @@ class Guard:
             raise QueryRejectedError(verdict.message, codes=verdict.codes)
         return verdict
 
+    def shows(self, cypher: str, parameters: Mapping[str, object] | None = None) -> bool:
+        """Return whether a query, for example one in a prompt, names and reads only what is visible."""
+        return not any(
+            code.startswith(("policy.", "schema.")) for code in self.check(cypher, parameters).codes
+        )
+
     def _parse_with_backticks(self, cypher: str, error: CypherSyntaxError) -> tuple[Query, RepairedText]:
         """Parse a text after adding missing backticks, or raise the error of the original text."""
         repaired = self._backticks.repair(cypher) if self._backticks and error.reason == "syntax" else None

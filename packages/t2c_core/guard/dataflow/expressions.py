@@ -113,7 +113,12 @@ class Expressions:
             for condition in branch.conditions:
                 self.value(condition, scope)
             results.append(self.value(branch.result, scope))
-        if node.default is not None:
+        not_labels = _not_labels_of_default(node)
+        if not_labels and isinstance(node.default, t.Property):
+            subject = self.value(node.default.subject, scope)
+            self.result.reads.append(PropertyRead(subject, node.default.key, node.default, not_labels))
+            results.append(_entry(subject, node.default.key))
+        elif node.default is not None:
             results.append(self.value(node.default, scope))
         return join(*results)
 
@@ -220,9 +225,27 @@ class Expressions:
     }
 
 
+def _not_labels_of_default(node: t.CaseExpression) -> frozenset[str]:
+    """Return the labels that `x` does not have in the default of `CASE WHEN x:A|B THEN … ELSE x.key END`."""
+    conditions = [each for branch in node.branches for each in branch.conditions]
+    condition, default = conditions[0], node.default
+    if (
+        node.subject is not None
+        or len(conditions) != 1
+        or not isinstance(condition, t.LabelPredicate)
+        or not isinstance(condition.operand, t.Variable)
+        or not isinstance(default, t.Property)
+        or default.subject != condition.operand
+    ):
+        return frozenset()
+    labels = condition.labels.operands if isinstance(condition.labels, t.LabelOr) else (condition.labels,)
+    return frozenset(each.name for each in labels if isinstance(each, t.Label))
+
+
 def _entry(subject: Value, key: str) -> Value:
     if isinstance(subject, MapOf):
-        return next((value for name, value in reversed(subject.entries) if name == key), NON_ENTITY)
+        default = TOP if any(name == "" for name, _ in subject.entries) else NON_ENTITY
+        return next((value for name, value in reversed(subject.entries) if name == key), default)
     if isinstance(subject, Entity | PathOf) or subject is NON_ENTITY:
         return NON_ENTITY
     return TOP

@@ -134,6 +134,8 @@ class PropertyRead:
     key: str
     node: t.Property | t.PropertySelector | t.MapEntry | t.String
     """AST node that names the property."""
+    not_labels: frozenset[str] = frozenset()
+    """Labels that the subject does not have where the property is read."""
 
 
 @dataclass(frozen=True, slots=True)

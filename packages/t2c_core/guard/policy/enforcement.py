@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from t2c_core.guard.dataflow.values import (
         AllPropertiesAccess,
         AnalysisResult,
+        Binding,
+        EntityType,
         Output,
         PathPatternRef,
         PropertyRead,
@@ -111,7 +113,8 @@ class _PolicyEnforcer:
 
     def check_read(self, read: PropertyRead) -> None:
         """Refuse to read a property that may be hidden."""
-        if read.key in self._visibility.hidden_on and not self.is_visible(read.subject, read.key):
+        hiding = self._visibility.hidden_on.get(read.key, set()) - read.not_labels
+        if hiding and not self.is_visible(read.subject, read.key):
             raise GuardRejectionError(
                 "policy.property",
                 f"property {read.key} is or may be hidden; give the variable a label on which it is visible",
@@ -160,8 +163,9 @@ class _PolicyEnforcer:
         if self.is_visible(access.value):
             return
         if isinstance(node, t.AllPropertiesSelector):
-            items = self._visible_items(access.value, node.position)
-            self._rewrites.add(cast("t.MapProjection", access.projection), _replace_star(items))
+            projection = cast("t.MapProjection", access.projection)
+            items = self._visible_items(projection.variable, access.value, node.position)
+            self._rewrites.add(projection, _replace_star(items))
         elif node.name[-1].lower() == "keys":
             names = t.ListLiteral(tuple(map(t.String, sorted(self._visibility.hidden_on))))
             condition = t.Not(t.BinaryPredicate("IN", EACH, names))
@@ -229,47 +233,59 @@ class _PolicyEnforcer:
             return expression
         if isinstance(value, Entity):
             if isinstance(expression, t.Variable):
-                return t.MapProjection(expression, self._visible_items(value, position))
-            projection = t.MapProjection(EACH, self._visible_items(value, position))
+                return t.MapProjection(expression, self._visible_items(expression, value, position))
+            projection = t.MapProjection(EACH, self._visible_items(EACH, value, position))
             one = t.ListComprehension(EACH, t.ListLiteral((expression,)), None, projection)
             return t.ContainerIndex(one, t.Integer(0))
         if isinstance(value, ListOf):
             return t.ListComprehension(EACH, expression, None, self.mask(EACH, value.item, position))
         raise _whole(position)
 
-    def _visible_items(self, value: Value, position: int) -> tuple[t.PropertySelector, ...]:
+    def _visible_items(
+        self, variable: t.Variable, value: Value, position: int
+    ) -> tuple[t.PropertySelector | t.MapEntry, ...]:
         """Return a selector for each visible property of an entity.
 
-        A key that is hidden on one of its possible labels is left out for all of them. `x {.*, name: null}` would not
-        do: later in a query Neo4j 2026.08 still returns the name of `x` for its `.name`.
+        A key that is hidden on one of the entity's possible labels is left out; one that is hidden on another label
+        is null for nodes that have that label too. `x {.*, name: null}` would not do: later in a query Neo4j 2026.08
+        still returns the name of `x` for its `.name`.
 
         Raises:
             GuardRejectionError: `policy.whole` without a schema, which lists the properties.
         """
         if self._schema is None:
             raise _whole(position)
-        is_node = not isinstance(value, Entity) or value.entity_type == "node"
-        is_relationship = not isinstance(value, Entity) or value.entity_type == "relationship"
-        bindings = (value.bindings if isinstance(value, Entity) else None) or (None,)
-        parts: list[NodeLabel | RelationshipType] = [
-            *(self._schema.labels if is_node else ()),
-            *(self._schema.types if is_relationship else ()),
-        ]
+        entity_types: tuple[EntityType, ...] = ("node", "relationship")
+        bindings: Iterable[Binding | None] = (None,)
+        if isinstance(value, Entity):
+            entity_types, bindings = (value.entity_type,), value.bindings or (None,)
         shown: set[str] = set()
-        for binding in bindings:
-            possible = binding.possible_labels if binding else None
-            shown |= {
-                key.name
-                for each in parts
-                if possible is None or each.name in possible
-                for key in each.properties
-            }
-        for binding in bindings:
-            if is_node:
-                shown -= self._visibility.hidden_keys(binding, "node")
-            if is_relationship:
-                shown -= self._visibility.hidden_keys(binding, "relationship")
-        return tuple(map(t.PropertySelector, sorted(shown)))
+        hidden: set[str] = set()
+        for entity_type in entity_types:
+            parts: tuple[NodeLabel | RelationshipType, ...] = (
+                self._schema.labels if entity_type == "node" else self._schema.types
+            )
+            for binding in bindings:
+                possible = binding.possible_labels if binding else None
+                shown |= {
+                    key.name
+                    for each in parts
+                    if possible is None or each.name in possible
+                    for key in each.properties
+                }
+                hidden |= self._visibility.hidden_keys(binding, entity_type)
+        return tuple(self._visible_item(variable, key, entity_types) for key in sorted(shown - hidden))
+
+    def _visible_item(
+        self, variable: t.Variable, key: str, entity_types: tuple[EntityType, ...]
+    ) -> t.PropertySelector | t.MapEntry:
+        hiding = self._visibility.hiding_labels("node", key) if "node" in entity_types else frozenset()
+        if not hiding:
+            return t.PropertySelector(key)
+        labels = tuple(map(t.Label, sorted(hiding)))
+        predicate = t.LabelPredicate(variable, labels[0] if len(labels) == 1 else t.LabelOr(labels))
+        alternative = t.CaseAlternative((predicate,), t.Null())
+        return t.MapEntry(key, t.CaseExpression(None, (alternative,), t.Property(variable, key)))
 
     def exclude_hidden_labels(self, analysis: AnalysisResult) -> None:
         """Exclude hidden labels, and labels with hidden properties that are read, in all node patterns."""
@@ -354,7 +370,7 @@ def _whole(position: int) -> GuardRejectionError:
     )
 
 
-def _replace_star(items: tuple[t.PropertySelector, ...]) -> Change:
+def _replace_star(items: tuple[t.PropertySelector | t.MapEntry, ...]) -> Change:
     def change(node: t.Node) -> t.Node:
         projection = cast("t.MapProjection", node)
         others = [each for each in projection.items if not isinstance(each, t.AllPropertiesSelector)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ALIASES = {"functions": "allowed_functions", "procedures": "allowed_procedures"}
 """Deprecated keys of a policy file with their current names."""
 _LISTS = ("hidden", "allowed_functions", "allowed_procedures")
-_KEYS = (*_LISTS, "max_rows")
+_KEYS = (*_LISTS, "max_rows", "allow_missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,8 @@ class Policy:
     """Procedures allowed, in lower case; none by default. Their results are not checked."""
     max_rows: int = 1000
     """Maximum number of rows to return. A query without LIMIT gets this limit plus one, which shows a truncation."""
+    allow_missing: bool = False
+    """Whether `hidden` may list names that the graph does not have (yet)."""
 
     def hides(self, label_or_type: str, key: str | None = None) -> bool:
         """Return whether a label or type, or one of its properties, is listed as hidden."""
@@ -72,4 +74,6 @@ def _checked(content: dict[str, Any], path: Path) -> dict[str, Any]:
     rows = content.get("max_rows", Policy.max_rows)
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
         raise PolicyError(f"invalid policy {path}: `max_rows` is {rows!r}; expected an integer of at least 1")
+    if not isinstance(content.get("allow_missing", False), bool):
+        raise PolicyError(f"invalid policy {path}: `allow_missing` must be true or false")
     return content

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
+from t2c_core.errors import PolicyError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from t2c_core.guard.dataflow.values import Binding, EntityType
+    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType, Triple
 
     LabelOrType = TypeVar("LabelOrType", NodeLabel, RelationshipType)
@@ -35,7 +39,7 @@ class Visibility:
             known = [each for each in splits if each[0] in self._labels | self._types]
             for label_or_type, key in known or splits:
                 self.hidden_on.setdefault(key, set()).add(label_or_type)
-            if not known and (schema or len(splits) != 1):
+            if name in self._labels | self._types or (not known and (schema or len(splits) != 1)):
                 unresolved.add(name)
         self.labels = frozenset(unresolved - self._types)
         self.types = frozenset(unresolved - self._labels)
@@ -82,3 +86,52 @@ class Visibility:
             for key in self.hidden_on
             if (hiding := self.hiding_labels(entity_type, key)) and (possible is None or hiding & possible)
         }
+
+
+def check_names(policy: Policy, schema: GraphSchema) -> None:
+    """Check that a graph has all names that a policy hides, unless the policy allows missing names.
+
+    Names that the schema lists as hidden are known.
+
+    Raises:
+        PolicyError: A name is unknown; the message suggests similar names.
+    """
+    parts: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+    keys: dict[str, Collection[str] | None] = {
+        each.name: None if each.name in schema.partial_properties else {key.name for key in each.properties}
+        for each in parts
+    }
+    check_names_in(policy, keys, known=schema.hidden)
+
+
+def check_names_in(
+    policy: Policy, keys: Mapping[str, Collection[str] | None], known: Iterable[str] = ()
+) -> None:
+    """Check the names of a policy against properties by label or type.
+
+    Args:
+        policy: Policy to check.
+        keys: Properties of each label and type; None if they are not known in full.
+        known: Further names that are valid.
+
+    Raises:
+        PolicyError: A name is unknown and `allow_missing` is not set.
+    """
+    unknown = [] if policy.allow_missing else sorted(policy.hidden - {*known, *keys})
+    unknown = [each for each in unknown if not _is_known_property(each, keys)]
+    if not unknown:
+        return
+    names = sorted({*keys, *(f"{part}.{key}" for part, found in keys.items() for key in found or ())})
+    hints = []
+    for name in unknown:
+        similar = get_close_matches(name, names, n=3, cutoff=0.6)
+        hints.append(f"{name} (similar: {', '.join(similar)})" if similar else name)
+    raise PolicyError(
+        f"the policy hides names that the graph does not have: {'; '.join(hints)}; correct them, or set "
+        "`allow_missing: true` if they may be added later"
+    )
+
+
+def _is_known_property(name: str, keys: Mapping[str, Collection[str] | None]) -> bool:
+    splits = ((name[:at], name[at + 1 :]) for at, sign in enumerate(name) if sign == ".")
+    return any(part in keys and ((found := keys[part]) is None or key in found) for part, key in splits)

@@ -1,11 +1,10 @@
 """Hidden names are excluded from results; what is visible can still be queried."""
 
 import pytest
+from tests.t2c_core.guard.conftest import SCHEMA
 
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
-
-from tests.t2c_core.guard.conftest import SCHEMA
 
 
 def repaired(guard, query):

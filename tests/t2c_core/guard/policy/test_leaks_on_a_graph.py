@@ -1,0 +1,118 @@
+"""No hidden value is in any result, error message or snapshot file, over drawn graphs, policies and queries."""
+
+import json
+import sqlite3
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import neo4j
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from neo4j.exceptions import Neo4jError
+
+from t2c_core.cypher.identifiers import quote_identifier
+from t2c_core.guard.guard import Guard
+from t2c_core.guard.policy.policy import Policy
+from t2c_core.results import canonical
+from t2c_core.schema.model import GraphSchema
+from t2c_core.schema.snapshot import write_snapshot
+
+from .leak_cases import graphs, policies, queries
+
+pytestmark = pytest.mark.graph
+QUERIES = 50
+PARAMETERS = {"key": "name", "label": "Patient", "given": None}
+
+
+def load(session, graph):
+    session.run("MATCH (n) DETACH DELETE n").consume()
+    for number, node in enumerate(graph.nodes):
+        labels = "".join(f":{quote_identifier(each)}" for each in node.labels)
+        session.run(
+            f"CREATE (n{labels}) SET n = $properties, n._n = $n", properties=node.properties, n=number
+        ).consume()
+    for each in graph.relationships:
+        session.run(
+            f"MATCH (a {{_n: $a}}), (b {{_n: $b}}) CREATE (a)-[r:{each.type}]->(b) SET r = $properties",
+            a=each.start, b=each.end, properties=each.properties,
+        ).consume()  # fmt: skip
+    session.run("MATCH (n) REMOVE n._n").consume()
+
+
+def outcome(session, query):
+    """Return the result of a query, or its error message, as text."""
+    try:
+        with session.begin_transaction(timeout=20) as transaction:
+            rows = [
+                [canonical(value) for value in row.values()]
+                for row in transaction.run(f"CYPHER 5 {query}", PARAMETERS)
+            ]
+        return json.dumps(rows, default=str)
+    except (Neo4jError, ValueError) as error:
+        return f"error: {error}"
+
+
+def snapshot_texts(folder):
+    texts = [(folder / name).read_text(encoding="utf-8") for name in ("schema.json", "manifest.json")]
+    with sqlite3.connect(folder / "values.sqlite") as store:
+        for (table,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            try:
+                texts += [str(row) for row in store.execute(f'SELECT * FROM "{table}"')]
+            except sqlite3.OperationalError:
+                continue
+    return "\n".join(texts).casefold()
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Counts over all drawn cases."""
+    return Counter()
+
+
+@settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(graphs(), policies(), st.lists(queries(), min_size=QUERIES, max_size=QUERIES, unique=True))
+def check_case(uri, found, graph, hidden, drawn):
+    policy = Policy(hidden=hidden, allow_missing=True)
+    secrets = graph.hidden_values(hidden)
+    with (
+        neo4j.GraphDatabase.driver(uri, notifications_min_severity="OFF") as driver,
+        driver.session() as session,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        load(session, graph)
+        whole, filtered = Path(folder) / "whole", Path(folder) / "filtered"
+        write_snapshot(whole, uri=uri)
+        guards = [Guard(GraphSchema.load(whole), policy), Guard(None, policy)]
+        if any(not set(node.labels) & hidden for node in graph.nodes):
+            write_snapshot(filtered, uri=uri, policy=policy)
+            text = snapshot_texts(filtered)
+            assert not [each for each in secrets if each in text], (graph, hidden)
+            guards.append(Guard(GraphSchema.load(filtered), policy))
+            found["snapshots"] += 1
+        for number, query in enumerate(drawn):
+            found["cases"] += 1
+            verdict = guards[number % len(guards)].check(query, PARAMETERS)
+            if not verdict.allowed:
+                found[verdict.codes[0]] += 1
+                assert not [each for each in secrets if each in verdict.message]
+                continue
+            found["allowed"] += 1
+            text = outcome(session, verdict.cypher)
+            found["errors"] += text.startswith("error: ")
+            leaks = [each for each in secrets if each in text]
+            assert not leaks, (sorted(hidden), query, verdict.cypher, leaks, graph)
+            if number % 10 == 0:
+                found["leaks without the guard"] += any(each in outcome(session, query) for each in secrets)
+
+
+def test_no_hidden_value_leaks(empty_graph, found):
+    check_case(empty_graph.uri, found)
+    assert found["cases"] >= 2000
+    assert found["allowed"] >= found["cases"] // 4
+    assert found["leaks without the guard"] >= 20  # the cases would show a leak
