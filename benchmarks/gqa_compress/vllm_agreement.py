@@ -1,11 +1,11 @@
 """Convert a model of every supported architecture and decode it by transformers and by vLLM.
 
-    python benchmarks/gqa_vllm.py [--architectures llama,qwen2] [--home DIR]
+    python benchmarks/gqa_compress/vllm_agreement.py [--architectures llama,qwen2] [--home DIR]
 
 Needs vLLM (`make vllm` for the CPU build). The models are random, two layers, 8 heads of 32, kept in fp32, and
 converted to 2 key-value heads with refits. Both engines write 24 greedy tokens for four prompts; every token must be
 the same. Of each model, original and converted, the key-value cache is also weighed in vLLM: the space given to it
-over the tokens that it says it holds. Writes results/gqa_vllm.json and .md beside this file after every architecture.
+over the tokens that it says it holds. Writes results/vllm_agreement.json and .md beside this file after every architecture.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,9 +105,10 @@ def by_transformers(folder: Path) -> list[list[int]]:
 
 def make(kind: str, home: Path) -> list[Path]:
     """Make a random model of a type and convert it."""
+    from tests.gqa_compress.tiny_models import save_tiny, tiny_model
+
     from gqa_compress.conversion.config import ConversionConfig
     from gqa_compress.conversion.convert import convert
-    from gqa_compress.testing import save_tiny, tiny_model
 
     shape = (
         {"hidden_size": 256, "intermediate_size": 256, "head_dim": 32}
@@ -117,7 +120,11 @@ def make(kind: str, home: Path) -> list[Path]:
     if not source.exists():
         save_tiny(tiny_model(kind, **shape), source)
     convert(
-        source, text, out, ConversionConfig(kv_heads=2, local_steps=0, tokens=1024, length=64), force=True
+        source,
+        text,
+        out,
+        ConversionConfig(kv_heads=2, distill_steps_per_layer=0, tokens=1024, max_length=64),
+        force=True,
     )
     return [source, out]
 
@@ -127,7 +134,7 @@ def compared(folder: Path, served: dict[str, Any]) -> dict[str, Any]:
 
     reference = by_transformers(folder)
     return {
-        "expected_cache_bytes_a_token": inspect(folder).cache_bytes_a_token,
+        "expected_cache_bytes_a_token": inspect(folder).kv_cache_bytes_per_token,
         "cache_bytes_a_token": served.get("cache_bytes_a_token"),
         "same_prompts": sum(a == b for a, b in zip(served.get("written", []), reference, strict=False)),
         "prompts": len(PROMPTS),
@@ -137,7 +144,7 @@ def compared(folder: Path, served: dict[str, Any]) -> dict[str, Any]:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "Made by `python benchmarks/gqa_vllm.py`: random models of 8 and of 2 key-value heads, greedy, vLLM against",
+        "Made by `python benchmarks/gqa_compress/vllm_agreement.py`: random models of 8 and of 2 key-value heads, greedy, vLLM against",
         "transformers; cache in bytes a token as vLLM allots it.\n",
         "| architecture | same continuations, 8 heads | 2 heads | cache, 8 heads | 2 heads |",
         "|---|---|---|---|---|",
@@ -183,8 +190,8 @@ def main() -> None:
             rows[-1]["converted"] = compared(folder, served)
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
             RESULTS.mkdir(exist_ok=True)
-            write_json(RESULTS / "gqa_vllm.json", rows)
-            write_text(RESULTS / "gqa_vllm.md", markdown(rows))
+            write_json(RESULTS / "vllm_agreement.json", rows)
+            write_text(RESULTS / "vllm_agreement.md", markdown(rows))
     parts = [row[name] for row in rows for name in ("original", "converted")]
     if any(part["error"] or part["same_prompts"] < len(PROMPTS) for part in parts):
         sys.exit(1)

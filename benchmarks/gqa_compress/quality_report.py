@@ -1,8 +1,8 @@
-"""Put what gqa_quality.py has measured so far into tables and curves.
+"""Put what quality.py has measured so far into tables and curves.
 
-    python benchmarks/gqa_quality_report.py [--home DIR]
+    python benchmarks/gqa_compress/quality_report.py [--home DIR]
 
-Writes results/gqa_quality.json, .md and .png beside this file, from whatever is finished, and says how much that is.
+Writes results/quality.json, .md and .png beside this file, from whatever is finished, and says how much that is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gqa_quality import CELLS, CHAIN, HEALINGS, HOME, OURS, SHAPES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from quality import CELLS, CHAIN, HEALINGS, HOME, OURS, SHAPES
 
 from graphling_io.outputs import write_json, write_text
 
@@ -58,7 +58,7 @@ def gather(home: Path) -> dict[str, Any]:
                 "seed": int(seed),
                 "base": read(path),
                 "base_steps": training["steps"],
-                "base_dev_loss": training["dev_loss"],
+                "base_dev_loss": training.get("eval_loss", training.get("dev_loss")),
                 "cells": [read(file) for file in sorted((path.parent / "cells").glob("*.json"))],
                 "healed": [read(file) for file in sorted((path.parent / "healed").glob("*.json"))],
             }
@@ -118,7 +118,12 @@ def table(found: dict[str, Any], shape: str) -> list[str]:
     steps = " and ".join(sorted({f"{run['base_steps']:,}" for run in runs}))
     kind = SHAPES[shape]["model_type"]
     local = sorted(
-        {row["plan"]["local_steps"] for run in runs for row in run["cells"] if row["cell"] == OURS}
+        {
+            row["plan"].get("distill_steps_per_layer", row["plan"].get("local_steps"))
+            for run in runs
+            for row in run["cells"]
+            if row["cell"] == OURS
+        }
     )
     told = f"{' and '.join(map(str, local))} local steps" if local else "no local steps"
     lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}, {told}", ""]
@@ -179,7 +184,7 @@ def healing(found: dict[str, Any]) -> list[str]:
 
 def markdown(found: dict[str, Any]) -> str:
     lines = [
-        "Made by `python benchmarks/gqa_quality.py`. Perplexity of held-out bytes over the teacher's, mean and",
+        "Made by `python benchmarks/gqa_compress/quality.py`. Perplexity of held-out bytes over the teacher's, mean and",
         "standard deviation over the seeds that are finished; no end-to-end training but where it says healing.",
         "",
         *claims(found),
@@ -231,9 +236,9 @@ def write_report(home: Path) -> None:
     found = gather(home)
     if found["runs"]:
         RESULTS.mkdir(exist_ok=True)
-        write_json(RESULTS / "gqa_quality.json", found)
-        write_text(RESULTS / "gqa_quality.md", markdown(found))
-        draw(found, RESULTS / "gqa_quality.png")
+        write_json(RESULTS / "quality.json", found)
+        write_text(RESULTS / "quality.md", markdown(found))
+        draw(found, RESULTS / "quality.png")
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """Compare every way of keeping fewer key-value heads on freshly trained byte-level models.
 
-    python benchmarks/gqa_quality.py [--home DIR] [--shapes mha,gqa,tied] [--seeds 3] [--parts chain,heal,rest]
+    python benchmarks/gqa_compress/quality.py [--home DIR] [--shapes mha,gqa,tied] [--seeds 3] [--parts chain,heal,rest]
 
 Trains small models on the sources of Python's own standard library, which every machine has (`base`), converts each
 to 4, 2 and 1 of 8 key-value heads by one method after the other without any end-to-end training (`chain`, `rest`), and
 heals some of them by distillation (`heal`). Every model and figure is kept under --home as soon as it is there, so
 that a stopped run goes on where it was. Perplexities are of bytes of modules that no model was trained or calibrated
-on. Results are written by gqa_quality_report.py, after every part.
+on. Results are written by quality_report.py, after every part.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
+from tests.gqa_compress.tiny_models import byte_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.evaluation.perplexity import evaluate, evaluate_against_teacher
-from gqa_compress.testing import byte_tokenizer
 from gqa_compress.training.config import Optimizer, Pruning, Teacher, TrainingConfig
 from gqa_compress.training.loop import train
 from graphling_io.outputs import write_json, write_text
 
-HOME = Path(__file__).parents[1] / "models" / "gqa_quality"
+HOME = Path(__file__).parents[2] / "models" / "gqa_quality"
 LENGTH = 256
 ROW = LENGTH - 1  # bytes; the end-of-text token makes it LENGTH
 BATCH = 8 * LENGTH
@@ -194,17 +196,17 @@ def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
             AutoModelForCausalLM.from_config(config).save_pretrained(first)
     train(
         TrainingConfig(
-            out=out,
-            train=setting.home / "train.jsonl",
-            dev=setting.home / "dev.jsonl",
-            checkpoint=first,
-            steps=setting.steps,
-            batch_tokens=BATCH,
-            max_tokens=LENGTH,
-            optimizer=Optimizer(lr=1.5e-3, warmup_steps=50),
-            dev_every=100,
-            dev_rows=DEV_ROWS,
-            checkpoint_every=100,
+            output_dir=out,
+            train_file=setting.home / "train.jsonl",
+            validation_file=setting.home / "dev.jsonl",
+            init_checkpoint=first,
+            max_steps=setting.steps,
+            max_tokens_per_batch=BATCH,
+            max_length=LENGTH,
+            optimizer=Optimizer(learning_rate=1.5e-3, warmup_steps=50),
+            eval_steps=100,
+            max_eval_samples=DEV_ROWS,
+            save_steps=100,
             seed=seed,
         ),
         resume=True,
@@ -215,8 +217,8 @@ def make_base(setting: Setting, folder: Path, shape: str, seed: int) -> Path:
 def measure(setting: Setting, model: Path, base: Path | None) -> dict[str, Any]:
     text = setting.home / "dev.jsonl"
     if base is None:
-        return asdict(evaluate(model, text, tokens=DEV_TOKENS, length=LENGTH))
-    return asdict(evaluate_against_teacher(model, base, text, tokens=DEV_TOKENS, length=LENGTH))
+        return asdict(evaluate(model, text, tokens=DEV_TOKENS, max_length=LENGTH))
+    return asdict(evaluate_against_teacher(model, base, text, tokens=DEV_TOKENS, max_length=LENGTH))
 
 
 def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: int) -> None:
@@ -225,9 +227,9 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
         method=cell.method,
         grouping=cell.grouping,
         refit=cell.refit,
-        local_steps=setting.local_steps * cell.times if cell.local else 0,
+        distill_steps_per_layer=setting.local_steps * cell.times if cell.local else 0,
         tokens=setting.tokens * cell.times,
-        length=LENGTH,
+        max_length=LENGTH,
     )
     done = folder / "cells" / f"{cell.name} {kv_heads}.json"
     if done.exists() and json.loads(done.read_text(encoding="utf-8"))["plan"] == asdict(plan):
@@ -241,8 +243,8 @@ def run_cell(setting: Setting, folder: Path, base: Path, cell: Cell, kv_heads: i
         "plan": asdict(plan),
         "seconds": report.seconds,
         "calibration_tokens": report.calibration_tokens,
-        "stream_errors": [layer.stream_error for layer in report.layers],
-        "steps_kept": [layer.local_steps_kept for layer in report.layers],
+        "stream_errors": [layer.residual_relative_error for layer in report.layers],
+        "steps_kept": [layer.best_distill_step for layer in report.layers],
         **measure(setting, out, base),
     }
     write_json(done, row)
@@ -258,29 +260,35 @@ def heal(setting: Setting, folder: Path, base: Path, healing: Healing) -> None:
         return
     done.parent.mkdir(exist_ok=True)
     out = folder / "healing" / healing.name
-    pruning = Pruning(kv_heads=HEALED_HEADS, masks=healing.masks, mask_lr=MASK_LR) if healing.masks else None
+    pruning = (
+        Pruning(kv_heads=HEALED_HEADS, mask_schedule=healing.masks, mask_learning_rate=MASK_LR)
+        if healing.masks
+        else None
+    )
     converted = folder / "converted" / f"{healing.start} {HEALED_HEADS}"
     train(
         TrainingConfig(
-            out=out,
-            train=setting.home / "train.jsonl",
-            dev=setting.home / "dev.jsonl",
-            checkpoint=base if healing.masks else converted,
-            teacher=Teacher(checkpoint=base, weight=1.0),
+            output_dir=out,
+            train_file=setting.home / "train.jsonl",
+            validation_file=setting.home / "dev.jsonl",
+            init_checkpoint=base if healing.masks else converted,
+            teacher=Teacher(checkpoint=base, kl_weight=1.0),
             pruning=pruning,
-            steps=setting.heal_steps,
-            batch_tokens=BATCH,
-            max_tokens=LENGTH,
-            optimizer=Optimizer(lr=healing.lr, warmup_steps=10),
-            dev_every=max(1, setting.heal_steps // 20),
-            dev_rows=DEV_ROWS,
-            checkpoint_every=50,
+            max_steps=setting.heal_steps,
+            max_tokens_per_batch=BATCH,
+            max_length=LENGTH,
+            optimizer=Optimizer(learning_rate=healing.lr, warmup_steps=10),
+            eval_steps=max(1, setting.heal_steps // 20),
+            max_eval_samples=DEV_ROWS,
+            save_steps=50,
             seed=1,
         ),
         resume=True,
     )
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    curve = [{"tokens": line["tokens"], "dev_loss": line["dev_loss"]} for line in lines if "dev_loss" in line]
+    curve = [
+        {"tokens": line["tokens"], "dev_loss": line["eval_loss"]} for line in lines if "eval_loss" in line
+    ]
     row = {"name": healing.name, "kv_heads": HEALED_HEADS, "steps": setting.heal_steps}
     row |= {"curve": curve, **measure(setting, out, base)}
     write_json(done, row)
@@ -312,13 +320,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--heal-steps", type=int, default=500)
     parser.add_argument("--tokens", type=int, default=65_536)
-    parser.add_argument("--local-steps", type=int, default=ConversionConfig(kv_heads=1).local_steps)
+    parser.add_argument(
+        "--local-steps", type=int, default=ConversionConfig(kv_heads=1).distill_steps_per_layer
+    )
     parser.add_argument("--parts", default="chain,heal,rest", help="in this order, each for every shape")
     given = parser.parse_args()
     disable_progress_bar()
     setting = Setting(given.home, given.steps, given.heal_steps, given.tokens, given.local_steps)
     write_rows(setting.home)
-    from gqa_quality_report import write_report
+    from quality_report import write_report
 
     for seed in range(given.first_seed, given.first_seed + given.seeds):
         for part in given.parts.split(","):

@@ -1,10 +1,10 @@
 """Time the search for groups of heads, and compare it with the best grouping there is.
 
-    python benchmarks/gqa_grouping.py [--matrices 20]
+    python benchmarks/gqa_compress/grouping.py [--matrices 20]
 
 Scores are cosines between random points around some centres, so that groups exist. Time is that of the processor,
 one layer a matrix. The best grouping is found by dynamic programming over sets of heads; pairs are exact by
-matching. Writes results/gqa_grouping.json and .md beside this file.
+matching. Writes results/grouping.json and .md beside this file.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def main() -> None:
             for likeness in (scores(heads, seed) for seed in range(given.matrices))
         ]
         gaps.append({"heads": heads, "groups": groups, "matrices": len(lost), "worst_gap": max(lost)})
-    write_json(RESULTS / "gqa_grouping.json", {"timed": timed, "gaps": gaps})
-    lines = ["Made by `python benchmarks/gqa_grouping.py`: processor time of one layer's search.\n"]
+    write_json(RESULTS / "grouping.json", {"timed": timed, "gaps": gaps})
+    lines = ["Made by `python benchmarks/gqa_compress/grouping.py`: processor time of one layer's search.\n"]
     lines += ["| heads | groups | median ms | most ms |", "|---|---|---|---|"]
     lines += [f"| {r['heads']} | {r['groups']} | {r['median_ms']:.1f} | {r['most_ms']:.1f} |" for r in timed]
     lines += [
@@ -103,7 +103,7 @@ def main() -> None:
         "|---|---|---|---|",
     ]
     lines += [f"| {r['heads']} | {r['groups']} | {r['matrices']} | {r['worst_gap']:.4%} |" for r in gaps]
-    write_text(RESULTS / "gqa_grouping.md", "\n".join(lines) + "\n")
+    write_text(RESULTS / "grouping.md", "\n".join(lines) + "\n")
     print(json.dumps({"timed": timed, "gaps": gaps}))
 
 

@@ -1,7 +1,7 @@
 """Test whether two models answer the same questions equally well: the exact test on the questions where they differ.
 
     t2c-service evaluate --pairs Q.jsonl --config teacher.yaml --out teacher.jsonl      # and so on for each model
-    python benchmarks/gqa_paired.py teacher.jsonl model.jsonl [OTHER.jsonl ...] [--name NAME]
+    python benchmarks/gqa_compress/paired.py teacher.jsonl model.jsonl [OTHER.jsonl ...] [--name NAME]
 
 Every further file is compared with the first. Only questions that count in both are taken. The test is McNemar's in its
 exact form: of n questions that one model alone answers rightly, either model would have half if both were equally good.

@@ -1,10 +1,10 @@
 """Measure what one layer of LLaMA2-7B's shape costs to convert, and extrapolate to the whole model.
 
-    python benchmarks/gqa_7b.py [--kv-heads 4] [--tokens 2048] [--length 512] [--local-steps 1]
+    python benchmarks/gqa_compress/layer_7b.py [--kv-heads 4] [--tokens 2048] [--length 512] [--local-steps 1]
 
 Makes a random bf16 checkpoint of two layers of 7B's shape with a small vocabulary and converts the first of them,
 which is what every layer but the last costs, with refits and a few local steps. Times of 32 layers and of more local
-steps are multiplied up, not measured, and said so. Peak memory is that of the process. Writes results/gqa_7b.json and
+steps are multiplied up, not measured, and said so. Peak memory is that of the process. Writes results/layer_7b.json and
 .md beside this file.
 """
 
@@ -13,22 +13,25 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
+from tests.gqa_compress.tiny_models import byte_tokenizer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from gqa_compress.checkpoint.environment import default_device, disable_malloc_trim, peak_memory_bytes
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.conversion import layerwise
 from gqa_compress.conversion.config import ConversionConfig
-from gqa_compress.testing import byte_tokenizer
-from gqa_compress.text.calibration import read_text
+from gqa_compress.text.calibration import read_calibration_text
 from graphling_io.outputs import write_json, write_text
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 LAYERS_OF_7B = 32
-STEPS_EXTRAPOLATED = ConversionConfig(kv_heads=1).local_steps
+STEPS_EXTRAPOLATED = ConversionConfig(kv_heads=1).distill_steps_per_layer
 
 
 def make(folder: Path) -> None:
@@ -86,7 +89,10 @@ def main() -> None:
     disable_malloc_trim()
     letters = random.Random(0)
     plan = ConversionConfig(
-        kv_heads=given.kv_heads, tokens=given.tokens, length=given.length, local_steps=given.local_steps
+        kv_heads=given.kv_heads,
+        tokens=given.tokens,
+        max_length=given.length,
+        distill_steps_per_layer=given.local_steps,
     )
     distilling: list[float] = []
     refitting: list[float] = []
@@ -97,14 +103,14 @@ def main() -> None:
         make(folder)
         text.write_text("".join(letters.choices("abcdefgh \n", k=2 * given.tokens)), encoding="utf-8")
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        sequences = read_text(text, tokenizer, tokens=plan.tokens, length=plan.length)
+        sequences = read_calibration_text(text, tokenizer, tokens=plan.tokens, max_length=plan.max_length)
         conversion = layerwise.LayerwiseConverter(Checkpoint(folder), plan, sequences, device)
         _, layer = conversion.convert_layer(0)
     rest = layer.seconds - sum(distilling)
     a_step = sum(distilling) / max(1, given.local_steps)
     found = {
         "kv_heads": given.kv_heads,
-        "calibration_tokens": sequences.tokens,
+        "calibration_tokens": sum(batch.tokens for batch in sequences.fit),
         "threads": torch.get_num_threads(),
         "device": device.type,
         "measured": {
@@ -120,15 +126,15 @@ def main() -> None:
             "with_local_steps_minutes": round(LAYERS_OF_7B * (rest + STEPS_EXTRAPOLATED * a_step) / 60, 1),
         },
     }
-    write_json(RESULTS / "gqa_7b.json", found)
-    write_text(RESULTS / "gqa_7b.md", markdown(found, given))
+    write_json(RESULTS / "layer_7b.json", found)
+    write_text(RESULTS / "layer_7b.md", markdown(found, given))
     print(markdown(found, given))
 
 
 def markdown(found: dict[str, Any], given: argparse.Namespace) -> str:
     one, whole = found["measured"], found["extrapolated_to_32_layers"]
     seconds = one["seconds_of_one_layer"]
-    return f"""Made by `python benchmarks/gqa_7b.py --tokens {given.tokens} --local-steps {given.local_steps}`: one
+    return f"""Made by `python benchmarks/gqa_compress/layer_7b.py --tokens {given.tokens} --local-steps {given.local_steps}`: one
 layer of LLaMA2-7B's shape, random bf16 weights, 32 → {found["kv_heads"]} heads, {found["calibration_tokens"]:,} tokens
 to fit, {found["threads"]} thread(s) of a shared {found["device"]}. 32 layers are **multiplied up, not measured**; the
 last one, all of which is distilled by what it predicts, costs more.

@@ -1,13 +1,13 @@
 """How much end-to-end distillation does a model of `make own` still need once it is converted, and do masks add to it?
 
-    python benchmarks/gqa_starter.py [--home models/starter] [--kv-heads 1] [--steps 780]
+    python benchmarks/gqa_compress/starter.py [--home models/starter] [--kv-heads 1] [--steps 780]
 
 Takes the teacher of a finished run to fewer key-value heads by our conversion (the run's own), by the paper's alignment
 alone, and by the paper's masks that fade while it is trained; then trains each for the same steps on the same batches
 as `make own` does (recipes/starter/distil.yaml), and the teacher with all its heads too, so that what training adds is
 told from what fewer heads lose. The loss on held-out rows is kept as it falls; at the end perplexity and KL to the
 teacher are measured on the test rows. Runs and figures are kept under HOME/healing, so that a stopped run goes on.
-Writes results/gqa_starter.json, .md and .png beside this file after every student; without a finished run at HOME it
+Writes results/starter.json, .md and .png beside this file after every student; without a finished run at HOME it
 does nothing.
 """
 
@@ -36,7 +36,7 @@ from gqa_compress.training.config import TrainingConfig
 from gqa_compress.training.loop import train
 from graphling_io.outputs import write_json, write_text
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
 DISTILLATION = ROOT / "recipes" / "starter" / "distil.yaml"
 LENGTH = 256
@@ -66,7 +66,7 @@ def starting_points(home: Path, kv_heads: int) -> dict[str, Path]:
     """Give the checkpoints that students begin as; the aligned one is made here."""
     aligned = home / "healing" / "aligned"
     if not (aligned / "conversion.json").exists():
-        plan = ConversionConfig(kv_heads=kv_heads, method="aligned", refit=False, local_steps=0)
+        plan = ConversionConfig(kv_heads=kv_heads, method="aligned", refit=False, distill_steps_per_layer=0)
         convert(home / "teacher", home / "rows" / "calibration.jsonl", aligned, plan, force=True)
     return {"ours": home / "converted", "aligned": aligned, "teacher": home / "teacher"}
 
@@ -84,7 +84,9 @@ def heal(given: argparse.Namespace, student: Student, start: Path | None) -> dic
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     row = {
         "name": student.name,
-        "curve": [{key: line[key] for key in ("tokens", "dev_loss")} for line in lines if "dev_loss" in line],
+        "curve": [
+            {"tokens": line["tokens"], "dev_loss": line["eval_loss"]} for line in lines if "eval_loss" in line
+        ],
         "before": start and measure(home, start),
         "after": measure(home, out),
     }
@@ -98,18 +100,22 @@ def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: P
     own = yaml.safe_load(DISTILLATION.read_text(encoding="utf-8"))
     own["teacher"]["checkpoint"] = given.home / "teacher"
     if student.masks:
-        own["pruning"] = {"kv_heads": given.kv_heads, "masks": student.masks, "mask_lr": MASK_LR}
+        own["pruning"] = {
+            "kv_heads": given.kv_heads,
+            "mask_schedule": student.masks,
+            "mask_learning_rate": MASK_LR,
+        }
     return TypeAdapter(TrainingConfig).validate_python(
         own
         | {
-            "out": out,
-            "train": rows / "train.jsonl",
-            "dev": rows / "dev.jsonl",
-            "checkpoint": checkpoint,
-            "steps": given.steps,
-            "dev_every": max(1, given.steps // 20),
-            "dev_rows": DEV_ROWS,
-            "checkpoint_every": 50,
+            "output_dir": out,
+            "train_file": rows / "train.jsonl",
+            "validation_file": rows / "dev.jsonl",
+            "init_checkpoint": checkpoint,
+            "max_steps": given.steps,
+            "eval_steps": max(1, given.steps // 20),
+            "max_eval_samples": DEV_ROWS,
+            "save_steps": 50,
             "seed": 1,
         }
     )
@@ -117,7 +123,7 @@ def recipe(given: argparse.Namespace, student: Student, checkpoint: Path, out: P
 
 def measure(home: Path, model: Path) -> dict[str, Any]:
     return asdict(
-        evaluate_against_teacher(model, home / "teacher", home / "rows" / "test.jsonl", length=LENGTH)
+        evaluate_against_teacher(model, home / "teacher", home / "rows" / "test.jsonl", max_length=LENGTH)
     )
 
 
@@ -129,7 +135,7 @@ def distance(measured: dict[str, Any] | None) -> list[str]:
 
 
 def write(result: dict[str, Any]) -> None:
-    write_json(RESULTS / "gqa_starter.json", result)
+    write_json(RESULTS / "starter.json", result)
     lines = [
         f"# Distilling the model of `{result['home']}` at {result['kv_heads']} of {result['of']} key-value heads",
         "",
@@ -143,8 +149,8 @@ def write(result: dict[str, Any]) -> None:
         before, after = row["before"], row["after"]
         cells = [*distance(before), *distance(after), f"{row['curve'][-1]['tokens']:,}"]
         lines.append("|" + "|".join([row["name"], *cells]) + "|")
-    text = "\n".join([*lines, "", "![held-out loss against tokens](gqa_starter.png)"]) + "\n"
-    write_text(RESULTS / "gqa_starter.md", text)
+    text = "\n".join([*lines, "", "![held-out loss against tokens](starter.png)"]) + "\n"
+    write_text(RESULTS / "starter.md", text)
     print(text)
     figure = Figure(figsize=(6, 4))
     FigureCanvasAgg(figure)
@@ -159,7 +165,7 @@ def write(result: dict[str, Any]) -> None:
     axes.set(xlabel="tokens of distillation", ylabel="loss on held-out rows", yscale="log")
     axes.legend()
     figure.tight_layout()
-    figure.savefig(RESULTS / "gqa_starter.png", dpi=120)
+    figure.savefig(RESULTS / "starter.png", dpi=120)
 
 
 def main() -> int:
@@ -184,7 +190,7 @@ def main() -> int:
                 "home": given.home.name,
                 "kv_heads": given.kv_heads,
                 "of": teacher["num_key_value_heads"],
-                "steps": given.steps,
+                "max_steps": given.steps,
                 "students": rows,
             }
         )
