@@ -103,7 +103,7 @@ def with_old_names(content: Any) -> Any:
         return content
     both = {}
     for name, value in content.items():
-        both[name] = value if name == "recipe" else with_old_names(value)
+        both[name] = value if name in {"recipe", "fingerprint"} else with_old_names(value)
         if name in OUTPUT_FIELDS:
             both.setdefault(OUTPUT_FIELDS[name], both[name])
     return both

@@ -104,11 +104,11 @@ def test_a_model_is_no_distance_from_itself(
         ),
         (("convert", "{model}", "--kv-heads", 0, "--calibration", "{text}", "--out", "{out}"), "too few"),
         (
-            ("convert", "{out}", "--kv-heads", 2, "--calibration", "{text}", "--out", "{out}"),
+            ("convert", "{out}.x", "--kv-heads", 2, "--calibration", "{text}", "--out", "{out}"),
             "no checkpoint folder",
         ),
         (
-            ("convert", "{model}", "--kv-heads", 2, "--calibration", "{out}", "--out", "{out}"),
+            ("convert", "{model}", "--kv-heads", 2, "--calibration", "{out}.x", "--out", "{out}"),
             "cannot be read",
         ),
         (

@@ -166,8 +166,9 @@ def test_a_disk_that_fills_up_at_the_last_small_file_leaves_nothing(
 
 def test_an_output_below_a_file_is_refused(tmp_path: Path, text: Path) -> None:
     source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        convert(source, text, source / "config.json" / "out", PLAN)
+        convert(source, text, tmp_path / "file" / "out", PLAN)
 
 
 def test_a_filled_folder_is_refused_and_kept(tmp_path: Path, text: Path) -> None:

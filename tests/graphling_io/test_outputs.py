@@ -47,14 +47,17 @@ def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 def test_an_error_in_the_block_leaves_everything_as_it_was(tmp_path: Path) -> None:
     out = make(tmp_path / "out", "manifest.json")
-    with (
-        pytest.raises(RuntimeError),
-        atomic_directory(out, markers=MARKERS, force=True) as temporary,
-        atomic_file(tmp_path / "file") as file,
-    ):
-        (temporary / "new").write_text("x")
-        file.write_text("x")
-        raise RuntimeError
+    def fail() -> None:
+        with (
+            atomic_directory(out, markers=MARKERS, force=True) as temporary,
+            atomic_file(tmp_path / "file") as file,
+        ):
+            (temporary / "new").write_text("x")
+            file.write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert names(tmp_path) == ["out"]
     assert names(out) == ["manifest.json"]
 
