@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.grammar.ebnf import MAX_ITEMS, Rules, literal, one_of, properties_of, stored_texts, visible
-from t2c_core.prompt.chat import REFUSAL
+from t2c_core.prompt.chat_replies import REFUSAL
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 
 if TYPE_CHECKING:

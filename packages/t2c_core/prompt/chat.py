@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.prompt.chat_replies import REFUSAL, read_reply
 from t2c_core.prompt.format import ParsedCompletion
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Property, Scalar
     from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
-REFUSAL: Final = "UNANSWERABLE"
 MAX_EXAMPLES: Final = 3
 _RULES = f"""You write Cypher queries that answer questions about one Neo4j graph.
 
@@ -28,8 +28,6 @@ Rules:
 - Never write a value of the question into the query: use its parameter ($v1, $v2, ...) from the list.
 - Return properties, counts or other plain values, no whole nodes.
 - Reply with the query alone. If the graph cannot answer the question, reply with {REFUSAL}."""
-_FENCE = re.compile(r"```(?:cypher|sql)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
-_START = re.compile(r"\b(?:MATCH|OPTIONAL\s+MATCH|WITH|UNWIND|RETURN|CALL)\b", re.IGNORECASE)
 _PARAMETER = re.compile(r"\$(v\d+)\b")
 
 
@@ -73,23 +71,13 @@ class ChatFormat:
 
     def parse(self, completion: str, linked: LinkedQuestion) -> ParsedCompletion:
         """Extract the query from a reply; each parameter has the value of its link."""
-        text = completion.strip()
-        fenced = _FENCE.findall(text)
-        body = (fenced[-1] if fenced else text).strip()
-        start = _START.search(body)
-        if start is None:
-            return (
-                ParsedCompletion(cypher="", unanswerable=True)
-                if REFUSAL in text.upper()
-                else ParsedCompletion(cypher=body)
-            )
-        cypher = body[start.start() :].strip().rstrip(";").strip()
-        if not fenced:
-            cypher = re.split(r"\n\s*\n", cypher, maxsplit=1)[0].rstrip(";").strip()
+        reply = read_reply(completion)
         values = linked.parameters()
-        used = dict.fromkeys(_PARAMETER.findall(cypher))
+        used = dict.fromkeys(_PARAMETER.findall(reply.cypher))
         return ParsedCompletion(
-            cypher=cypher, parameters={name: values[name] for name in used if name in values}
+            cypher=reply.cypher,
+            parameters={name: values[name] for name in used if name in values},
+            unanswerable=reply.is_refusal,
         )
 
 

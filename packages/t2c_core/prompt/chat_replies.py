@@ -30,6 +30,10 @@ _END_OF_REASONING = re.compile(
     r"|<\|channel\|>\s*final\b[^<]*<\|message\|>",
     re.IGNORECASE,
 )
+_END_OF_TURN = re.compile(
+    r"<\|(?:im_end|endoftext|eot_id|eom_id|end|return|end_of_text|EOT)\|>|<｜end▁of▁sentence｜>|</s>|<eos>|<end_of_turn>",
+    re.IGNORECASE,
+)
 _TEMPLATE_TOKEN = re.compile(
     r"<\|[^|<>\n]{1,40}\|>(?:assistant|model|final)?|<｜[^｜<>\n]{1,40}｜>|</?s>|<[be]os>|<pad>|\[/?INST\]"
     r"|<(?:start|end)_of_turn>(?:model)?|</?(?:answer|cypher|query|response|output|final|result|tool_call)>"
@@ -38,20 +42,23 @@ _TEMPLATE_TOKEN = re.compile(
 )
 _FENCE = re.compile(r"(?P<mark>`{3,}|~{3,})[ \t]*[\w+.-]*[ \t]*\n?(?P<body>.*?)(?:(?P=mark)|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"(?<!`)(?P<mark>``?)(?!`)(?P<body>.+?)(?<!`)(?P=mark)(?!`)", re.DOTALL)
-_KEYWORD = r"(?:OPTIONAL\s+MATCH|MATCH|UNWIND|CALL|WITH|RETURN)"
-_PREFIX = re.compile(r"(?:EXPLAIN|PROFILE|CYPHER(?:\s+\d+)?(?:\s+\w+\s*=\s*\w+)*)\s+(?=" + _KEYWORD + ")", re.IGNORECASE)
+_KEYWORD = r"(?:OPTIONAL\s+MATCH|MATCH|UNWIND|CALL|WITH|RETURN|CREATE|MERGE|FOREACH|LOAD\s+CSV)"
+_PREFIX = re.compile(
+    r"(?:EXPLAIN|PROFILE|CYPHER(?:\s+\d+)?(?:\s+\w+\s*=\s*\w+)*)\s+(?=" + _KEYWORD + ")", re.IGNORECASE
+)
 _START = re.compile(
     r"(?m)^[ \t>*#$\d.)•–-]*(?P<line>" + _KEYWORD + r"\b)"
     r"|(?P<inside>(?<=[\s:>\"'`*(])(?:OPTIONAL MATCH|MATCH|UNWIND|CALL|WITH|RETURN)\b)",
     re.MULTILINE,
 )
 _ANY_CASE_START = re.compile(r"(?<!\w)" + _KEYWORD + r"\b", re.IGNORECASE)
-_CONTINUATION = re.compile(
-    r"\s*(?:$|//|/\*|\*|[-<>(){}\[\],|+=.&!`'\"$]|(?:OPTIONAL|MATCH|WHERE|WITH|UNWIND|CALL|RETURN|ORDER|SKIP|OFFSET|LIMIT"
-    r"|UNION|AND|OR|XOR|NOT|ON|AS|IN|IS|CASE|WHEN|THEN|ELSE|END|EXISTS|COUNT|COLLECT|DISTINCT|STARTS|ENDS|CONTAINS|BY|ASC"
-    r"|DESC)\b)"
+_CLAUSE = re.compile(
+    r"\s*(?:OPTIONAL|MATCH|WHERE|WITH|UNWIND|CALL|RETURN|ORDER|SKIP|OFFSET|LIMIT|UNION|AND|OR|XOR|NOT|ON|AS|IN|IS|CASE"
+    r"|WHEN|THEN|ELSE|END|EXISTS|COUNT|COLLECT|DISTINCT|SET|REMOVE|DELETE|DETACH|CREATE|MERGE|FOREACH|YIELD|USING|FILTER|LET|NEXT|FINISH|STARTS|ENDS|CONTAINS|BY|ASC|DESC)\b"
 )
+_CONTINUATION = re.compile(_CLAUSE.pattern + r"|\s*(?:$|//|/\*|\*|[-<>(){}\[\],|+=.&!`'\"$])")
 _LINE_COMMENT = re.compile(r"(?m)^[ \t]*(?:--|#)[ \t]+(?=[A-Za-z]).*$")
+_END_OF_SENTENCE = re.compile(r"[\"'`*]+(?=[\s.,]|$)|[.,]?\s+(?=[–—]|[(-]?[A-Za-z])|\.(?=\s|$)")
 _REFUSAL_IN_WORDS = re.compile(
     r"\b(?:can\s?not|can't|could\s?n[o']t|unable\s+to|not\s+possible|impossible|no\s+way)\b[^.\n]{0,80}"
     r"\b(?:answer|determine|retrieve|query|tell|quer)|\b(?:schema|graph|database|data)\b[^.\n]{0,40}"
@@ -105,7 +112,8 @@ def clean(text: str) -> str:
     ends = list(_END_OF_REASONING.finditer(without))
     if ends and without[ends[-1].end() :].strip():
         without = without[ends[-1].end() :]  # the template had opened the reasoning
-    return _TEMPLATE_TOKEN.sub("", without).strip()
+    turns = (_TEMPLATE_TOKEN.sub("", turn).strip() for turn in _END_OF_TURN.split(without))
+    return re.sub(r"(?m)^>[ \t]?", "", next(filter(None, turns), ""))
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -165,12 +173,14 @@ def _with_shorter(text: str) -> Iterator[str]:
     yield text.strip("\"'`*_ \n")
     lines = text.split("\n")
     for count in range(len(lines) - 1, 0, -1):
-        if lines[count - 1].rstrip().endswith(";") or not _CONTINUATION.match(lines[count]):
+        rest = "\n".join(lines[count:])
+        is_paragraph = not lines[count].strip() and not _CLAUSE.match(rest)
+        if is_paragraph or lines[count - 1].rstrip().endswith(";") or not _CONTINUATION.match(lines[count]):
             yield "\n".join(lines[:count])
     if ";" in text:
         yield text.split(";", maxsplit=1)[0]
     first = lines[0] if len(lines) == 1 else ""
-    for match in re.finditer(r"[\"'`*]+(?=[\s.,]|$)|[.,]?\s+(?=[A-Z(–—-]?[a-z])|\.(?=\s|$)", first):
+    for match in reversed(list(_END_OF_SENTENCE.finditer(first))):
         yield first[: match.start()]
 
 
@@ -199,7 +209,9 @@ def _strings(value: Any) -> Iterator[str]:
                 yield from _strings(each)
 
 
-_QUERY_KEYS = frozenset({"cypher", "query", "cypher_query", "statement", "code", "arguments", "input", "answer", "function"})
+_QUERY_KEYS = frozenset(
+    {"cypher", "query", "cypher_query", "statement", "code", "arguments", "input", "answer", "function"}
+)
 
 
 def _is_readable(query: str) -> bool:

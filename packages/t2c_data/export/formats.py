@@ -14,7 +14,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from graphling_io.outputs import write_text
-from t2c_core.prompt.chat import REFUSAL, ChatFormat
+from t2c_core.prompt.chat import ChatFormat
+from t2c_core.prompt.chat_replies import REFUSAL
 from t2c_core.prompt.compact_cypher import decode
 from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
