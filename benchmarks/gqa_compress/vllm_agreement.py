@@ -5,7 +5,8 @@
 Needs vLLM (`make vllm` for the CPU build). The models are random, two layers, 8 heads of 32, kept in fp32, and
 converted to 2 key-value heads with refits. Both engines write 24 greedy tokens for four prompts; every token must be
 the same. Of each model, original and converted, the key-value cache is also weighed in vLLM: the space given to it
-over the tokens that it says it holds. Writes results/vllm_agreement.json and .md beside this file after every architecture.
+over the tokens that it says it holds. Writes results/vllm_agreement.json
+and .md beside this file after every architecture.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def compared(folder: Path, served: dict[str, Any]) -> dict[str, Any]:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "Made by `python benchmarks/gqa_compress/vllm_agreement.py`: random models of 8 and of 2 key-value heads, greedy, vLLM against",
+        "Made by `python benchmarks/gqa_compress/vllm_agreement.py`: random models of 8 and of 2 KV heads, greedy,",
+        "vLLM against",
         "transformers; cache in bytes a token as vLLM allots it.\n",
         "| architecture | same continuations, 8 heads | 2 heads | cache, 8 heads | 2 heads |",
         "|---|---|---|---|---|",

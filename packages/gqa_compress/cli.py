@@ -19,6 +19,7 @@ app = App(
     help="Convert a LLaMA-family checkpoint into a standard checkpoint with fewer KV heads, and train it.",
     version_flags=["--version"],
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 Flag = Annotated[bool, Parameter(negative=())]

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tests.gqa_compress.tiny_models import save_tiny, tiny_model
 
+from gqa_compress.checkpoint.reader import load_model
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
-from gqa_compress.errors import CheckpointError, PlanError, RowsError, UnsupportedError
+from gqa_compress.errors import CheckpointError, PlanError, RowsError, TrainingError, UnsupportedError
+from gqa_compress.text.rows import read_rows, read_texts
 from graphling_io.outputs import OutputError
 
 PLAN = ConversionConfig(kv_heads=2, distill_steps_per_layer=0, tokens=1024, max_length=64)
@@ -63,6 +66,24 @@ def break_embedding(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def without(name: str, **fields: object) -> Callable[[Path], None]:
+    """Return a damage that removes a tensor of an untied model."""
+
+    def damage(folder: Path) -> None:
+        save_tiny(tiny_model("llama", tie_word_embeddings=False, **fields), folder)
+        tensors = load_file(folder / "model.safetensors")
+        del tensors[name]
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return damage
+
+
+def break_head_values(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"][0] = float("inf")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def break_config(folder: Path) -> None:
     (folder / "config.json").write_text("{")
 
@@ -81,6 +102,9 @@ def break_tokenizer(folder: Path) -> None:
         (break_shape, "has shape .* config.json says"),
         (break_names, "does not fit its config"),
         (break_embedding, "no tensor model.embed_tokens.weight"),
+        (without("lm_head.weight"), "no tensor lm_head.weight"),
+        (without("model.norm.weight"), "no tensor model.norm.weight"),
+        (break_head_values, r"model\.norm\.weight .* not finite"),
         (break_config, "cannot be read"),
         (break_tokenizer, "holds no tokenizer"),
     ],
@@ -183,3 +207,61 @@ def test_a_filled_folder_is_refused_and_kept(tmp_path: Path, text: Path) -> None
     (tmp_path / "out" / "conversion.json").write_text("{}")
     convert(source, text, tmp_path / "out", PLAN, force=True)
     assert not (tmp_path / "out" / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    "damage", [without("lm_head.weight"), without("model.norm.weight"), break_head_values]
+)
+def test_a_broken_checkpoint_is_not_loaded_with_random_weights(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    damage(source)
+    with pytest.raises(CheckpointError, match=r"no tensor|not finite"):
+        load_model(source)
+
+
+def test_weights_that_overflow_are_one_error_and_nothing_is_left(tmp_path: Path, text: Path) -> None:
+    model = tiny_model("llama")
+    with torch.no_grad():
+        model.model.layers[1].mlp.down_proj.weight.fill_(3e38)
+    source = save_tiny(model, tmp_path / "source")
+    with pytest.raises((TrainingError, CheckpointError), match=r"finite|intact"):
+        convert(source, text, tmp_path / "out", PLAN)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("out", ["nest", "nest/models", "nest/models/a", "nest/models/a/out"])
+def test_an_output_that_overlaps_the_source_is_refused(
+    tmp_path: Path, text: Path, out: str, force: bool
+) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "nest" / "models" / "a")
+    (tmp_path / "nest" / "models" / "conversion.json").write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="input"):
+        convert(source, text, tmp_path / out, PLAN, force=force)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[1, 2]\n", "is list, not an object"),
+        (b"3\n", "is int"),
+        (b"\xff\n", "cannot be read"),
+        (b'{"text": 3}', "no strings"),
+    ],
+)
+def test_rows_that_are_no_objects_are_explained(tmp_path: Path, content: bytes, message: str) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(content)
+    with pytest.raises(RowsError, match=message):
+        read_rows(rows)
+
+
+def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
+    rows, text = tmp_path / "rows.jsonl", tmp_path / "text.txt"
+    rows.write_text('{"text": "a"}\n', encoding="utf-8-sig")
+    text.write_text("a", encoding="utf-8-sig")
+    assert read_texts(rows) == read_texts(text) == ["a"]

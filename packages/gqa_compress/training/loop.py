@@ -77,9 +77,9 @@ def _training_loop(run: TrainingSession) -> dict[str, float]:
     resumed_s = state.elapsed_s
     begun = time.monotonic()
     with (
+        _stop_signals() as stop,
         (recipe.output_dir / "metrics.jsonl").open("a", encoding="utf-8") as metrics,
         _progress_bar() as bar,
-        _stop_signals() as stop,
     ):
         task = bar.add_task("training", total=1.0, note="")
         while _has_steps_left(run):
