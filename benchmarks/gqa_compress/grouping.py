@@ -34,20 +34,20 @@ def scores(heads: int, seed: int) -> npt.NDArray[np.float64]:
     centres = chance.normal(size=(heads // 3, 24))
     points = centres[chance.integers(len(centres), size=heads)] + chance.normal(size=(heads, 24))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    likeness = np.abs(points @ points.T)
-    np.fill_diagonal(likeness, 0)
-    return likeness
+    similarity = np.abs(points @ points.T)
+    np.fill_diagonal(similarity, 0)
+    return similarity
 
 
-def total(likeness: npt.NDArray[np.float64], groups: list[list[int]]) -> float:
-    return sum(float(likeness[np.ix_(group, group)].sum()) for group in groups)
+def total(similarity: npt.NDArray[np.float64], groups: list[list[int]]) -> float:
+    return sum(float(similarity[np.ix_(group, group)].sum()) for group in groups)
 
 
-def best_total(likeness: npt.NDArray[np.float64], groups: int) -> float:
-    members = len(likeness) // groups
+def best_total(similarity: npt.NDArray[np.float64], groups: int) -> float:
+    members = len(similarity) // groups
     inside = {
-        group: total(likeness, [list(group)])
-        for group in itertools.combinations(range(len(likeness)), members)
+        group: total(similarity, [list(group)])
+        for group in itertools.combinations(range(len(similarity)), members)
     }
 
     @cache
@@ -60,7 +60,7 @@ def best_total(likeness: npt.NDArray[np.float64], groups: int) -> float:
             for rest in itertools.combinations(others, members - 1)
         )
 
-    return best(frozenset(range(len(likeness))))
+    return best(frozenset(range(len(similarity))))
 
 
 def main() -> None:
@@ -74,9 +74,9 @@ def main() -> None:
         if groups < heads:
             taken = []
             for seed in range(given.matrices):
-                likeness = scores(heads, seed)
+                similarity = scores(heads, seed)
                 begun = time.process_time()
-                search(likeness, groups)
+                search(similarity, groups)
                 taken.append(1000 * (time.process_time() - begun))
             timed.append(
                 {
@@ -89,8 +89,8 @@ def main() -> None:
     gaps = []
     for heads, groups in ((8, 2), (9, 3), (12, 3), (12, 4)):
         lost = [
-            1 - total(likeness, search(likeness, groups)) / best_total(likeness, groups)
-            for likeness in (scores(heads, seed) for seed in range(given.matrices))
+            1 - total(similarity, search(similarity, groups)) / best_total(similarity, groups)
+            for similarity in (scores(heads, seed) for seed in range(given.matrices))
         ]
         gaps.append({"heads": heads, "groups": groups, "matrices": len(lost), "worst_gap": max(lost)})
     write_json(RESULTS / "grouping.json", {"timed": timed, "gaps": gaps})

@@ -125,8 +125,11 @@ def table(found: dict[str, Any], shape: str) -> list[str]:
             if row["cell"] == OURS
         }
     )
-    told = f"{' and '.join(map(str, local))} local steps" if local else "no local steps"
-    lines = [f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}, {told}", ""]
+    steps_text = f"{' and '.join(map(str, local))} local steps" if local else "no local steps"
+    lines = [
+        f"## {shape}: {kind}, seeds {seeds}, {steps} steps, teacher's perplexity {bases}, {steps_text}",
+        "",
+    ]
     lines += ["| | 4 of 8 | 2 of 8 | 1 of 8 | seconds at 1 |", "|---|---|---|---|---|"]
     for cell in CELLS:
         columns = [
@@ -184,8 +187,8 @@ def healing(found: dict[str, Any]) -> list[str]:
 
 def markdown(found: dict[str, Any]) -> str:
     lines = [
-        "Made by `python benchmarks/gqa_compress/quality.py`. Perplexity of held-out bytes over the teacher's, mean and",
-        "standard deviation over the seeds that are finished; no end-to-end training but where it says healing.",
+        "Made by `python benchmarks/gqa_compress/quality.py`. Perplexity of held-out bytes over the teacher's,",
+        "mean and standard deviation over the seeds that are finished; end-to-end training only where it says healing.",
         "",
         *claims(found),
     ]

@@ -5,7 +5,7 @@
 Takes the teacher of a finished run to fewer key-value heads by our conversion (the run's own), by the paper's alignment
 alone, and by the paper's masks that fade while it is trained; then trains each for the same steps on the same batches
 as `make own` does (recipes/starter/distil.yaml), and the teacher with all its heads too, so that what training adds is
-told from what fewer heads lose. The loss on held-out rows is kept as it falls; at the end perplexity and KL to the
+separated from what fewer heads lose. The loss on held-out rows is kept as it falls; at the end perplexity and KL to the
 teacher are measured on the test rows. Runs and figures are kept under HOME/healing, so that a stopped run goes on.
 Writes results/starter.json, .md and .png beside this file after every student; without a finished run at HOME it
 does nothing.

@@ -1,1 +1,1 @@
-"""Turn a LLaMA-family checkpoint into a stock checkpoint with fewer key-value heads."""
+"""Convert a LLaMA-family checkpoint into a standard checkpoint with fewer KV heads, and train it."""

@@ -15,6 +15,7 @@ from gqa_compress.cli import app, main
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.conversion.gram_pass import read_grams, write_grams
+from gqa_compress.deprecated import rename_output_fields, with_old_names
 from gqa_compress.errors import CheckpointError
 from gqa_compress.heads.grams import head_grams
 from gqa_compress.heads.grouping import head_similarity, search
@@ -137,6 +138,42 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert "Traceback" not in printed.err
     assert printed.out == ""
     assert not out.exists()
+
+
+def test_old_flags_and_output_fields_still_work(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    model: Path,
+    text: Path,
+) -> None:
+    out = tmp_path / "out"
+    plan = ("--kv-heads", 2, "--tokens", 1000, "--length=64", "--local-steps", 2)
+    assert run(monkeypatch, "convert", model, "--calibration", text, "--out", out, *plan) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[:2] == [
+        "gqa-compress: --length is deprecated; use --max-length",
+        "gqa-compress: --local-steps is deprecated; use --layer-distill-steps",
+    ]
+    for found in (json.loads(printed.out), json.loads((out / "conversion.json").read_text())):
+        assert found["plan"]["distill_steps_per_layer"] == found["plan"]["local_steps"] == 2
+        assert found["plan"]["max_length"] == found["plan"]["length"] == 64
+        assert found["kv_cache_bytes_per_token_after"] == found["cache_bytes_a_token_after"]
+        layer = found["layers"][0]
+        assert layer["residual_relative_error"] == layer["stream_error"] > 0
+    assert run(monkeypatch, "evaluate", model, "--text", text, "--against", model, "--length", 32) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["top1_agreement"] == found["agreement"] == 1
+    assert (
+        run(monkeypatch, "bench", model, "--batch", 2, "--prompt", 4, "--new-tokens", 2, "--repeats", 1) == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert (found["batch_size"], found["prompt_length"], found["batch"], found["prompt"]) == (2, 4, 2, 4)
+    assert run(monkeypatch, "inspect", model) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["choices"] == found["valid_kv_heads"]
+    assert found["head_size"] == found["head_dim"] == 8
+    assert rename_output_fields(with_old_names({"eval_loss": 1})) == {"eval_loss": 1}
 
 
 def test_every_command_has_help_and_needs_no_torch() -> None:

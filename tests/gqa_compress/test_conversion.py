@@ -1,4 +1,4 @@
-"""Conversion: exact cases, and a stock checkpoint that comes out. What is refused is in test_refusals.py."""
+"""Conversion: exact cases, and the standard checkpoint that comes out. Rejected inputs are in test_refusals.py."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pruning: masks, the student that carries old and merged heads, and the stock model that is left."""
+"""Pruning: masks, the model with original and merged heads, and the standard model that is left."""
 
 import json
 import math
@@ -129,9 +129,9 @@ def test_a_student_goes_from_the_original_to_the_converted_model(
         student.remove_original_heads()
         torch.testing.assert_close(model(TOKENS).logits, faded, atol=1e-5, rtol=1e-5)
     model.save_pretrained(tmp_path / "out")
-    stock = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
-    assert stock.config.num_key_value_heads == 2
-    torch.testing.assert_close(stock(TOKENS).logits, faded, atol=1e-5, rtol=1e-5)
+    saved = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
+    assert saved.config.num_key_value_heads == 2
+    torch.testing.assert_close(saved(TOKENS).logits, faded, atol=1e-5, rtol=1e-5)
 
 
 def test_faded_heads_start_where_the_conversion_does(
