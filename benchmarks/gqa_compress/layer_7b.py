@@ -137,7 +137,8 @@ def markdown(found: dict[str, Any], given: argparse.Namespace) -> str:
     command = f"benchmarks/gqa_compress/layer_7b.py --tokens {given.tokens} --local-steps {given.local_steps}"
     return f"""Made by `python {command}`:
 one layer of LLaMA2-7B's shape, random bf16 weights, 32 → {found["kv_heads"]} heads,
-{found["calibration_tokens"]:,} tokens to fit, {found["threads"]} thread(s) of a shared {found["device"]}. 32 layers are **multiplied up, not measured**; the
+{found["calibration_tokens"]:,} tokens to fit, {found["threads"]} thread(s) of a shared {found["device"]}.
+32 layers are **multiplied up, not measured**; the
 last one, all of which is distilled by what it predicts, costs more.
 
 | | |

@@ -47,6 +47,7 @@ def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 def test_an_error_in_the_block_leaves_everything_as_it_was(tmp_path: Path) -> None:
     out = make(tmp_path / "out", "manifest.json")
+
     def fail() -> None:
         with (
             atomic_directory(out, markers=MARKERS, force=True) as temporary,
@@ -95,6 +96,25 @@ def test_a_folder_that_holds_more_than_its_kind_is_never_replaced(tmp_path: Path
     assert len(names(out)) == 3
     (out / "thesis.tex").unlink()
     clear_directory(out, markers=MARKERS, contents=("a.*",))
+    assert names(out) == []
+
+
+def test_a_folder_whose_clearing_was_broken_off_is_still_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = make(tmp_path / "out", "a", "manifest.json", "z")
+
+    def fail(self: Path, **_: object) -> None:
+        if self.name == "z":
+            raise OSError(errno.EIO, "broken off")
+        self.rename(tmp_path / "gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fail)
+        with pytest.raises(OSError, match="broken off"):
+            clear_directory(out, markers=MARKERS)
+    assert "manifest.json" in names(out)
+    clear_directory(out, markers=MARKERS)
     assert names(out) == []
 
 

@@ -20,9 +20,8 @@ TOKENIZER_FILES = (
     "merges.txt",
     "*.model",
     "chat_template*",
-    "generation_config.json",
-    "LICENSE*",
 )
+COPIED_FILES = (*TOKENIZER_FILES, "generation_config.json", "LICENSE*")
 
 
 def write_tensors(
@@ -93,7 +92,7 @@ class ShardWriter:
 
 def copy_tokenizer_files(source: Path, target: Path) -> None:
     """Copy tokenizer, generation configuration and licence from the source folder to the target folder."""
-    for pattern in TOKENIZER_FILES:
+    for pattern in COPIED_FILES:
         for path in source.glob(pattern):
             if path.is_file():
                 shutil.copyfile(path, target / path.name)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from gqa_compress.checkpoint.reader import content_hash
-from gqa_compress.checkpoint.writer import write_tensors
+from gqa_compress.checkpoint.writer import TOKENIZER_FILES, write_tensors
 from gqa_compress.deprecated import TRAINER_STATE, rename_fields, rename_recipe_fields
 from gqa_compress.errors import CheckpointError
 from gqa_compress.text.rows import file_hash
@@ -22,14 +22,6 @@ SAVE_TOTAL_LIMIT = 2
 BEST = "best.safetensors"
 # Pruning within a time limit fades the original heads over at least this many steps, however slow they are.
 MIN_PRUNING_STEPS = 50
-TOKENIZER_CONTENT = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-)
 
 
 @dataclass
@@ -201,7 +193,7 @@ def resume_fingerprint(recipe: TrainingConfig) -> dict[str, Any]:
     del found["output_dir"]
     found["train_file"] = file_hash(recipe.train_file)
     found["validation_file"] = file_hash(recipe.validation_file) if recipe.validation_file else None
-    found["tokenizer"] = content_hash(recipe.tokenizer_folder, *TOKENIZER_CONTENT)
+    found["tokenizer"] = content_hash(recipe.tokenizer_folder, *TOKENIZER_FILES)
     found["init_checkpoint"] = content_hash(recipe.init_checkpoint) if recipe.init_checkpoint else None
     if recipe.teacher:
         found["teacher"] = as_json(recipe)["teacher"] | {
