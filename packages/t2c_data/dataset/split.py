@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from t2c_data.pairs import Pair
 
+_UNANSWERABLE = "unanswerable "
+"""Start of the skeleton of a pair without a query."""
 SHARES = (("dev", 0.03), ("test", 0.03))
 STOPWORDS = frozenset(
     """the a an of for in to and or is are was were all any me please what which how who list show find get give return
@@ -99,7 +101,7 @@ class Splitter:
 
     def add(self, pair: Pair) -> None:
         """Add the next pair."""
-        text = skeleton(pair.cypher) if pair.cypher else f"unanswerable {pair.question}"
+        text = skeleton(pair.cypher) if pair.cypher else f"{_UNANSWERABLE}{pair.question}"
         shape, question = self._skeletons.number(text), self._questions.number(near_duplicate_key(pair))
         if shape == len(self._parents):
             self._parents.append(shape)
@@ -116,26 +118,31 @@ class Splitter:
         """Return the split of each pair.
 
         Components are visited in an order that depends on the seed and their first skeleton; small splits are filled
-        first.
+        first. Answerable and unanswerable pairs have quotas of their own, so that each split has as many of either.
         """
         sizes = Counter(self._root(shape) for shape in self._skeleton_of)
         shuffled = StringInterner()
         roots = array("L")
-        known: set[int] = set()
+        is_unanswerable: dict[int, bool] = {}
         for text, shape in self._skeletons.sorted():
             root = self._root(shape)
-            if root not in known:
-                known.add(root)
+            if root not in is_unanswerable:
+                is_unanswerable[root] = text.startswith(_UNANSWERABLE)
                 shuffled.number(hashlib.sha256(f"{seed}:c{text}".encode()).hexdigest())
                 roots.append(root)
-        remaining = {name: share * len(self._skeleton_of) for name, share in shares}
+        totals: Counter[bool] = Counter()
+        for root, size in sizes.items():
+            totals[is_unanswerable[root]] += size
+        remaining = {(name, key): share * total for name, share in shares for key, total in totals.items()}
         chosen: dict[int, str] = {}
         for _, number in shuffled.sorted():
-            size = sizes[roots[number]]
-            for name, room in remaining.items():
+            root = roots[number]
+            size = sizes[root]
+            for name, _ in shares:
+                room = remaining[name, is_unanswerable[root]]
                 if size <= max(room * 0.1, 3) and room >= size:
-                    remaining[name] = room - size
-                    chosen[roots[number]] = name
+                    remaining[name, is_unanswerable[root]] = room - size
+                    chosen[root] = name
                     break
         return [chosen.get(self._root(shape), "train") for shape in self._skeleton_of]
 

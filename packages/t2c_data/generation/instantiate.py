@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from t2c_data.errors import UnfitError
 from t2c_data.lexicon.morphology import article, inflect_alternatives
 from t2c_data.planning.conditions import ConditionSampler
-from t2c_data.planning.cypher_writer import CypherBuilder, CypherTemplateWriter
+from t2c_data.planning.cypher_writer import CypherBuilder, CypherTemplateWriter, grouped_by
 from t2c_data.planning.grounding import Grounder
 from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN, QueryNode
 from t2c_data.planning.slots import fill_slots
@@ -49,12 +49,14 @@ _AGGREGATING = frozenset({"aggregate", "group", "top", "having", "compare", "con
 
 @dataclass(frozen=True, slots=True)
 class InstantiatedTemplate:
-    """A template with its query and wordings, in which sentinels stand for the mentions."""
+    """A template with its query tree, its query and wordings, in which sentinels stand for the mentions."""
 
     template: QuestionTemplate
     cypher: str
     texts: tuple[str, ...]
     mentions: dict[int, ValueMention]
+    root: QueryNode
+    slots: dict[str, Slot]
 
 
 class TemplateInstantiator:
@@ -119,7 +121,7 @@ class TemplateInstantiator:
                 break
         if not texts:
             raise UnfitError("no wording")
-        return InstantiatedTemplate(template, cypher, tuple(texts), grounder.mentions)
+        return InstantiatedTemplate(template, cypher, tuple(texts), grounder.mentions, root, slots)
 
     def _check_sense(
         self, template: QuestionTemplate, root: QueryNode, slots: dict[str, Slot], grounder: Grounder
@@ -147,6 +149,13 @@ class TemplateInstantiator:
             raise UnfitError("one node has one value")
         if _ROW_COUNT.search(cypher) and grounder.multiplies_rows(root):
             raise UnfitError("rows repeat in a count")
+        key = self.context.lexicon.labels[root.label].display_property
+        if re.search(r"\{rows\}|WITH \{root\}", cypher) and not self.context.is_identifying(root.label, key):
+            raise UnfitError("a group of several roots")
+        added = {name: slot for name, slot in slots.items() if slot not in neighbours}
+        repeats = grounder.repeats_roots(added, grouped_by(template))
+        if "{x.first}" in cypher and repeats:
+            raise UnfitError("rows repeat in a conditional count")
         if not _SUM.search(cypher):
             return
         if "sum(" in cypher and any(slot.name.lower().endswith("year") for slot in slots.values()):
@@ -155,8 +164,10 @@ class TemplateInstantiator:
             isinstance(slot.part, QueryNode) and self.context.is_many_to_one(slot.path[0])
             for slot in neighbours
         )
-        if grounder.multiplies_rows(root, count_types=False) or (
-            is_shared and not self.context.is_named(root)
+        if (
+            repeats
+            or grounder.multiplies_rows(root, count_types=False)
+            or (is_shared and not self.context.is_named(root))
         ):
             raise UnfitError("rows repeat in a sum")
 

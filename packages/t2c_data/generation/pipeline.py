@@ -31,7 +31,7 @@ from t2c_data.realisation.surface import realise
 from t2c_data.templates.model import load_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from t2c_core.graph.client import GraphClient
@@ -171,33 +171,30 @@ class ChunkGenerator:
 
     async def generate_chunk(self, number: int) -> list[dict[str, Any]]:
         """Instantiate and execute one chunk."""
-        jobs: list[_Job] = []
-        rows: list[dict[str, Any]] = []
-        for place in range(CHUNK):
-            rng = generator(self._config.seed, number, place)
-            if rng.random() < self._config.unanswerable:
-                rows += self._unanswerable.rows(rng, self._config.wordings)
-            else:
-                jobs += self._instantiate(rng)
         semaphore = asyncio.Semaphore(self._config.workers)
 
-        async def run(job: _Job) -> list[dict[str, Any]]:
+        async def rows(place: int) -> list[dict[str, Any]]:
+            rng = generator(self._config.seed, number, place)
+            if rng.random() < self._config.unanswerable:
+                return self._unanswerable.rows(rng, self._config.wordings)
+            job = self._instantiate(rng)
+            if job is None:
+                return []
             async with semaphore:
                 return await self._execute(job)
 
-        for done in await asyncio.gather(*(run(job) for job in jobs)):
-            rows += done
-        return rows
+        chunk = await asyncio.gather(*(rows(place) for place in range(CHUNK)))
+        return [row for each in chunk for row in each]
 
-    def _instantiate(self, rng: Random) -> Iterator[_Job]:
+    def _instantiate(self, rng: Random) -> _Job | None:
         template = rng.choices(self._templates, self._weights)[0]
         for _ in range(TRIES):
             try:
                 instance = self._instantiator.instantiate(template, rng, wordings=self._config.wordings)
             except UnfitError:
                 continue
-            yield _Job(instance, rng.getstate())
-            return
+            return _Job(instance, rng.getstate())
+        return None
 
     async def _execute(self, job: _Job) -> list[dict[str, Any]]:
         rows = job.rows()

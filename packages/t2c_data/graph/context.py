@@ -62,6 +62,7 @@ class GraphContext:
     labels: list[str] = field(default_factory=list, init=False)
     """Labels that questions may mention and the sample has nodes of."""
     _degrees: dict[tuple[int, bool], int] = field(default_factory=dict, init=False)
+    _parallel: dict[int, bool] = field(default_factory=dict, init=False)
     _semantic_types: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
     _unique_paths: dict[tuple[str, str], bool] = field(default_factory=dict, init=False)
 
@@ -117,6 +118,14 @@ class GraphContext:
     def is_many_to_one(self, rel: QueryRelationship) -> bool:
         """Return whether several nodes can have such a relationship to the same node."""
         return self.max_degree(self.schema.triples.index(rel.triple), not rel.forward) > 1
+
+    def has_parallel_relationships(self, rel: QueryRelationship) -> bool:
+        """Return whether several relationships of its type join the same two sampled nodes."""
+        number = self.schema.triples.index(rel.triple)
+        if number not in self._parallel:
+            ends = (node.relationships.get((number, True), ()) for node in self.sample.nodes)
+            self._parallel[number] = any(len({end for _, end in each}) < len(each) for each in ends)
+        return self._parallel[number]
 
     def has_parallel_types(self, rel: QueryRelationship) -> bool:
         """Return whether other relationship types join the same labels."""
@@ -194,6 +203,11 @@ class GraphContext:
         if found.unique and _CODE.search(name):
             return "id"
         return "category" if len(values) <= MAX_CATEGORIES else "name"
+
+    def is_identifying(self, label: str, name: str) -> bool:
+        """Return whether no two sampled nodes of a label share a value of a property."""
+        values, nodes = self.sample.values.get((label, name), ()), self.sample.by_label[label]
+        return self.property(label, name).unique or len(values) == len(nodes)
 
     def is_uniquely_identified(self, node: QueryNode) -> bool:
         """Return whether an equality condition on an identifier singles out one node."""

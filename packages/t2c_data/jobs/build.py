@@ -65,7 +65,9 @@ def run_build(
         manifest = write_dataset(
             out, store.rows, schema=schema.version, seed=config.seed, config=plan, dropped=dropped
         )
-    extras: dict[str, Any] = {key: each[key] for each in manifests for key in ("usage", "stopped") if key in each}
+    extras: dict[str, Any] = {
+        key: each[key] for each in manifests for key in ("usage", "stopped") if key in each
+    }
     return {**manifest, **extras}
 
 
@@ -99,7 +101,9 @@ def _run_one(
     lexicon = open_lexicon(config.lexicon, schema)
     if config.pipelines == ("llm",):
         return _run_llm(config, out, schema, lexicon, force=force, progress=progress)
-    options = TemplatePipelineConfig(pairs=config.pairs, seed=config.seed, workers=config.workers)
+    options = TemplatePipelineConfig(
+        pairs=config.pairs, seed=config.seed, workers=config.workers, unanswerable=config.unanswerable_ratio
+    )
     prepare(out, schema=schema, lexicon=lexicon, config=options, force=force)
     if config.ray_workers:
         from t2c_data.generation.ray_pipeline import build_distributed

@@ -32,6 +32,8 @@ class BuildConfig:
     """`template`, `llm`, or `template,llm` for both."""
     llm: Annotated[Endpoint, Parameter(name="*")] = field(default_factory=Endpoint)
     """Model of the `llm` pipeline."""
+    unanswerable_ratio: float = 0.04
+    """Ratio of questions of the template pipeline that the graph cannot answer; also that of each split."""
     llm_judge: bool = True
     """Whether the model also judges its pairs."""
     ray_workers: int = 0
@@ -48,6 +50,10 @@ class BuildConfig:
             raise DataInputError("the llm pipeline needs a model; give --llm-url http://host:port/v1")
         if self.pairs < 1:
             raise DataInputError(f"invalid --pairs {self.pairs}: expected 1 or more")
+        if not 0 <= self.unanswerable_ratio <= 1:
+            raise DataInputError(
+                f"invalid --unanswerable-ratio {self.unanswerable_ratio}: expected a number from 0 to 1"
+            )
 
     @property
     def pipelines(self) -> tuple[str, ...]:

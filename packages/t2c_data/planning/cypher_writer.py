@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.identifiers import format_identifier
@@ -11,15 +12,21 @@ from t2c_data.errors import UnfitError
 from t2c_data.lexicon.draft import TEMPORAL_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from t2c_core.prompt.variable_names import VariableNames
     from t2c_data.planning.grounding import Grounder
-    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
+    from t2c_data.planning.query_tree import CountPredicate, PropertyPredicate, QueryNode, QueryRelationship
     from t2c_data.planning.slots import Slot
     from t2c_data.templates.model import QuestionTemplate
+
+    _Condition = str | Callable[[], str]
 
 WHERE_DELIMITER, CONDITION_SEPARATOR = "\ue003", "\ue002"
 """Delimiters of conditions until `realisation.surface` sorts them by their parameters."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_AGGREGATE = re.compile(r"\w+\([^()]*\)")
+_GROUPED = re.compile(r"\{(\w)\}")
 _RETURNED = re.compile(r"RETURN (?:DISTINCT )?(.*)")
 _COMPARISONS = {
     "eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "on": "=", "before": "<", "after": ">",
@@ -46,10 +53,11 @@ class CypherBuilder:
         self._labels: dict[str, int] = {}
         self._types: dict[str, int] = {}
         self._patterns: list[str] = []
-        self._conditions: list[str] = []
+        conditions: list[_Condition] = []
         self._place(root)
-        self._walk(root, self._patterns, self._conditions)
+        self._walk(root, self._patterns, conditions)
         self._patterns.sort()
+        self._conditions = _resolve(conditions)
 
     def variable(self, part: QueryNode | QueryRelationship) -> str:
         """Return the variable of a node or relationship."""
@@ -81,31 +89,35 @@ class CypherBuilder:
         self._numbers[id(node)] = number
         self._variables[id(node)] = self._names.label_variables[node.label] + SUFFIXES[number]
 
-    def _walk(self, node: QueryNode, patterns: list[str], conditions: list[str]) -> None:
+    def _walk(self, node: QueryNode, patterns: list[str], conditions: list[_Condition]) -> None:
+        """Collect patterns and conditions; subqueries are rendered last, so that their variables are fresh."""
         own = [_predicate(self.access(node, each.name), each) for each in node.conditions]
         conditions += ["(" + " OR ".join(own) + ")"] if node.is_disjunction and len(own) > 1 else own
-        for predicate in node.count_predicates:
-            subquery = self._subquery(predicate.rel, node)
-            conditions.append(
-                f"COUNT {{ {subquery} }} {_COMPARISONS[predicate.operator]} {predicate.mention.parameter}"
-            )
+        conditions += [partial(self._count, each, node) for each in node.count_predicates]
         for rel in node.relationships:
             if rel.is_negated:
-                conditions.append("NOT " + self.exists(rel, node))
+                conditions.append(partial(self._not_exists, rel, node))
             else:
                 self._join(rel, node, patterns, conditions)
 
+    def _count(self, predicate: CountPredicate, anchor: QueryNode) -> str:
+        comparison = f"{_COMPARISONS[predicate.operator]} {predicate.mention.parameter}"
+        return f"COUNT {{ {self._subquery(predicate.rel, anchor)} }} {comparison}"
+
+    def _not_exists(self, rel: QueryRelationship, anchor: QueryNode) -> str:
+        return "NOT " + self.exists(rel, anchor)
+
     def _subquery(self, rel: QueryRelationship, anchor: QueryNode) -> str:
         patterns: list[str] = []
-        conditions: list[str] = []
+        conditions: list[_Condition] = []
         before = dict(self._labels), dict(self._types)
         self._join(rel, anchor, patterns, conditions)
+        where = " AND ".join(_resolve(conditions))
         self._labels, self._types = before
-        text = "MATCH " + ", ".join(sorted(patterns))
-        return text + (" WHERE " + " AND ".join(conditions) if conditions else "")
+        return "MATCH " + ", ".join(sorted(patterns)) + (f" WHERE {where}" if where else "")
 
     def _join(
-        self, rel: QueryRelationship, anchor: QueryNode, patterns: list[str], conditions: list[str]
+        self, rel: QueryRelationship, anchor: QueryNode, patterns: list[str], conditions: list[_Condition]
     ) -> None:
         is_new = id(rel.node) not in self._variables
         if is_new:
@@ -124,6 +136,10 @@ class CypherBuilder:
         conditions += [_predicate(self.access(rel, each.name), each) for each in rel.conditions]
         if is_new:
             self._walk(rel.node, patterns, conditions)
+
+
+def _resolve(conditions: list[_Condition]) -> list[str]:
+    return [each if isinstance(each, str) else each() for each in conditions]
 
 
 def _predicate(access: str, condition: PropertyPredicate) -> str:
@@ -163,6 +179,11 @@ def _calendar_predicate(access: str, operator: str, values: list[str]) -> str:
     return f"{access}.year {_YEARS[operator]} {values[0]}"
 
 
+def grouped_by(template: QuestionTemplate) -> set[str]:
+    """Return the slots by which the rows of a template are grouped or that they show."""
+    return set(_GROUPED.findall(_AGGREGATE.sub("", template.cypher)))
+
+
 class CypherTemplateWriter:
     """Writes the query of one instantiated template.
 
@@ -190,18 +211,17 @@ class CypherTemplateWriter:
         """
         root = builder.variable(self._root)
         multiplies = self._grounder.multiplies_rows(self._root)
+        repeats = multiplies or self._grounder.repeats_roots(self._slots, grouped_by(self._template))
         is_single = self._context.is_uniquely_identified(self._root)
         fixed = {
             "match": builder.match((*self._not_null(builder), *self._where(builder))),
             "root": root,
-            "rows": self._count_neighbours(builder) if multiplies else "count(*)",
-            "count": f"count(DISTINCT {root})" if multiplies else "count(*)",
+            "rows": self._entities(builder, multiplies=multiplies, is_single=True),
+            "count": f"count(DISTINCT {root})" if repeats else "count(*)",
             "distinct": f"count(DISTINCT {root})",
             "unique": "DISTINCT " if multiplies and self._has_row_per_root() else "",
             "many": "" if is_single else "DISTINCT ",
-            "entities": "count(*)"
-            if is_single and not multiplies
-            else self._entities(builder, multiplies=multiplies),
+            "entities": self._entities(builder, multiplies=multiplies, is_single=is_single),
         }
 
         def fill(match: re.Match[str]) -> str:
@@ -247,13 +267,17 @@ class CypherTemplateWriter:
             slot.name == key or self._context.property(label, slot.name).unique for slot in shown
         )
 
-    def _entities(self, builder: CypherBuilder, *, multiplies: bool) -> str:
-        """Render a count of neighbours: distinct if several roots can share one or if rows repeat."""
+    def _entities(self, builder: CypherBuilder, *, multiplies: bool, is_single: bool) -> str:
+        """Render a count of neighbours: distinct if several paths can lead to one."""
         slot = self._counted()
         if slot is None:
             return "count(*)"
-        shared = multiplies or any(rel.types or self._context.is_many_to_one(rel) for rel in slot.path)
-        return self._count_neighbours(builder) if shared else "count(*)"
+        context = self._context
+        is_direct = is_single and len(slot.path) == 1
+        shared = multiplies or any(rel.types or context.is_many_to_one(rel) for rel in slot.path)
+        parallel = any(rel.types or context.has_parallel_relationships(rel) for rel in slot.path)
+        distinct = parallel or multiplies if is_direct else parallel or shared
+        return self._count_neighbours(builder) if distinct else "count(*)"
 
     def _count_neighbours(self, builder: CypherBuilder) -> str:
         slot = self._counted()

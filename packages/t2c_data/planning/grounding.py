@@ -9,12 +9,14 @@ from t2c_data.planning.query_tree import CountPredicate, PropertyPredicate, Quer
 from t2c_data.planning.value_sampling import OPERATORS, TYPE_WEIGHTS, PredicateSampler
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from random import Random
 
     from t2c_core.schema.model import Scalar
     from t2c_data.graph.context import GraphContext, Hop
     from t2c_data.graph.sample import SampledNode
     from t2c_data.planning.query_tree import ValueMention
+    from t2c_data.planning.slots import Slot
 
 
 class Grounder:
@@ -148,8 +150,30 @@ class Grounder:
         if rel.types and (count_types or not is_named):
             return True
         if is_named:
-            return False
+            return self.context.has_parallel_relationships(rel)
         return self.context.is_to_many(rel) or self.multiplies_rows(rel.node, count_types=count_types)
+
+    def repeats_roots(self, slots: Mapping[str, Slot], grouped_by: Collection[str]) -> bool:
+        """Return whether what slots add to the tree makes a root repeat in a group.
+
+        Args:
+            slots: slots by name.
+            grouped_by: names of the slots that rows are grouped by.
+        """
+        return any(
+            self._repeats_root(slot, is_group=name in grouped_by)
+            for name, slot in slots.items()
+            if slot.path and slot.path[0].is_unverbalised
+        )
+
+    def _repeats_root(self, slot: Slot, *, is_group: bool) -> bool:
+        if not any(rel.types or self.context.is_to_many(rel) for rel in slot.path):
+            return False
+        rel = slot.path[0]
+        if not is_group or len(slot.path) > 1 or slot.part is rel:
+            return True
+        identifies = self.context.is_identifying(rel.node.label, slot.name)
+        return not identifies or bool(rel.types) or self.context.has_parallel_relationships(rel)
 
     def add_identifying_condition(self, node: QueryNode) -> None:
         """Add a condition that singles out the node, or nearly so.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from t2c_data.lexicon.morphology import number_word, singular_of
+from t2c_data.lexicon.morphology import article, number_word, singular_of
 from t2c_data.planning.cypher_writer import CONDITION_SEPARATOR, WHERE_DELIMITER
 from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN, ValueMention
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_SPELT_NUMBER = 10
 _SENTINEL = re.compile(f"{SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
 _COUNTED_NOUN = re.compile(_SENTINEL.pattern + r" ([a-z]+s)\b(?<! has)(?<! is)(?<! was)(?<! does)(?<! as)")
+_ARTICLE = re.compile(r"\b([Aa]n?)( )" + _SENTINEL.pattern)
 _CONDITIONS = re.compile(f"{WHERE_DELIMITER}([^{WHERE_DELIMITER}]*){WHERE_DELIMITER}")
 _INTERROGATIVE = re.compile(
     r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b"
@@ -52,9 +53,10 @@ def realise(text: str, cypher: str, mentions: dict[int, ValueMention], rng: Rand
     quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
     formatted = {number: format_value(mentions[number], quote, rng) for number in order}
     text = _COUNTED_NOUN.sub(lambda match: _agree_with_one(match, mentions[int(match[1])]), text)
-    question = _SENTINEL.sub(lambda match: formatted[int(match[1])], text)
+    text = _ARTICLE.sub(lambda match: _agree_with_value(match, formatted[int(match[3])]), text)
+    question = _SENTINEL.sub(lambda match: formatted[int(match[1])], _finish(text, formatted, rng))
     return RealisedPair(
-        _finish(question, rng),
+        question,
         number_parameters(cypher, order),
         {f"v{place}": mentions[number].value for number, place in order.items()},
     )
@@ -65,6 +67,17 @@ def _agree_with_one(found: re.Match[str], mention: ValueMention) -> str:
     if mention.value != 1 or isinstance(mention.value, bool) or mention.kind not in {"count", "number"}:
         return found[0]
     return found[0].removesuffix(found[2]) + singular_of(found[2])
+
+
+def _agree_with_value(found: re.Match[str], value: str) -> str:
+    """Choose the article before a value: `an 'oral' drug`."""
+    word = re.match(r"[\w-]+", value.strip("'\""))
+    chosen = article(word[0]).partition(" ")[0] if word else found[1]
+    return (
+        (chosen.capitalize() if found[1][0] == "A" else chosen)
+        + found[2]
+        + found[0][found.end(2) - found.start() :]
+    )
 
 
 def number_parameters(cypher: str, order: dict[int, int]) -> str:
@@ -106,7 +119,7 @@ def format_value(mention: ValueMention, quote: str, rng: Random) -> str:
         return f"{quote or chr(39)}{value}{quote or chr(39)}"
     if mention.kind == "string":
         return f"{quote}{value}{quote}" if quote and quote not in str(value) else str(value)
-    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e15 else str(value)
+    return f"{value:.15g}" if isinstance(value, float) and abs(value) < 1e15 else str(value)
 
 
 def _format_date(value: str, quote: str, rng: Random) -> str:
@@ -120,13 +133,19 @@ def _format_date(value: str, quote: str, rng: Random) -> str:
     return f"{month} {day.day}, {day.year}" if roll < 0.9 else f"{day.day} {month} {day.year}"
 
 
-def _finish(text: str, rng: Random) -> str:
-    """Normalise whitespace and add capitals and punctuation."""
+def _finish(text: str, values: dict[int, str], rng: Random) -> str:
+    """Normalise whitespace and add capitals and punctuation; values keep theirs.
+
+    Args:
+        text: wording with sentinels.
+        values: formatted values by the numbers of the sentinels.
+        rng: source of random choices.
+    """
     text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
     if rng.random() < 0.75:
         text = text[:1].upper() + text[1:]
         text = re.sub(r"(?<!\bno)(?<!\bnos)\. ([a-z])", lambda match: ". " + match[1].upper(), text)
     roll = rng.random()
-    if _INTERROGATIVE.match(text):
+    if _INTERROGATIVE.match(_SENTINEL.sub(lambda match: values[int(match[1])], text)):
         return text + "?" if roll < 0.8 else text
     return text + "." if roll < 0.6 else text

@@ -98,11 +98,17 @@ def test_choices_nest_and_an_empty_choice_is_one() -> None:
 
 
 def test_a_broken_file_of_patterns_is_named(tmp_path) -> None:
-    (tmp_path / "bad.yaml").write_text("patterns:\n- {id: x, category: y}\n")
+    (tmp_path / "bad.yaml").write_text("templates:\n- {id: x, category: y}\n")
     with pytest.raises(TemplateError, match=r"bad\.yaml"):
         load_templates(tmp_path)
+    (tmp_path / "bad.yaml").write_text(
+        "patterns:\n- {id: x, category: y, difficulty: 1, cypher: z, say: [a], known: [b]}\n"
+    )
+    with pytest.warns(FutureWarning, match="use '(templates|questions|not_null)'"):
+        (template,) = load_templates(tmp_path)
+    assert (template.questions, template.not_null) == (("a",), ("b",))
     (tmp_path / "bad.yaml").unlink()
-    with pytest.raises(TemplateError, match="no patterns"):
+    with pytest.raises(TemplateError, match="no templates"):
         load_templates(tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_no_shape_and_no_wording_stands_on_both_sides(built: Path) -> None:
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
     build_command: Any, built: Path, tmp_path: Path
 ) -> None:
-    """Killed when the folder is claimed, when the store is opened, and after the first chunk; 20 moments: benchmarks/resume.py."""
+    """Killed when the folder is claimed, when the store is opened, and after the first chunk; 20 moments: benchmarks/t2c_data/resume.py."""
     out = tmp_path / "pairs"
     store = out / "candidates.sqlite"
     for reached in ((out / "plan.json").is_file, store.is_file, lambda: store.stat().st_size > 40_000):
@@ -151,3 +151,19 @@ def test_only_the_same_build_is_resumed(schema: GraphSchema, lexicon: Lexicon, t
     prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig(workers=2))
     with pytest.raises(DataInputError, match="another build"):
         prepare(tmp_path, schema=schema, lexicon=lexicon, config=TemplatePipelineConfig(seed=1))
+
+
+def test_few_pairs_are_not_all_unanswerable_and_splits_have_as_many(
+    graph: Any, schema: GraphSchema, lexicon: Lexicon, tmp_path: Path, built: Path
+) -> None:
+    config = TemplatePipelineConfig(pairs=20)
+    asyncio.run(
+        build(tmp_path, graph=GraphConnection(graph.uri), schema=schema, lexicon=lexicon, config=config)
+    )
+    few = read_pairs(tmp_path / "pairs.jsonl")
+    assert sum(not pair.cypher for pair in few) <= 8
+    rates = {}
+    for split in ("train", "dev", "test"):
+        pairs = [pair for pair in read_pairs(built / "pairs.jsonl") if pair.split == split]
+        rates[split] = sum(not pair.cypher for pair in pairs) / len(pairs)
+    assert max(rates.values()) < 0.12, rates

@@ -5,7 +5,7 @@ from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Relationship
 from t2c_data.errors import LexiconError
 from t2c_data.lexicon.draft import draft_lexicon, draft_text, split_identifier
 from t2c_data.lexicon.model import Lexicon, from_content
-from t2c_data.lexicon.morphology import plural_of
+from t2c_data.lexicon.morphology import article, plural_of
 from t2c_data.lexicon.relationship_names import lexicalise_type
 
 ODD = GraphSchema(
@@ -115,7 +115,17 @@ def test_what_a_person_leaves_out_is_drafted(tmp_path) -> None:
         ({"properties": {"CaseReport": {"size": {"nouns": ["x"]}}}}, r"no property CaseReport\.size"),
         ({"types": {"NOTHING": {"forward": [], "backward": []}}}, "no type NOTHING"),
         ({"labels": {"CaseReport": {"noun": ["x"]}}}, "unknown field 'noun'"),
-        ({"words": {}}, "unknown part 'words'"),
+        ({"words": {}}, "unknown section 'words'"),
+        ({"types": []}, "types: expected a mapping"),
+        (
+            {"properties": {"CaseReport": {"case_id": {"nouns": ["x"], "equals_phrases": "aged {}"}}}},
+            r"properties\.CaseReport\.case_id\.equals_phrases: expected a list, found 'aged \{\}'",
+        ),
+        (
+            {"types": {"REPORTED_BY": {"forward": ["by {}", "of {}"], "backward": "of {}"}}},
+            r"types\.REPORTED_BY\.backward: expected a list",
+        ),
+        ({"labels": {"CaseReport": {"nouns": ["x"], "hidden": "perhaps"}}}, r"labels\.CaseReport\.hidden"),
         ([1], "a lexicon is a mapping"),
     ],
 )
@@ -133,3 +143,52 @@ def test_an_unquoted_yes_or_true_of_yaml_is_understood() -> None:
     words = from_content(content, ODD).properties["Pérsôn dé", "is_active"]
     assert words.true_phrases == ("that are active",)
     assert words.values == {"true": ("active",)}
+
+
+def test_former_field_names_are_accepted_with_a_warning(tmp_path) -> None:
+    former = {
+        "labels": {
+            "CaseReport": {"nouns": ["case"], "people": ["patient"], "key": "case_id", "name": ["case_id"]}
+        },
+        "properties": {
+            "CaseReport": {
+                "case_id": {"nouns": ["number"], "phrases": ["no {}"], "more": ["over {}"], "most": ["last"]}
+            },
+            "Pérsôn dé": {
+                "is_active": {"nouns": ["state"], "yes": ["that are active"], "no": ["that are not"]}
+            },
+        },
+        "types": {"REPORTED_BY": {"target": ["reporter"], "assumed": True, "without": ["without {}"]}},
+        "absent": ["price"],
+    }
+    file = tmp_path / "lexicon.yaml"
+    file.write_text(yaml.safe_dump(former))
+    with pytest.warns(FutureWarning, match=r"people \(use animate_nouns\)"):
+        lexicon = Lexicon.load(file, ODD)
+    label = lexicon.labels["CaseReport"]
+    assert label.animate_nouns == (("patient", "patients"),)
+    assert (label.display_property, label.naming_properties) == ("case_id", ("case_id",))
+    words = lexicon.properties["CaseReport", "case_id"]
+    assert (words.equals_phrases, words.greater_than, words.superlative_max) == (
+        ("no {}",),
+        ("over {}",),
+        ("last",),
+    )
+    assert lexicon.properties["Pérsôn dé", "is_active"].true_phrases == ("that are active",)
+    entry = lexicon.relationship(ODD.triples[0])
+    assert (entry.target_role, entry.is_default, entry.negated_phrases) == (
+        (("reporter", "reporters"),),
+        True,
+        ("without {}",),
+    )
+    assert lexicon.out_of_schema_nouns == ("price",)
+
+
+@pytest.mark.parametrize(
+    ("noun", "phrase"),
+    [("hour", "an hour"), ("user", "a user"), ("ID", "an ID"), ("European", "a European"), ("unused bed", "an unused bed"), ("FDA code", "an FDA code")],
+)  # fmt: skip
+def test_articles_follow_the_sound(noun: str, phrase: str) -> None:
+    assert article(noun) == phrase
+    words = lexicalise_type(f"is {noun}", "case", "drug", alone=False)
+    assert any(phrase in each for each in words["forward"])

@@ -162,4 +162,4 @@ def test_one_is_followed_by_a_singular(value: int, said: str) -> None:
 def test_the_name_of_a_type_suggests_phrases_and_roles(name: str, phrase: str, role: str) -> None:
     words = lexicalise_type(name, "case", "drug", alone=False)
     assert phrase in words["forward"]
-    assert words["target"] == ([role] if role else [])
+    assert words["target_role"] == ([role] if role else [])
