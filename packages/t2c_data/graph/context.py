@@ -211,7 +211,7 @@ class GraphContext:
 
     def is_uniquely_identified(self, node: QueryNode) -> bool:
         """Return whether an equality condition on an identifier singles out one node."""
-        return any(
+        return not node.is_disjunction and any(
             each.operator == "eq"
             and (
                 self.property(node.label, each.name).unique
@@ -224,7 +224,9 @@ class GraphContext:
         """Return whether an equality condition on a naming or display property names the node."""
         words = self.lexicon.labels[node.label]
         names = {*words.naming_properties, words.display_property}
-        return any(each.operator == "eq" and each.name in names for each in node.conditions)
+        return not node.is_disjunction and any(
+            each.operator == "eq" and each.name in names for each in node.conditions
+        )
 
     def relationship_entry(self, rel: QueryRelationship) -> RelationshipEntry:
         """Return the words of a relationship, of one type or of a group."""

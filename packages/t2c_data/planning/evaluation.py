@@ -264,7 +264,9 @@ class TemplateEvaluator:
         if unique:
             table = [*{json.dumps(row, sort_keys=True): row for row in table}.values()]
         if not clauses["order"]:
-            is_set = "{many}" in clauses["items"] and rows.distinct(rows.bindings, root) < 2
+            roots = rows.distinct(rows.bindings, root)
+            may_repeat = roots < 2 if "{many}" in clauses["items"] else unique and roots == len(rows.bindings)
+            is_set = may_repeat and "DISTINCT" not in clauses["items"]
             return Answer(table, is_set=is_set)
         descending = bool(clauses["descending"])
         table.sort(key=lambda row: _sort_key(row[-1]), reverse=descending)
