@@ -1,11 +1,13 @@
 """Training: rows, batches, resume, the checkpoint that comes out."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +15,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tests.gqa_compress.tiny_models import tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from gqa_compress.checkpoint import attention
 from gqa_compress.errors import CheckpointError, RecipeError, RowsError
-from gqa_compress.text.training_rows import make_batch, plan_epoch, tokenize_rows
+from gqa_compress.text.training_rows import Batch, make_batch, plan_epoch, tokenize_rows
+from gqa_compress.training.checkpoints import TrainerState
 from gqa_compress.training.config import ModelConfig, Optimizer, Teacher, TrainingConfig, as_json, read_recipe
 from gqa_compress.training.loop import train
+from gqa_compress.training.session import prepare
+from gqa_compress.training.setup import learning_rate, make_optimizer
 from graphling_io.outputs import OutputError
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -111,13 +117,15 @@ def test_a_filled_folder_is_refused_without_force(recipe: TrainingConfig) -> Non
     assert train(recipe, force=True).steps == 12
 
 
-def test_minutes_end_a_run_and_bring_the_rate_to_zero(recipe: TrainingConfig) -> None:
-    report = train(replace(recipe, max_steps=None, max_minutes=0.02))
-    rates = [
-        json.loads(line)["lr"] for line in (recipe.output_dir / "metrics.jsonl").read_text().splitlines()
-    ]
+def test_minutes_end_a_run_and_the_rate_follows_the_clock(recipe: TrainingConfig) -> None:
+    chosen = replace(recipe, max_steps=None, max_minutes=0.02)
+    report = train(chosen)
     assert report.elapsed_s >= 1.2
-    assert rates[-1] < max(rates)
+    lines = [json.loads(line) for line in (recipe.output_dir / "metrics.jsonl").read_text().splitlines()]
+    for before, line in itertools.pairwise(lines):
+        state = TrainerState(step=before["step"], elapsed_s=before["elapsed_s"])
+        assert line["lr"] <= learning_rate(chosen, state) + 1e-9
+        assert line["step"] <= recipe.optimizer.warmup_steps + 1 or line["lr"] < before["lr"]
 
 
 def test_distillation_starts_at_zero_from_the_teacher_itself(recipe: TrainingConfig, tmp_path: Path) -> None:
@@ -256,3 +264,54 @@ def test_wrong_rows_are_explained(byte_tokenizer: Path, tmp_path: Path, text: st
 def test_missing_rows_are_explained(byte_tokenizer: Path, tmp_path: Path) -> None:
     with pytest.raises(RowsError, match="cannot be read"):
         tokenize_rows(tmp_path / "none.jsonl", AutoTokenizer.from_pretrained(byte_tokenizer), max_length=64)
+
+
+def test_the_learning_rate_warms_up_and_decays_to_its_minimum(recipe: TrainingConfig) -> None:
+    optimizer = Optimizer(learning_rate=0.5, warmup_steps=3, min_lr_ratio=0.1)
+    chosen = replace(recipe, optimizer=optimizer, max_steps=100)
+    rates = [learning_rate(chosen, TrainerState(step=step)) for step in (0, 1, 3, 50, 100)]
+    expected = [0.5 * 0.25, 0.5 * 0.5, 0.5, 0.5 * (0.1 + 0.9 * 0.5), 0.05]
+    assert rates == pytest.approx(expected, rel=2e-3)
+
+
+def test_weights_decay_but_not_norms_biases_and_embeddings() -> None:
+    model = tiny_model("qwen2", tie_word_embeddings=False)
+    recipe = TrainingConfig(output_dir=Path(), train_file=Path(), init_checkpoint=Path(), max_steps=1)
+    decayed = {
+        id(parameter)
+        for group in make_optimizer(recipe, model).param_groups
+        for parameter in group["params"]
+        if group["weight_decay"]
+    }
+    names = {name for name, parameter in model.named_parameters() if id(parameter) in decayed}
+    assert names == {
+        f"model.layers.{layer}.{part}.weight"
+        for layer in (0, 1)
+        for part in (
+            *(f"self_attn.{name}_proj" for name in "qkvo"),
+            *(f"mlp.{name}_proj" for name in ("gate", "up", "down")),
+        )
+    } | {"lm_head.weight"}
+
+
+def test_exact_match_counts_rows_whose_every_token_is_predicted(recipe: TrainingConfig) -> None:
+    run, _ = prepare(replace(recipe, max_eval_samples=400), resume=False)
+    rows = run.validation_rows
+    assert rows is not None
+
+    def perfect_but(wrong: set[int]) -> Callable[[object, Batch], torch.Tensor]:
+        seen = iter(range(len(rows)))
+
+        def logits(_: object, batch: Batch) -> torch.Tensor:
+            found = torch.nn.functional.one_hot(batch.targets, 257).float()
+            for row in range(len(batch.input_ids)):
+                if next(seen) in wrong:
+                    first = int((batch.rows == row).nonzero()[0])
+                    found[first] = found[first].roll(1)
+            return found
+
+        return logits
+
+    for wrong, expected in ((set(), 1.0), ({0, 3, 399}, 1 - 3 / 400)):
+        run.logits = perfect_but(wrong)
+        assert run.evaluate()["eval_exact_match"] == pytest.approx(expected)
