@@ -124,7 +124,7 @@ def test_minutes_end_a_run_and_the_rate_follows_the_clock(recipe: TrainingConfig
     lines = [json.loads(line) for line in (recipe.output_dir / "metrics.jsonl").read_text().splitlines()]
     for before, line in itertools.pairwise(lines):
         state = TrainerState(step=before["step"], elapsed_s=before["elapsed_s"])
-        assert line["lr"] <= learning_rate(chosen, state) + 1e-9
+        assert line["lr"] <= learning_rate(chosen, state) + 1e-5
         assert line["step"] <= recipe.optimizer.warmup_steps + 1 or line["lr"] < before["lr"]
 
 
