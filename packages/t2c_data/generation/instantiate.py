@@ -164,8 +164,14 @@ class TemplateInstantiator:
             isinstance(slot.part, QueryNode) and self.context.is_many_to_one(slot.path[0])
             for slot in neighbours
         )
+        is_parallel = any(
+            isinstance(slot.part, QueryNode)
+            and any(rel.types or self.context.has_parallel_relationships(rel) for rel in slot.path)
+            for slot in neighbours
+        )
         if (
             repeats
+            or is_parallel
             or grounder.multiplies_rows(root, count_types=False)
             or (is_shared and not self.context.is_named(root))
         ):

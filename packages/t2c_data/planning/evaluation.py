@@ -203,7 +203,7 @@ _COMPARISONS: dict[str, Callable[[Any, list[Any]], bool]] = {
 
 def _compare(operator: str, value: Any, operands: list[Any]) -> bool:
     try:
-        return _COMPARISONS[operator](value, operands)
+        return bool(_COMPARISONS[operator](value, operands))
     except (TypeError, AttributeError, ValueError):
         return False  # values of different types do not compare
 
@@ -272,7 +272,7 @@ class TemplateEvaluator:
         table.sort(key=lambda row: _sort_key(row[-1]), reverse=descending)
         limit = clauses["limit"]
         if limit:
-            number = slots["k"].mention.value if limit == "{k}" else int(limit)  # type: ignore[union-attr]
+            number = _limit(slots) if limit == "{k}" else int(limit)
             keys = [row[-1] for row in table]
             if len(keys) > number and keys[number - 1] == keys[number]:
                 return Answer([], keys[:number])
@@ -281,7 +281,7 @@ class TemplateEvaluator:
 
     @staticmethod
     def _having(rows: _Rows, clauses: re.Match[str]) -> list[list[Any]]:
-        limit = rows.slots["k"].mention.value  # type: ignore[union-attr]
+        limit = _limit(rows.slots)
         if clauses["group"] == "{root}":
             counted = next(each for each in rows.slots.values() if each.path and not each.name)
             groups = rows.groups(lambda binding: id(binding[id(rows.root)]))
@@ -304,6 +304,11 @@ def _is_kept(binding: Binding, template: QuestionTemplate, slots: dict[str, Slot
         return True
     first, second = _value(binding, slots["b"]), _value(binding, slots["c"])
     return first is not None and second is not None and _compare("gt", first, [second])
+
+
+def _limit(slots: dict[str, Slot]) -> int:
+    mention = slots["k"].mention
+    return int(mention.value) if mention is not None else 0
 
 
 def _value(binding: Binding, slot: Slot) -> Any:
@@ -386,7 +391,7 @@ class _Rows:
             return self.distinct(group, next(each.part for each in slots if each.path and not each.name))
         if item.startswith("count(*) >"):
             limit = item.removeprefix("count(*) > ")
-            number = 0 if limit == "0" else self.slots["k"].mention.value  # type: ignore[union-attr]
+            number = 0 if limit == "0" else _limit(self.slots)
             return self.distinct(group, self.root) > number if limit != "0" else bool(group)
         if item.endswith((".first}", ".second}")):
             rel = self.slots[item[1]].path[item.endswith(".second}")]
