@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SAME_START = 5
 """Number of initial letters that two forms of a word share: `hospitalised`, `hospitalization`."""
 SHORT_CODE = 3
+_SINGLE_LETTERS = {
+    "f": ("female", "females", "woman", "women", "girl", "girls"), "m": ("male", "males", "man", "men", "boy", "boys"),
+    "y": ("yes",), "n": ("no", "not"),
+}  # fmt: skip
+"""Words which a value of one letter abbreviates."""
 """Maximum number of letters of an abbreviation."""
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RANGES = frozenset({"<", "<=", ">", ">="})
@@ -81,7 +86,10 @@ def _names_text(
     owners: Mapping[str, frozenset[str]],
 ) -> bool:
     value = str(each.value)
-    if question.contains(value) or value.casefold() in question.text.casefold():
+    if question.contains(value) or _contains_whole(question.text, value):
+        return True
+    is_part = each.operator in {"CONTAINS", "STARTS WITH", "ENDS WITH"} and len(value) > 1
+    if is_part and value.casefold() in question.text.casefold():
         return True
     if _ISO_DATE.match(value):
         return _names_date(question, value[:10], each.operator)
@@ -101,10 +109,17 @@ def _names_text(
     return 3 * len(shared) >= len(parts) and bool(shared)
 
 
+def _contains_whole(text: str, value: str) -> bool:
+    """Return whether a text contains a value, in any case, as words or, from four letters on, as their beginning."""
+    before = r"(?<!\w)" if value[:1].isalnum() and value[0].isascii() else ""
+    after = r"(?!\w)" if len(value) <= SHORT_CODE and value[-1:].isalnum() else ""
+    return bool(re.search(f"{before}{re.escape(value)}{after}", text, re.IGNORECASE))
+
+
 def _abbreviates(code: str, word: str) -> bool:
     """Return whether a code abbreviates a word: its letters occur in order, from the first on (`yr`, `years`)."""
-    if not code or not word or len(code) > SHORT_CODE or code[0] != word[0]:
-        return False
+    if not 1 < len(code) <= SHORT_CODE or not word or code[0] != word[0]:
+        return word in _SINGLE_LETTERS.get(code, ())
     letters = iter(word)
     return all(letter in letters for letter in code)
 

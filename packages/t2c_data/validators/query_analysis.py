@@ -65,6 +65,8 @@ class ValueComparison:
     """Name of the parameter whose value it is; empty for a literal."""
     negated: bool = False
     """Whether the comparison stands below an odd number of negations."""
+    computed: bool = False
+    """Whether the value is an argument of a function."""
     figures: frozenset[str] = frozenset()
     """Aggregating functions on the compared side."""
 
@@ -140,7 +142,7 @@ class QueryAnalysis:
             if isinstance(entry.value, t.MapLiteral):
                 self.nested.append(access)
                 continue
-            values = list(self._values(self._resolved(entry.value))) or [("", _UNKNOWN)]
+            values = list(self._values(self.resolved(entry.value))) or [("", _UNKNOWN)]
             self.entries += [ValueComparison((access,), "=", value, name) for value, name in values]
 
     # Names
@@ -169,14 +171,14 @@ class QueryAnalysis:
             name: expression for name, expression in found.items() if not isinstance(expression, t.Variable)
         }
 
-    def _resolved(self, expression: Expression, seen: frozenset[str] = frozenset()) -> Expression:
+    def resolved(self, expression: Expression, seen: frozenset[str] = frozenset()) -> Expression:
         """Return an expression with aliases replaced by their expressions."""
 
         def change(node: Node) -> Node:
             name = node.name if isinstance(node, t.Variable) else ""
             if name in seen or name not in self._aliases:
                 return node
-            return cast("Node", self._resolved(self._aliases[name], seen | {name}))
+            return cast("Node", self.resolved(self._aliases[name], seen | {name}))
 
         if not self._aliases or isinstance(expression, t.SubqueryExpression):
             return expression
@@ -210,7 +212,7 @@ class QueryAnalysis:
     def _compared(
         self, left: Expression, operator: str, right: Expression, *, negated: bool
     ) -> Iterator[ValueComparison]:
-        sides = [list(_outer(self._resolved(each))) for each in (left, right)]
+        sides = [list(_outer(self.resolved(each))) for each in (left, right)]
         figures = [functions(side) & AGGREGATES for side in sides]
         accesses = [
             () if figure else tuple(_accesses(side)) for side, figure in zip(sides, figures, strict=True)
@@ -219,10 +221,10 @@ class QueryAnalysis:
             if accesses[other] or figures[other]:
                 continue
             shown = _MIRRORED.get(operator, operator) if held else operator
-            for value, name in self._values(self._resolved(side)):
-                yield ValueComparison(
-                    tuple(dict.fromkeys(accesses[held])), shown, value, name, negated, figures[held]
-                )
+            for value, name in self._values(self.resolved(side)):
+                computed = any(isinstance(node, t.FunctionInvocation) for node in sides[other])
+                own = tuple(dict.fromkeys(accesses[held]))
+                yield ValueComparison(own, shown, value, name, negated, computed, figures[held])
 
     def _values(self, expression: Expression) -> Iterator[tuple[Scalar, str]]:
         """Yield the literals and parameter values of an expression, with the names of the parameters."""
@@ -259,7 +261,7 @@ class QueryAnalysis:
         """The columns of the result, except those of `RETURN *`."""
         found = []
         for item in self.result.items if self.result else ():
-            expression = self._resolved(item.expression)
+            expression = self.resolved(item.expression)
             nodes = list(walk(cast("Node", expression)))
             called = functions(nodes)
             name = item.alias.name if item.alias else _column_name(item.expression)
@@ -306,6 +308,37 @@ class QueryAnalysis:
             limits.append(self.result.limit)
         values = list(self._values(limits[-1])) if limits else []
         return values[0][0] if len(values) == 1 else None
+
+    @property
+    def limits(self) -> set[Scalar]:
+        """The values of all LIMITs."""
+        return {value for node in self._paged if node.limit for value, _ in self._values(node.limit)}
+
+    @cached_property
+    def negates(self) -> bool:
+        """Whether the query negates a condition other than an order comparison, or compares by `<>` with a value."""
+        for node in self._nodes:
+            if isinstance(node, t.Not):
+                operand = node.operand
+                is_range = isinstance(operand, t.Comparison) and operand.operators[0] in _MIRRORED
+                if not is_range and not isinstance(operand, t.IsNull):
+                    return True
+            if isinstance(node, t.LabelNot) or (
+                isinstance(node, t.IterablePredicate) and node.kind == "NONE"
+            ):
+                return True
+        return any(each.operator == "<>" and each.accesses for each in self.comparisons)
+
+    @cached_property
+    def is_lenient_negation(self) -> bool:
+        """Whether the query may express a negation otherwise: a null test, false, a comparison with 0, or CASE."""
+        kinds = (t.IsNull, t.CaseExpression, t.Boolean)
+        optional = any(isinstance(node, t.Match) and node.optional for node in self._nodes)
+        negated = any(isinstance(node, t.Not) for node in self._nodes)
+        compared = any(
+            each.value in (0, 1) and each.operator in {"=", "<", "<=", "<>"} for each in self.comparisons
+        )
+        return optional or negated or compared or any(isinstance(node, kinds) for node in self._nodes)
 
     @property
     def has_limit(self) -> bool:

@@ -20,6 +20,7 @@ from t2c_data.validators.entity import check_entities
 from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
 from t2c_data.validators.findings import VALIDATORS, Finding, ValidationResult
 from t2c_data.validators.grammar import check_grammar
+from t2c_data.validators.operators import check_operators
 from t2c_data.validators.query_analysis import QueryAnalysis
 from t2c_data.validators.query_verbaliser import verbalise_query
 from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
@@ -98,6 +99,7 @@ def run_validators(
     known = owners(query, context.schema)
     found += check_entities(analysis, query, context.words, known, context.index)
     found += check_semantics(analysis, query, context.words, known, context.index)
+    found += check_operators(analysis, query, context.schema)
     found += check_coherence(analysis, query, context.words, evidence)
     return found
 

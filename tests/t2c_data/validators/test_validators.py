@@ -63,7 +63,7 @@ SCHEMA = GraphSchema(
 WORDS = {
     "properties": {
         "Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}},
-        "Drug": {"substance": {"nouns": ["substance|substances"], "phrases": ["containing {}"]}},
+        "Drug": {"substance": {"nouns": ["substance|substances"], "equals_phrases": ["containing {}"]}},
     }
 }
 VALUES = [
@@ -100,6 +100,18 @@ RIGHT = [
     ("Find all cases with more than one therapy.", "MATCH (c:Case) WHERE COUNT { (c)-[:RECEIVED]->(:Therapy) } > 1 RETURN c.caseId"),
     ("Is there a case without a suspect?", "MATCH (c:Case) WHERE NOT EXISTS { (c)-[:IS_SUSPECT]->(:Drug) } RETURN count(*) > 0"),
     ("Which drugs were prescribed to cases with the case ID 5?", "MATCH (c:Case {caseId: 5})-[:RECEIVED]->(:Therapy)-[:PRESCRIBED]->(d) RETURN d.name"),
+    ("Cases of patients aged 60 or older", "MATCH (c:Case) WHERE 60 <= c.age RETURN c.caseId"),
+    ("Cases of patients not older than 60", "MATCH (c:Case) WHERE NOT c.age > 60 RETURN c.caseId"),
+    ("Cases of patients older than 60", "MATCH (c:Case) WHERE c.age >= 61 RETURN c.caseId"),
+    ("Cases opened before 2021-03-01", "MATCH (c:Case) WHERE c.openedOn < date('2021-03-01') RETURN c.caseId"),
+    ("Which cases were not reported by 'Consumer'?", "MATCH (c:Case) WHERE NOT (c)-[:REPORTED_BY]->(:Source {name: 'Consumer'}) RETURN c.caseId"),
+    ("Which drugs have no suspected case?", "MATCH (d:Drug) WHERE COUNT { (d)<-[:IS_SUSPECT]-(:Case) } = 0 RETURN d.name"),
+    ("What is the age of the oldest patient?", "MATCH (c:Case) RETURN max(c.age)"),
+    ("Which case was opened first, the oldest one?", "MATCH (c:Case) RETURN c.caseId ORDER BY c.openedOn LIMIT 1"),
+    ("List the ages from the lowest to the highest.", "MATCH (c:Case) RETURN c.age AS age ORDER BY age"),
+    ("What is the total age of all cases?", "MATCH (c:Case) RETURN sum(c.age)"),
+    ("Top five drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 5"),
+    ("At most 20 cases, the youngest first", "MATCH (c:Case) RETURN c.caseId ORDER BY c.age LIMIT 20"),
 ]  # fmt: skip
 
 WRONG = [
@@ -130,6 +142,32 @@ WRONG = [
     ("grammar.writes", "Delete all cases", "MATCH (c:Case) DETACH DELETE c"),
     ("grammar.limits", "What is there?", "MATCH (c:Case) WHERE c.gender =~ '(a+)+' RETURN c.age"),
     ("grammar.syntax", "What is there?", "MATCH (c:Case RETURN c.age"),
+    ("semantic.comparison", "Cases of patients older than 60", "MATCH (c:Case) WHERE c.age < 60 RETURN c.caseId"),
+    ("semantic.comparison", "Cases of patients aged at least 60", "MATCH (c:Case) WHERE c.age > 60 RETURN c.caseId"),
+    ("semantic.comparison", "Cases of patients older than 60", "MATCH (c:Case) WHERE NOT c.age > 60 RETURN c.caseId"),
+    ("semantic.comparison", "Cases of patients aged 60 or younger", "MATCH (c:Case) WHERE 60 < c.age RETURN c.caseId"),
+    ("semantic.comparison", "Cases opened after 2021-03-01", "MATCH (c:Case) WHERE c.openedOn < date('2021-03-01') RETURN c.caseId"),
+    ("semantic.comparison", "Find all cases with more than one therapy.", "MATCH (c:Case) WHERE COUNT { (c)-[:RECEIVED]->(:Therapy) } < 1 RETURN c.caseId"),
+    ("semantic.negation", "Which cases were not reported by 'Consumer'?", "MATCH (c:Case)-[:REPORTED_BY]->(:Source {name: 'Consumer'}) RETURN c.caseId"),
+    ("semantic.negation", "Which cases are without a suspect?", "MATCH (c:Case)-[:IS_SUSPECT]->(:Drug) RETURN c.caseId"),
+    ("semantic.negation", "Which cases never received a therapy?", "MATCH (c:Case) WHERE EXISTS { (c)-[:RECEIVED]->(:Therapy) } RETURN c.caseId"),
+    ("semantic.negation", "Which cases were reported by 'Consumer'?", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source) WHERE s.name <> 'Consumer' RETURN c.caseId"),
+    ("semantic.order", "What is the case ID of the oldest patient?", "MATCH (c:Case) RETURN c.caseId ORDER BY c.age LIMIT 1"),
+    ("semantic.order", "Which case was opened most recently?", "MATCH (c:Case) RETURN c.caseId ORDER BY c.openedOn LIMIT 1"),
+    ("semantic.order", "Which drug has the fewest suspected cases?", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 1"),
+    ("semantic.order", "List the ages of the cases in descending order.", "MATCH (c:Case) RETURN c.age ORDER BY c.age"),
+    ("semantic.order", "What is the highest age of a case?", "MATCH (c:Case) RETURN min(c.age)"),
+    ("semantic.order", "What is the age of the youngest patient?", "MATCH (c:Case) WITH max(c.age) AS age RETURN age"),
+    ("semantic.aggregate", "What is the total age of all cases?", "MATCH (c:Case) RETURN avg(c.age)"),
+    ("semantic.aggregate", "What is the sum of the ages of all cases?", "MATCH (c:Case) RETURN max(c.age)"),
+    ("coherence.average", "What is the average age of cases?", "MATCH (c:Case) RETURN sum(c.age) AS avgAge"),
+    ("coherence.count", "How many cases are there?", "MATCH (c:Case) RETURN c.caseId AS `count(c)`"),
+    ("coherence.limit", "Top 5 drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 6"),
+    ("coherence.limit", "Top three drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 2"),
+    ("coherence.limit", "Give me the 2 oldest cases.", "MATCH (c:Case) RETURN c.caseId ORDER BY c.age DESC LIMIT 3"),
+    ("entity.unasked", "Find all cases older than 60", "MATCH (c:Case) WHERE c.age > 60 AND c.gender = 'F' RETURN c.caseId"),
+    ("entity.unasked", "List the routes of aspirin", "MATCH (c:Case)-[r:IS_SUSPECT]->(d:Drug) WHERE d.name = 'ASPIRIN' AND r.route = 'Out' RETURN DISTINCT r.route"),
+    ("entity.unasked", "How many cases are there in the source?", "MATCH (c:Case)-[:REPORTED_BY]->(s:Source) WHERE s.name CONTAINS 'a' RETURN count(c)"),
 ]  # fmt: skip
 
 
@@ -183,6 +221,26 @@ def test_parameters_count_as_literals(ground: ValidationContext) -> None:
     assert run_validators("Cases with 'ASPIRIN' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground) == []
     found = run_validators("Cases with 'SALICYLATE' as a suspect", cypher, {"v1": "ASPIRIN"}, ROWS, ground)
     assert {each.code for each in found} == {"entity.unasked", "entity.unused"}
+
+
+@pytest.mark.parametrize(
+    "values", [["ASPIRIN", "SALICYLATE"], [], [None, "ASPIRIN"], [["ASPIRIN"]], {"name": "ASPIRIN"}, None]
+)
+def test_parameters_of_any_type_are_read(ground: ValidationContext, values: Any) -> None:
+    cypher = "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name IN $v1 AND d.name <> $v1 RETURN c.caseId"
+    run_validators("Cases with 'ASPIRIN' as a suspect", cypher, {"v1": values}, ROWS, ground)
+
+
+def test_each_value_of_a_list_parameter_is_compared(ground: ValidationContext) -> None:
+    cypher = "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) WHERE d.name IN $v1 RETURN c.caseId"
+    question = "Cases with 'ASPIRIN' or 'SALICYLATE' as a suspect"
+    assert "entity.unused" not in codes(question, cypher, {"v1": ["ASPIRIN", "SALICYLATE"]}, ground)
+    assert "entity.unused" in codes(question, cypher, {"v1": ["ASPIRIN"]}, ground)
+    assert "entity.unasked" in codes("Cases with 'ASPIRIN'", cypher, {"v1": ["ASPIRIN", "Q"]}, ground)
+
+
+def codes(question: str, cypher: str, parameters: dict[str, Any], ground: ValidationContext) -> set[str]:
+    return {each.code for each in run_validators(question, cypher, parameters, ROWS, ground)}
 
 
 def test_a_pair_without_query_passes(ground: ValidationContext) -> None:
