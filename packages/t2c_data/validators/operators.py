@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.literals import LiteralMention
+    from t2c_data.lexicon.model import Lexicon
     from t2c_data.validators.query_analysis import QueryAnalysis, ValueComparison
     from t2c_data.validators.question_analysis import QuestionAnalysis
 
@@ -35,7 +36,9 @@ _RANGE = re.compile("|".join(_BEFORE_VALUE.values()), re.IGNORECASE)
 _NEGATED = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "<>", "<>": "="}
 
 _NEGATION = re.compile(r"\b(?:not|never|without|excluding|except|no(?!\.))\b|n['’]t\b", re.IGNORECASE)
-_NO_NEGATION = re.compile(r"\bnot only\b|\bor not\b|\b(?:no|without) (?:any )?(?:matter|duplicates?|repeats?)\b", re.IGNORECASE)
+_NO_NEGATION = re.compile(
+    r"\bnot only\b|\bor not\b|\b(?:no|without) (?:any )?(?:matter|duplicates?|repeats?)\b", re.IGNORECASE
+)
 _MAY_NEGATE = re.compile(
     r"\b(?:other|others|else|different|only|exclusively|just|missing|lack\w*|none|nor|neither|outside|all|every|each"
     r"|un\w+|in\w+|non\w*|exclud\w*|but|rest|remaining|avoid\w*|rather|instead|absent|empty|free)\b",
@@ -57,7 +60,9 @@ _BEFORE_COUNT = re.compile(r"\b(?:top|first|limit(?:ed)? to)\s+$", re.IGNORECASE
 _AFTER_COUNT = re.compile(rf"\s+(?:{_HIGH}|{_LOW}|oldest|youngest)\b", re.IGNORECASE)
 
 
-def check_operators(question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema) -> list[Finding]:
+def check_operators(
+    question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema, lexicon: Lexicon | None = None
+) -> list[Finding]:
     """Compare the comparisons, negations, superlatives and limits of a question with those of its query.
 
     Returns:
@@ -67,7 +72,7 @@ def check_operators(question: QuestionAnalysis, query: QueryAnalysis, schema: Gr
         returns another number of rows than asked for.
     """
     found = [
-        *_comparisons(question, query), *_negations(question, query), *_directions(question, query, schema),
+        *_comparisons(question, query), *_negations(question, query, lexicon), *_directions(question, query, schema),
         *_limits(question, query),
     ]  # fmt: skip
     computes_other = query.functions & {"avg", "min", "max"} and not query.functions & {
@@ -119,7 +124,13 @@ def _agrees(each: ValueComparison, wanted: str, mention: LiteralMention) -> bool
     return sign == wanted
 
 
-def _negations(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
+def _negations(
+    question: QuestionAnalysis, query: QueryAnalysis, lexicon: Lexicon | None
+) -> Iterator[Finding]:
+    used = {name for edge in query.edges for name in edge.types}
+    entries = [lexicon.relationships[name] for name in used & lexicon.relationships.keys()] if lexicon else []
+    if any(_NEGATION.search(phrase) for each in entries for phrase in (*each.forward, *each.backward)):
+        return  # a phrase such as "that does not go with {}" states the relationship
     text = question.bare
     for value in query.values:
         if isinstance(value, str) and len(value) > 1:

@@ -99,7 +99,7 @@ def run_validators(
     known = owners(query, context.schema)
     found += check_entities(analysis, query, context.words, known, context.index)
     found += check_semantics(analysis, query, context.words, known, context.index)
-    found += check_operators(analysis, query, context.schema)
+    found += check_operators(analysis, query, context.schema, context.words.lexicon)
     found += check_coherence(analysis, query, context.words, evidence)
     return found
 

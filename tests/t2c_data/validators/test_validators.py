@@ -64,7 +64,8 @@ WORDS = {
     "properties": {
         "Case": {"gender": {"nouns": ["gender|genders"], "values": {"F": ["female"], "M": ["male"]}}},
         "Drug": {"substance": {"nouns": ["substance|substances"], "equals_phrases": ["containing {}"]}},
-    }
+    },
+    "types": {"PRESCRIBED": {"forward": ["that must not be given without {}"]}},
 }
 VALUES = [
     IndexedValue("ASPIRIN", "Drug", "name", "node", 1),
@@ -112,6 +113,7 @@ RIGHT = [
     ("What is the total age of all cases?", "MATCH (c:Case) RETURN sum(c.age)"),
     ("Top five drugs by number of suspected cases", "MATCH (c:Case)-[:IS_SUSPECT]->(d:Drug) RETURN d.name, count(c) AS n ORDER BY n DESC LIMIT 5"),
     ("At most 20 cases, the youngest first", "MATCH (c:Case) RETURN c.caseId ORDER BY c.age LIMIT 20"),
+    ("Which therapies must not be given without 'ASPIRIN'?", "MATCH (t:Therapy)-[:PRESCRIBED]->(d:Drug {name: 'ASPIRIN'}) RETURN t.code"),
 ]  # fmt: skip
 
 WRONG = [
