@@ -61,4 +61,4 @@ def empty_graph(_writable: EmbeddedGraph, tmp_path: Path) -> TestGraph:
     """An embedded Neo4j without nodes, for tests that write."""
     with neo4j.GraphDatabase.driver(_writable.uri) as driver:
         driver.execute_query("MATCH (n) DETACH DELETE n")
-    return TestGraph(_writable.uri, tmp_path / "snapshot", _writable.home)
+    return TestGraph(_writable.uri, tmp_path / "snapshot", _writable.data_dir)

@@ -1,17 +1,17 @@
-"""What can go wrong in t2c_core.
+"""Exceptions of t2c_core.
 
 T2CError
-├── InputError (ValueError)         a person gave something wrong: exit 2, or a 4xx problem
-│   ├── SourceError                 a CSV folder or zip that cannot be imported as it is
-│   ├── CypherSyntaxError           a query that our parser does not read: position and reason
-│   ├── SnapshotError               a schema or value index that is missing, torn or of another version
-│   └── PolicyError                 a policy file that cannot be read as one
-├── GraphError                      the database
-│   ├── GraphUnavailableError       cannot be reached, or stopped answering
-│   ├── GraphTimeoutError           a query ran past its time limit
-│   └── QueryError                  the server refused a query: code, message, position
-├── RefusedError                    a query that must not run: stable reason codes
-└── EmbeddedError                   the embedded Neo4j could not be made, started or stopped
+├── InputError (ValueError)         invalid input: exit 2, or a 4xx problem
+│   ├── SourceError                 a CSV folder or zip cannot be imported
+│   ├── CypherSyntaxError           a query is not in the read-only Cypher subset
+│   ├── SnapshotError               a schema or value index is missing, damaged or of another version
+│   └── PolicyError                 a policy is invalid
+├── GraphError                      the database failed
+│   ├── GraphUnavailableError       the database does not answer
+│   ├── GraphTimeoutError           a query exceeded its time limit
+│   └── QueryError                  the server rejected a query
+├── QueryRejectedError              the guard rejected a query: stable reason codes
+└── EmbeddedError                   the embedded Neo4j could not be installed, started or stopped
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Literal
 
 
 class T2CError(Exception):
-    """Any failure that t2c_core raises on purpose."""
+    """Base class of the exceptions of t2c_core."""
 
 
 class InputError(T2CError, ValueError):
-    """Something a person gave is wrong; the message says what was asked, found and to do."""
+    """Input is invalid; the message says what failed, the value, and what is expected."""
 
 
 class SourceError(InputError):
-    """A folder or zip of CSVs cannot be imported as it is."""
+    """A folder or zip of CSVs cannot be imported."""
 
 
 SyntaxErrorReason = Literal[
@@ -44,17 +44,17 @@ SyntaxErrorReason = Literal[
     "statements",
     "transactions",
 ]
-"""Why a query is not read: not the reading language (`syntax`, `token`), too long or deep, it writes, loads a file,
-administers, chooses a graph, has options (EXPLAIN, PROFILE, CYPHER), is several, or makes transactions of its own."""
+"""Why a query is rejected: invalid syntax (`syntax`, `token`), too long or too deep, a write, LOAD CSV, an
+administration command, USE, an option (EXPLAIN, PROFILE, CYPHER), several statements, or CALL IN TRANSACTIONS."""
 
 
 class CypherSyntaxError(InputError):
-    """A query is not in the reading language that our parser knows.
+    """A query is not in the read-only Cypher subset.
 
     Args:
-        message: what is wrong, without the place.
-        position: where, in characters from the query's start.
-        reason: the kind of refusal.
+        message: what is invalid, without the position.
+        position: offset in characters from the start of the query.
+        reason: reason code.
     """
 
     def __init__(self, message: str, *, position: int, reason: SyntaxErrorReason) -> None:
@@ -64,11 +64,11 @@ class CypherSyntaxError(InputError):
 
 
 class SnapshotError(InputError):
-    """A snapshot folder is missing, torn or written by another format version."""
+    """A snapshot is missing, damaged or of another format version."""
 
 
 class PolicyError(InputError):
-    """A policy file cannot be read as one."""
+    """A policy is invalid."""
 
 
 class GraphError(T2CError):
@@ -76,19 +76,19 @@ class GraphError(T2CError):
 
 
 class GraphUnavailableError(GraphError):
-    """The database cannot be reached or stopped answering."""
+    """The database does not answer."""
 
 
 class GraphTimeoutError(GraphError):
-    """A query ran past its time limit."""
+    """A query exceeded its time limit."""
 
 
 class QueryError(GraphError):
-    """The server refused a query.
+    """The server rejected a query.
 
     Args:
-        message: the server's words.
-        code: its status code, for instance `Neo.ClientError.Statement.SyntaxError`.
+        message: message of the server.
+        code: status code of the server, such as `Neo.ClientError.Statement.SyntaxError`.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -97,10 +97,10 @@ class QueryError(GraphError):
 
 
 class QueryRejectedError(T2CError):
-    """A query must not run.
+    """The guard rejected a query.
 
     Args:
-        message: why, for a person.
+        message: explanation for a person.
         codes: stable reason codes, most important first.
     """
 
@@ -110,4 +110,4 @@ class QueryRejectedError(T2CError):
 
 
 class EmbeddedError(T2CError):
-    """The embedded Neo4j could not be made, started or stopped."""
+    """The embedded Neo4j could not be installed, started or stopped."""

@@ -1,10 +1,4 @@
-"""Results in one form: values of the driver as plain JSON, and keys under which equal values are equal.
-
-Holds no measures (see `metrics`) and no database access (see `graph`).
-
-    canonical(value)     what a service sends and a file keeps: the same bytes for the same value
-    keyed_results(…)     several results made comparable with each other: numbers by value, whatever the type
-"""
+"""Query results in canonical form: values of the driver as plain JSON, and keys by which results are compared."""
 
 from __future__ import annotations
 
@@ -31,18 +25,18 @@ _IDENTITY = "element_id"
 
 
 def canonical(value: Any) -> Any:  # noqa: PLR0911
-    """Write a value of the driver as plain JSON: null, truth values, numbers, text, lists and objects.
+    """Return a value of the driver as plain JSON: null, boolean, number, string, list or object.
 
-    Dates, times and durations become ISO 8601 text without trailing zeros (UTC as `Z`); NaN and the
-    infinities text; nodes, relationships and paths objects with `element_id`, names and properties; points
-    objects with `srid`; bytes hexadecimal text.
+    Dates, times and durations become ISO 8601 text without trailing zeros (UTC as `Z`), NaN and infinities text,
+    bytes hexadecimal text. Nodes, relationships and paths become objects with `element_id`, labels or type, and
+    properties; points become objects with `srid`.
 
     Raises:
-        TypeError: the value is none that Neo4j returns.
+        TypeError: the value has no type of Neo4j.
     """
     match value:
         case None | bool() | str() | int():
-            return value
+            return str(value) if isinstance(value, str) else value
         case float():
             return value if math.isfinite(value) else _special(value)
         case Date() | Time() | DateTime() | Duration():
@@ -59,26 +53,23 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911
             return bytes(value).hex()
         case list() | tuple() | set() | frozenset():
             return [canonical(each) for each in value]
-    raise TypeError(
-        f"a result holds a {type(value).__name__}, which is no type of Neo4j's; return plain values"
-    )
+    raise TypeError(f"unsupported type {type(value).__name__} in a result; expected a type of Neo4j")
 
 
 def canonical_rows(records: Iterable[Iterable[Any]]) -> list[list[Any]]:
-    """Write records of the driver as rows of plain JSON."""
+    """Return records of the driver as rows of plain JSON."""
     return [[canonical(value) for value in record] for record in records]
 
 
 def keyed_results(*results: Rows) -> list[KeyedRows]:
-    """Make results comparable with each other: cells become keys that are equal if the cells mean the same.
+    """Return keys of the cells of several results; cells with equal meaning have equal keys.
 
-    Numbers are equal across types (3 and 3.0) and within a relative tolerance of 1e-9 if one is a float;
-    whole numbers of any size stay distinct. Truth values equal no numbers, but the words yes, no, true and
-    false if truth values occur. Lists are equal in any order, since `collect` has none. Nodes and
-    relationships are equal by identity.
+    Numbers are equal across types (3 and 3.0), and within a relative tolerance of 1e-9 if one of them is a float;
+    integers are compared exactly. A boolean never equals a number, but equals the words yes, no, true and false.
+    Lists are equal in any order, because `collect` defines none. Nodes and relationships are equal by identity.
 
     Args:
-        results: rows as `canonical_rows` gives them.
+        results: rows of `canonical_rows`.
     """
     cells = list(chain.from_iterable(chain.from_iterable(results)))
     keys = _Keys(cells)
@@ -86,20 +77,20 @@ def keyed_results(*results: Rows) -> list[KeyedRows]:
 
 
 class _Keys:
-    """Keys of the cells of some results, with near floats merged among these results only."""
+    """Keys of the cells of given results, in which similar floats have the same key."""
 
     def __init__(self, cells: Iterable[Any]) -> None:
         floats: set[float] = set()
-        whole: set[int] = set()
-        self._truth = False
+        integers: set[int] = set()
+        self._has_booleans = False
         for leaf in _leaves(cells):
             if isinstance(leaf, bool):
-                self._truth = True
+                self._has_booleans = True
             elif isinstance(leaf, int):
-                whole.add(leaf)
+                integers.add(leaf)
             elif isinstance(leaf, float) and math.isfinite(leaf):
                 floats.add(leaf)
-        self._floats = _merge(sorted(floats), whole)
+        self._floats = _merge(sorted(floats), integers)
 
     def of(self, cell: Any) -> Hashable:  # noqa: PLR0911
         match cell:
@@ -112,7 +103,7 @@ class _Keys:
             case float():
                 return ("number", self._floats[cell]) if math.isfinite(cell) else ("text", _special(cell))
             case str():
-                answer = _ANSWERS.get(cell.strip().lower()) if self._truth else None
+                answer = _ANSWERS.get(cell.strip().lower()) if self._has_booleans else None
                 return ("text", cell) if answer is None else ("truth", answer)
             case Mapping():
                 if _IDENTITY in cell:
@@ -132,20 +123,20 @@ def _leaves(cells: Iterable[Any]) -> Iterable[Any]:
             yield cell
 
 
-def _merge(floats: list[float], whole: set[int]) -> dict[float, float]:
-    """Map each float to the whole number it is near to, else to the first of the floats it is near to."""
+def _merge(floats: list[float], integers: set[int]) -> dict[float, float]:
+    """Map each float to a similar integer, or else to the first of the similar floats."""
     merged: dict[float, float] = {}
     first = last = math.nan
     for each in floats:
-        if not _near(each, last):
+        if not _is_close(each, last):
             first = each
         last = each
         nearest = round(each)
-        merged[each] = nearest if nearest in whole and _near(each, nearest) else first
+        merged[each] = nearest if nearest in integers and _is_close(each, nearest) else first
     return merged
 
 
-def _near(left: float, right: float) -> bool:
+def _is_close(left: float, right: float) -> bool:
     return math.isclose(left, right, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
 
 

@@ -77,7 +77,7 @@ async def _run_hardening_check(service: Service, database: Database) -> None:
             continue
         failed = [each for each in report.checks if each.required and not each.safe]
         service.hardening_results[name] = "; ".join(
-            f"{each.name}: {each.found}; {each.advice}" for each in failed
+            f"{each.name}: {each.observed}; {each.remediation}" for each in failed
         )
         if failed:
             log.warning("%s: %s", database.name, service.hardening_results[name])

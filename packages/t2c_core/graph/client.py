@@ -1,4 +1,4 @@
-"""READ-only Bolt access with limits: plans and rows of a graph. Writes nothing and decides nothing (see `guard`)."""
+"""Read-only Bolt access with limits: query plans and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from neo4j import READ_ACCESS, AsyncGraphDatabase
 from neo4j.graph import Node, Path, Relationship
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
-from t2c_core.graph.driver_errors import translate_driver_errors, validate_uri
+from t2c_core.graph.connection import translate_driver_errors, validate_uri
+from t2c_core.graph.driver_values import record_values
 from t2c_core.results import canonical
 
 if TYPE_CHECKING:
@@ -26,30 +27,30 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
 
 LANGUAGE = "CYPHER 5"
-"""Prefix of every query that is sent, so that the database's default language does not matter."""
+"""Prefix of every query, so that the database's default language has no effect."""
 GRACE_S = 2.0
-"""How much longer than the server's own time limit an answer is waited for."""
+"""Seconds to wait beyond the server's own time limit."""
 EXPLAIN_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 FETCH_SIZE = 200
-"""Rows that the server sends at once."""
+"""Rows per message of the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryLimits:
-    """How much one query may cost."""
+    """Limits of one query."""
 
     timeout_s: float = 10.0
     max_rows: int = 1000
     max_bytes: int = 2_000_000
-    """Bytes of all rows as JSON."""
+    """Maximum size of all rows as JSON."""
     max_cell_chars: int = 2000
-    """Characters of one string; a longer one is cut and ends in an ellipsis."""
+    """Maximum length of one string; a longer one is cut and ends in an ellipsis."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultGraph:
-    """The nodes and relationships among the values of a result, each once."""
+    """Distinct nodes and relationships of a result."""
 
     nodes: tuple[dict[str, Any], ...] = ()
     """`id`, `labels`, `properties`."""
@@ -59,28 +60,28 @@ class ResultGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryResult:
-    """Rows of a query, as plain JSON values."""
+    """Result of a query as plain JSON values."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool
-    """Whether rows or long strings were cut to stay within the limits."""
+    """Whether rows or long strings were cut because of the limits."""
     elapsed_ms: float
     graph: ResultGraph
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFacts:
-    """What EXPLAIN tells of a query."""
+    """Query plan from EXPLAIN."""
 
     query_type: str
-    """`r` reads; `w`, `rw` and `s` (schema or system) do not only read."""
+    """`r` for a read-only query; `w`, `rw` and `s` (schema or system) otherwise."""
     operators: frozenset[str]
-    """Names of all operators of the plan, without the database's suffix."""
+    """Names of the plan's operators, without the suffix of the database."""
     estimated_rows: float
-    """The largest estimate of any operator."""
+    """Largest estimate of any operator."""
     notifications: tuple[str, ...] = ()
-    """GQLSTATUS and description of what the server remarks."""
+    """GQLSTATUS and description of the server's notifications."""
 
 
 class GraphClient:
@@ -88,12 +89,12 @@ class GraphClient:
 
     Args:
         uri: Bolt address; `neo4j://` routes to readers of a cluster.
-        auth: user and password, if the server wants them.
-        database: its name; the server's default when absent.
-        concurrency: connections kept at most.
+        auth: user and password, or None for a server without authentication.
+        database: name of the database; the server's default database if None.
+        concurrency: maximum number of connections.
 
     Raises:
-        InputError: the address is none.
+        InputError: the address is invalid.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class GraphClient:
     ) -> None:
         self.uri = uri
         self.database = database
-        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # they are in PlanFacts already
+        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # PlanFacts holds them
         with validate_uri(uri):
             self._driver = AsyncGraphDatabase.driver(
                 uri,
@@ -126,14 +127,14 @@ class GraphClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._driver.close()
 
     async def verify_connectivity(self) -> None:
-        """Ask the database for one row.
+        """Check that the database answers a query.
 
         Raises:
-            GraphUnavailableError: it does not give one.
+            GraphUnavailableError: the database does not answer.
         """
         try:
             await self.execute_read("RETURN 1", limits=QueryLimits(timeout_s=CONNECT_TIMEOUT_S))
@@ -141,11 +142,12 @@ class GraphClient:
             raise GraphUnavailableError(str(error)) from error
 
     async def explain(self, cypher: str, parameters: Mapping[str, Scalar] | None = None) -> PlanFacts:
-        """Have the server plan a query without running it.
+        """Return the server's plan of a query, without running the query.
 
         Raises:
-            QueryError: the server does not accept it.
-            GraphUnavailableError, GraphTimeoutError: there was no answer.
+            QueryError: the server rejected the query.
+            GraphUnavailableError: the server does not answer.
+            GraphTimeoutError: planning exceeded its time limit.
         """
         async with self._transaction(EXPLAIN_TIMEOUT_S) as transaction:
             result = await transaction.run(f"{LANGUAGE} EXPLAIN {cypher}", dict(parameters or {}))
@@ -168,24 +170,24 @@ class GraphClient:
         """Run a query in an explicit READ transaction that is rolled back.
 
         Args:
-            cypher: what the guard has passed; it is sent as it is.
+            cypher: a query that the guard allows; it is sent unchanged.
             parameters: values by name, without the dollar sign.
-            limits: how much it may cost.
+            limits: limits of the query; the defaults of `QueryLimits` if None.
 
         Raises:
-            QueryError: the server refused it; a write is refused here too.
-            GraphTimeoutError: it ran past `limits.timeout_s`.
-            GraphUnavailableError: there was no answer.
+            QueryError: the server rejected the query, for example because it writes.
+            GraphTimeoutError: the query exceeded `limits.timeout_s`.
+            GraphUnavailableError: the server does not answer.
         """
         limits = limits or QueryLimits()
         started = time.perf_counter()
         reader = _Reader(limits)
-        fetched = min(FETCH_SIZE, limits.max_rows + 1)  # the row past the last tells that there were more
-        async with self._transaction(limits.timeout_s, fetched) as transaction:
+        fetch_size = min(FETCH_SIZE, limits.max_rows + 1)  # one row more shows that the result is truncated
+        async with self._transaction(limits.timeout_s, fetch_size) as transaction:
             result = await transaction.run(f"{LANGUAGE} {cypher}", dict(parameters or {}))
             columns = tuple(result.keys())
             async for record in result:
-                if not reader.take(record.values()):
+                if not reader.add(record_values(record)):
                     break
         return QueryResult(
             columns=columns,
@@ -211,7 +213,7 @@ class GraphClient:
                         if not transaction.closed():
                             await transaction.rollback()
             except TimeoutError as error:
-                raise GraphTimeoutError(f"the query did not end within {timeout_s:g} s") from error
+                raise GraphTimeoutError(f"the query exceeded its time limit of {timeout_s:g} s") from error
 
     def _session(self, fetch_size: int) -> AsyncSession:
         return self._driver.session(
@@ -220,7 +222,7 @@ class GraphClient:
 
 
 class _Reader:
-    """Takes rows until a limit is reached."""
+    """Collects rows until a limit is reached."""
 
     def __init__(self, limits: QueryLimits) -> None:
         self._limits = limits
@@ -230,8 +232,8 @@ class _Reader:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.relationships: dict[str, dict[str, Any]] = {}
 
-    def take(self, values: list[Any]) -> bool:
-        """Take a row; false if none more may come."""
+    def add(self, values: list[Any]) -> bool:
+        """Add a row; return whether there is room for another one."""
         row = tuple(self._cut(canonical(value)) for value in values)
         size = len(json.dumps(row, ensure_ascii=False).encode())
         if len(self.rows) == self._limits.max_rows or self._bytes + size > self._limits.max_bytes:
@@ -240,7 +242,7 @@ class _Reader:
         self._bytes += size
         self.rows.append(row)
         for value in values:
-            self._see(value)
+            self._add_entities(value)
         return True
 
     def _cut(self, value: Any) -> Any:
@@ -253,7 +255,7 @@ class _Reader:
             return {name: self._cut(each) for name, each in value.items()}
         return value
 
-    def _see(self, value: Any) -> None:
+    def _add_entities(self, value: Any) -> None:
         match value:
             case Node():
                 self.nodes[value.element_id] = {
@@ -271,12 +273,12 @@ class _Reader:
                 }
             case Path():
                 for each in (*value.nodes, *value.relationships):
-                    self._see(each)
+                    self._add_entities(each)
             case list():
                 for each in value:
-                    self._see(each)
+                    self._add_entities(each)
             case dict():
-                self._see(list(value.values()))
+                self._add_entities(list(value.values()))
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -287,6 +289,3 @@ def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             name = str(each["operatorType"]).partition("@")[0]
             yield name, float((each.get("args") or {}).get("EstimatedRows", 0.0))
         stack += each.get("children") or ()
-
-
-__all__ = ["GraphClient", "PlanFacts", "QueryLimits", "QueryResult", "ResultGraph"]

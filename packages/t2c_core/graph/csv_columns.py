@@ -1,12 +1,12 @@
 """Typed CSV headers, as `neo4j-admin import` defines them, and the cells under them.
 
     :ID  :ID(space)  name:ID  name:ID(space)    identity of a node in its space; with a name also a property
-    :LABEL                                      labels, several parted by `;`
+    :LABEL                                      labels, separated by `;`
     :START_ID(space)  :END_ID(space)  :TYPE     ends and type of a relationship
-    name  name:type  name:type[]                a property; elements of a list are parted by `;`
-    :IGNORE  name:IGNORE                        left out
+    name  name:type  name:type[]                a property; elements of a list are separated by `;`
+    :IGNORE  name:IGNORE                        ignored
 
-An empty cell is no value. Holds no files (see `source`) and no database access (see `importer`).
+An empty cell means that the property is absent.
 
 Source: https://neo4j.com/docs/operations-manual/current/import/#import-tool-header-format
 """
@@ -42,45 +42,49 @@ _POINT_PART = re.compile(r"\s*([A-Za-z_]+)\s*:\s*(-?[0-9.eE+-]+)\s*")
 
 
 class HeaderError(ValueError):
-    """A header field that means nothing to the importer."""
+    """A header field is invalid."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What one header field says."""
+    """A parsed header field."""
 
     field: str
     kind: ColumnKind
     property: str = ""
-    """Name of the property to write; empty for none."""
+    """Name of the property to write, or an empty string."""
     space: str = ""
     convert: Convert = str
-    """Turns a cell that is not empty into the property's value; raises ValueError."""
+    """Converts a non-empty cell to the property's value; raises ValueError."""
 
 
 def read_column(field: str) -> Column:
-    """Read one header field.
+    """Parse a header field.
 
     Raises:
-        HeaderError: it is none; the message says what would be.
+        HeaderError: the field is invalid; the message says what is expected.
     """
     match = _FIELD.fullmatch(field)
     if not match:
         if not field.strip() or ":" in field:
-            raise HeaderError(f"{field!r} is no header field; write name, name:type, or :ID, :LABEL, :TYPE …")
+            raise HeaderError(
+                f"invalid header field {field!r}: expected name, name:type, or :ID, :LABEL, :TYPE …"
+            )
         return Column(field, "property", field)
     name, kind, space = match["name"], _SPECIAL.get(match["type"].upper()), match["space"] or ""
     if kind:
         if match["many"] or (name and kind not in ("id", "ignore")):
-            raise HeaderError(f"{field!r}: :{match['type']} takes neither a name nor []")
+            raise HeaderError(f"{field!r}: :{match['type']} has neither a name nor []")
         if space and kind not in ("id", "start", "end"):
             raise HeaderError(f"{field!r}: only :ID, :START_ID and :END_ID have an id space")
         return Column(field, kind, name if kind == "id" else "", space)
     convert = _CONVERTERS.get(match["type"].lower())
     if convert is None:
-        raise HeaderError(f"{field!r}: type {match['type']!r} is none of {', '.join(_CONVERTERS)}")
+        raise HeaderError(
+            f"{field!r}: unknown type {match['type']!r}; expected one of {', '.join(_CONVERTERS)}"
+        )
     if not name or space:
-        raise HeaderError(f"{field!r}: a property is written name:type")
+        raise HeaderError(f"{field!r}: expected name:type")
     return Column(field, "property", name, convert=_listed(convert) if match["many"] else convert)
 
 
@@ -90,7 +94,7 @@ def _listed(convert: Convert) -> Convert:
 
 def _integer(cell: str) -> int:
     if not _WHOLE.fullmatch(cell.strip()):
-        raise ValueError(f"{cell!r} is no whole number")
+        raise ValueError(f"invalid integer {cell!r}")
     value = int(cell)
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"{cell} does not fit in 64 bits")
@@ -101,13 +105,13 @@ def _float(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise ValueError(f"{cell!r} is no number") from None
+        raise ValueError(f"invalid number {cell!r}") from None
 
 
 def _boolean(cell: str) -> bool:
     lower = cell.strip().lower()
     if lower not in ("true", "false"):
-        raise ValueError(f"{cell!r} is neither true nor false")
+        raise ValueError(f"invalid boolean {cell!r}: expected true or false")
     return lower == "true"
 
 
@@ -134,13 +138,13 @@ def _date_time(cell: str, *, zoned: bool) -> DateTime:
     value = DateTime.combine(Date.from_iso_format(text[:10]), Time.from_iso_format(text[11:] or "00"))
     if not zoned:
         if zone or value.tzinfo is not None:
-            raise ValueError(f"{cell!r} has a time zone; that is of type datetime, not localdatetime")
+            raise ValueError(f"{cell!r} has a time zone; its type is datetime, not localdatetime")
         return value
     if zone:
         try:
             named = pytz.timezone(zone[1])
         except pytz.UnknownTimeZoneError as error:
-            raise ValueError(f"{zone[1]!r} is no time zone") from error
+            raise ValueError(f"unknown time zone {zone[1]!r}") from error
         placed: DateTime = value.astimezone(named) if value.tzinfo else named.localize(value)
         return placed
     return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -153,7 +157,7 @@ def _point(cell: str) -> WGS84Point | CartesianPoint:
         match = _POINT_PART.fullmatch(part)
         if not match:
             raise ValueError(
-                f"{cell!r} is no point; write {{latitude: 1.0, longitude: 2.0}} or {{x: 1.0, y: 2.0}}"
+                f"invalid point {cell!r}: expected {{latitude: 1.0, longitude: 2.0}} or {{x: 1.0, y: 2.0}}"
             )
         parts[match[1].lower()] = float(match[2])
     for names, kind in (

@@ -1,7 +1,4 @@
-"""A folder or zip of typed-header CSVs as nodes and relationships, checked.
-
-Holds no database access (see `importer`) and no types of cells (see `columns`).
-"""
+"""A folder or zip of typed-header CSVs, read as validated nodes and relationships."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ MAX_CELL_CHARS = 16_000_000
 
 @dataclass(frozen=True)
 class CsvFile:
-    """One CSV whose header is understood."""
+    """A CSV file with a valid header."""
 
     name: str
     kind: FileKind
@@ -35,27 +32,27 @@ class CsvFile:
 
     @property
     def start_last(self) -> bool:
-        """Whether the end of a relationship stands before its start."""
+        """Whether the column of a relationship's end precedes that of its start."""
         kinds = [column.kind for column in self.columns]
         return self.kind == "relationships" and kinds.index("end") < kinds.index("start")
 
 
 @dataclass(frozen=True)
 class CsvRow:
-    """One row of a CSV that can be imported, as far as the row alone tells."""
+    """A row that is valid on its own."""
 
     file: str
     line: int
     names: tuple[str, ...]
     """Labels of a node, or the one type of a relationship."""
     ids: tuple[tuple[str, str], ...]
-    """(space, id): of a node, if it has one, or of a relationship's start and end."""
+    """(space, id) of a node, if it has an id, or of a relationship's start and end."""
     properties: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that cannot be imported."""
+    """A row that is not imported."""
 
     file: str
     line: int
@@ -63,20 +60,20 @@ class RejectedRow:
     reason: str
 
     def __str__(self) -> str:
-        """Tell it in one line."""
+        """Return the position and the reason in one line."""
         return f"{self.file}, line {self.line}, column {self.column!r}: {self.reason}"
 
 
 @dataclass
 class CsvSource:
-    """A folder or zip of CSVs, open for reading: a context manager.
+    """An open folder or zip of CSVs; a context manager.
 
     Args:
-        path: a folder, or a zip file. Files that are not CSVs are ignored.
+        path: folder or zip file; files other than `.csv` are ignored.
 
     Raises:
-        SourceError: there is no such folder or zip, it holds no CSV, or a header cannot be understood; the
-            message lists every fault of every header.
+        SourceError: the folder or zip does not exist or has no CSV, or a header is invalid; the message lists
+            all errors of all headers.
     """
 
     path: Path
@@ -99,10 +96,10 @@ class CsvSource:
         self._stack.close()
 
     def rows(self, kind: FileKind) -> Iterator[CsvRow | RejectedRow]:
-        """Read all nodes, or all relationships, in the files' order.
+        """Read all nodes, or all relationships, in the order of the files.
 
         Raises:
-            SourceError: a file cannot be read to its end as CSV in UTF-8.
+            SourceError: a file is not valid CSV in UTF-8.
         """
         for file in self.files:
             if file.kind == kind:
@@ -112,20 +109,20 @@ class CsvSource:
                             yield _read_row(file, number, cells)
 
     def _read_headers(self) -> tuple[CsvFile, ...]:
-        files, faults = [], []
+        files, errors = [], []
         for name in self._names():
             try:
                 with self._open(name) as lines:
                     _, header = next(_numbered(lines, name), (1, []))
                 files.append(_read_header(name, header))
             except SourceError as error:
-                faults.append(str(error))
-        if not faults:
-            faults = _unknown_spaces(files)
-        if faults:
-            raise SourceError("\n".join(faults))
+                errors.append(str(error))
+        if not errors:
+            errors = _unknown_spaces(files)
+        if errors:
+            raise SourceError("\n".join(errors))
         if not any(file.kind == "nodes" for file in files):
-            raise SourceError(f"{self.path} holds no CSV of nodes: none has a header with :ID and :LABEL")
+            raise SourceError(f"{self.path} has no CSV of nodes: no header has :LABEL")
         return tuple(files)
 
     def _names(self) -> list[str]:
@@ -136,7 +133,7 @@ class CsvSource:
                 self._zip = self._stack.enter_context(zipfile.ZipFile(self.path))
             except (zipfile.BadZipFile, OSError) as error:
                 raise SourceError(
-                    f"{self.path} is neither a folder nor a zip of CSVs ({error}); of one CSV give the folder"
+                    f"{self.path} is neither a folder nor a zip of CSVs ({error}); for a single CSV give its folder"
                 ) from error
             names = [each for each in self._zip.namelist() if not each.startswith("__MACOSX/")]
         else:
@@ -145,7 +142,7 @@ class CsvSource:
             each for each in names if each.lower().endswith(".csv") and PurePosixPath(each).name[0] != "."
         )
         if not names:
-            raise SourceError(f"{self.path} holds no .csv file")
+            raise SourceError(f"{self.path} has no .csv file")
         return names
 
     @contextmanager
@@ -161,26 +158,26 @@ class CsvSource:
 
 
 def _numbered(lines: IO[str], name: str) -> Iterator[tuple[int, list[str]]]:
-    """Read CSV rows with the number of the line on which each begins."""
+    """Yield CSV rows with the number of their first line."""
     reader = csv.reader(lines, strict=True)
-    begins = 1
+    start = 1
     try:
         for cells in reader:
-            yield begins, cells
-            begins = reader.line_num + 1
+            yield start, cells
+            start = reader.line_num + 1
     except csv.Error as error:
-        raise SourceError(f"{name}, row beginning in line {begins}: {error}") from error
+        raise SourceError(f"{name}, row starting in line {start}: {error}") from error
 
 
 def _read_header(name: str, header: list[str]) -> CsvFile:
-    columns, faults = [], []
+    columns, errors = [], []
     for number, text in enumerate(header, 1):
         try:
             columns.append(read_column(text.strip()))
         except HeaderError as error:
-            faults.append(f"{name}, line 1, column {number}: {error}")
-    if faults:
-        raise SourceError("\n".join(faults))
+            errors.append(f"{name}, line 1, column {number}: {error}")
+    if errors:
+        raise SourceError("\n".join(errors))
     counts = Counter(column.kind for column in columns)
     kind: FileKind = "relationships" if counts.keys() & {"start", "end", "type"} else "nodes"
     needed: tuple[ColumnKind, ...] = ("start", "end", "type") if kind == "relationships" else ("label",)
@@ -192,26 +189,26 @@ def _read_header(name: str, header: list[str]) -> CsvFile:
         "id": ":ID",
     }
     found = ", ".join(header) or "nothing"
-    faults += [
-        f"{name}, line 1: {kind} need a column {titles[each]}; found {found}"
+    errors += [
+        f"{name}, line 1: {kind} need the column {titles[each]}; found {found}"
         for each in needed
         if not counts[each]
     ]
     if kind == "relationships" and (counts["id"] or counts["label"]):
-        faults.append(f"{name}, line 1: columns of nodes (:ID, :LABEL) and of relationships are mixed")
-    faults += [f"{name}, line 1: more than one {titles[each]}" for each in titles if counts[each] > 1]
+        errors.append(f"{name}, line 1: columns of nodes (:ID, :LABEL) and of relationships are mixed")
+    errors += [f"{name}, line 1: more than one {titles[each]}" for each in titles if counts[each] > 1]
     repeated = Counter(column.property for column in columns if column.property)
-    faults += [f"{name}, line 1: property {each!r} occurs {n} times" for each, n in repeated.items() if n > 1]
-    if faults:
-        raise SourceError("\n".join(faults))
+    errors += [f"{name}, line 1: property {each!r} occurs {n} times" for each, n in repeated.items() if n > 1]
+    if errors:
+        raise SourceError("\n".join(errors))
     return CsvFile(name, kind, tuple(columns))
 
 
 def _unknown_spaces(files: list[CsvFile]) -> list[str]:
     known = {column.space for file in files for column in file.columns if column.kind == "id"}
     return [
-        f"{file.name}, line 1: no file of nodes has {f':ID({column.space})' if column.space else ':ID'}, "
-        f"which {column.field} asks for"
+        f"{file.name}, line 1: {column.field} refers to {f':ID({column.space})' if column.space else ':ID'}, "
+        "which no file of nodes has"
         for file in files
         for column in file.columns
         if column.kind in ("start", "end") and column.space not in known
@@ -254,5 +251,5 @@ def _names(cell: str, column: Column) -> tuple[str, ...]:
     parts = cell.split(SEPARATOR) if column.kind == "label" else [cell]
     names = tuple(dict.fromkeys(each for each in parts if each))
     if not names:
-        raise ValueError(f"the cell names no {column.kind}")
+        raise ValueError(f"the cell has no {column.kind}")
     return names

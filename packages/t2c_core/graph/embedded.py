@@ -1,7 +1,7 @@
 """An embedded Neo4j Community for one machine: no Docker, no installed Java, no root.
 
-The server runs in a child process that listens on the loopback interface only and never outlives its parent.
-Holds no Java (see `server` for the child, `runtime` for the jars).
+The server runs in a child process (`server_process`) that listens on the loopback interface only and never outlives
+its parent.
 """
 
 from __future__ import annotations
@@ -27,43 +27,47 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
+MARKER_FILE = ".graphling-store"
+_MARKER_TEXT = "Store of an embedded Neo4j. Graphling overwrites its configuration and its users.\n"
+_FORMER_SETTING = "internal.dbms.cypher_ip_blocklist="
+"""Setting by which the configuration of a store without a marker file, of a former version, is recognised."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerLimits:
-    """What the embedded server may use."""
+    """Resource limits of the embedded server."""
 
     heap_mb: int = 512
-    """Java heap."""
+    """Size of the Java heap."""
     page_cache_mb: int = 128
-    """Cache of the store's pages, outside the heap."""
+    """Size of the page cache, outside the heap."""
     transaction_mb: int = 256
-    """Memory of one transaction."""
+    """Maximum memory of one transaction."""
     transaction_timeout_s: int = 600
-    """Longest time of one transaction."""
+    """Maximum duration of one transaction."""
 
 
 class EmbeddedGraph:
     """A Neo4j server in a child process, from `start` to `stop` or as a context manager.
 
-    Without users the server asks for no password: any process of this machine can then read and
-    write the graph.
+    Without users the server has no authentication: any process of this machine can then read and write the graph.
 
     Args:
-        home: folder of the store, its configuration and its logs; made when absent.
-        port: Bolt port on the loopback interface; 0 takes a free one.
-        password: asks for a password, that of the user `neo4j`.
-        users: asks for a password, these (name to password) being all users; instead of `password`.
-        read_only: refuses writes to the graph.
-        limits: memory and time.
+        data_dir: folder of the store, its configuration and its logs; created if it does not exist. A folder with
+            other content is rejected.
+        port: Bolt port on the loopback interface; 0 for any free port.
+        password: password of the user `neo4j`, which enables authentication.
+        users: passwords by user name, which replace all users and enable authentication; not with `password`.
+        read_only: whether the server rejects writes to the graph.
+        limits: limits of memory and time.
 
     Raises:
-        InputError: both `password` and `users` are given, or the port is no port.
+        InputError: both `password` and `users` are given, or the port is invalid.
     """
 
     def __init__(
         self,
-        home: Path | str,
+        data_dir: Path | str,
         *,
         port: int = 0,
         password: str | None = None,
@@ -72,61 +76,68 @@ class EmbeddedGraph:
         limits: ServerLimits | None = None,
     ) -> None:
         if password is not None and users is not None:
-            raise InputError("password and users were both given; give one of them")
+            raise InputError("password and users are mutually exclusive; give one of them")
         if not 0 <= port <= 65535:
-            raise InputError(f"port {port} is no port; choose 1 to 65535, or 0 for a free one")
-        self.home = Path(home).expanduser().resolve()
+            raise InputError(f"invalid port {port}: expected 1 to 65535, or 0 for any free port")
+        self.data_dir = Path(data_dir).expanduser().resolve()
         self.users = (
             dict(users) if users is not None else {"neo4j": password} if password is not None else None
         )
         self.read_only = read_only
         self.limits = limits or ServerLimits()
-        self._wanted_port = port
+        self._requested_port = port
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
     @property
     def uri(self) -> str:
-        """Bolt address of the running server."""
+        """Bolt address of the running server.
+
+        Raises:
+            EmbeddedError: the server is not running.
+        """
         if not self.is_running:
-            raise EmbeddedError(f"the embedded Neo4j of {self.home} is not running; call start()")
+            raise EmbeddedError(f"the embedded Neo4j of {self.data_dir} is not running; call start()")
         return f"bolt://{HOST}:{self._port}"
 
     @property
     def auth(self) -> tuple[str, str] | None:
-        """User and password of the first user; None when the server asks for none."""
+        """Name and password of the first user, or None without authentication."""
         return next(iter(self.users.items())) if self.users else None
 
     @property
     def is_running(self) -> bool:
-        """Whether the server answers to this object and has not ended."""
+        """Whether the server of this object is running."""
         return self._process is not None and self._port != 0 and self._process.poll() is None
 
     def start(self, *, progress: Progress | None = None, timeout_s: float = 300.0) -> Self:
-        """Start the server and wait until it can be used.
+        """Start the server and wait until it is ready.
 
         Args:
-            progress: told about the first download of the server's jars.
-            timeout_s: longest wait for the server, the download not counted.
+            progress: callback with the progress of the first download of the server's jars.
+            timeout_s: maximum time to wait for the server, excluding the download.
 
         Raises:
+            InputError: the data folder is not a store of ours.
             EmbeddedError: the port is taken, the store is in use, or the server did not start.
         """
         if self._process is not None:
             raise EmbeddedError(
-                f"the embedded Neo4j of {self.home} was started before; make a new EmbeddedGraph"
+                f"the embedded Neo4j of {self.data_dir} was already started; create a new EmbeddedGraph"
             )
-        _check_port_free(self._wanted_port)
+        _check_port_free(self._requested_port)
+        self._check_data_dir()
         jars = ensure_jars(progress)
         try:
             for name in ("import", "logs"):
-                (self.home / name).mkdir(parents=True, exist_ok=True)
+                (self.data_dir / name).mkdir(parents=True, exist_ok=True)
+            (self.data_dir / MARKER_FILE).write_text(_MARKER_TEXT, encoding="utf-8")
         except OSError as error:
             raise EmbeddedError(
-                f"cannot keep a store in {self.home}: {error}; choose another --home"
+                f"cannot create a store in {self.data_dir}: {error}; choose another --data-dir"
             ) from error
-        order = {
-            "home": str(self.home),
+        request = {
+            "data_dir": str(self.data_dir),
             "jvm": str(jvm_library()),
             "jvm_arguments": self._jvm_arguments(),
             "jars": [str(jar) for jar in jars],
@@ -134,7 +145,7 @@ class EmbeddedGraph:
             "users": self.users,
             "read_only": self.read_only,
         }
-        with (self.home / "logs" / "server.log").open("w", encoding="utf-8") as log:
+        with (self.data_dir / "logs" / "server.log").open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "t2c_core.graph.server_process"],
                 stdin=subprocess.PIPE,
@@ -145,7 +156,7 @@ class EmbeddedGraph:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         try:
-            self._port = self._handshake(order, timeout_s)
+            self._port = self._handshake(request, timeout_s)
         except BaseException:
             self._process.kill()
             self.stop()
@@ -153,27 +164,27 @@ class EmbeddedGraph:
         return self
 
     def stop(self, timeout_s: float = 40.0) -> None:
-        """Stop the server and wait until it is gone; does nothing when it is not running."""
+        """Stop the server and wait for its end; does nothing if it is not running."""
         process = self._process
         if process is None:
             return
-        with suppress(BrokenPipeError), process:  # leaving the block closes the pipes and waits
+        with suppress(BrokenPipeError), process:  # the end of the block closes the pipes and waits
             if process.stdin:
-                process.stdin.close()  # the child takes the end of its input as the order to stop
+                process.stdin.close()  # the child stops at the end of its input
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 process.kill()
 
     def wait(self) -> int:
-        """Wait until the server ends by itself and give its exit status."""
+        """Wait until the server ends by itself and return its exit status."""
         if self._process is None:
-            raise EmbeddedError(f"the embedded Neo4j of {self.home} is not running; call start()")
+            raise EmbeddedError(f"the embedded Neo4j of {self.data_dir} is not running; call start()")
         return self._process.wait()
 
     def log_tail(self, lines: int = 20) -> str:
-        """Give the last lines that the child process printed."""
-        log = self.home / "logs" / "server.log"
+        """Return the last lines of the child process's output."""
+        log = self.data_dir / "logs" / "server.log"
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def __enter__(self) -> Self:
@@ -184,11 +195,32 @@ class EmbeddedGraph:
     ) -> None:
         self.stop()
 
+    def _check_data_dir(self) -> None:
+        """Check that the data folder is empty or a store of ours, whose configuration and users may be replaced.
+
+        Raises:
+            InputError: the folder has other content.
+        """
+        if not self.data_dir.is_dir() or (self.data_dir / MARKER_FILE).is_file():
+            return
+        configuration = self.data_dir / "conf" / "neo4j.conf"
+        is_former = configuration.is_file() and any(
+            line.startswith(_FORMER_SETTING)
+            for line in configuration.read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+        content = [each for each in self.data_dir.iterdir() if not _is_empty_folder(each)]
+        if content and not (is_former and (self.data_dir / "lock").is_file()):
+            raise InputError(
+                f"{self.data_dir} has files that are not a store of t2c-graph ({content[0].name}, …); its "
+                "configuration and users would be overwritten. Choose a new folder with --data-dir, or connect to the "
+                "Neo4j of this folder with --uri"
+            )
+
     def _jvm_arguments(self) -> list[str]:
         return [
             f"-Xmx{self.limits.heap_mb}m",
             "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",  # a third less work than with C2 for the many short queries of a session
+            "-XX:TieredStopAtLevel=1",  # C2 takes a third more CPU time for short sessions
             "-Xss2m",
             "--sun-misc-unsafe-memory-access=allow",
             "-Djava.awt.headless=true",
@@ -197,8 +229,8 @@ class EmbeddedGraph:
     def _settings(self) -> dict[str, str]:
         return {
             "server.bolt.enabled": "true",
-            "server.bolt.listen_address": f"{HOST}:{self._wanted_port}",
-            "server.bolt.advertised_address": f"{HOST}:{self._wanted_port}",
+            "server.bolt.listen_address": f"{HOST}:{self._requested_port}",
+            "server.bolt.advertised_address": f"{HOST}:{self._requested_port}",
             "dbms.security.auth_enabled": "false" if self.users is None else "true",
             "dbms.security.allow_csv_import_from_file_urls": "false",
             "dbms.security.procedures.allowlist": "",
@@ -216,45 +248,50 @@ class EmbeddedGraph:
             "internal.server.bolt.thread_pool_shutdown_wait_time": "1s",
         }
 
-    def _handshake(self, order: dict[str, Any], timeout_s: float) -> int:
+    def _handshake(self, request: dict[str, Any], timeout_s: float) -> int:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise EmbeddedError("the child process has no pipes")
-        answers: queue.Queue[str] = queue.Queue()
+        replies: queue.Queue[str] = queue.Queue()
         stdout = process.stdout
-        threading.Thread(target=lambda: answers.put(stdout.readline()), daemon=True).start()
+        threading.Thread(target=lambda: replies.put(stdout.readline()), daemon=True).start()
         try:
-            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            answer = answers.get(timeout=timeout_s)
+            reply = replies.get(timeout=timeout_s)
         except queue.Empty:
             raise EmbeddedError(
-                f"the embedded Neo4j of {self.home} was not ready after {timeout_s:.0f} s; "
-                f"see {self.home / 'logs' / 'debug.log'}"
+                f"the embedded Neo4j of {self.data_dir} was not ready after {timeout_s:.0f} s; "
+                f"see {self.data_dir / 'logs' / 'debug.log'}"
             ) from None
         except BrokenPipeError:
-            answer = ""
-        if not answer:
+            reply = ""
+        if not reply:
             raise EmbeddedError(
-                f"the embedded Neo4j of {self.home} ended with status {process.wait()} while it started. "
-                f"It printed:\n{self.log_tail()}"
+                f"the embedded Neo4j of {self.data_dir} ended with status {process.wait()} during start-up. "
+                f"Its output:\n{self.log_tail()}"
             )
-        content = json.loads(answer)
+        content = json.loads(reply)
         if "error" in content:
             raise EmbeddedError(self._explain(content["error"]))
         return int(content["port"])
 
     def _explain(self, causes: list[str]) -> str:
-        told = " <- ".join(causes)
-        if "StoreInUseError" in told or "FileLockException" in told:
+        chain = " <- ".join(causes)
+        if "StoreInUseError" in chain or "FileLockException" in chain:
             return (
-                f"the store in {self.home} is in use by another Neo4j that is running. Stop that one, connect to it, "
-                "or choose another --home"
+                f"the store in {self.data_dir} is in use by another running Neo4j. Stop it, connect to it, or choose "
+                "another --data-dir"
             )
-        if "BindException" in told or "PortBindException" in told:
-            return _port_taken(self._wanted_port)
-        log = self.home / "logs" / "debug.log"
-        return f"the embedded Neo4j of {self.home} did not start: {told}. Details: {log}"
+        if "BindException" in chain or "PortBindException" in chain:
+            return _port_taken(self._requested_port)
+        log = self.data_dir / "logs" / "debug.log"
+        return f"the embedded Neo4j of {self.data_dir} did not start: {chain}. Details: {log}"
+
+
+def _is_empty_folder(path: Path) -> bool:
+    """Return whether a path has no files; mount points may be empty folders."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _check_port_free(port: int) -> None:
@@ -270,4 +307,4 @@ def _check_port_free(port: int) -> None:
 
 
 def _port_taken(port: int) -> str:
-    return f"port {port} of {HOST} is taken by another program; choose another --port, or stop that program"
+    return f"port {port} of {HOST} is in use by another program; choose another --port, or stop that program"

@@ -1,11 +1,9 @@
-"""Loads a folder or zip of CSVs into an empty database.
+"""Import of a folder or zip of CSVs into an empty database.
 
-Every header and row is checked before the first write. While an import runs the database holds one marker node,
-which is deleted by the last transaction: a database with a marker holds a broken import, and the next import
-removes it.
-Holds no reading of CSVs (see `source`).
+All headers and rows are validated before the first write. During an import the database has a marker node, which the
+last transaction deletes. A marker therefore shows an interrupted import, whose data the next import deletes.
 
-Reads: `:ID … :LABEL` and `:START_ID … :END_ID … :TYPE` files. Writes: nodes, relationships, nothing else.
+Reads: `:ID … :LABEL` and `:START_ID … :END_ID … :TYPE` files. Writes: nodes and relationships.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from neo4j import Driver, Session
 
 Progress = Callable[[int, int], None]
-"""Called with rows done and all rows."""
+"""Called with the number of rows written and the number of all rows."""
 Report = Callable[[str], None]
 
 MARKER = "_GraphlingImport"
@@ -51,25 +49,27 @@ _CREATE_RELATIONSHIPS = """
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSummary:
-    """What an import wrote."""
+    """Counts of an import."""
 
     nodes: int
     relationships: int
     by_label: dict[str, int]
     by_type: dict[str, int]
     rejected: int
-    """Rows left out because they cannot be imported."""
+    """Number of invalid rows, which were skipped."""
 
 
 @dataclass
-class _Checked:
-    """What the check of all rows found."""
+class _Validation:
+    """Result of the validation of all rows."""
 
     ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(space, id) of each node that has one → its place in the order of nodes."""
+    """Position of each node that has an id, by (space, id)."""
     counts: Counter[str] = field(default_factory=Counter)
-    bad: dict[FileKind, set[int]] = field(default_factory=lambda: {"nodes": set(), "relationships": set()})
-    """Places, in the order of reading, of rows left out."""
+    rejected: dict[FileKind, set[int]] = field(
+        default_factory=lambda: {"nodes": set(), "relationships": set()}
+    )
+    """Positions of rejected rows, in the order of reading."""
 
 
 def import_graph(
@@ -89,36 +89,37 @@ def import_graph(
         path: folder or zip.
         uri: Bolt address.
         auth: user and password.
-        database: its name; the server's default when absent.
-        replace: delete what the database holds first.
-        strict: refuse the whole import if one row cannot be imported.
-        progress: told how far the writing is.
-        report: told of each row that cannot be imported, and of a broken import that is removed.
+        database: name of the database; the server's default database if None.
+        replace: delete existing data first.
+        strict: import nothing if a row is invalid.
+        progress: callback with the progress of writing.
+        report: callback with a message for each rejected row, and for the deletion of an interrupted import.
+
+    Returns:
+        Counts of nodes, relationships and rejected rows.
 
     Raises:
         SourceError: the files cannot be imported; nothing was written.
-        InputError: the address is wrong, or the database is not empty; nothing was written.
-        GraphError: the database failed; what was written is removed now or by the next import.
+        InputError: the address is invalid, or the database is not empty; nothing was written.
+        GraphError: the database failed; partial data is deleted now or by the next import.
     """
-    tell = report or (lambda _: None)
+    report = report or (lambda _: None)
     with CsvSource(path) as source:
-        checked = _check(source, tell)
-        rejected = sum(len(each) for each in checked.bad.values())
+        checked = _validate(source, report)
+        rejected = sum(len(each) for each in checked.rejected.values())
         if strict and rejected:
-            raise SourceError(
-                f"{rejected} rows of {path} cannot be imported (listed above); nothing was written"
-            )
+            raise SourceError(f"{rejected} rows of {path} are invalid (listed above); nothing was written")
         if not checked.counts["nodes"]:
-            raise SourceError(f"{path} has no node that can be imported; nothing was written")
+            raise SourceError(f"{path} has no valid node; nothing was written")
         with connected(uri, auth) as driver:
             target = _Target(driver, database)
-            target.begin(replace=replace, tell=tell)
+            target.begin(replace=replace, report=report)
             try:
                 writer = _Writer(target, checked, progress)
                 writer.write(source)
                 target.finish()
             except BaseException:
-                with suppress(Exception):  # the marker stays, and the next import removes what is left
+                with suppress(Exception):  # the marker stays, and the next import deletes the rest
                     target.clear()
                     target.finish()
                 raise
@@ -131,15 +132,15 @@ def import_graph(
     )
 
 
-def _check(source: CsvSource, tell: Report) -> _Checked:
-    """Read everything once: ids in memory, rows not."""
-    checked = _Checked()
+def _validate(source: CsvSource, report: Report) -> _Validation:
+    """Read all rows once; only ids are kept in memory."""
+    checked = _Validation()
     for kind in get_args(FileKind):
-        for place, row in enumerate(source.rows(kind)):
+        for position, row in enumerate(source.rows(kind)):
             checked_row = row if isinstance(row, RejectedRow) else _checked_row(row, kind, checked)
             if isinstance(checked_row, RejectedRow):
-                checked.bad[kind].add(place)
-                tell(str(checked_row))
+                checked.rejected[kind].add(position)
+                report(str(checked_row))
                 continue
             if kind == "nodes" and checked_row.ids:
                 checked.ordinals[checked_row.ids[0]] = checked.counts[kind]
@@ -147,21 +148,21 @@ def _check(source: CsvSource, tell: Report) -> _Checked:
     return checked
 
 
-def _checked_row(row: CsvRow, kind: FileKind, checked: _Checked) -> CsvRow | RejectedRow:
+def _checked_row(row: CsvRow, kind: FileKind, checked: _Validation) -> CsvRow | RejectedRow:
     if kind == "nodes":
         if row.ids and row.ids[0] in checked.ordinals:
-            return RejectedRow(row.file, row.line, ":ID", f"the id {row.ids[0][1]!r} occurred before")
+            return RejectedRow(row.file, row.line, ":ID", f"duplicate id {row.ids[0][1]!r}")
         return row
     for end, column in zip(row.ids, (":START_ID", ":END_ID"), strict=True):
         if end not in checked.ordinals:
-            return RejectedRow(row.file, row.line, column, f"no node that is imported has the id {end[1]!r}")
+            return RejectedRow(row.file, row.line, column, f"no imported node has the id {end[1]!r}")
     return row
 
 
 class _Writer:
-    """Writes checked rows in batches."""
+    """Writes valid rows in batches."""
 
-    def __init__(self, target: _Target, checked: _Checked, progress: Progress | None) -> None:
+    def __init__(self, target: _Target, checked: _Validation, progress: Progress | None) -> None:
         self._target = target
         self._checked = checked
         self._progress = progress
@@ -174,16 +175,16 @@ class _Writer:
 
     def write(self, source: CsvSource) -> None:
         first = 0
-        for batch in _batches(self._good(source, "nodes")):
+        for batch in _batches(self._valid_rows(source, "nodes")):
             self._write_nodes(batch, first)
             first += len(batch)
-        for batch in _batches(self._good(source, "relationships")):
+        for batch in _batches(self._valid_rows(source, "relationships")):
             self._write_relationships(batch)
 
-    def _good(self, source: CsvSource, kind: FileKind) -> Iterator[CsvRow]:
-        bad = self._checked.bad[kind]
-        for place, row in enumerate(source.rows(kind)):
-            if place not in bad:
+    def _valid_rows(self, source: CsvSource, kind: FileKind) -> Iterator[CsvRow]:
+        rejected = self._checked.rejected[kind]
+        for position, row in enumerate(source.rows(kind)):
+            if position not in rejected:
                 if isinstance(row, RejectedRow):
                     raise SourceError(f"{row.file} changed while it was read; run the import again")
                 yield row
@@ -197,7 +198,7 @@ class _Writer:
             prefix, _, number = record["id"].rpartition(":")
             self._prefix = self._prefix or prefix
             if prefix != self._prefix:
-                raise GraphError(f"the server names nodes in a way not understood: {record['id']}")
+                raise GraphError(f"unexpected element id of a node: {record['id']}")
             self._ids[record["ordinal"]] = int(number)
         self.by_label.update(name for row in batch for name in row.names)
         self._advance(len(batch))
@@ -218,22 +219,22 @@ class _Writer:
 
 
 class _Target:
-    """The database that is filled, and the marker in it."""
+    """The target database and its marker node."""
 
     def __init__(self, driver: Driver, database: str | None) -> None:
         self._driver = driver
         self._database = database
 
-    def begin(self, *, replace: bool, tell: Report) -> None:
-        """Put the marker into an empty database; empty it first where that is right."""
+    def begin(self, *, replace: bool, report: Report) -> None:
+        """Create the marker; delete data of an interrupted import, or all data with `replace`."""
         count = self._value("MATCH (n) RETURN count(n)")
         done = self._marker()
         if done is not None:
             self._check_abandoned(done)
-            tell("The database holds an import that was broken off; removing it.")
+            report("The database has data of an interrupted import; deleting it.")
         elif count and not replace:
             raise InputError(
-                f"the database holds {count} nodes already; import into an empty one, or give --force to "
+                f"the database already has {count} nodes; import into an empty one, or give --force to "
                 "delete them first"
             )
         else:
@@ -263,7 +264,7 @@ class _Target:
                 pass
 
     def finish(self) -> None:
-        """Delete the marker: from here on the import is whole."""
+        """Delete the marker, which completes the import."""
         self._run(f"MATCH (m:{MARKER}) DELETE m")
 
     def _marker(self) -> int | None:
@@ -271,7 +272,7 @@ class _Target:
         return found
 
     def _check_abandoned(self, done: int) -> None:
-        """Make sure that the import the marker stands for is not going on."""
+        """Check that the import of the marker no longer runs."""
         end = time.monotonic() + OTHER_IMPORT_WAIT_S
         while time.monotonic() < end:
             time.sleep(0.5)
@@ -292,7 +293,7 @@ class _Target:
 
 
 def _batches(rows: Iterable[CsvRow]) -> Iterator[list[CsvRow]]:
-    """Part rows into batches bounded in rows and in characters."""
+    """Split rows into batches of at most `BATCH_ROWS` rows and about `BATCH_CHARS` characters."""
     batch: list[CsvRow] = []
     size = 0
     for row in rows:

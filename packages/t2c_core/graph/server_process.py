@@ -1,8 +1,7 @@
-"""The child process of the embedded Neo4j: runs the server in a Java virtual machine while its parent lives.
+"""Child process of the embedded Neo4j: runs the server in a Java virtual machine while its parent lives.
 
-Started by `embedded` as `python -m t2c_core.graph.server_process`: one line of JSON on standard input says what to
-serve, one line of JSON on standard output says how that went. The end of standard input means that the parent
-is gone. Holds no choice of settings; they come from the parent.
+`python -m t2c_core.graph.server_process` reads a request as a line of JSON from standard input and writes a reply as a
+line of JSON to standard output. The end of standard input means that the parent has ended.
 """
 
 from __future__ import annotations
@@ -23,39 +22,39 @@ PARENT_CHECK_S = 1.0
 
 
 class StoreInUseError(Exception):
-    """Another process holds the store."""
+    """Another process uses the store."""
 
 
 def main() -> None:
-    """Serve the graph that standard input describes until told to stop."""
+    """Run the server that standard input requests until a signal or the end of standard input."""
     stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent too, which decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which stops this process
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what Java prints goes to the log, never among the answers
-    order = json.loads(sys.stdin.readline())
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # the output of Java goes to the log
+    request = json.loads(sys.stdin.readline())
     threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
     try:
-        lock = _lock(Path(order["home"]))
-        service, port = _start(order)
-    except Exception as error:  # noqa: BLE001 - the outer edge: Java exceptions of any kind become one answer
-        _say(answer, {"error": _causes(error)})
+        lock = _lock(Path(request["data_dir"]))
+        service, port = _start(request)
+    except Exception as error:  # noqa: BLE001 - outer edge: any Java exception becomes a reply
+        _reply(replies, {"error": _causes(error)})
         os._exit(1)
-    _say(answer, {"port": port})
+    _reply(replies, {"port": port})
     while not stop.wait(0.5):
         pass
     service.shutdown()
     lock.close()
-    os._exit(0)  # the virtual machine would take another second to go
+    os._exit(0)  # a regular exit of the virtual machine takes another second
 
 
-def _say(answer: Any, content: dict[str, Any]) -> None:
-    answer.write(json.dumps(content) + "\n")
-    answer.flush()
+def _reply(replies: Any, content: dict[str, Any]) -> None:
+    replies.write(json.dumps(content) + "\n")
+    replies.flush()
 
 
 def _watch_parent(stop: threading.Event) -> None:
-    """Ask for a stop when the parent is gone, and enforce it when the stop takes too long."""
+    """Request a stop when the parent has ended, and exit if stopping takes too long."""
     ended = threading.Event()
 
     def read_to_end() -> None:
@@ -72,40 +71,40 @@ def _watch_parent(stop: threading.Event) -> None:
     os._exit(3)
 
 
-def _start(order: dict[str, Any]) -> tuple[Any, int]:
+def _start(request: dict[str, Any]) -> tuple[Any, int]:
     import jpype
 
     jpype.startJVM(
-        order["jvm"],
-        *order["jvm_arguments"],
-        "-Xrs",  # signals stay with Python
+        request["jvm"],
+        *request["jvm_arguments"],
+        "-Xrs",  # Python handles signals
         "--enable-native-access=ALL-UNNAMED",
         *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in OPEN_PACKAGES),
-        classpath=order["jars"],
+        classpath=request["jars"],
         convertStrings=False,
     )
-    home = Path(order["home"])
-    unfinished = home / "unfinished"
-    if unfinished.exists():  # killed while the store was made, which Neo4j cannot recover from
-        shutil.rmtree(home / "data", ignore_errors=True)
-    fresh = not (home / "data").exists()
-    if fresh:
+    data_dir = Path(request["data_dir"])
+    unfinished = data_dir / "unfinished"
+    if unfinished.exists():  # Neo4j cannot recover from a kill during the creation of a store
+        shutil.rmtree(data_dir / "data", ignore_errors=True)
+    is_new = not (data_dir / "data").exists()
+    if is_new:
         unfinished.touch()
-    if order["users"] is not None or (fresh and order["read_only"]):
-        _prepare(order)
-    settings = dict(order["settings"])
-    if order["read_only"]:
+    if request["users"] is not None or (is_new and request["read_only"]):
+        _prepare(request)
+    settings = dict(request["settings"])
+    if request["read_only"]:
         settings["server.databases.default_to_read_only"] = "true"
-    service = _build(order, settings)
+    service = _build(request, settings)
     unfinished.unlink(missing_ok=True)
-    # The first query loads the query engine: it is run here, so that ready means ready.
+    # The first query loads the query engine, which takes seconds.
     service.database("neo4j").executeTransactionally("RETURN 1")
     return service, _bolt_port(service)
 
 
-def _lock(home: Path) -> IO[str]:
-    """Hold the store for this process; the system lets go when the process ends in whatever way."""
-    file = (home / "lock").open("a", encoding="utf-8")
+def _lock(data_dir: Path) -> IO[str]:
+    """Lock the store; the operating system releases the lock when the process ends."""
+    file = (data_dir / "lock").open("a", encoding="utf-8")
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -120,29 +119,29 @@ def _lock(home: Path) -> IO[str]:
     return file
 
 
-def _prepare(order: dict[str, Any]) -> None:
-    """Make the store and set the users while nobody can connect."""
-    service = _build(order, {**order["settings"], "server.bolt.enabled": "false"})
+def _prepare(request: dict[str, Any]) -> None:
+    """Create the store and set the users before Bolt is enabled."""
+    service = _build(request, {**request["settings"], "server.bolt.enabled": "false"})
     try:
-        if order["users"] is not None:
-            _set_users(service, order["users"])
+        if request["users"] is not None:
+            _set_users(service, request["users"])
     finally:
         service.shutdown()
 
 
-def _build(order: dict[str, Any], settings: dict[str, str]) -> Any:
+def _build(request: dict[str, Any], settings: dict[str, str]) -> Any:
     import jpype
 
-    home = Path(order["home"])
-    configuration = home / "conf" / "neo4j.conf"
+    data_dir = Path(request["data_dir"])
+    configuration = data_dir / "conf" / "neo4j.conf"
     configuration.parent.mkdir(parents=True, exist_ok=True)
     configuration.write_text("".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
     path = jpype.JClass("java.nio.file.Path")
     builder = jpype.JClass("org.neo4j.dbms.api.DatabaseManagementServiceBuilder")
-    service = builder(path.of(str(home))).loadPropertiesFromFile(path.of(str(configuration))).build()
+    service = builder(path.of(str(data_dir))).loadPropertiesFromFile(path.of(str(configuration))).build()
     if not service.database("neo4j").isAvailable(AVAILABLE_LIMIT_MS):
         service.shutdown()
-        raise RuntimeError(f"the database did not become available; see {home / 'logs' / 'debug.log'}")
+        raise RuntimeError(f"the database did not become available; see {data_dir / 'logs' / 'debug.log'}")
     return service
 
 
@@ -151,22 +150,22 @@ def _bolt_port(service: Any) -> int:
 
     register = jpype.JClass("org.neo4j.configuration.connectors.ConnectorPortRegister")
     connector = jpype.JClass("org.neo4j.configuration.connectors.ConnectorType")
-    found = service.database("system").getDependencyResolver().resolveDependency(register.class_)
-    return int(found.getLocalAddress(connector.BOLT).getPort())
+    ports = service.database("system").getDependencyResolver().resolveDependency(register.class_)
+    return int(ports.getLocalAddress(connector.BOLT).getPort())
 
 
 def _set_users(service: Any, users: dict[str, str]) -> None:
-    """Make the users exactly these, each with this password."""
+    """Replace all users by the given ones."""
     import jpype
 
     system = service.database("system")
     maps = jpype.JClass("java.util.HashMap")
 
     def run(statement: str, **parameters: str) -> None:
-        held = maps()
+        values = maps()
         for name, value in parameters.items():
-            held.put(name, jpype.JString(value))
-        system.executeTransactionally(statement, held)
+            values.put(name, jpype.JString(value))
+        system.executeTransactionally(statement, values)
 
     transaction = system.beginTx()
     try:
@@ -187,17 +186,17 @@ def _set_users(service: Any, users: dict[str, str]) -> None:
 
 
 def _causes(error: BaseException) -> list[str]:
-    """Tell an exception and its causes, outermost first, as `class: message`."""
-    told: list[str] = []
+    """Return an exception and its causes, outermost first, as `class: message`."""
+    causes: list[str] = []
     current: Any = error
-    while current is not None and len(told) < 20:
+    while current is not None and len(causes) < 20:
         if hasattr(current, "getMessage"):
-            told.append(f"{type(current).__name__}: {current.getMessage()}")
+            causes.append(f"{type(current).__name__}: {current.getMessage()}")
             current = current.getCause()
         else:
-            told.append(f"{type(current).__name__}: {current}")
+            causes.append(f"{type(current).__name__}: {current}")
             current = current.__cause__
-    return told
+    return causes
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""The schema of a property graph as plain, immutable data, and its JSON form.
-
-Holds no database access (see `snapshot`) and no wording for prompts (see `t2c_core.prompt`).
-"""
+"""Schema of a property graph: immutable data and its JSON form."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 
 Scalar = str | int | float | bool
-"""A value as JSON holds it; dates and times stand as ISO 8601 text."""
+"""A JSON scalar; dates and times are ISO 8601 text."""
 ParameterValue = Scalar | list[Scalar]
-"""What a parameter of a query may be."""
+"""Value of a query parameter."""
 
 PropertyType = Literal[
     "STRING", "INTEGER", "FLOAT", "BOOLEAN", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME",
@@ -36,24 +33,24 @@ class Property:
 
     name: str
     type: PropertyType
-    """The type of most of its values."""
+    """Most frequent type of its values."""
     share: float = 1.0
-    """Share of the label's nodes (or type's relationships) that have it, 0 to 1."""
+    """Fraction of the label's nodes, or the type's relationships, that have the property."""
     distinct: int = 0
-    """Number of distinct values; exact if `sampled` is false."""
+    """Number of distinct values; a lower bound if `sampled` is true."""
     unique: bool = False
-    """Whether no two nodes share a value."""
+    """Whether no value occurs twice."""
     sampled: bool = False
-    """Whether these figures come from a sample rather than from every value."""
+    """Whether these statistics come from a sample."""
     examples: tuple[Scalar, ...] = ()
-    """A few frequent values, most frequent first; elements of them for lists."""
+    """Frequent values, most frequent first; for lists, frequent elements."""
     minimum: Scalar | None = None
     maximum: Scalar | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeLabel:
-    """A node label, how many nodes carry it and their properties."""
+    """A node label, its number of nodes and their properties."""
 
     name: str
     count: int
@@ -62,7 +59,7 @@ class NodeLabel:
 
 @dataclass(frozen=True, kw_only=True)
 class RelationshipType:
-    """A relationship type, how many there are and their properties."""
+    """A relationship type, its number of relationships and their properties."""
 
     name: str
     count: int
@@ -71,30 +68,30 @@ class RelationshipType:
 
 @dataclass(frozen=True, kw_only=True)
 class Triple:
-    """`(:source)-[:type]->(:target)` as it occurs in the graph."""
+    """A relationship pattern of the graph: label of the start node, relationship type, label of the end node."""
 
     source: str
     type: str
     target: str
     count: int
     source_max: int = 0
-    """The most relationships of this triple that one source node has; 0 if not known."""
+    """Maximum number of these relationships at one source node; 0 if unknown."""
     target_max: int = 0
-    """The most relationships of this triple that one target node has; 0 if not known."""
+    """Maximum number of these relationships at one target node; 0 if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphSchema:
-    """Everything known of a graph's shape. Sorted by name, so that equal graphs give equal bytes."""
+    """Schema of a graph, sorted by name, so that equal graphs give equal bytes."""
 
     labels: tuple[NodeLabel, ...]
     types: tuple[RelationshipType, ...]
     triples: tuple[Triple, ...]
     database: str = "neo4j"
     server: str = ""
-    """Server version, for instance `2026.08.1`."""
+    """Version of the server, such as `2026.08.1`."""
     hidden: tuple[str, ...] = ()
-    """What a policy left out, as `Label`, `Label.property`, `TYPE` or `TYPE.property`."""
+    """Names hidden by a policy: `Label`, `Label.property`, `TYPE` or `TYPE.property`."""
     partial_properties: tuple[str, ...] = ()
     """Labels and types whose property names come from a sample; others may exist."""
     partial_triples: tuple[str, ...] = ()
@@ -120,13 +117,13 @@ class GraphSchema:
         """Relationship types by name."""
         return {kind.name: kind for kind in self.types}
 
-    def property_of(self, owner: str, name: str) -> Property | None:
-        """Find a property by the label or relationship type that owns it."""
-        holder = self.label_by_name.get(owner) or self.type_by_name.get(owner)
-        return next((each for each in holder.properties if each.name == name), None) if holder else None
+    def property_of(self, label_or_type: str, name: str) -> Property | None:
+        """Return a property of a label or relationship type, or None if there is none."""
+        found = self.label_by_name.get(label_or_type) or self.type_by_name.get(label_or_type)
+        return next((each for each in found.properties if each.name == name), None) if found else None
 
     def to_json(self) -> str:
-        """Write the schema as indented JSON, the same bytes for the same schema."""
+        """Return the schema as indented JSON; equal schemas give equal bytes."""
         content = {"format": FORMAT_VERSION, **asdict(self)}
         for name in ("partial_properties", "partial_triples"):
             if not content[name]:
@@ -135,17 +132,18 @@ class GraphSchema:
 
     @classmethod
     def from_json(cls, text: str) -> GraphSchema:
-        """Read what `to_json` wrote.
+        """Return the schema that `to_json` wrote.
 
         Raises:
-            SnapshotError: the text is not such a schema.
+            SnapshotError: the text is not a schema of this format version.
         """
         try:
             content = json.loads(text)
-            found = content.pop("format")
-            if found != FORMAT_VERSION:
+            version = content.pop("format")
+            if version != FORMAT_VERSION:
                 raise SnapshotError(
-                    f"schema format {found} where {FORMAT_VERSION} is read; write it again with t2c-graph snapshot"
+                    f"schema format {version} is not supported, expected {FORMAT_VERSION}; write the snapshot again "
+                    "with t2c-graph snapshot"
                 )
             return cls(
                 labels=tuple(NodeLabel(**_with_properties(each)) for each in content.pop("labels")),
@@ -163,10 +161,10 @@ class GraphSchema:
 
     @classmethod
     def load(cls, path: Path) -> GraphSchema:
-        """Read `schema.json`, or the one in a snapshot folder.
+        """Read a schema file, or the one in a snapshot folder.
 
         Raises:
-            SnapshotError: there is none, or it cannot be read.
+            SnapshotError: the file does not exist or is not a schema.
         """
         file = path / "schema.json" if path.is_dir() else path
         if not file.is_file():
@@ -176,8 +174,8 @@ class GraphSchema:
         return cls.from_json(file.read_text(encoding="utf-8"))
 
 
-def _with_properties(holder: dict[str, Any]) -> dict[str, Any]:
+def _with_properties(part: dict[str, Any]) -> dict[str, Any]:
     properties = tuple(
-        Property(**{**each, "examples": tuple(each["examples"])}) for each in holder.pop("properties")
+        Property(**{**each, "examples": tuple(each["examples"])}) for each in part.pop("properties")
     )
-    return {**holder, "properties": properties}
+    return {**part, "properties": properties}

@@ -1,7 +1,4 @@
-"""What the values of a property say about it: its type, how often it is set, its range, frequent values.
-
-Holds no database access (see `census`).
-"""
+"""Statistics of a property's values: type, coverage, range and frequent values."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
+from t2c_core.graph.driver_values import DAY_S, IsoText
 from t2c_core.results import canonical
 from t2c_core.schema.introspection import MAX_TEXT
 from t2c_core.schema.model import Property, PropertyType, Scalar
@@ -24,10 +22,9 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 1_000_000
 EXAMPLES = 5
+_EPOCH_DAY = Date(1970, 1, 1).to_ordinal()
 
-_ORDERED = ("INTEGER", "FLOAT", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME", "ZONED DATETIME")
-
-
+_ORDERED_TYPES = ("INTEGER", "FLOAT", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME", "ZONED DATETIME")
 _TYPES: dict[type, PropertyType] = {
     bool: "BOOLEAN",
     int: "INTEGER",
@@ -39,8 +36,10 @@ _TYPES: dict[type, PropertyType] = {
 
 
 def type_of(value: Any) -> PropertyType | None:
-    """Name a value's type as Cypher does; None for bytes and vectors, which nobody asks for by value."""
+    """Return the Cypher type of a value, or None for bytes and vectors, which are not described."""
     match value:
+        case IsoText():
+            return value.property_type
         case DateTime():
             return "ZONED DATETIME" if value.tzinfo else "LOCAL DATETIME"
         case Time():
@@ -60,20 +59,20 @@ def _list_type(values: list[Any]) -> PropertyType:
 
 @dataclass
 class PropertyStatistics:
-    """Counts of the distinct values of one property; of lists, of their elements.
+    """Counts of the distinct values of a property; of lists, their elements are counted.
 
     Args:
-        values: value and how often it occurs, in any order, repeated or not.
+        values: values with their counts, in any order; a value may be repeated.
     """
 
     values: Iterable[tuple[Any, int]]
     types: Counter[PropertyType] = field(default_factory=Counter)
-    """How many values are of each type; none if no value is of a type that schemas know."""
+    """Number of values by type; empty if no value has a type that schemas describe."""
     counts: Counter[tuple[PropertyType, Any]] = field(default_factory=Counter)
     present_count: int = 0
-    """Nodes or relationships that have the property."""
+    """Number of nodes or relationships that have the property."""
     complete: bool = True
-    """Whether all distinct values were kept."""
+    """Whether all distinct values were counted."""
 
     def __post_init__(self) -> None:
         for value, count in self.values:
@@ -90,18 +89,17 @@ class PropertyStatistics:
                     self.complete = False
 
     def describe(self, name: str, owner: LabelOrTypeCount, scanned: int) -> Property:
-        """Sum up what was counted.
+        """Return the description of the property.
 
         Args:
-            name: the property's.
-            owner: the label or type that has it.
-            scanned: how many nodes or relationships were looked at.
+            name: name of the property.
+            owner: its label or type.
+            scanned: number of nodes or relationships that were read.
         """
         kind = min(self.types, key=lambda each: (-self.types[each], each))
-        exact = not owner.sampled and self.complete
-        ordered = sorted(
-            value for (each, value), _ in self.counts.items() if each == kind and _is_ordered(each, value)
-        )
+        exact = not owner.is_sampled and self.complete
+        ordered = [value for each, value in self.counts if each == kind and _is_ordered(each, value)]
+        ordered.sort(key=_position if any(isinstance(each, IsoText) for each in ordered) else None)
         return Property(
             name=name,
             type=kind,
@@ -115,7 +113,7 @@ class PropertyStatistics:
         )
 
     def top_values(self) -> list[tuple[Scalar, int]]:
-        """Give a few frequent values, most frequent first."""
+        """Return the most frequent values, most frequent first."""
         best = sorted(
             (each for each in self.scalars() if each[1] and _is_shown(each[0])),
             key=lambda each: (-each[1], str(type(each[0])), each[0]),
@@ -123,13 +121,13 @@ class PropertyStatistics:
         return best[:EXAMPLES]
 
     def scalars(self) -> Iterator[tuple[Scalar, int]]:
-        """Give each distinct value that JSON has a scalar for, and its count."""
+        """Yield each distinct value that is a JSON scalar, with its count."""
         for (kind, value), count in self.counts.items():
             if kind != "POINT" and not (isinstance(value, float) and not math.isfinite(value)):
                 yield canonical(value), count
 
     def indexable_values(self) -> Iterator[tuple[Scalar, int]]:
-        """Give each distinct string that is not too long, integer and date, and its count."""
+        """Yield each distinct integer, date and string of at most `MAX_TEXT` characters, with its count."""
         for (kind, value), count in self.counts.items():
             if kind in ("INTEGER", "DATE") or (kind == "STRING" and 0 < len(value) <= MAX_TEXT):
                 yield canonical(value), count
@@ -140,7 +138,25 @@ def _hashable(value: Any) -> Any:
 
 
 def _is_ordered(kind: PropertyType, value: Any) -> bool:
-    return kind in _ORDERED and not (isinstance(value, float) and not math.isfinite(value))
+    return kind in _ORDERED_TYPES and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _position(value: Any) -> tuple[int, int]:
+    """Return seconds since 1970 and nanoseconds, by which dates and times of all years can be ordered."""
+    match value:
+        case IsoText():
+            return value.position
+        case DateTime():
+            days, clock, offset = value.to_ordinal(), value.time(), value.utcoffset()
+            return (
+                (days - _EPOCH_DAY) * DAY_S
+                + clock.hour * 3600
+                + clock.minute * 60
+                + clock.second
+                - (int(offset.total_seconds()) if offset else 0),
+                clock.nanosecond,
+            )
+    return (value.to_ordinal() - _EPOCH_DAY) * DAY_S, 0
 
 
 def _is_shown(value: Scalar) -> bool:

@@ -1,21 +1,21 @@
-"""A snapshot folder: what `t2c-graph snapshot` learns of a graph, for all who work without the graph.
+"""Snapshot of a graph for offline use, in a folder.
 
     schema.json      GraphSchema
-    values.sqlite    values of its properties, ValueIndex
-    manifest.json    written last: format, schema version, counts, what was sampled, checksums
+    values.sqlite    ValueIndex
+    manifest.json    written last: format, schema version, counts, sampled labels and types, checksums
 
-The same graph gives the same bytes. Holds no queries (see `census`) and no statistics (see `properties`).
+Equal graphs give equal bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphling_io.outputs import OutputError, atomic_directory
 from t2c_core.errors import GraphError, SnapshotError
 from t2c_core.graph.connection import connected
 from t2c_core.graph.importer import MARKER
@@ -36,7 +36,7 @@ VALUES_FILE = "values.sqlite"
 MANIFEST_FILE = "manifest.json"
 
 Progress = Callable[[int, int], None]
-"""Called with labels and types done and all of them."""
+"""Called with the number of labels and types read and the number of all."""
 
 
 def write_snapshot(
@@ -49,55 +49,56 @@ def write_snapshot(
     replace: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the snapshot of a graph; the folder appears when it is whole.
+    """Write the snapshot of a graph; the folder appears when it is complete.
 
     Args:
-        out: folder to make.
+        out: folder to create.
         uri: Bolt address.
         auth: user and password.
-        database: its name; the server's default when absent.
-        policy: what to leave out of schema and values.
-        replace: replace a snapshot that is there.
-        progress: told how far it is.
+        database: name of the database; the server's default database if None.
+        policy: names to leave out of schema and values.
+        replace: replace an existing snapshot.
+        progress: callback with the progress of reading.
 
     Returns:
         The manifest.
 
     Raises:
-        SnapshotError: `out` holds something, or the graph is empty.
-        InputError: the address is wrong.
-        GraphError: the database failed, or holds an import that was broken off.
+        SnapshotError: `out` is not empty, or the graph is empty.
+        PolicyError: the policy names what the graph does not have.
+        InputError: the address is invalid.
+        GraphError: the database failed, or has data of an interrupted import.
     """
-    out = out.resolve()
-    _check_free(out, replace=replace)
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    files = (SCHEMA_FILE, VALUES_FILE, MANIFEST_FILE)
     try:
-        with connected(uri, auth) as driver:
-            manifest = _fill(partial, driver, database, policy or Policy(), progress)
-        _put_in_place(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return manifest
+        with (
+            atomic_directory(
+                out, markers=(MANIFEST_FILE, SCHEMA_FILE), contents=files, force=replace
+            ) as folder,
+            connected(uri, auth) as driver,
+        ):
+            return _fill(folder, driver, database, policy or Policy(), progress)
+    except OutputError as error:
+        raise SnapshotError(str(error)) from error
 
 
 def _fill(
     folder: Path, driver: Driver, database: str | None, policy: Policy, progress: Progress | None
 ) -> dict[str, Any]:
-    census = SchemaIntrospector(driver, database, policy)
-    labels = census.labels()
+    introspector = SchemaIntrospector(driver, database, policy)
+    introspector.check_policy()
+    labels = introspector.labels()
     if any(label.name == MARKER for label in labels):
         raise GraphError(
-            "the database holds an import that is going on or was broken off; run t2c-graph import again"
+            "the database has data of a running or interrupted import; run t2c-graph import again"
         )
     if not labels:
         raise SnapshotError(
-            "the graph has no node with a label; import something first, or choose another --database"
+            "the graph has no node with a label; import data first, or choose another --database"
         )
-    survey = _SnapshotBuilder(census, labels, census.types(), progress)
-    values = ValueIndex.build(folder / VALUES_FILE, survey.values())
-    schema = survey.schema(*census.server(), policy)
+    builder = _SnapshotBuilder(introspector, labels, introspector.types(), progress)
+    values = ValueIndex.build(folder / VALUES_FILE, builder.values())
+    schema = builder.schema(*introspector.server(), policy)
     (folder / SCHEMA_FILE).write_text(schema.to_json(), encoding="utf-8")
     manifest = {
         "format": FORMAT_VERSION,
@@ -108,9 +109,10 @@ def _fill(
         "types": len(schema.types),
         "triples": len(schema.triples),
         "values": values,
-        "sampled": [owner.name for owner in survey.owners if owner.sampled],
+        "sampled": [each.name for each in builder.labels_and_types if each.is_sampled],
         "sample_size": MAX_SCAN,
-        "left_out": survey.left_out,
+        "excluded_properties": builder.excluded_properties,
+        "left_out": builder.excluded_properties,  # former name
         "sha256": {name: _sha256(folder / name) for name in (SCHEMA_FILE, VALUES_FILE)},
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -120,38 +122,55 @@ def _fill(
 
 @dataclass
 class _SnapshotBuilder:
-    """Goes through labels and types once; `values` must be read to its end before `schema`."""
+    """Reads labels and types once; `values` must be exhausted before `schema` is called."""
 
-    census: SchemaIntrospector
+    introspector: SchemaIntrospector
     labels: list[LabelOrTypeCount]
     types: list[LabelOrTypeCount]
     progress: Progress | None
     properties: dict[LabelOrTypeCount, list[Property]] = field(default_factory=dict)
     triples: list[Triple] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    """Properties that hold only bytes or vectors."""
+    partial_properties: list[str] = field(default_factory=list)
+    partial_triples: list[str] = field(default_factory=list)
+    excluded_properties: list[str] = field(default_factory=list)
+    """Properties whose values are bytes or vectors only."""
 
     @property
-    def owners(self) -> list[LabelOrTypeCount]:
+    def labels_and_types(self) -> list[LabelOrTypeCount]:
         return [*self.labels, *self.types]
 
     def values(self) -> Iterator[IndexedValue]:
-        by_name = {label.name: label for label in self.labels}
-        for number, owner in enumerate(self.owners, 1):
-            if owner.kind == "relationship":
-                self.triples += self.census.triples(owner, by_name)
+        labels = {label.name: label for label in self.labels}
+        for number, owner in enumerate(self.labels_and_types, 1):
+            if owner.entity_type == "relationship":
+                triples, complete = self.introspector.triples(owner, labels)
+                self.triples += triples
+                self.partial_triples += [] if complete else [owner.name]
             self.properties[owner] = []
-            scanned = self.census.scanned(owner)
-            for name in self.census.keys(owner):
-                tally = PropertyStatistics(self.census.values(owner, name))
-                if not tally.types:
-                    self.left_out.append(f"{owner.name}.{name}")
-                else:
-                    self.properties[owner].append(tally.describe(name, owner, scanned))
-                for value, count in tally.indexable_values():
-                    yield IndexedValue(value, owner.name, name, owner.kind, count)
+            names, complete = self.introspector.keys(owner)
+            for name in names:
+                statistics, described = self._describe(owner, name)
+                complete = complete and described
+                for value, count in statistics.indexable_values():
+                    yield IndexedValue(value, owner.name, name, owner.entity_type, count)
+            self.partial_properties += [] if complete else [owner.name]
             if self.progress:
-                self.progress(number, len(self.owners))
+                self.progress(number, len(self.labels_and_types))
+
+    def _describe(self, owner: LabelOrTypeCount, name: str) -> tuple[PropertyStatistics, bool]:
+        """Add the description of a property; return its statistics, and whether its values could be read."""
+        statistics = PropertyStatistics(self.introspector.values(owner, name))
+        scanned = self.introspector.scanned(owner)
+        if not statistics.types and owner.is_sampled:
+            values = self.introspector.rare_values(owner, name)
+            if values is None:
+                return statistics, False
+            statistics, scanned = PropertyStatistics(values), owner.count
+        if statistics.types:
+            self.properties[owner].append(statistics.describe(name, owner, scanned))
+        else:
+            self.excluded_properties.append(f"{owner.name}.{name}")
+        return statistics, True
 
     def schema(self, database: str, server: str, policy: Policy) -> GraphSchema:
         return GraphSchema(
@@ -167,31 +186,9 @@ class _SnapshotBuilder:
             database=database,
             server=server,
             hidden=tuple(sorted(policy.hidden)),
+            partial_properties=tuple(sorted(self.partial_properties)),
+            partial_triples=tuple(sorted(self.partial_triples)),
         )
-
-
-def _check_free(out: Path, *, replace: bool) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise SnapshotError(f"{out} is a file; give a folder with --out")
-    found = {each.name for each in out.iterdir()}
-    if found and not replace:
-        raise SnapshotError(
-            f"{out} is not empty; choose another --out, or give --force to replace a snapshot"
-        )
-    if found - {SCHEMA_FILE, VALUES_FILE, MANIFEST_FILE}:
-        strange = ", ".join(sorted(found - {SCHEMA_FILE, VALUES_FILE, MANIFEST_FILE})[:5])
-        raise SnapshotError(f"{out} holds more than a snapshot ({strange}); choose another --out")
-
-
-def _put_in_place(partial: Path, out: Path) -> None:
-    old = out.with_name(f"{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    partial.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _sha256(file: Path) -> str:

@@ -364,7 +364,7 @@ def _property_stems(hit: IndexedValue) -> frozenset[str]:
 
 def _neighbour_stems(schema: GraphSchema) -> dict[str, frozenset[str]]:
     """Return the stems of each label's name, and of each type's name and the labels at its ends."""
-    stems = {each.name: name_stems(each.name) for each in (*schema.labels, *schema.types)}
+    stems = {each: name_stems(each) for each in (*schema.label_by_name, *schema.type_by_name)}
     for triple in schema.triples:
         ends = name_stems(triple.source) | name_stems(triple.target)
         stems[triple.type] = stems.get(triple.type, frozenset()) | ends

@@ -24,7 +24,7 @@ T2C_GRAPH = [sys.executable, "-c", "from t2c_core.cli import main; main()"]
 
 def up(home, *options):
     return subprocess.Popen(
-        [*T2C_GRAPH, "up", "--home", str(home), "--port", "0", *options],
+        [*T2C_GRAPH, "up", "--data-dir", str(home), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,7 +53,7 @@ def test_taken_port_is_named(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(EmbeddedError, match=f"port {port} of 127.0.0.1 is taken"):
+        with pytest.raises(EmbeddedError, match=f"port {port} of 127.0.0.1 is in use"):
             EmbeddedGraph(tmp_path / "home", port=port).start()
     assert not (tmp_path / "home").exists()
 
@@ -64,13 +64,13 @@ def test_wrong_arguments_are_refused(tmp_path):
     with pytest.raises(InputError, match="give one"):
         EmbeddedGraph(tmp_path, password="secret-1", users={"ann": "secret-1"})
     (tmp_path / "file").touch()
-    with pytest.raises(EmbeddedError, match="cannot keep a store in"):
+    with pytest.raises(EmbeddedError, match="cannot create a store in"):
         EmbeddedGraph(tmp_path / "file").start()
 
 
 @pytest.mark.graph
 def test_store_in_use_is_told(graph):
-    with pytest.raises(EmbeddedError, match="in use by another Neo4j"):
+    with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
         EmbeddedGraph(graph.home).start()
 
 
@@ -142,7 +142,7 @@ def test_wrong_auth_file_is_refused_before_anything_starts(tmp_path, content, re
     users = tmp_path / "users"
     users.write_text(content, encoding="utf-8")
     done = subprocess.run(
-        [*T2C_GRAPH, "up", "--home", str(tmp_path / "home"), "--auth-file", str(users)],
+        [*T2C_GRAPH, "up", "--data-dir", str(tmp_path / "home"), "--auth-file", str(users)],
         capture_output=True,
         text=True,
         check=False,

@@ -20,7 +20,7 @@ async def test_server_of_ours_is_safe(graph):
     assert unsafe(found) == set()
     tried = {check.name: check for check in found.checks}
     assert {"write", "file", "network", "procedure", "long query", "time limit"} <= set(tried)
-    assert all(check.safe or check.advice for check in found.checks)
+    assert all(check.safe or check.remediation for check in found.checks)
 
 
 async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
@@ -49,5 +49,5 @@ async def test_server_with_default_settings_is_unsafe_and_told_what_to_change(tm
         found = await posture.check_hardening(server.uri)
     assert not found.safe
     assert unsafe(found) == {"file", "network", "time limit"}
-    advice = " ".join(check.advice for check in found.checks)
+    advice = " ".join(check.remediation for check in found.checks)
     assert all(name in advice for name in loosened)

@@ -1,0 +1,140 @@
+"""Values of driver records, including dates and times outside the range of Python (years 1 to 9999).
+
+The driver replaces a value that it cannot decode, and each list, map, node and path around that value, by an object
+with the raw Bolt data. This module decodes the raw data again, with such dates and times as ISO 8601 text.
+
+Source: https://neo4j.com/docs/bolt/current/bolt/structure-semantics/
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from neo4j._codec.hydration import BrokenHydrationObject
+from neo4j._codec.hydration.bolt.v3.hydration_handler import HydrationHandler
+from neo4j._codec.packstream import Structure
+
+from t2c_core.errors import GraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from neo4j import Record
+
+    from t2c_core.schema.model import PropertyType
+
+DAY_S: Final = 86_400
+CYCLE_DAYS: Final = 146_097
+"""Days of 400 years, after which the Gregorian calendar repeats."""
+_EPOCH_DAYS: Final = date(1970, 1, 1).toordinal() - 1
+_HANDLER = HydrationHandler()
+
+
+class IsoText(str):
+    """A date or time as ISO 8601 text, with a sign for years outside 0000 to 9999."""
+
+    __slots__ = ("position", "property_type")
+    property_type: PropertyType
+    """Type of the value in Cypher."""
+    position: tuple[int, int]
+    """Seconds since 1970 and nanoseconds, by which values can be ordered."""
+
+
+def _iso_text(text: str, property_type: PropertyType, position: tuple[int, int]) -> IsoText:
+    value = IsoText(text)
+    value.property_type = property_type
+    value.position = position
+    return value
+
+
+def record_values(record: Record) -> list[Any]:
+    """Return the values of a record; dates and times that the driver cannot decode are `IsoText`.
+
+    Raises:
+        GraphError: the record holds another value that the driver cannot decode.
+    """
+    return [
+        _decode(value) if isinstance(value, BrokenHydrationObject) else value
+        for value in tuple.__iter__(record)
+    ]
+
+
+def _decode(value: Any) -> Any:
+    match value:
+        case BrokenHydrationObject():
+            return _decode(value.raw_data)
+        case list():
+            return [_decode(each) for each in value]
+        case dict():
+            return {name: _decode(each) for name, each in value.items()}
+        case Structure():
+            fields = [_decode(each) for each in value.fields]
+            if as_text := _AS_TEXT.get(value.tag):
+                return as_text(*fields)
+            decoded = _HANDLER.new_hydration_scope()._hydrate_structure(Structure(value.tag, *fields))
+            if isinstance(decoded, BrokenHydrationObject):
+                raise GraphError(f"the driver cannot decode a value of the result: {decoded.error}")
+            return decoded
+    return value
+
+
+def _date(days: int) -> IsoText:
+    return _iso_text(_day_text(days), "DATE", (days * DAY_S, 0))
+
+
+def _local_datetime(seconds: int, nanoseconds: int) -> IsoText:
+    return _iso_text(_datetime_text(seconds, nanoseconds), "LOCAL DATETIME", (seconds, nanoseconds))
+
+
+def _zoned_datetime(seconds: int, nanoseconds: int, zone: int | str) -> IsoText:
+    offset = zone if isinstance(zone, int) else _utc_offset(zone, seconds)
+    text = _datetime_text(seconds + offset, nanoseconds) + _offset_text(offset)
+    return _iso_text(text, "ZONED DATETIME", (seconds, nanoseconds))
+
+
+_AS_TEXT: Final[dict[bytes, Callable[..., IsoText]]] = {
+    b"D": _date,
+    b"d": _local_datetime,
+    b"I": _zoned_datetime,
+    b"i": _zoned_datetime,
+}
+"""By the tag of the Bolt structure."""
+
+
+def _day_text(days: int) -> str:
+    """Return the date that is a number of days after 1970-01-01."""
+    cycles, day = divmod(days + _EPOCH_DAYS, CYCLE_DAYS)
+    found = date.fromordinal(day + 1)
+    year = found.year + 400 * cycles
+    return f"{year:04d}{found:-%m-%d}" if 0 <= year <= 9999 else f"{year:+05d}{found:-%m-%d}"
+
+
+def _datetime_text(seconds: int, nanoseconds: int) -> str:
+    days, second = divmod(seconds, DAY_S)
+    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
+    return f"{_day_text(days)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}{fraction}"
+
+
+def _offset_text(offset_s: int) -> str:
+    if not offset_s:
+        return "Z"
+    minutes, seconds = divmod(abs(offset_s), 60)
+    rest = f":{seconds:02d}" if seconds else ""
+    return f"{'-' if offset_s < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}{rest}"
+
+
+def _utc_offset(zone: str, seconds: int) -> int:
+    """Return the offset of a time zone in seconds; 0 for a zone that Python does not know.
+
+    The rules of a zone repeat with the calendar, so that a moment outside the range of Python has the offset of
+    the same moment in the years 2 to 401 or 9599 to 9998.
+    """
+    cycle_s = CYCLE_DAYS * DAY_S
+    shifted = seconds % cycle_s + (19 * cycle_s if seconds > 0 else -4 * cycle_s)
+    try:
+        offset = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=shifted)).astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        return 0
+    return int((offset.utcoffset() or timedelta()).total_seconds())
