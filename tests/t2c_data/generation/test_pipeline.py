@@ -158,7 +158,7 @@ def test_few_pairs_are_not_all_unanswerable_and_splits_have_as_many(
 ) -> None:
     config = TemplatePipelineConfig(pairs=20)
     asyncio.run(
-        build(tmp_path, graph=GraphConnection(graph.uri), schema=schema, lexicon=lexicon, config=config)
+        build(tmp_path, graph=GraphConnection(uri=graph.uri), schema=schema, lexicon=lexicon, config=config)
     )
     few = read_pairs(tmp_path / "pairs.jsonl")
     assert sum(not pair.cypher for pair in few) <= 8
