@@ -57,7 +57,9 @@ def world(graph: Any, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
         async with GraphClient(graph.uri) as client:
 
             async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
-                return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
+                return [
+                    list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows
+                ]
 
             return GraphContext(schema, lexicon, await read_sample(read, schema))
 

@@ -271,7 +271,9 @@ def _with_present_names(content: Any, source: str) -> dict[str, Any]:
         LexiconError: the content or one of its sections is not a mapping.
     """
     renamed: dict[str, str] = {}
-    result: dict[str, Any] = _rename(_mapping(content, f"{source}: a lexicon is a mapping"), {"absent": "out_of_schema_nouns"}, renamed)
+    result: dict[str, Any] = _rename(
+        _mapping(content, f"{source}: a lexicon is a mapping"), {"absent": "out_of_schema_nouns"}, renamed
+    )
     for name, kind in (("labels", LabelEntry), ("types", RelationshipEntry)):
         if name in result:
             entries = _mapping(result[name], f"{source}: {name}")

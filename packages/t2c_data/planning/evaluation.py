@@ -162,7 +162,7 @@ def _is_met(properties: dict[str, Any], condition: PropertyPredicate) -> bool:
         return False
     if condition.literal:
         literal = re.sub(r"\\(.)", r"\1", condition.literal[1:-1])
-        return (value == literal) == (condition.operator == "eq")
+        return bool(bool(value == literal) == (condition.operator == "eq"))
     operands = [each.value for each in condition.mentions]
     if condition.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
         value = str(value)[:10]
