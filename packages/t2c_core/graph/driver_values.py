@@ -1,7 +1,7 @@
 """Values of driver records, including dates and times outside the range of Python (years 1 to 9999).
 
-The driver replaces a value that it cannot decode, and each list, map, node and path around that value, by an object
-with the raw Bolt data. This module decodes the raw data again, with such dates and times as ISO 8601 text.
+The driver replaces a value that it cannot decode by an object with the raw Bolt data, also inside lists, maps, nodes
+and paths, and it decodes 0000-12-31 as a zero date. This module decodes such dates and times as ISO 8601 text.
 
 Source: https://neo4j.com/docs/bolt/current/bolt/structure-semantics/
 """
@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from neo4j._codec.hydration import BrokenHydrationObject
 from neo4j._codec.hydration.bolt.v3.hydration_handler import HydrationHandler
 from neo4j._codec.packstream import Structure
+from neo4j.graph import Entity, Path
+from neo4j.time import Date, DateTime
 
 from t2c_core.errors import GraphError
 
@@ -29,6 +31,8 @@ DAY_S: Final = 86_400
 CYCLE_DAYS: Final = 146_097
 """Days of 400 years, after which the Gregorian calendar repeats."""
 _EPOCH_DAYS: Final = date(1970, 1, 1).toordinal() - 1
+_ZERO_DAY: Final = -_EPOCH_DAYS - 1
+"""The last day of the year 0, in days since 1970."""
 _HANDLER = HydrationHandler()
 
 
@@ -55,14 +59,22 @@ def record_values(record: Record) -> list[Any]:
     Raises:
         GraphError: the record holds another value that the driver cannot decode.
     """
-    return [
-        _decode(value) if isinstance(value, BrokenHydrationObject) else value
-        for value in tuple.__iter__(record)
-    ]
+    return [_decode(value) for value in tuple.__iter__(record)]
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any) -> Any:  # noqa: C901, PLR0911
     match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Date() if value.year == 0:
+            return _date(_ZERO_DAY)
+        case DateTime() if value.year == 0:
+            return _zero_datetime(value)
+        case Entity():
+            value._properties.update({name: _decode(each) for name, each in value.items()})
+        case Path():
+            for each in (*value.nodes, *value.relationships):
+                _decode(each)
         case BrokenHydrationObject():
             return _decode(value.raw_data)
         case list():
@@ -70,14 +82,26 @@ def _decode(value: Any) -> Any:
         case dict():
             return {name: _decode(each) for name, each in value.items()}
         case Structure():
-            fields = [_decode(each) for each in value.fields]
-            if as_text := _AS_TEXT.get(value.tag):
-                return as_text(*fields)
-            decoded = _HANDLER.new_hydration_scope()._hydrate_structure(Structure(value.tag, *fields))
-            if isinstance(decoded, BrokenHydrationObject):
-                raise GraphError(f"the driver cannot decode a value of the result: {decoded.error}")
-            return decoded
+            return _decode_structure(value)
     return value
+
+
+def _decode_structure(value: Structure) -> Any:
+    fields = [_decode(each) for each in value.fields]
+    if as_text := _AS_TEXT.get(value.tag):
+        return as_text(*fields)
+    decoded = _HANDLER.new_hydration_scope()._hydrate_structure(Structure(value.tag, *fields))
+    if isinstance(decoded, BrokenHydrationObject):
+        raise GraphError(f"the driver cannot decode a value of the result: {decoded.error}")
+    return decoded
+
+
+def _zero_datetime(value: DateTime) -> IsoText:
+    clock, offset = value.time(), int((value.utcoffset() or timedelta()).total_seconds())
+    seconds = _ZERO_DAY * DAY_S + clock.hour * 3600 + clock.minute * 60 + clock.second
+    if value.tzinfo is None:
+        return _local_datetime(seconds, clock.nanosecond)
+    return _zoned_datetime(seconds - offset, clock.nanosecond, offset)
 
 
 def _date(days: int) -> IsoText:

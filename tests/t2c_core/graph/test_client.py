@@ -3,6 +3,7 @@
 import socket
 import time
 
+import neo4j
 import pytest
 
 from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, InputError, QueryError
@@ -126,3 +127,57 @@ async def test_absent_server_is_told_before_long():
 def test_address_that_is_none_is_refused(uri):
     with pytest.raises(InputError, match="invalid Neo4j address"):
         GraphClient(uri)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("date('-0044-03-15')", "-0044-03-15"),
+        ("date('0000-02-29')", "0000-02-29"),
+        ("date('+12345-06-07')", "+12345-06-07"),
+        ("date('-999999999-01-01')", "-999999999-01-01"),
+        ("localdatetime('-0044-03-15T10:20:30.5')", "-0044-03-15T10:20:30.5"),
+        ("datetime('9999-12-31T23:59:59-02:00')", "9999-12-31T23:59:59-02:00"),
+        ("datetime('0001-01-01T00:30:00+02:00')", "0001-01-01T00:30:00+02:00"),
+        ("datetime('0000-12-31T12:00:00.25Z')", "0000-12-31T12:00:00.25Z"),
+        ("datetime('0000-12-31T12:00:00+02:00')", "0000-12-31T12:00:00+02:00"),
+        ("localdatetime('0000-12-31T23:59:59')", "0000-12-31T23:59:59"),
+        ("datetime('+10000-07-01T12:00:00[Europe/Berlin]')", "+10000-07-01T12:00:00+02:00"),
+        ("datetime('+10000-01-01T12:00:00[America/New_York]')", "+10000-01-01T12:00:00-05:00"),
+        ("datetime('-0044-03-15T12:00Z')", "-0044-03-15T12:00:00Z"),
+        ("[date('-0044-03-15'), 1, date('2021-07-01')]", ["-0044-03-15", 1, "2021-07-01"]),
+        ("{a: {b: [date('+10000-01-01')]}}", {"a": {"b": ["+10000-01-01"]}}),
+    ],
+)
+async def test_dates_outside_the_years_of_python_are_iso_text(client, expression, expected):
+    result = await client.execute_read(f"RETURN {expression} AS value, 1 AS one")
+    [(value, one)] = result.rows
+    assert (value, one) == (expected, 1)
+
+
+async def test_dates_outside_the_years_of_python_round_trip_through_the_server(client):
+    for text in ("-0044-03-15", "0000-12-31", "+10000-01-01", "-0400-02-29", "+999999-12-31"):
+        result = await client.execute_read(
+            "RETURN date($day) AS day, toString(date($day)) AS text", {"day": text}
+        )
+        assert result.rows == ((text, text),)
+
+
+async def test_nodes_and_paths_with_such_dates_are_returned_whole(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            "CREATE (:Event {name: 'Ides', day: date('-0044-03-15')})-[:BEFORE {day: date('+10000-01-01')}]->(:Event {x: 1})"
+        )
+    async with GraphClient(empty_graph.uri) as client:
+        result = await client.execute_read(
+            "MATCH p = (e:Event)-[r]->(other) RETURN e, r, p, [e] AS l, properties(e) AS m"
+        )
+    [(node, relationship, path, nodes, properties)] = result.rows
+    assert node["properties"] == properties == {"name": "Ides", "day": "-0044-03-15"}
+    assert node["labels"] == ["Event"]
+    assert (relationship["type"], relationship["properties"]) == ("BEFORE", {"day": "+10000-01-01"})
+    assert relationship["start"] == node["element_id"]
+    assert path == {"nodes": [node, path["nodes"][1]], "relationships": [relationship]}
+    assert nodes == [node]
+    assert len(result.graph.nodes) == 2
+    assert len(result.graph.relationships) == 1

@@ -17,7 +17,7 @@ from neo4j.exceptions import AuthError, ClientError
 
 from t2c_core.errors import EmbeddedError, InputError
 from t2c_core.graph import java_runtime as runtime
-from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.graph.embedded import MARKER_FILE, EmbeddedGraph
 
 T2C_GRAPH = [sys.executable, "-c", "from t2c_core.cli import main; main()"]
 
@@ -68,6 +68,42 @@ def test_wrong_arguments_are_refused(tmp_path):
         EmbeddedGraph(tmp_path / "file").start()
 
 
+@pytest.mark.parametrize("content", ["conf/neo4j.conf", "data/databases/neo4j/neostore", "thesis.txt"])
+def test_folder_that_is_not_our_store_is_refused_and_left_alone(tmp_path, content):
+    file = tmp_path / "neo4j" / content
+    file.parent.mkdir(parents=True)
+    file.write_text("dbms.security.auth_enabled=true\n", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    users = tmp_path.with_name(f"{tmp_path.name}-users")
+    users.write_text("ann/a-secret-word\n", encoding="utf-8")
+    users.chmod(0o600)
+    with up(tmp_path / "neo4j", "--auth-file", str(users)) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "not a store of t2c-graph" in errors
+    assert file.read_text(encoding="utf-8") == "dbms.security.auth_enabled=true\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_store_of_a_former_version_without_marker_is_accepted(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "neo4j.conf").write_text(
+        "server.bolt.enabled=true\ninternal.dbms.cypher_ip_blocklist=0.0.0.0/0,::/0\n", encoding="utf-8"
+    )
+    (tmp_path / "lock").touch()
+    EmbeddedGraph(tmp_path)._check_data_dir()
+
+
+def test_former_name_of_the_data_folder_works_with_a_note(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    done = subprocess.run(
+        [*T2C_GRAPH, "up", "--home", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "--home is deprecated; use --data-dir" in done.stderr
+    assert "thesis.txt" in done.stderr
+
+
 @pytest.mark.graph
 def test_store_in_use_is_told(graph):
     with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
@@ -97,7 +133,8 @@ def test_killed_server_leaves_no_child_and_a_store_that_starts_again(tmp_path):
     home = tmp_path / "home"
     (home / "data" / "databases" / "neo4j").mkdir(parents=True)
     (home / "data" / "databases" / "neo4j" / "neostore").write_bytes(b"torn")
-    (home / "unfinished").touch()  # as if killed while the store was made
+    (home / "unfinished").touch()  # as if killed during the creation of the store
+    (home / MARKER_FILE).touch()
     with up(home) as first:
         with neo4j.GraphDatabase.driver(ready(first)) as driver:
             driver.execute_query("CREATE (:Kept {x: 1})")

@@ -11,7 +11,7 @@ import pytest
 from t2c_core.errors import GraphError, GraphUnavailableError, SnapshotError
 from t2c_core.graph.importer import MARKER
 from t2c_core.guard.policy.policy import Policy
-from t2c_core.schema import introspection as census
+from t2c_core.schema import introspection
 from t2c_core.schema.model import GraphSchema, Triple
 from t2c_core.schema.snapshot import write_snapshot
 from t2c_core.values.index import ValueIndex
@@ -136,8 +136,8 @@ def test_hidden_names_are_nowhere_in_the_snapshot(people):
 
 
 def test_large_graph_is_sampled_and_says_so(people, monkeypatch):
-    monkeypatch.setattr(census, "MAX_SCAN", 2)
-    monkeypatch.setattr(census, "CHUNK", 1)
+    monkeypatch.setattr(introspection, "MAX_SCAN", 2)
+    monkeypatch.setattr(introspection, "CHUNK", 1)
     schema = snapshot(people)
     assert schema.label_by_name["Person"].count == 5
     name = schema.property_of("Person", "name")
@@ -145,15 +145,108 @@ def test_large_graph_is_sampled_and_says_so(people, monkeypatch):
     assert not name.unique
     assert name.share == 1.0
     manifest = json.loads((people.snapshot / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["excluded_properties"] == manifest["left_out"]
     assert manifest["sampled"] == ["Person", "KNOWS"]
     assert (
         sum(each.count for each in schema.triples if (each.source, each.target) == ("Person", "Person")) > 2
     )
 
 
+def test_complete_scans_find_rare_triples_and_properties_of_a_large_graph(people, monkeypatch):
+    whole = snapshot(people)
+    monkeypatch.setattr(introspection, "MAX_SCAN", 1)
+    schema = snapshot(people, replace=True)
+    assert not schema.is_partial
+    assert [(each.source, each.type, each.target, each.count) for each in schema.triples] == [
+        (each.source, each.type, each.target, each.count) for each in whole.triples
+    ]
+    for before, after in zip(whole.labels, schema.labels, strict=True):
+        assert {each.name for each in after.properties} == {each.name for each in before.properties}
+    stay = schema.property_of("Person", "stay")
+    assert (stay.type, stay.share) == ("DURATION", 0.2)
+
+
+def test_count_store_completes_the_triples_of_a_sample(people, monkeypatch):
+    whole = snapshot(people)
+    monkeypatch.setattr(introspection, "MAX_SCAN", 1)
+    rows_within = introspection.SchemaIntrospector._rows_within
+
+    def too_slow(self, timeout_s, query, **parameters):
+        is_full_scan = "labels(a)" in query and timeout_s is not None
+        return None if is_full_scan else rows_within(self, timeout_s, query, **parameters)
+
+    monkeypatch.setattr(introspection.SchemaIntrospector, "_rows_within", too_slow)
+    schema = snapshot(people, replace=True)
+    assert schema.partial_triples == ()
+    assert {(each.source, each.type, each.target) for each in schema.triples} == {
+        (each.source, each.type, each.target) for each in whole.triples
+    }
+
+
+def test_schema_says_that_it_is_partial_if_complete_scans_take_too_long(people, monkeypatch):
+    assert "partial" not in snapshot(people).to_json()
+    monkeypatch.setattr(introspection, "MAX_SCAN", 2)
+    monkeypatch.setattr(introspection, "FULL_SCAN_TIMEOUT_S", 0)
+    schema = snapshot(people, replace=True)
+    assert schema.is_partial
+    assert schema.partial_properties == ("KNOWS", "Person")
+    assert schema.partial_triples == ("KNOWS",)
+    assert GraphSchema.from_json(schema.to_json()) == schema
+
+
+def test_time_limit_of_a_complete_scan_is_enforced_by_the_server(people, monkeypatch):
+    monkeypatch.setattr(introspection, "MAX_SCAN", 2)
+    monkeypatch.setattr(introspection, "FULL_SCAN_TIMEOUT_S", 0.5)
+    slow = introspection._KEYS.replace(
+        "{limit}", "{limit} CALL {{ UNWIND range(1, 100000000) AS i RETURN sum(i) AS slow }}"
+    )
+    rows_within = introspection.SchemaIntrospector._rows_within
+
+    def slowed(self, timeout_s, query, **parameters):
+        if "keys(x)" in query and timeout_s is not None:
+            query = slow.format(pattern="(x:$($owner))", visible="", limit="WITH x", visible_keys="")
+        return rows_within(self, timeout_s, query, **parameters)
+
+    monkeypatch.setattr(introspection.SchemaIntrospector, "_rows_within", slowed)
+    assert "Person" in snapshot(people).partial_properties
+
+
+def test_values_keep_every_digit_and_every_blank(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query("CREATE (:T {lab: [10.40237, 0.1 + 0.2, 1e300], text: 'a  b \t c '})")
+    schema = snapshot(empty_graph)
+    assert set(schema.property_of("T", "lab").examples) == {10.40237, 0.1 + 0.2, 1e300}
+    assert schema.property_of("T", "text").examples == ("a  b \t c ",)
+    with ValueIndex(empty_graph.snapshot / "values.sqlite") as index:
+        assert [each.value for each in index.folded("a b c")] == ["a  b \t c "]
+
+
+def test_dates_outside_the_years_of_python_are_described_and_found(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            """UNWIND ['-0044-03-15', '0000-12-31', '2021-07-01', '9999-12-31', '+12345-01-02'] AS day
+            CREATE (:Event {day: date(day), days: [date(day)], at: datetime({date: date(day), timezone: '-02:00'}),
+                            local: localdatetime({date: date(day)})})"""
+        )
+    schema = snapshot(empty_graph)
+    day = schema.property_of("Event", "day")
+    assert (day.type, day.distinct, day.minimum, day.maximum) == ("DATE", 5, "-0044-03-15", "+12345-01-02")
+    at = schema.property_of("Event", "at")
+    assert (at.type, at.minimum, at.maximum) == (
+        "ZONED DATETIME",
+        "-0044-03-15T00:00:00-02:00",
+        "+12345-01-02T00:00:00-02:00",
+    )
+    assert schema.property_of("Event", "local").type == "LOCAL DATETIME"
+    assert schema.property_of("Event", "days").type == "LIST<DATE>"
+    with ValueIndex(empty_graph.snapshot / "values.sqlite") as index:
+        assert {each.property for each in index.folded("-0044-03-15")} == {"day", "days"}
+        assert {each.value for each in index.folded("9999-12-31")} == {"9999-12-31"}
+
+
 def test_small_chunks_change_nothing(people, tmp_path, monkeypatch):
     whole = snapshot(people)
-    monkeypatch.setattr(census, "CHUNK", 2)
+    monkeypatch.setattr(introspection, "CHUNK", 2)
     write_snapshot(tmp_path / "chunks", uri=people.uri)
     assert GraphSchema.load(tmp_path / "chunks") == whole
 
@@ -163,9 +256,16 @@ def test_folder_is_replaced_only_if_asked_and_only_if_it_is_a_snapshot(people):
     with pytest.raises(SnapshotError, match="not empty"):
         snapshot(people)
     (people.snapshot / "values.sqlite").write_bytes(b"torn")
-    people.snapshot.with_name("snapshot.partial").mkdir()  # as a killed run leaves it
+    siblings = [people.snapshot.with_name(f"snapshot.{suffix}") for suffix in ("partial", "old", "tmp")]
+    for each in siblings:
+        each.mkdir()
+        (each / "thesis.txt").touch()
     snapshot(people, replace=True)
-    assert [each.name for each in people.snapshot.parent.glob("snapshot*")] == ["snapshot"]
+    assert all((each / "thesis.txt").is_file() for each in siblings)
+    assert {each.name for each in people.snapshot.parent.iterdir()} == {
+        "snapshot",
+        *(each.name for each in siblings),
+    }
     with ValueIndex(people.snapshot / "values.sqlite") as index:
         assert index.folded("Bob")
     (people.snapshot / "thesis.txt").touch()
@@ -222,7 +322,7 @@ def test_commands_import_snapshot_and_examine(empty_graph, tmp_path):
             "no Neo4j answers at bolt://127.0.0.1:1",
             ["snapshot", "--uri", "bolt://127.0.0.1:1", "--out", "{tmp}/out"],
         ),
-        (1, "no Neo4j answers at bolt://127.0.0.1:1", ["doctor", "--uri", "bolt://127.0.0.1:1"]),
+        (2, "no Neo4j answers at bolt://127.0.0.1:1", ["doctor", "--uri", "bolt://127.0.0.1:1"]),
         (
             2,
             "nowhere.yaml",
