@@ -1,9 +1,10 @@
-"""Memory of a build's collector and last stage alone; writes benchmarks/t2c_data/results/collect.json.
+"""Memory of collecting and writing the pairs of a build; writes results/collect.json.
 
-    python benchmarks/t2c_data/collect.py --candidates models/starter/pairs/candidates.jsonl --snapshot models/starter/snapshot
+    python benchmarks/t2c_data/collect.py --pairs pairs/pairs.jsonl
 
-The candidates of an earlier build are taken up as a stopped build takes up its own, then delivered as 20,000 and as
-100,000 pairs: de-duplication, ids, splits, leaks, files. No graph is read, so that what grows with the pairs shows.
+Pairs of an earlier build are collected as new candidates, repeated with numbered questions where there are too few, and
+written: store, de-duplication, ids, splits, leaks, files. No graph is read, so that only what grows with the number of
+pairs is measured.
 """
 
 from __future__ import annotations
@@ -12,35 +13,51 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import sys
 import tempfile
 import time
+from itertools import count, islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from t2c_core.schema.model import GraphSchema
 from t2c_data.dataset.collector import CandidateCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RESULT = Path(__file__).parent / "results" / "collect.json"
 SIZES = (1_000, 20_000, 100_000)
+CHUNK = 300
 
 
 def peak_mb() -> float:
-    """Read the largest resident memory of this process."""
+    """Return the maximum resident memory of this process."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def collect(candidates: Path, snapshot: Path, size: int) -> dict[str, Any]:
-    """Take up and deliver so many pairs."""
-    schema, before, started = GraphSchema.load(snapshot), peak_mb(), time.process_time()
-    with tempfile.TemporaryDirectory() as name:
-        out = Path(name)
-        shutil.copy(candidates, out / "candidates.jsonl")
-        with CandidateCollector(out, target=size) as harvest:
-            pass
-        manifest = harvest.deliver(schema, seed=0, config={})
+def candidates(pairs: Path) -> Iterator[dict[str, Any]]:
+    """Yield rows without end; from the second time on questions are numbered."""
+    for turn in count():
+        with pairs.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                for name in ("id", "split", "graph"):
+                    del row[name]
+                yield {**row, "question": f"{row['question']} ({turn})"} if turn else row
+
+
+def collect(pairs: Path, size: int) -> dict[str, Any]:
+    """Collect and write a number of pairs."""
+    before, started = peak_mb(), time.process_time()
+    rows = candidates(pairs)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        CandidateCollector(Path(name), target=size) as collector,
+    ):
+        while collector.remaining:
+            collector.add(list(islice(rows, CHUNK)))
+        manifest = collector.deliver(schema="", seed=0, config={})
     return {
         "pairs": manifest["pairs"], "before_mb": before, "peak_mb": peak_mb(),
         "cpu_seconds": round(time.process_time() - started, 1), "leaks": manifest["leaks"],
@@ -48,20 +65,19 @@ def collect(candidates: Path, snapshot: Path, size: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each size in a process of its own and write."""
+    """Measure each size in a process of its own and write the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--candidates", type=Path)
-    parser.add_argument("--snapshot", type=Path)
+    parser.add_argument("--pairs", type=Path)
     options = parser.parse_args()
-    if not (options.candidates and options.snapshot):
-        print("collect: give --candidates FILE --snapshot DIR; nothing measured")
+    if not options.pairs:
+        print("collect: give --pairs FILE; nothing measured")
         return
     found = []
     for size in SIZES:
         with get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(collect, (options.candidates, options.snapshot, size)))
+            found.append(pool.apply(collect, (options.pairs, size)))
         print(found[-1], file=sys.stderr)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"cores": os.cpu_count(), "runs": found}, indent=1) + "\n", encoding="utf-8")

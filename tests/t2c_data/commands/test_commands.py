@@ -125,8 +125,11 @@ def test_user_and_password_variable_are_deprecated(
 def test_an_interrupted_build_says_how_to_resume(build_command: Any, tmp_path: Path) -> None:
     out = tmp_path / "pairs"
     process = subprocess.Popen(
-        build_command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        build_command(out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip - a shell in the background ignores SIGINT, which its children inherit
     while not (out / "candidates.sqlite").is_file():
         assert process.poll() is None
