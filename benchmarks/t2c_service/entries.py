@@ -2,7 +2,8 @@
 
     python benchmarks/t2c_service/entries.py --url http://127.0.0.1:8080 [--questions demo/questions.jsonl] [--count 40]
 
-Asks a running service, for instance `make demo`'s. Writes benchmarks/t2c_service/results/entries.json; exit status 1 if two ways
+Asks a running service, for instance `make demo`'s. Writes benchmarks/t2c_service/results/entries.json;
+exit status 1 if two ways
 differ in status, words, query or rows.
 """
 

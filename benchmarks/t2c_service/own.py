@@ -1,6 +1,7 @@
 """Accuracy of models of `make own` on questions by others. Writes results/own.*.
 
-    python benchmarks/t2c_service/own.py faers_1 faers_2 faers_3 --questions faers_dev.jsonl --foreign wwc.jsonl osm.jsonl ...
+    python benchmarks/t2c_service/own.py faers_1 faers_2 faers_3 \
+        --questions faers_dev.jsonl --foreign wwc.jsonl osm.jsonl ...
 
 Each name is a folder under models/; each model is asked, in one evaluation, the questions as they were written, the
 same without quotes and in lower case, and unanswerable ones: `foreign` questions about other graphs, drawn with a fixed

@@ -247,6 +247,7 @@ def write_settings(config: OwnConfig) -> None:
         "graph": {"uri": config.uri} if config.uri else {"home": "graph"},
         "snapshot": "snapshot",
         "prompt": "atoms",
+        "lexicon": str(config.words) if config.lexicon else "lexicon.yaml",
         "examples": "examples.jsonl",
         "title": home.name,
     }

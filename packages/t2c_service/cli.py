@@ -228,6 +228,8 @@ async def _mcp(settings: Settings) -> None:
 
 def _readable(answer: Answer) -> str:
     lines = [answer.answer]
+    if answer.interpretation:
+        lines.append(f"\n  Understood as: {answer.interpretation}")
     if answer.cypher:
         values = "".join(f"\n  ${name} = {value!r}" for name, value in answer.parameters.items())
         lines.append(f"\n  {answer.cypher}{values}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.errors import T2CError
 from t2c_core.guard.policy.policy import Policy
+from t2c_core.interpretation.words import Words
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
@@ -62,6 +63,7 @@ class LoadedSnapshot:
     index: ValueIndex
     linker: MentionLinker
     policy: Policy
+    words: Words
     examples: tuple[Example, ...]
     similar: ExampleSelector | None
     file_signature: tuple[int, int] | None
@@ -216,6 +218,7 @@ class Database:
             model=self.model,
             graph=self.graph,
             policy=replace(snapshot.policy, hidden=hidden),
+            words=snapshot.words,
             similar=None if policy.hidden or "examples" in disabled_components else snapshot.similar,
             database=self.name,
             is_constrained="grammar" not in disabled_components,
@@ -257,6 +260,7 @@ def _load(resources: DatabaseResources) -> LoadedSnapshot:
         index=index,
         linker=visible if policy.hidden else linker,
         policy=policy,
+        words=Words.load(settings.lexicon) if settings.lexicon else Words(),
         examples=examples,
         similar=similar if similar and len(similar) else None,
         file_signature=file_signature,

@@ -60,6 +60,7 @@ class QueryToolResult(BaseModel):
 
     status: str = Field(description="answered, empty, unanswerable, refused or failed")
     answer: str = Field(description="The rows in words; [n] cites row n.")
+    interpretation: str | None = Field(description="What the query asks for, in words.")
     note: str = NOTE
     cypher: str | None
     parameters: dict[str, Any]
@@ -76,7 +77,8 @@ class QueryToolResult(BaseModel):
     def of(cls, answer: Answer) -> "QueryToolResult":
         """Return the result of an answer."""
         fields = {"parameters", "rows", "columns", "warnings", "status", "answer", "cypher", "truncated"}
-        content = json.loads(answer.model_dump_json(include={*fields, "database", "schema_version"}))
+        others = {"interpretation", "database", "schema_version"}
+        content = json.loads(answer.model_dump_json(include=fields | others))
         reasons = [f"{', '.join(each.codes)}: {each.message}" for each in answer.attempts if each.message]
         return cls(**content, reasons=reasons, diagnosis=answer.diagnosis)
 

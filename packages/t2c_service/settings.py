@@ -186,6 +186,7 @@ class DatabaseSettings(SettingsPart):
     graph: GraphSettings
     snapshot: Path
     policy: Path | None = None
+    lexicon: Path | None = None
     examples: Path | None = None
     model: ModelSettings | None = None
     """The model of this graph; the `model` of the service if not set."""
@@ -210,6 +211,8 @@ class Settings(BaseSettings):
     """Folder written by `t2c-graph snapshot`: schema and values."""
     policy: Path | None = None
     """YAML file of hidden names (`hidden: [Patient.name]`), in addition to what the snapshot omits."""
+    lexicon: Path | None = None
+    """Lexicon (`t2c-data lexicon`) whose words `interpretation` uses; the names of the schema if not set."""
     model: ModelSettings
     prompt: Literal["atoms", "chat"] = "atoms"
     """Prompt format: `atoms` for a small model trained on this graph, `chat` for a general model."""
@@ -273,6 +276,7 @@ class Settings(BaseSettings):
             graph=self.graph,
             snapshot=self.snapshot,
             policy=self.policy,
+            lexicon=self.lexicon,
             examples=self.examples,
             title="" if self.databases else self.title,
         )

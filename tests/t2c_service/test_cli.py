@@ -184,7 +184,17 @@ def test_serve_prints_its_address_when_ready_and_stops_on_sigterm(config: Path, 
 def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     status, out, _ = run(
-        "keys", "create", "ward 3", "--file", file, "--scope", "query", "--hide", "Patient.name", "--expires-in-days", 30
+        "keys",
+        "create",
+        "ward 3",
+        "--file",
+        file,
+        "--scope",
+        "query",
+        "--hide",
+        "Patient.name",
+        "--expires-in-days",
+        30,
     )
     made = json.loads(out)
     assert (status, made["grant"]["scopes"], made["grant"]["hidden"]) == (0, ["query"], ["Patient.name"])

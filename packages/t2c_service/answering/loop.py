@@ -6,8 +6,11 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.cypher.parser import parse
 from t2c_core.graph.client import QueryLimits
 from t2c_core.guard.policy.policy import Policy
+from t2c_core.interpretation.readback import read_back
+from t2c_core.interpretation.words import Words
 from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
 from t2c_service.answering.attempts.guarded_graph import GuardedGraph
 from t2c_service.answering.attempts.runner import AttemptRunner, ExecutionBudget
@@ -58,6 +61,8 @@ class AnswererDependencies:
     model: CypherModel
     graph: GraphClient
     policy: Policy = field(default_factory=Policy)
+    words: Words = field(default_factory=Words)
+    """Nouns and phrases with which an answer says what its query asks for."""
     similar: ExampleSelector | None = None
     database: str = ""
     is_constrained: bool = False
@@ -230,6 +235,7 @@ class Answerer:
         answer = build_answer(
             replace(
                 context,
+                interpretation=self._interpretation(chosen),
                 view=view,
                 diagnosis=diagnosis,
                 include_plan=options.include_plan or options.dry_run,
@@ -244,6 +250,16 @@ class Answerer:
                 "model": self._parts.model.name if context.question else "",
                 "schema_version": self._parts.schema.version,
             }
+        )
+
+    def _interpretation(self, chosen: AttemptResult) -> str | None:
+        """Return what an approved query asks for, in words."""
+        attempt = chosen.attempt
+        if chosen.approved is None or attempt.cypher is None:
+            return None
+        query = parse(attempt.cypher)
+        return read_back(
+            query, schema=self._parts.schema, words=self._parts.words, parameters=attempt.parameters
         )
 
     def _budget(self, options: AskOptions) -> ExecutionBudget:

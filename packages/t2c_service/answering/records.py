@@ -208,6 +208,8 @@ class Answer(_Record):
     be run."""
     answer: str
     """Answer as plain text; `[n]` cites row n."""
+    interpretation: str | None = None
+    """What the query asks for, in words, made from the query alone; None if it has a form without words."""
     cypher: str | None = None
     """Query that ran, or the last one attempted."""
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)

@@ -92,6 +92,7 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
     "database": "default",
     "status": "answered",
     "answer": "2 results: “Salbutamol” [1]; “Budesonide” [2].",
+    "interpretation": "Drugs that treat the disease “Asthma”",
     "cypher": CYPHER,
     "parameters": {"v1": "Asthma"},
     "columns": ["drug.name"],

@@ -185,7 +185,7 @@ class OpenAIModel:
             **sampling,
         )
         choice = self._first(reply)
-        return self._finished(choice, getattr(choice.message, "content", None), reply, [])
+        return self._finished(choice, _text_of(choice.message), reply, [])
 
     def _first(self, reply: Any) -> Any:
         choices = getattr(reply, "choices", None)
@@ -238,6 +238,22 @@ class OpenAIModel:
             case openai.APIStatusError():
                 return ModelUnavailableError(f"{server} returned status {error.status_code}")
         return CompletionError(f"the reply of {server} is not a completion")
+
+
+def _text_of(message: Any) -> Any:
+    """Return the text of a chat message: content, parts of it, arguments of tool calls, or the reasoning alone."""
+    content = getattr(message, "content", None)
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = "\n".join(text for text in texts if isinstance(text, str))
+    if content:
+        return content
+    for call in getattr(message, "tool_calls", None) or ():
+        arguments = getattr(getattr(call, "function", None), "arguments", None)
+        if arguments:
+            return arguments
+    reasoning = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
+    return reasoning or content
 
 
 def matches_grammar(grammar: str, text: str) -> bool:

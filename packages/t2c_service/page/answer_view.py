@@ -96,6 +96,10 @@ class ResultView:
                         Span(segment.text)
                         if segment.row:
                             self._citation(segment.row)
+            if answer.interpretation:
+                ui.label(f"Understood as: {answer.interpretation}").classes("g-note g-break").mark(
+                    "interpretation"
+                )
             for warning in answer.warnings:
                 ui.label(warning).classes("g-note g-break")
             if answer.diagnosis is not None:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.model_doubles import Reply
+from tests.t2c_service.conftest import Script, running
 
 from t2c_service.access.audit import AuditLog, mask_literals
 from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.settings import AccessSettings, DatabaseSettings
-
-from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
     from pathlib import Path

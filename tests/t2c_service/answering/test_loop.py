@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.model_doubles import Reply
-
 from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
@@ -66,14 +65,22 @@ UNNAMED = "MATCH (drug:Drug) RETURN max(drug.halfLifeHours)"
 NAMED = 'What is the half-life of "Warfarin"?'
 
 
-async def test_a_query_that_ignores_a_name_is_retried(
-    client: httpx2.AsyncClient, script: Script
-) -> None:
+async def test_a_query_that_ignores_a_name_is_retried(client: httpx2.AsyncClient, script: Script) -> None:
     script.says = [UNNAMED, HALF_LIFE]
     answer = await ask(client, NAMED)
     assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [[40.0]])
     assert any("ignored a value of the question" in warning for warning in answer["warnings"])
     assert len(answer["attempts"]) == 2
+
+
+async def test_an_answer_says_what_its_query_asks_for(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = [UNNAMED]
+    assert (await ask(client))["interpretation"] == "The highest half life hours of drugs"
+
+
+async def test_a_query_that_may_not_run_is_not_put_into_words(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = ["MATCH (drug:Drug) DELETE drug"]
+    assert (await ask(client))["interpretation"] is None
 
 
 async def test_a_name_that_no_query_uses_is_a_warning(client: httpx2.AsyncClient, script: Script) -> None:
@@ -98,7 +105,9 @@ async def test_low_confidence_is_a_warning(client: httpx2.AsyncClient, script: S
     assert any("Low confidence" in warning for warning in warnings)
 
 
-async def test_below_the_minimum_confidence_the_answer_is_unanswerable(settings: Settings, script: Script) -> None:
+async def test_below_the_minimum_confidence_the_answer_is_unanswerable(
+    settings: Settings, script: Script
+) -> None:
     script.says = [HALF_LIFE]
     limits = settings.limits.model_copy(update={"min_confidence": 0.9})
     async with running(settings.model_copy(update={"limits": limits})) as client:
@@ -243,10 +252,51 @@ async def test_parameters_are_plain_values(client: httpx2.AsyncClient, parameter
     assert response.status_code == 422
 
 
-async def test_a_repaired_query_shows_the_original_and_the_repair(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_a_repaired_query_shows_the_original_and_the_repair(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
     script.says = [HALF_LIFE.replace(":Drug", ":drug")]
     answer = await ask(client)
     attempt = answer["attempts"][0]
     assert answer["cypher"].startswith(HALF_LIFE)
     assert attempt["generated_cypher"] == attempt["written"] == HALF_LIFE.replace(":Drug", ":drug")
     assert any("repair.label" in repair for repair in attempt["repairs"])
+
+
+async def test_a_name_that_the_graph_lacks_makes_a_question_unanswerable(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = [
+        "MATCH (ward:Ward) RETURN ward.phoneNumber",
+        "MATCH (drug:Drugg) RETURN drug.name",
+        "MATCH (:Drug)-[:TREETS]->(d:Disease) RETURN d.name",
+    ]
+    answer = await ask(client, samples=3)
+    assert answer["status"] == "unanswerable"
+    assert answer["answer"].startswith("The graph does not contain the information needed: ")
+    for word in ("phoneNumber", "Drugg", "Drug", "TREETS", "TREATS"):
+        assert word in answer["answer"]
+    assert {attempt["outcome"] for attempt in answer["attempts"]} == {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [
+        (["MATCH (drug:Drugg) RETURN drug.name", HALF_LIFE], "answered"),
+        (["MATCH (drug:Drugg) RETURN drug.name", "MATCH (n) DELETE n"], "refused"),
+        (["MATCH (drug:Drugg) RETURN drug.name", "<unanswerable>"], "unanswerable"),
+    ],
+)
+async def test_a_missing_name_counts_only_if_every_hypothesis_has_one(
+    client: httpx2.AsyncClient, script: Script, says: list[str], status: str
+) -> None:
+    script.says = [*says]
+    answer = await ask(client, samples=2)
+    assert answer["status"] == status
+    if status == "unanswerable":
+        assert answer["answer"] == "The graph does not contain the information needed."
+
+
+async def test_numbers_are_stated_exactly(client: httpx2.AsyncClient, script: Script) -> None:
+    script.says = ["RETURN 1999999.5 AS a, 2000000.4 AS b"]
+    assert (await ask(client))["answer"] == "A 1999999.5, b 2000000.4 [1]"

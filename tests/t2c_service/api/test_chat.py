@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from t2c_service.settings import Settings
-
     from tests.t2c_service.conftest import Script
+
+    from t2c_service.settings import Settings
 
 HALF_LIFE = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
 DOSES = "MATCH (drug:Drug) RETURN drug.name, drug.halfLifeHours ORDER BY drug.name LIMIT 30"
@@ -60,7 +60,9 @@ async def test_the_last_question_of_a_chat_is_answered(settings: Settings, scrip
         assert reply.choices[0].finish_reason == "stop"
         assert reply.id.startswith("chatcmpl-")
         assert reply.choices[0].message.content == (
-            f'Drug half life hours: 40 \\[1\\]\n\n```cypher\n// $v1 = "Warfarin"\n{HALF_LIFE}\n```'
+            "Drug half life hours: 40 \\[1\\]\n\n"
+            "Understood as: The half life hours of the drug “Warfarin”\n\n"
+            f'```cypher\n// $v1 = "Warfarin"\n{HALF_LIFE}\n```'
         )
 
 

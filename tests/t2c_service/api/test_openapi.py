@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from t2c_service.settings import Settings
-
     from tests.t2c_service.conftest import Script
+
+    from t2c_service.settings import Settings
 
 pytestmark = pytest.mark.graph
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import neo4j
 import pytest
 from tests.model_doubles import Reply
+from tests.t2c_service.conftest import Script, running
 
 from t2c_service.api.models import QueryResponse
-
-from tests.t2c_service.conftest import Script, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import neo4j
 import pytest
+from tests.model_doubles import Reply, ScriptedServer
 
 from t2c_core.errors import GraphUnavailableError
 from t2c_service.access.keys import KeyPermissions, KeyStore
+from t2c_service.answering.records import Answer
 from t2c_service.app import create_app
 from t2c_service.errors import PairsError, SettingsError, UnansweredError
 from t2c_service.evaluation import evaluate
@@ -25,10 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import TestGraph
+    from tests.t2c_service.conftest import Script
 
     from t2c_service.settings import Settings
-
-    from ..conftest import Script
 
 HALF_LIFE = "MATCH (d:Drug {name: 'Warfarin'}) RETURN d.halfLifeHours"
 PAIRS: list[dict[str, Any]] = [
@@ -146,7 +148,7 @@ async def test_a_service_that_wants_a_key_is_shown_it(
 ) -> None:
     script.by_words = ANSWERS
     key, _ = KeyStore(tmp_path / "keys.json").create(KeyPermissions(name="judge", scopes=("query",)))
-    locked = settings.model_copy(update={"access": AccessSettings(keys=tmp_path / "keys.json")})
+    locked = settings.model_copy(update={"access": AccessSettings(keys_file=tmp_path / "keys.json")})
     app = create_app(locked)
     to_app = functools.partial(httpx2.AsyncClient, transport=httpx2.ASGITransport(app=app))
     async with app.router.lifespan_context(app):
@@ -279,3 +281,151 @@ def outcome(name: str, *, answerable: bool = True, status: str = "answered", **m
         id=name, category="a", question=name, gold="g" if answerable else None, answerable=answerable,
         excluded=None, status=status, **more,
     )  # fmt: skip
+
+
+RIGHT = [
+    {"id": str(number), "question": f"How many planets are there? ({number})", "rows": [[8]]}
+    for number in range(8)
+]
+
+
+class FlakyService:
+    """An HTTP service that is always right, but not always available.
+
+    Args:
+        problems: response of each request until one is None; then the right answer, for all that follow.
+    """
+
+    def __init__(self, problems: list[httpx2.Response | Exception | None]) -> None:
+        self.problems = problems
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(json.loads(request.content)["question"])
+        problem = self.problems.pop(0) if self.problems else None
+        if isinstance(problem, Exception):
+            raise problem
+        if problem is not None:
+            return problem
+        answer = Answer(
+            question="q",
+            status="answered",
+            answer="8",
+            columns=("n",),
+            rows=((8,),),
+            model="m",
+            schema_version="1",
+        )
+        return httpx2.Response(200, content=answer.model_dump_json())
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits of an evaluation, none of which is slept."""
+    found: list[float] = []
+
+    async def note(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr("t2c_service.evaluation.clients.asyncio", SimpleNamespace(sleep=note))
+    monkeypatch.setattr("t2c_service.evaluation.runner.CONCURRENCY", 1)
+    return found
+
+
+def serve(service: FlakyService, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = functools.partial(httpx2.AsyncClient, transport=httpx2.MockTransport(service))
+    monkeypatch.setattr("t2c_service.evaluation.runner.httpx2.AsyncClient", client)
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> Path:
+    file = tmp_path / "right.jsonl"
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in RIGHT))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("problem", "wait"),
+    [
+        (httpx2.Response(429, headers={"Retry-After": "7"}), 7.0),
+        (httpx2.Response(503, headers={"Retry-After": "3"}), 3.0),
+        (httpx2.Response(503), 1.0),
+        (httpx2.Response(429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 1.0),
+        (httpx2.Response(502), 1.0),
+        (httpx2.ReadError("reset"), 1.0),
+    ],
+)
+async def test_an_always_right_service_scores_all_though_it_is_sometimes_unavailable(
+    right: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch, problem: Any, wait: float
+) -> None:
+    service = FlakyService([None, problem, None, problem, problem, None, problem])
+    serve(service, monkeypatch)
+    report = await evaluate(right, url="http://service")
+    assert (report["ex"], report["n"], report["complete"]) == (1.0, 8, True)
+    assert waits[0] == wait
+    assert len(waits) == 4
+
+
+async def test_a_service_that_stays_down_leaves_a_partial_report_and_its_outcomes(
+    right: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    serve(FlakyService([None, None, None, *[httpx2.ReadError("reset") for _ in range(500)]]), monkeypatch)
+    out = tmp_path / "rows.jsonl"
+    report = await evaluate(right, url="http://service", out=out)
+    assert (report["ex"], report["n"], report["pairs"]) == (1.0, 3, 8)
+    assert report["complete"] is False
+    assert "unavailable" in report["stopped"]
+    assert report["excluded"] == {"not asked": 5}
+    assert sum(waits) == pytest.approx(600)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["answered"] * 3 + [None] * 5
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_key_that_is_revoked_meanwhile_is_no_wrong_answer(
+    right: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    serve(FlakyService([None, None, httpx2.Response(status)]), monkeypatch)
+    report = await evaluate(right, url="http://service")
+    assert (report["ex"], report["n"], report["complete"]) == (1.0, 2, False)
+    assert f"answered {status}" in report["stopped"]
+    assert waits == []
+
+
+async def test_a_question_that_the_service_fails_on_is_a_wrong_answer(
+    right: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(FlakyService([None, httpx2.Response(500), httpx2.Response(422), httpx2.Response(504)]), monkeypatch)
+    report = await evaluate(right, url="http://service")
+    assert (report["ex"], report["n"], report["failed"]) == (5 / 8, 8, 3 / 8)
+    assert (report["complete"], waits) == (True, [])
+
+
+async def test_an_interrupted_evaluation_keeps_its_outcomes(
+    right: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    serve(FlakyService([None, None, KeyError("a fault of the client")]), monkeypatch)
+    out = tmp_path / "rows.jsonl"
+    with pytest.raises(KeyError):
+        await evaluate(right, url="http://service", out=out)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["answered"] * 2 + [None] * 6
+
+
+async def test_a_model_server_that_is_overloaded_is_waited_for_in_process(
+    settings: Settings, waits: list[float], tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(PAIRS[0]) + "\n")
+    asked = 0
+
+    def reply(_: dict[str, Any]) -> Reply:
+        nonlocal asked
+        asked += 1
+        return Reply(status=429) if asked <= 2 else Reply(ANSWERS["half-life"])
+
+    with ScriptedServer(reply) as server:
+        model = settings.model.model_copy(update={"url": server.url})
+        report = await evaluate(file, settings=settings.model_copy(update={"model": model}), psjs=False)
+    assert (report["ex"], report["complete"]) == (1.0, True)
+    assert len(waits) == 1

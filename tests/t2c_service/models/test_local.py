@@ -10,18 +10,26 @@ from typing import Any
 
 import pytest
 import torch
+from tests.t2c_service.conftest import BY_HEART
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from t2c_core.grammar import Grammar
-from t2c_service.errors import CompletionError, DeadlineError, ModelFolderError, OverloadedError
+from t2c_service.bootstrap import open_service
+from t2c_service.errors import (
+    CompletionError,
+    DeadlineError,
+    ModelFolderError,
+    OverloadedError,
+    SettingsError,
+)
+from t2c_service.models import protocol
 from t2c_service.models.local import decoding, engine
 from t2c_service.models.local import model as local
 from t2c_service.models.local.decoding import DecodingSequence
 from t2c_service.models.local.llama import FastLlama
 from t2c_service.models.local.model import LocalModel
 from t2c_service.models.local.packed_linear import PackedLinear
-
-from ..conftest import BY_HEART
+from t2c_service.settings import ModelSettings, Settings
 
 
 @pytest.fixture
@@ -31,7 +39,7 @@ async def model(heart: Path) -> AsyncIterator[LocalModel]:
     await loaded.close()
 
 
-async def test_completions_are_what_was_learned(model: LocalModel) -> None:
+async def test_completions_are_those_of_the_training(model: LocalModel) -> None:
     for prompt, completion in BY_HEART.items():
         written = await model.complete(prompt, timeout_s=20)
         assert written.text == completion
@@ -74,7 +82,7 @@ async def test_many_questions_at_once_get_their_own_answers(model: LocalModel) -
 
 async def test_endless_output_is_an_error(heart: Path) -> None:
     model = LocalModel.load(heart, max_tokens=2)
-    with pytest.raises(CompletionError, match="2 tokens without coming to an end"):
+    with pytest.raises(CompletionError, match="exceeds 2 tokens"):
         await model.complete("alpha", timeout_s=20)
     await model.close()
 
@@ -101,7 +109,7 @@ async def test_the_deadline_stops_the_worker(model: LocalModel, monkeypatch: pyt
     assert (await model.complete("gamma", timeout_s=20)).text == BY_HEART["gamma"]
 
 
-async def test_a_question_given_up_frees_the_worker(model: LocalModel) -> None:
+async def test_a_cancelled_question_frees_the_worker(model: LocalModel) -> None:
     task = asyncio.create_task(model.complete("alpha", timeout_s=20))
     await asyncio.sleep(0)
     task.cancel()
@@ -111,7 +119,7 @@ async def test_a_question_given_up_frees_the_worker(model: LocalModel) -> None:
     assert model._pending == 0
 
 
-async def test_too_many_waiting_are_turned_away(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_rejects_completions(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "MAX_QUEUED", 0)
     with pytest.raises(OverloadedError):
         await model.complete("alpha", timeout_s=20)
@@ -147,7 +155,7 @@ def test_a_tokenizer_without_end_is_refused(tmp_path: Path, heart: Path) -> None
     for name in ("tokenizer_config.json", "config.json", "generation_config.json"):
         content = json.loads((endless / name).read_text())
         (endless / name).write_text(json.dumps({**content, "eos_token": None, "eos_token_id": None}))
-    with pytest.raises(ModelFolderError, match="no end mark"):
+    with pytest.raises(ModelFolderError, match="no end-of-sequence token"):
         LocalModel.load(endless)
 
 
@@ -207,7 +215,7 @@ def small_llama(kv_heads: int, std: float) -> LlamaForCausalLM:
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
-def test_our_pass_is_that_of_transformers(kv_heads: int) -> None:
+def test_fast_llama_has_the_logits_of_transformers(kv_heads: int) -> None:
     network = small_llama(kv_heads, 0.5)
     ours, theirs = FastLlama.of(network), engine.TransformersEngine(network)
     assert ours is not None
@@ -222,7 +230,7 @@ def test_our_pass_is_that_of_transformers(kv_heads: int) -> None:
             torch.testing.assert_close(step, theirs.decode_step(other, tokens), rtol=1e-3, atol=1e-3)
 
 
-def test_rounded_weights_give_the_same_alone_and_in_company() -> None:
+def test_quantised_weights_give_the_same_alone_and_in_a_batch() -> None:
     network = small_llama(2, 0.2)
     exact, rounded = FastLlama.of(network), FastLlama.of(network, is_quantised=True)
     assert exact is not None
@@ -243,7 +251,7 @@ def test_rounded_weights_give_the_same_alone_and_in_company() -> None:
 
 
 @pytest.mark.parametrize("inputs", [16, 33, 64])
-def test_a_rounded_weight_is_near_the_exact_one(inputs: int) -> None:
+def test_a_quantised_weight_is_close_to_the_exact_one(inputs: int) -> None:
     generator = torch.Generator().manual_seed(0)
     weight, row = torch.randn(37, inputs, generator=generator), torch.randn(1, inputs, generator=generator)
     weight[3] = 0
@@ -266,3 +274,74 @@ def test_other_architectures_run_by_transformers() -> None:
     )
     network = LlamaForCausalLM(config).eval()
     assert isinstance(engine.choose_engine(network, is_small=True), engine.TransformersEngine)
+
+
+async def test_one_bad_prompt_fails_alone(model: LocalModel) -> None:
+    alone = (await model.complete("beta", timeout_s=60)).text
+    model._completed.clear()
+    bad: Any = [{"role": "user", "content": "there is no chat template"}]
+    broken = Grammar("root ::= (")
+    results = await asyncio.gather(
+        model.complete("alpha", timeout_s=60),
+        model.complete(bad, timeout_s=60),
+        model.complete("beta", timeout_s=60),
+        model.complete("beta", grammar=broken, timeout_s=60),
+        model.complete("gamma", timeout_s=60),
+        return_exceptions=True,
+    )
+    texts = [each.text for each in results if not isinstance(each, BaseException)]
+    assert texts == [BY_HEART["alpha"], alone, BY_HEART["gamma"]]
+    assert [type(results[number]) for number in (1, 3)] == [CompletionError, CompletionError]
+    assert "cannot complete this prompt" in str(results[1])
+
+
+async def test_a_prompt_that_breaks_the_engine_fails_alone(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefill = model._engine.prefill
+    poison = tuple(model._tokenizer("alpha beta")["input_ids"])
+
+    def fragile(rows: Any, max_new_tokens: int) -> Any:
+        if poison in rows:
+            raise RuntimeError("out of memory")
+        return prefill(rows, max_new_tokens)
+
+    monkeypatch.setattr(model._engine, "prefill", fragile)
+    results = await asyncio.gather(
+        *(model.complete(prompt, timeout_s=60) for prompt in ("alpha", "alpha beta", "gamma")),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], CompletionError)
+    assert [results[0].text, results[2].text] == [BY_HEART["alpha"], BY_HEART["gamma"]]  # type: ignore[union-attr]
+
+
+TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
+
+
+@pytest.mark.parametrize("template", [None, NO_SYSTEM])
+async def test_a_missing_chat_template_is_found_at_the_start(model: LocalModel, template: str | None) -> None:
+    model.check_support(chat=False, grammar=True)
+    model._tokenizer.chat_template = template  # type: ignore[assignment]
+    with pytest.raises(SettingsError, match="needs a chat template with system, user and assistant"):
+        model.check_support(chat=True, grammar=True)
+    model._tokenizer.chat_template = TEMPLATE  # type: ignore[assignment]
+    model.check_support(chat=True, grammar=True)
+
+
+async def test_a_missing_xgrammar_is_found_at_the_start(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match="needs the package xgrammar"):
+        model.check_support(chat=False, grammar=True)
+    model.check_support(chat=False, grammar=False)
+
+
+async def test_a_service_with_a_model_that_lacks_a_chat_template_does_not_start(
+    settings: Settings, heart: Path
+) -> None:
+    local_model = ModelSettings(kind="local", path=heart, grammar="off")
+    with pytest.raises(SettingsError, match="chat template"):
+        async with open_service(settings.model_copy(update={"model": local_model, "prompt": "chat"})):
+            pytest.fail("started")

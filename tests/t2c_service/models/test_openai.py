@@ -1,16 +1,19 @@
 """Models behind the OpenAI HTTP API, against a real server on loopback that behaves as scripted."""
 
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.model_doubles import Reply, ScriptedServer
 
 from t2c_core.grammar import Grammar
-from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError
+from t2c_core.prompt.chat_replies import read_reply
+from t2c_service.errors import CompletionError, DeadlineError, ModelUnavailableError, SettingsError
+from t2c_service.models import protocol
 from t2c_service.models.openai import OpenAIModel
-from tests.model_doubles import Reply, ScriptedServer
 
 
 def always(reply: Reply) -> Callable[[dict[str, Any]], Reply]:
@@ -56,6 +59,52 @@ async def test_messages_go_to_chat(connect: Connect) -> None:
         written = await model.complete([{"role": "user", "content": "hi"}], timeout_s=10)
     assert written.text == "hello"
     assert server.requests[0]["messages"] == [{"role": "user", "content": "hi"}]
+
+
+QUERY = "MATCH (p:Person) RETURN p.name"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": QUERY}, QUERY),
+        ({"content": QUERY, "reasoning_content": "we match people"}, QUERY),
+        ({"content": None, "reasoning_content": QUERY}, QUERY),
+        ({"content": "", "reasoning": QUERY}, QUERY),
+        ({"content": [{"type": "text", "text": QUERY}]}, QUERY),
+        (
+            {
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "1",
+                        "type": "function",
+                        "function": {"name": "run", "arguments": json.dumps({"query": QUERY})},
+                    }
+                ],
+            },
+            json.dumps({"query": QUERY}),
+        ),
+    ],
+)
+async def test_the_text_of_a_chat_message_is_found_where_the_server_puts_it(
+    connect: Connect, message: dict[str, Any], text: str
+) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}
+    raw = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    with ScriptedServer(always(Reply(raw=json.dumps(raw).encode()))) as server:
+        reply = await connect(server.url).complete([{"role": "user", "content": "hi"}], timeout_s=10)
+    assert reply.text == text
+    assert read_reply(reply.text).cypher == QUERY
+
+
+async def test_grammars_need_xgrammar(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = connect("http://127.0.0.1:9/v1")
+    model.check_support(chat=True, grammar=True)
+    monkeypatch.setattr(protocol, "find_spec", lambda _: None)
+    model.check_support(chat=True, grammar=False)
+    with pytest.raises(SettingsError, match=r"xgrammar; install graphling\[local\]"):
+        model.check_support(chat=True, grammar=True)
 
 
 async def test_other_hypotheses_are_sampled_without_a_seed(connect: Connect) -> None:
@@ -120,29 +169,29 @@ async def test_a_server_that_comes_back_is_used_again(connect: Connect, free_por
 
 
 @pytest.mark.parametrize(
-    ("reply", "error", "told"),
+    ("reply", "error", "message"),
     [
-        (Reply("x", finish="length"), CompletionError, "without coming to an end"),
-        (Reply("   "), CompletionError, "wrote nothing"),
+        (Reply("x", finish="length"), CompletionError, "exceeds 256 tokens"),
+        (Reply("   "), CompletionError, "is empty"),
         (Reply(endless=True), CompletionError, "sent more than"),
-        (Reply(raw=b"<html>hello</html>"), CompletionError, "no completion"),
-        (Reply(raw=b'{"choices": []}'), CompletionError, "no completion"),
-        (Reply(raw=b'{"choices": [{"text": 3, "finish_reason": "stop"}]}'), CompletionError, "wrote nothing"),
-        (Reply(raw=b"[]"), CompletionError, "no completion"),
+        (Reply(raw=b"<html>hello</html>"), CompletionError, "is not a completion"),
+        (Reply(raw=b'{"choices": []}'), CompletionError, "is not a completion"),
+        (Reply(raw=b'{"choices": [{"text": 3, "finish_reason": "stop"}]}'), CompletionError, "is empty"),
+        (Reply(raw=b"[]"), CompletionError, "is not a completion"),
         (Reply(status=500), ModelUnavailableError, "status 500"),
         (Reply(status=429), ModelUnavailableError, "status 429"),
-        (Reply(status=401), ModelUnavailableError, "does not accept our key"),
-        (Reply(status=400), CompletionError, "does not take this prompt"),
+        (Reply(status=401), ModelUnavailableError, "rejects the API key"),
+        (Reply(status=400), CompletionError, "rejects this prompt"),
         (Reply("x", delay_s=5), DeadlineError, "took longer than 3 s"),
     ],
     ids=lambda value: None if isinstance(value, Reply) else "",
 )
-async def test_what_is_no_completion_is_a_clear_error(
-    connect: Connect, reply: Reply, error: type[Exception], told: str
+async def test_an_unusable_reply_is_a_clear_error(
+    connect: Connect, reply: Reply, error: type[Exception], message: str
 ) -> None:
     with ScriptedServer(always(reply)) as server:
         model = connect(server.url, name="scripted")
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             await model.complete("p", timeout_s=3)
 
 
@@ -167,14 +216,14 @@ async def test_a_grammar_is_sent_as_vllm_wants_it(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("text", ["RETURN 12", "RETURN 1\n", "UNANSWERABLE"])
-async def test_blanks_around_a_completion_do_not_count(connect: Connect, text: str) -> None:
+async def test_whitespace_around_a_completion_is_ignored(connect: Connect, text: str) -> None:
     with ScriptedServer(always(Reply(text))) as server:
         assert (await connect(server.url).complete("p", grammar=GRAMMAR, timeout_s=10)).text == text
 
 
 @pytest.mark.parametrize("text", ["RETURN x", "MATCH (n) DELETE n", "RETURN 1 2", "RETURN"])
-async def test_a_server_that_ignores_the_grammar_is_found_out(connect: Connect, text: str) -> None:
+async def test_a_completion_outside_the_grammar_is_an_error(connect: Connect, text: str) -> None:
     with ScriptedServer(always(Reply(text))) as server:
         model = connect(server.url)
-        with pytest.raises(CompletionError, match="wrote what the grammar does not take"):
+        with pytest.raises(CompletionError, match="does not match the grammar"):
             await model.complete("p", grammar=GRAMMAR, timeout_s=10)

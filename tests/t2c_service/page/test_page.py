@@ -16,10 +16,9 @@ import pytest
 import yaml
 from playwright.async_api import async_playwright, expect
 from tests.model_doubles import Reply, ScriptedServer
+from tests.t2c_service.conftest import Script
 
 from t2c_service.access.keys import KeyPermissions, KeyStore
-
-from tests.t2c_service.conftest import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -42,6 +42,7 @@ class AnswerContext:
     chosen: AttemptResult
     attempts: tuple[AttemptResult, ...]
     confidence: Confidence | None = None
+    interpretation: str | None = None
     view: GraphView | None = None
     diagnosis: Diagnosis | None = None
     include_plan: bool = False
@@ -79,6 +80,7 @@ def build_answer(context: AnswerContext) -> Answer:
         question=context.question,
         status=status,
         answer=_text(status, context),
+        interpretation=context.interpretation,
         cypher=attempt.cypher,
         parameters=attempt.parameters,
         columns=tuple(result.columns) if result else (),

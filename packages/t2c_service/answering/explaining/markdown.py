@@ -33,6 +33,8 @@ def as_markdown(answer: Answer) -> str:
             parts.append(f"{hidden} more rows{' or more' if answer.truncated else ''}.")
     if answer.diagnosis is not None:
         parts.append(escaped(answer.diagnosis.summary))
+    if answer.interpretation:
+        parts.append(f"Understood as: {escaped(answer.interpretation)}")
     if answer.cypher:
         parts.append(_query(answer.cypher, answer.parameters))
     parts += [f"Note: {escaped(each)}" for each in answer.warnings]
