@@ -24,6 +24,7 @@ from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstan
 from t2c_data.generation.rng import generator
 from t2c_data.generation.unanswerable import UnanswerableGenerator
 from t2c_data.graph.context import GraphContext
+from t2c_data.graph.exclusions import without_excluded
 from t2c_data.graph.sample import read_sample
 from t2c_data.planning.limit_ties import order_limit, over_fetch, resolve_ties
 from t2c_data.planning.query_tree import SENTINEL_CLOSE, SENTINEL_OPEN
@@ -149,7 +150,8 @@ async def read_context(client: GraphClient, schema: GraphSchema, lexicon: Lexico
     async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
         return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
 
-    return GraphContext(schema, lexicon, await read_sample(read, schema))
+    kept = await without_excluded(read, schema)
+    return GraphContext(kept, lexicon, await read_sample(read, kept), full_schema=schema)
 
 
 class ChunkGenerator:
@@ -164,7 +166,7 @@ class ChunkGenerator:
     def __init__(self, context: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
         self._client = client
         self._config = config
-        self._instantiator = TemplateInstantiator(context, VariableNames(context.schema))
+        self._instantiator = TemplateInstantiator(context, VariableNames(context.full_schema or context.schema))
         self._templates = load_templates()
         self._weights = [template.weight for template in self._templates]
         self._unanswerable = UnanswerableGenerator(self._instantiator, self._templates)

@@ -57,6 +57,8 @@ class GraphContext:
     schema: GraphSchema
     lexicon: Lexicon
     sample: Sample
+    full_schema: GraphSchema | None = None
+    """The schema with what no question is about, by which variables are named; `schema` if None."""
     hops: dict[str, list[Hop]] = field(default_factory=dict, init=False)
     """By start label."""
     labels: list[str] = field(default_factory=list, init=False)

@@ -197,13 +197,12 @@ class PredicateSampler:
         match = re.match(r"(\d{4})-(\d{2})-(\d{2})", str(value))
         if match is None:
             raise UnfitError("no ISO date")
-        day = date.fromisoformat(match[0])
         days = {"on", "before", "until", "after", "since", "during"}
-        chosen = (
-            self._days(condition.operator, day)
-            if condition.operator in days
-            else self._years(condition.operator, day)
-        )
+        bounds = self._days if condition.operator in days else self._years
+        try:
+            chosen = bounds(condition.operator, date.fromisoformat(match[0]))
+        except (ValueError, OverflowError) as error:
+            raise UnfitError("a bound is outside the years 1 to 9999") from error
         condition.mentions = tuple(self.mention(each, kind) for each, kind in chosen)
 
     def _days(self, operator: str, day: date) -> list[tuple[Scalar, str]]:

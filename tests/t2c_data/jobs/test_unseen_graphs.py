@@ -47,7 +47,7 @@ def test_a_graph_with_odd_names_goes_from_csv_to_validated_pairs(empty_graph: An
     assert touched["uncovered"]["labels"] == []
     assert len(touched["uncovered"]["types"]) <= 1
     config = ValidateConfig(graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot)
-    report = run_validation(config, pairs=out / "pairs.jsonl", out=tmp_path / "checked.jsonl")
+    report = run_validation(config, out / "pairs.jsonl", tmp_path / "checked.jsonl")
     assert report["failed"]["grammar"] == report["failed"]["schema"] == 0
     assert report["kept"] >= 0.95 * PAIRS, report
     rows = [
@@ -107,7 +107,87 @@ def test_a_query_on_what_is_hidden_never_passes(empty_graph: Any, tmp_path: Path
         ValidateConfig(
             graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot, keep_inconclusive=True
         ),
-        pairs=pairs,
-        out=tmp_path / "checked.jsonl",
+        pairs,
+        tmp_path / "checked.jsonl",
     )
     assert report["kept"] == 0, (tmp_path / "checked.jsonl").read_text()
+
+
+def test_tools_labels_and_embeddings_stay_out_of_pairs_and_prompts(empty_graph: Any, tmp_path: Path) -> None:
+    """52 of 250 pairs compared `embedding` before; one answer was 186 KB."""
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            "UNWIND range(1, 30) AS i "
+            "CREATE (d:Doc {title: 'doc ' + i, pages: i % 7, embedding: [x IN range(1, 128) | x / 7.0 + i], "
+            "scores: [i / 2.0, i / 3.0]})-[:ABOUT {vector: [x IN range(1, 64) | x * 0.5]}]->(t:Topic {name: 'topic ' + (i % 5)}) "
+            "CREATE (:_Bloom_Perspective_ {name: 'view ' + i})-[:_Bloom_HAS_SCENE_]->(:_Bloom_Scene_ {name: 's' + i})"
+        )
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    config = BuildConfig(
+        graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot, pairs=PAIRS
+    )
+    run_build(config, tmp_path / "pairs")
+    pairs = read_pairs(tmp_path / "pairs" / "pairs.jsonl")
+    assert len(pairs) == PAIRS
+    for word in ("embedding", "vector", "bloom", "scene"):
+        assert not [pair for pair in pairs if word in f"{pair.question} {pair.cypher}".lower()], word
+    assert any(".title" in pair.cypher for pair in pairs)
+    prompt = asyncio.run(prompts(empty_graph))
+    assert "Doc" in prompt
+    assert not {each for each in ("embedding", "vector", "Bloom") if each in prompt}
+
+
+@pytest.mark.parametrize(
+    "days", [["9999-12-31", "9999-01-01"], ["-0044-03-15", "0000-01-01"], ["-9999-01-01", "12026-05-06"]]
+)
+def test_dates_outside_the_years_of_python_are_text(
+    empty_graph: Any, tmp_path: Path, days: list[str]
+) -> None:
+    """A `datetime` of year 9999 or before year 1 ended a build with a traceback."""
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            "UNWIND range(1, 40) AS i WITH i, CASE WHEN i % 4 = 0 THEN $days[i % 2] WHEN i % 4 = 1 THEN $days[1] "
+            "ELSE toString(date('2020-01-01') + duration({days: i})) END AS day "
+            "CREATE (:Event {name: 'event ' + i, day: date(CASE WHEN day STARTS WITH '12' THEN '+' + day ELSE day END), "
+            "moment: datetime({date: date(CASE WHEN day STARTS WITH '12' THEN '+' + day ELSE day END), timezone: 'Z'})})",
+            days=days,
+        )
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    config = BuildConfig(
+        graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot, pairs=PAIRS
+    )
+    run_build(config, tmp_path / "pairs")
+    pairs = read_pairs(tmp_path / "pairs" / "pairs.jsonl")
+    assert len(pairs) == PAIRS
+    assert any(".day" in pair.cypher or ".moment" in pair.cypher for pair in pairs)
+    report = run_validation(
+        ValidateConfig(graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot),
+        tmp_path / "pairs" / "pairs.jsonl",
+        tmp_path / "validated.jsonl",
+    )
+    assert report["failed"]["grammar"] == 0
+    assert report["kept"] >= 0.95 * PAIRS, report
+
+
+def test_parameters_of_every_type_are_validated(empty_graph: Any, tmp_path: Path) -> None:
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query("UNWIND range(1, 3) AS i CREATE (:Doc {title: 'doc ' + i, pages: i})")
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    values = (None, ["doc 1", None, 3], {"name": "doc 1"}, [[1.5]], [{"a": 1}], True, [], "doc 1", 2.5)
+    given = [{"v1": value} for value in values] + [{}]
+    rows = [
+        {
+            "id": "1", "question": "Which docs are 'doc 1'?", "parameters": parameters,
+            "cypher": f"MATCH (d:Doc) WHERE {comparison} RETURN d.pages",
+        }
+        for parameters in given
+        for comparison in ("d.title = $v1", "d.title IN $v1", "d.pages > $v1", "d.pages IN [$v1]")
+    ]  # fmt: skip
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = ValidateConfig(graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot)
+    report = run_validation(config, tmp_path / "pairs.jsonl", tmp_path / "validated.jsonl")
+    assert report["pairs"] == len(rows)
+    written = [json.loads(line) for line in (tmp_path / "validated.jsonl").read_text().splitlines()]
+    assert [row["parameters"] for row in written] == [row["parameters"] for row in rows]
+    kept = [row["parameters"]["v1"] for row in written if row["keep"] and " = " in row["cypher"]]
+    assert kept == ["doc 1"]
