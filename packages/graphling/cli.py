@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = App(
     name="graphling",
+    suppress_keyboard_interrupt=False,
     help="Run the demo, or go from your graph to your model. Exit 0: done, 1: failed, 2: wrong input.",
     version_flags=["--version"],
     result_action="return_value",

@@ -19,6 +19,7 @@ from t2c_core.graph.credentials import MIN_PASSWORD_LENGTH, GraphConnection, rea
 
 app = App(
     name="t2c-graph",
+    suppress_keyboard_interrupt=False,
     help="Run, fill, describe and check a Neo4j graph. Exit 0: done, 1: failed, 2: invalid input.",
     version=lambda: version("graphling"),
     version_flags=["--version"],

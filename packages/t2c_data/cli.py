@@ -32,6 +32,7 @@ DEPRECATED = {
 
 app = App(
     name="t2c-data",
+    suppress_keyboard_interrupt=False,
     help="Turn a graph into question-Cypher pairs. Exit 0: done, 1: failed, 2: invalid input.",
     version=lambda: version("graphling"),
     version_flags=["--version"],

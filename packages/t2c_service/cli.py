@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 app = App(
     name="t2c-service",
+    suppress_keyboard_interrupt=False,
     help="Answer questions about a graph with read-only Cypher. Exit status 0: done, 1: failed, 2: invalid input.",
     version_flags=["--version"],
     result_action="return_value",
@@ -31,7 +32,13 @@ app.command(keys)
 
 
 @app.command
-def serve(*, config: Path | None = None, host: str | None = None, port: int | None = None) -> int:
+def serve(
+    *,
+    config: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    allow_anonymous: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
     """Serve the page, the HTTP API and MCP; print the address when the service is ready.
 
     SIGTERM or Ctrl-C stops it. Settings come from the file and from T2C_ variables, which take precedence.
@@ -44,6 +51,8 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
         Address to listen on, instead of the one in the settings.
     port
         Port to listen on, instead of the one in the settings; 0 takes a free one.
+    allow_anonymous
+        Start without API keys even if other machines can reach the address.
     """
     from t2c_service.errors import SettingsError
     from t2c_service.server import serve as run
@@ -51,10 +60,13 @@ def serve(*, config: Path | None = None, host: str | None = None, port: int | No
 
     if port is not None and not 0 <= port <= 65535:
         raise SettingsError(f"invalid --port {port}: expected 1–65535, or 0 for any free port")
-    chosen = {"host": host, "port": port}
-    settings = load_settings(config).model_copy(
-        update={key: value for key, value in chosen.items() if value is not None}
-    )
+    settings = load_settings(config)
+    chosen: dict[str, object] = {"host": host, "port": port}
+    if host is not None:
+        chosen["published_host"] = host
+    if allow_anonymous:
+        chosen["access"] = settings.access.model_copy(update={"allow_anonymous": True})
+    settings = settings.model_copy(update={key: value for key, value in chosen.items() if value is not None})
     _log(logging.INFO, settings)
     run(settings, lambda address: print(address, flush=True))
     return 0

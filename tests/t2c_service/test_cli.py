@@ -216,7 +216,10 @@ def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
         (("revoke", "abc", "--file", "{folder}/keys.json"), "has no key 'abc'"),
         (("create", "x", "--file", "{folder}/keys.json", "--per-minute", "0"), "greater than or equal to 1"),
         (("create", "", "--file", "{folder}/keys.json"), "at least 1 character"),
-        (("create", "x", "--file", "{folder}"), "cannot"),
+        (("create", "x", "--file", "{folder}"), "is a folder"),
+        (("create", "x", "--file", "{folder}/keys.json", "--expires-in-days", "-5"), "--expires-in-days -5"),
+        (("create", "x", "--file", "{folder}/keys.json", "--expires-in-days", "0"), "expected 1 to 36500"),
+        (("create", "x", "--file", "{folder}/keys.json", "--days", "99999999999"), "expected 1 to 36500"),
     ],
 )
 def test_wrong_key_commands_exit_with_2(
@@ -235,3 +238,38 @@ def test_the_file_of_keys_can_be_named_by_the_settings(
     assert (tmp_path / "keys.json").is_file()
     monkeypatch.setenv("T2C_ACCESS__KEYS_FILE", str(tmp_path / "keys.json"))
     assert json.loads(run("keys", "list")[1])["grant"]["name"] == "x"
+
+
+def test_the_earlier_flag_of_expiry_works_and_says_the_present_one(run: Run, tmp_path: Path) -> None:
+    status, out, err = run("keys", "create", "x", "--file", tmp_path / "keys.json", "--days=30")
+    assert (status, json.loads(out)["grant"]["expires"] is None) == (0, False)
+    assert err == "t2c-service: --days is deprecated; use --expires-in-days\n"
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize(
+    ("hide", "hint"),
+    [("Patinet", "Patient"), ("Patient.nmae", "Patient.name"), ("TREATED", "TREATS")],
+)
+def test_a_hidden_name_that_the_graph_does_not_have_is_refused_with_the_nearest(
+    run: Run, config: Path, tmp_path: Path, hide: str, hint: str
+) -> None:
+    command = ("keys", "create", "x", "--config", config, "--file", tmp_path / "keys.json", "--hide", hide)
+    status, out, err = run(*command)
+    assert (status, out) == (2, "")
+    assert hide in err
+    assert hint in err
+    assert not (tmp_path / "keys.json").exists()
+    assert run(*command, "--allow-missing")[0] == 0
+
+
+def test_serve_says_how_to_open_an_address_to_everybody(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "graphling.yaml"
+    model = {"kind": "openai", "url": "http://127.0.0.1:9/v1"}
+    file.write_text(yaml.safe_dump({"graph": {"uri": "bolt://x:1"}, "snapshot": "none", "model": model}))
+    status, _, err = run("serve", "--config", file, "--host", "0.0.0.0")
+    assert (status, "--allow-anonymous" in err) == (2, True)
+    status, _, err = run("serve", "--config", file, "--host", "0.0.0.0", "--port", 0, "--allow-anonymous")
+    assert (status, "--allow-anonymous" in err) == (2, False), (
+        "the snapshot is the next thing that is missing"
+    )

@@ -11,10 +11,12 @@ import neo4j
 import pytest
 from tests.model_doubles import FakeModel, Reply
 
+from t2c_core.errors import PolicyError
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.snapshot import write_snapshot
+from t2c_service.access.keys import KeyPermissions, KeyStore
 from t2c_service.databases import Database, DatabaseResources
-from t2c_service.settings import DatabaseSettings, GraphSettings, LimitSettings
+from t2c_service.settings import AccessSettings, DatabaseSettings, GraphSettings, LimitSettings
 
 from .conftest import Script, running
 
@@ -113,3 +115,87 @@ async def test_the_service_follows_a_replaced_folder_with_no_question_waiting(
         assert after != before
         answer = (await asked).json()
         assert (answer["status"], answer["schema_version"]) == ("answered", before)
+
+
+async def opened_with_policy(graph: TestGraph, client: GraphClient, policy: Path) -> Database:
+    settings = DatabaseSettings(graph=GraphSettings(uri=graph.uri), snapshot=graph.snapshot, policy=policy)
+    return await Database.open(
+        DatabaseResources(
+            name="test",
+            settings=settings,
+            graph=client,
+            model=FakeModel(["MATCH (d:Doctor) RETURN d.name"]),
+            model_timeout_s=5,
+            prompt="chat",
+            limits=LimitSettings(),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("Patinet", "Patient"), ("Patient.nmae", "Patient.name"), ("TREATED", "TREATS")]
+)
+async def test_a_policy_name_that_the_graph_does_not_have_is_refused_at_the_start(
+    settings: Settings, tmp_path: Path, name: str, hint: str
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"hidden: [{name}]\n")
+    changed = settings.model_copy(update={"policy": policy})
+    with pytest.raises(PolicyError, match=hint):
+        async with running(changed):
+            pass
+    policy.write_text(f"hidden: [{name}]\nallow_missing: true\n")
+    async with running(changed) as client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_key_that_hides_an_unknown_name_is_refused_at_the_start_and_when_it_is_added_later(
+    settings: Settings, script: Script, tmp_path: Path
+) -> None:
+    script.says = ["MATCH (p:Patient) RETURN p.name"]
+    store = KeyStore(tmp_path / "keys.json")
+    store.create(KeyPermissions(name="good"))
+    changed = settings.model_copy(update={"access": AccessSettings(keys_file=tmp_path / "keys.json")})
+    async with running(changed) as client:
+        late, _ = store.create(KeyPermissions(name="late", hidden=("Patinet",)))
+        for method, path, body in (("POST", "/query", {"question": "Who?"}), ("GET", "/schema", None)):
+            reply = await client.request(method, path, json=body, headers={"X-API-Key": late})
+            assert (reply.status_code, reply.json()["type"]) == (403, "urn:graphling:problem:forbidden")
+            assert "Patinet" in reply.json()["detail"]
+        assert script.asked == []
+    with pytest.raises(PolicyError, match=r"late.*Patinet.*Patient"):
+        async with running(changed):
+            pass
+
+
+async def test_a_changed_policy_file_is_taken_up_and_never_half(
+    graph: TestGraph, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from t2c_core.graph.client import GraphClient
+
+    file = tmp_path / "policy.yaml"
+    whole = "hidden:\n- Patient\n- Doctor.name\n"
+    file.write_text("hidden:\n- Doctor.name\n")
+    async with GraphClient(graph.uri) as client:
+        database = await opened_with_policy(graph, client, file)
+        with database.answerer(Policy()) as started_before:
+            file.write_text(whole[:18])  # a writer is on its way: this is valid and hides less
+            assert await database.reload_if_changed() is False
+            file.write_text(whole)
+            assert await database.reload_if_changed() is False, "not before the file has settled"
+            assert await database.reload_if_changed() is True
+            assert "Patient" not in database.schema.label_by_name
+            assert await database.reload_if_changed() is False
+            assert (await started_before.run("MATCH (d:Doctor) RETURN d.name", {})).status == "refused"
+            assert (await started_before.run("MATCH (p:Patient) RETURN count(p)", {})).status == "answered"
+        with database.answerer(Policy()) as started_after:
+            assert (await started_after.run("MATCH (p:Patient) RETURN count(p)", {})).status == "refused"
+        for broken in ("", "hidden: [", "hidden: Patient", "hidden: [Patinet]"):
+            file.write_text(broken)
+            assert [await database.reload_if_changed() for _ in range(3)] == [False] * 3, broken
+            assert "Patient" not in database.schema.label_by_name
+        file.unlink()
+        assert [await database.reload_if_changed() for _ in range(3)] == [False] * 3
+        assert "Patient" not in database.schema.label_by_name
+        assert "not used" in caplog.text
+        database.close()

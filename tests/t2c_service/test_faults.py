@@ -139,7 +139,7 @@ async def test_what_is_not_there_at_the_start_is_named(settings: Settings, tmp_p
 
 
 async def test_a_store_in_use_by_another_program_is_named(settings: Settings, graph: TestGraph) -> None:
-    with pytest.raises(EmbeddedError, match="in use by another Neo4j"):
+    with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
         async with running(settings.model_copy(update={"graph": GraphSettings(home=graph.home)})):
             pass
 

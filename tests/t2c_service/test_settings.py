@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from t2c_service.errors import SettingsError
-from t2c_service.settings_loader import load_graph_settings, load_settings
+from t2c_service.settings import RENAMED, Settings, variable_of
+from t2c_service.settings_loader import load_access_settings, load_graph_settings, load_settings
 
 GOOD = {"graph": {"uri": "bolt://127.0.0.1:7687"}, "snapshot": "snap", "model": {"path": "m"}}
 
@@ -133,3 +135,76 @@ def test_the_graph_alone_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     graph = load_graph_settings()
     assert graph is not None
     assert graph.uri == "bolt://x:1"
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("ask.example.org", ("ask.example.org",)),
+        ("a.example, b.example", ("a.example", "b.example")),
+        ('["a.example", "b.example"]', ("a.example", "b.example")),
+        ("", ()),
+    ],
+)
+def test_lists_in_variables_are_comma_separated_or_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, hosts: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("T2C_ALLOWED_HOSTS", value)
+    monkeypatch.setenv("T2C_ACCESS__ANONYMOUS", "query,schema")
+    monkeypatch.setenv("T2C_ABLATE", "grammar")
+    settings = load_settings(write(tmp_path))
+    assert settings.allowed_hosts == hosts
+    assert settings.access.anonymous == ("query", "schema")
+    assert settings.ablate == ("grammar",)
+    assert load_access_settings(None).anonymous == ("query", "schema")
+
+
+def test_every_earlier_name_is_accepted_and_says_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {
+        "limits.attempts": 3, "limits.samples": 4, "limits.waiting": 5, "limits.request_s": 6.0, "limits.body_s": 7.0,
+        "limits.drain_s": 8.0, "limits.question_chars": 90, "limits.schema_chars": 900, "limits.body_bytes": 9000,
+        "limits.diagnosis_queries": 2, "limits.diagnosis_s": 2.5, "access.per_minute": 11, "access.key": "k",
+        "access.keys": "k.json", "access.audit": "a.jsonl", "access.redis": "redis://r:1/0", "watch_s": 12.0,
+        "refresh_s": 13.0, "canary": "off",
+    }  # fmt: skip
+    assert set(values) == set(RENAMED)
+
+    def read(settings: Settings, key: str) -> object:
+        found = settings
+        for part in key.split("."):
+            found = getattr(found, part)
+        return found.get_secret_value() if isinstance(found, SecretStr) else found
+
+    content: dict[str, object] = {"limits": {}, "access": {}}
+    for key, value in values.items():
+        group, _, name = key.rpartition(".")
+        (content[group] if group else content)[name] = value  # type: ignore[index]
+    settings = load_settings(write(tmp_path, **content))
+    for old, new in RENAMED.items():
+        value = values[old]
+        expected = tmp_path / str(value) if old in {"access.keys", "access.audit"} else value
+        assert read(settings, new) == expected, old
+        assert f"`{old}` is deprecated; use `{new}`" in caplog.text
+
+    caplog.clear()
+    for old, value in values.items():
+        monkeypatch.setenv(variable_of(old), str(value))
+    settings = load_settings(write(tmp_path))
+    for old, new in RENAMED.items():
+        value = values[old]
+        assert read(settings, new) == (Path(str(value)) if old in {"access.keys", "access.audit"} else value)
+        assert f"{variable_of(old)} is deprecated; use {variable_of(new)}" in caplog.text
+
+
+def test_an_earlier_name_beside_the_present_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"`limits\.attempts` is the deprecated name"):
+        load_settings(write(tmp_path, limits={"attempts": 1, "max_attempts": 2}))
+
+
+def test_a_variable_under_an_earlier_name_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T2C_LIMITS__ATTEMPTS", "4")
+    assert load_settings(write(tmp_path, limits={"max_attempts": 2})).limits.max_attempts == 4

@@ -1,1 +1,1 @@
-"""Values of a graph: where they occur, and where a question names them."""
+"""Value index of a graph, and linking of questions to its values."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from t2c_core.values.mention_candidates import MentionFinder
+from t2c_core.values.mention_candidates import LinkKind, MentionFinder
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from t2c_core.values.mention_candidates import MentionCandidate
     from t2c_core.values.sqlite_store import EntityType, IndexedValue
 
-LinkKind = Literal["value", "number", "date", "year", "month", "text"]
 
 MAX_OCCURRENCES = 16
 MAX_SPELLINGS = 4

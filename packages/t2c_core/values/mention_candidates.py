@@ -6,7 +6,7 @@ Candidates may overlap; `linker` selects among them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from t2c_core.values.inexact_matches import MAX_PART_WORDS, PartialMatcher, SpellingCorrector
 from t2c_core.values.literals import find_literals
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.index import IndexedValue, ValueIndex
-    from t2c_core.values.linker import LinkKind
     from t2c_core.values.literals import LiteralMention, Quotation
 
 MAX_CODE_LETTERS = 2
@@ -46,6 +45,8 @@ _PRONOUNS = frozenset({"us", "it", "who", "them"})
 """Words that are names after "the", even in lower case."""
 _GENDER_STEMS = {"gender", "sex"}
 _UNIT_STEMS = frozenset({"unit"})
+
+LinkKind = Literal["value", "number", "date", "year", "month", "text"]
 
 
 @dataclass(frozen=True, slots=True)

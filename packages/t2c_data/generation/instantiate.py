@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from t2c_core.prompt.variable_names import VariableNames
     from t2c_data.graph.context import GraphContext
     from t2c_data.lexicon.model import Noun
-    from t2c_data.planning.query_tree import ValueMention
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import Slot, ValueMention
     from t2c_data.templates.model import QuestionTemplate
 
 TRIES_PER_WORDING = 4

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from t2c_data.lexicon.general_vocabulary import vocabulary
-from t2c_data.lexicon.model import triple_key
 from t2c_data.lexicon.morphology import article, plural_of, singular_of
 from t2c_data.lexicon.relationship_names import is_adjective, lexicalise_type, lexicalise_type_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from t2c_core.schema.model import GraphSchema, NodeLabel, Property
+    from t2c_core.schema.model import GraphSchema, NodeLabel, Property, Triple
 
 _HEADER = """# Words of the graph, drafted from its schema. Edit them: the better they are, the better the questions.
 # nouns: singular|plural, the most usual first (a noun may be repeated to make it more frequent)
@@ -290,3 +289,8 @@ def _types_of_several_triples(schema: GraphSchema) -> set[str]:
     for triple in schema.triples:
         seen[triple.type] = seen.get(triple.type, 0) + 1
     return {kind for kind, count in seen.items() if count > 1}
+
+
+def triple_key(triple: Triple) -> str:
+    """Return the lexicon key of a triple: `Case-HAS_REACTION->Reaction`."""
+    return f"{triple.source}-{triple.type}->{triple.target}"

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from t2c_data.errors import LexiconError
+from t2c_data.lexicon.draft import triple_key
 from t2c_data.lexicon.morphology import plural_of
 
 if TYPE_CHECKING:
@@ -171,11 +172,6 @@ class Lexicon:
             raise LexiconError(f"cannot read lexicon {path}: {error}") from error
         edited = _with_present_names(content, str(path))
         return from_content(merge(draft_lexicon(schema) | {"groups": []}, edited), schema, source=str(path))
-
-
-def triple_key(triple: Triple) -> str:
-    """Return the lexicon key of a triple: `Case-HAS_REACTION->Reaction`."""
-    return f"{triple.source}-{triple.type}->{triple.target}"
 
 
 def merge(base: dict[str, Any], edited: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
     from t2c_core.prompt.variable_names import VariableNames
     from t2c_data.planning.grounding import Grounder
-    from t2c_data.planning.query_tree import CountPredicate, PropertyPredicate, QueryNode, QueryRelationship
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import (
+        CountPredicate,
+        PropertyPredicate,
+        QueryNode,
+        QueryRelationship,
+        Slot,
+    )
     from t2c_data.templates.model import QuestionTemplate
 
     _Condition = str | Callable[[], str]

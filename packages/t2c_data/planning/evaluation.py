@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from t2c_data.graph.context import GraphContext
     from t2c_data.graph.sample import Read
-    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship, Slot
     from t2c_data.templates.model import QuestionTemplate
 
 _ITEM = re.compile(

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import Scalar
     from t2c_data.graph.context import GraphContext, Hop
     from t2c_data.graph.sample import SampledNode
-    from t2c_data.planning.query_tree import ValueMention
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import Slot, ValueMention
 
 
 class Grounder:

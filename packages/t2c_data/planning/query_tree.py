@@ -102,3 +102,26 @@ class QueryRelationship:
     def label_or_type(self) -> str:
         """The type, under which the schema lists the properties."""
         return self.triple.type
+
+
+@dataclass(slots=True)
+class Slot:
+    """Something that a question asks for."""
+
+    part: QueryNode | QueryRelationship
+    name: str = ""
+    """Property; empty for the node itself."""
+    path: tuple[QueryRelationship, ...] = ()
+    """Relationships from the root to it; for conditional counts, the relationships counted."""
+    is_already_mentioned: bool = False
+    """Whether a condition mentions the part already."""
+    suffix: str = ""
+    """`.year` or `.month`."""
+    separate_condition: PropertyPredicate | None = None
+    """A condition on the relationship that the question verbalises separately."""
+    values: tuple[ValueMention, ...] = ()
+    """Values that are compared."""
+    mention: ValueMention | None = None
+    """A number that the question gives."""
+    is_conditional_count: bool = False
+    """Whether roots are counted by an EXISTS subquery."""

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
-from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
+from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from t2c_data.graph.context import Hop
     from t2c_data.planning.grounding import Grounder
-    from t2c_data.planning.query_tree import Operator, ValueMention
+    from t2c_data.planning.query_tree import Operator
     from t2c_data.templates.model import QuestionTemplate
 
 FIXING: frozenset[Operator] = frozenset({"eq", "true", "false", "null", "on"})
@@ -30,29 +29,6 @@ DISPLAY_PROPERTY_RATE = 0.75
 """How often a neighbour is returned by its display property rather than by another."""
 TOP_K_CHOICES = (1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8, 10, 10, 15, 20)
 _WITHOUT_VALUE: frozenset[Operator] = frozenset({"null", "true", "false"})
-
-
-@dataclass(slots=True)
-class Slot:
-    """Something that a question asks for."""
-
-    part: QueryNode | QueryRelationship
-    name: str = ""
-    """Property; empty for the node itself."""
-    path: tuple[QueryRelationship, ...] = ()
-    """Relationships from the root to it; for conditional counts, the relationships counted."""
-    is_already_mentioned: bool = False
-    """Whether a condition mentions the part already."""
-    suffix: str = ""
-    """`.year` or `.month`."""
-    separate_condition: PropertyPredicate | None = None
-    """A condition on the relationship that the question verbalises separately."""
-    values: tuple[ValueMention, ...] = ()
-    """Values that are compared."""
-    mention: ValueMention | None = None
-    """A number that the question gives."""
-    is_conditional_count: bool = False
-    """Whether roots are counted by an EXISTS subquery."""
 
 
 class SlotSampler:

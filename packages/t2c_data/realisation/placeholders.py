@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from t2c_data.lexicon.model import PropertyEntry
-    from t2c_data.planning.query_tree import QueryRelationship
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import QueryRelationship, Slot
     from t2c_data.realisation.referring_expressions import ReferringExpressionGenerator
 
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from t2c_data.lexicon.model import Noun
-    from t2c_data.planning.slots import Slot
+    from t2c_data.planning.query_tree import Slot
     from t2c_data.realisation.noun_phrases import NounPhraseRealiser
     from t2c_data.realisation.subject import RootRealiser
 

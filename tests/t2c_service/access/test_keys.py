@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import secrets
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from t2c_service.access.keys import Authenticator, KeyPermissions, KeyStore
 from t2c_service.access.principals import ALL_SCOPES
@@ -16,9 +23,6 @@ from t2c_service.errors import (
     KeysError,
     UnauthenticatedError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -115,3 +119,72 @@ def test_the_file_can_be_read_by_other_programs(store: KeyStore, tmp_path: Path)
     content = json.loads((tmp_path / "keys.json").read_text())
     assert content["format"] == 1
     assert content["keys"][0]["grant"]["scopes"] == ["query", "schema"]
+
+
+def test_a_create_beside_a_revoke_brings_no_key_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process revokes a key between the read and the write of a create."""
+    file = tmp_path / "keys.json"
+    store = KeyStore(file)
+    old, record = store.create(KeyPermissions(name="old"))
+    command = [Path(sys.executable).with_name("t2c-service"), "keys", "revoke", record.id, "--file", file]
+    other: list[subprocess.Popen[bytes]] = []
+    token_hex = secrets.token_hex
+
+    def interrupted(size: int) -> str:
+        other.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            other[-1].wait(5)
+        return token_hex(size)
+
+    monkeypatch.setattr("t2c_service.access.keys.secrets.token_hex", interrupted)
+    store.create(KeyPermissions(name="new"))
+    assert [each.wait(30) for each in other] == [0]
+    with pytest.raises(UnauthenticatedError):
+        store.authenticate(old)
+    assert {each.grant.name for each in KeyStore(file).records()} == {"old", "new"}
+
+
+def test_many_creates_at_once_lose_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(
+            pool.map(lambda number: KeyStore(file).create(KeyPermissions(name=f"k{number}")), range(24))
+        )
+    assert {each.id for each in KeyStore(file).records()} == {record.id for _, record in made}
+
+
+def test_a_torn_file_is_one_clear_error_and_nothing_is_overwritten(store: KeyStore, tmp_path: Path) -> None:
+    key, _ = store.create(KeyPermissions(name="ward"))
+    file = tmp_path / "keys.json"
+    torn = file.read_text()[:-40]
+    file.write_text(torn)
+    for action in (
+        lambda: KeyStore(file),
+        lambda: store.create(KeyPermissions(name="x")),
+        lambda: store.authenticate(key),
+    ):
+        with pytest.raises(KeysError, match=r"keys\.json.*invalid file of API keys"):
+            action()
+    assert file.read_text() == torn
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create(KeyPermissions(name="ward"))
+    before = (tmp_path / "keys.json").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(KeysError, match="No space left"):
+        store.create(KeyPermissions(name="x"))
+    assert (tmp_path / "keys.json").read_bytes() == before
+    assert {each.name for each in tmp_path.iterdir()} <= {"keys.json", "keys.json.lock"}
+
+
+@pytest.mark.parametrize("name", ["\x00", "a\nb", "x" * 81, "  "])
+def test_names_that_would_break_a_log_line_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        KeyPermissions(name=name)

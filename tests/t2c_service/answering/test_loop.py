@@ -78,7 +78,9 @@ async def test_an_answer_says_what_its_query_asks_for(client: httpx2.AsyncClient
     assert (await ask(client))["interpretation"] == "The highest half life hours of drugs"
 
 
-async def test_a_query_that_may_not_run_is_not_put_into_words(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_a_query_that_may_not_run_is_not_put_into_words(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
     script.says = ["MATCH (drug:Drug) DELETE drug"]
     assert (await ask(client))["interpretation"] is None
 
