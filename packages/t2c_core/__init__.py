@@ -1,1 +1,1 @@
-"""What building question-Cypher data and answering questions must agree on."""
+"""Core shared by data generation and the service: schema, graph access, values, prompts, grammar, guard, metrics."""

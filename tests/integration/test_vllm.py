@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+from tests.model_doubles import overfit_tiny_model
 
 from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
@@ -25,7 +26,6 @@ from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_service.app import create_app
 from t2c_service.settings import GraphSettings, ModelSettings, Settings
-from tests.model_doubles import overfit_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Grammars of the Cypher that a model may write on a graph, in the EBNF that xgrammar and vLLM read."""
+"""Grammars of the Cypher that a model may write for a graph, in the EBNF of xgrammar and vLLM."""
 
 from t2c_core.grammar.compact import atoms_grammar
 from t2c_core.grammar.cypher import cypher_grammar

@@ -1,7 +1,7 @@
-"""The grammar of compact Cypher (see `prompt.compact`): fixed variables, so that owners, directions and types hold.
+"""Grammar of compact Cypher for a schema.
 
-Every property stands after a variable of its owner, every pattern is a triple of the graph in its direction, every
-comparison fits the property's type. That a variable is bound by a pattern it cannot tell.
+Each property follows a variable of its label or type, each pattern is a triple of the graph in its direction, and each
+comparison fits the type of the property. The grammar does not check that a pattern binds each variable.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.cypher.literals import write_string
 from t2c_core.grammar.ebnf import (
     CALENDAR_PARTS,
     MAX_ITEMS,
     NUMBERS,
     TIMES,
     Rules,
-    few_values,
     literal,
+    literal_values,
     one_of,
-    quoted,
     sequence,
-    visible,
+    visible_schema,
 )
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType
 
 MAX_DEPTH: Final = 2
-"""How deep EXISTS and COUNT may nest."""
+"""Maximum nesting depth of EXISTS and COUNT."""
 _SUFFIX: Final = "suffix"
 _SIGN: Final = "sign"
 _PARAMETER: Final = "parameter"
@@ -43,17 +43,17 @@ _EQUALITY: Final = one_of((literal(" ="), literal(" <>")))
 def atoms_grammar(
     schema: GraphSchema, *, policy: Policy | None = None, parameters: int = MAX_PARAMETERS
 ) -> str:
-    """Write the grammar of the completions of the atoms format.
+    """Return the grammar of completions of the `atoms` prompt format.
 
     Args:
-        schema: labels, types, triples and properties that queries may name.
-        policy: what they may not.
-        parameters: how many values a question has: `$v1` to `$vN`.
+        schema: schema of the graph.
+        policy: names that queries must not use.
+        parameters: number of linked values of the question, `$v1` to `$vN`.
 
     Returns:
-        EBNF whose rule `root` also takes the mark of an unanswerable question.
+        EBNF whose rule `root` also accepts the token of an unanswerable question.
     """
-    return _AtomsGrammar(visible(schema, policy), VariableNames(schema), parameters).text()
+    return _AtomsGrammar(visible_schema(schema, policy), VariableNames(schema), parameters).text()
 
 
 class _AtomsGrammar:
@@ -102,7 +102,7 @@ class _AtomsGrammar:
         return rules.add("patterns", [f"pattern ({literal(',')} pattern){{0,{MAX_ITEMS - 1}}}"])
 
     def _steps(self, node: dict[str, str], link: dict[str, str]) -> dict[str, list[str]]:
-        """Give, by label of the source, the ways on: a relationship, or one of several types, and a target."""
+        """Return the continuations of a pattern by source label: relationship with one or several types, and target."""
         ends: dict[tuple[str, str], list[str]] = {}
         for each in self._schema.triples:
             if each.source in node and each.target in node and each.type in link:
@@ -119,7 +119,7 @@ class _AtomsGrammar:
         return after
 
     @property
-    def _holders(self) -> list[tuple[str, NodeLabel | RelationshipType]]:
+    def _variables(self) -> list[tuple[str, NodeLabel | RelationshipType]]:
         """Labels and types with their variables."""
         names, schema = self._names, self._schema
         return [
@@ -128,10 +128,10 @@ class _AtomsGrammar:
         ]
 
     def _accesses(self, fits: Callable[[Property], bool], before: str = " ") -> Iterator[str]:
-        """Give the accesses of all properties of a kind, by owner."""
-        for variable, holder in self._holders:
+        """Yield accesses of the properties that fit, by variable."""
+        for variable, part in self._variables:
             if chosen := [
-                literal(f".{format_identifier(each.name)}") for each in holder.properties if fits(each)
+                literal(f".{format_identifier(each.name)}") for each in part.properties if fits(each)
             ]:
                 yield f"{literal(before + variable)} {_SUFFIX} {one_of(chosen)}"
         shared = [
@@ -148,7 +148,7 @@ class _AtomsGrammar:
         return len(ends) > len(set(ends))
 
     def _properties(self) -> None:
-        """Add property accesses by what their type allows."""
+        """Add property accesses by type."""
         rules = self._rules
         kinds: dict[str, Callable[[Property], bool]] = {
             "texts": lambda each: each.type == "STRING",
@@ -168,18 +168,18 @@ class _AtomsGrammar:
         ]
         rules.add("days", [*stamped, *(["times"] if "times" in rules else [])])
         rules.add("access", [each for each in (*kinds, "parts") if each in rules])
-        rules.add("variable", [f"{literal(' ' + variable)} {_SUFFIX}" for variable, _ in self._holders])
+        rules.add("variable", [f"{literal(' ' + variable)} {_SUFFIX}" for variable, _ in self._variables])
 
     def _stored(self) -> Iterator[str]:
-        """Give comparisons with values that a property has few of, as adjectives name them."""
-        for variable, holder in self._holders:
-            for each in holder.properties:
-                if values := few_values(each):
-                    held = one_of(literal(" " + quoted(value)) for value in values)
+        """Yield comparisons of properties with few distinct values with these values."""
+        for variable, part in self._variables:
+            for each in part.properties:
+                if values := literal_values(each):
+                    alternatives = one_of(literal(" " + write_string(value)) for value in values)
                     access = (
                         f"{literal(' ' + variable)} {_SUFFIX} {literal('.' + format_identifier(each.name))}"
                     )
-                    yield f"{access} {_EQUALITY} {held}"
+                    yield f"{access} {_EQUALITY} {alternatives}"
 
     def _conditions(self) -> None:
         rules = self._rules
@@ -216,7 +216,7 @@ class _AtomsGrammar:
         self._nested(known)
 
     def _nested(self, known: str) -> None:
-        """Add conditions with subqueries; a rule for each depth, so that nesting is bounded."""
+        """Add conditions with subqueries; a rule per depth bounds the nesting."""
         rules = self._rules
         deeper = ""
         for depth in range(MAX_DEPTH + 1):
@@ -239,7 +239,7 @@ class _AtomsGrammar:
             )
 
     def _items(self) -> None:
-        """Add what is returned and in which order."""
+        """Add return items and sort keys."""
         rules = self._rules
         access = "access" if "access" in rules else ""
         rules.add("whole", [literal(" count(*)")])

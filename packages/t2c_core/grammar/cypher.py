@@ -1,7 +1,7 @@
-"""The grammar of Cypher as general models write it: free variables, and the labels, types and properties of a graph.
+"""Grammar of Cypher for general models: free variables, and the names of a graph.
 
-Labels, types, properties, functions and parameters are those that there are; relationships go the way that they
-go in the graph where the label at one end is written. Which variable is what it cannot tell: the guard does.
+Labels, types, properties, functions and parameters are limited to existing ones. A relationship has a direction of the
+graph if the label at one end is given. The guard checks what variables stand for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from t2c_core.cypher.identifiers import format_identifier
-from t2c_core.grammar.ebnf import MAX_ITEMS, Rules, literal, one_of, properties_of, stored_texts, visible
+from t2c_core.grammar.ebnf import (
+    MAX_ITEMS,
+    Rules,
+    literal,
+    one_of,
+    properties_of,
+    stored_texts,
+    visible_schema,
+)
 from t2c_core.prompt.chat_replies import REFUSAL
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 
@@ -32,33 +40,33 @@ FUNCTIONS: Final = tuple(
 MAX_CLAUSES: Final = 8
 MAX_OPERATORS: Final = 12
 _GAP: Final = "gap"
-_BLANK: Final = "blank"
+_SPACE: Final = "blank"
 
 
 def cypher_grammar(
     schema: GraphSchema, *, policy: Policy | None = None, parameters: int = MAX_PARAMETERS
 ) -> str:
-    """Write the grammar of reading queries on a graph.
+    """Return the grammar of read-only queries on a graph.
 
     Args:
-        schema: labels, types, triples and properties that queries may name.
-        policy: what they may not.
-        parameters: how many values a question has: `$v1` to `$vN`.
+        schema: schema of the graph.
+        policy: names that queries must not use.
+        parameters: number of linked values of the question, `$v1` to `$vN`.
 
     Returns:
-        EBNF whose rule `root` also takes the word for an unanswerable question.
+        EBNF whose rule `root` also accepts the word for an unanswerable question.
     """
-    seen = visible(schema, policy)
+    visible = visible_schema(schema, policy)
     rules = Rules()
     rules.add(_GAP, ["[ \\n]{1,8}"])
-    rules.add(_BLANK, ["[ \\n]{0,4}"])
+    rules.add(_SPACE, ["[ \\n]{0,4}"])
     rules.add("name", ["[a-z_] [A-Za-z0-9_]{0,30}"])
     rules.add("digits", [literal("0"), "[1-9] [0-9]{0,5}"])
     rules.add("parameter", [literal(f"$v{number}") for number in range(1, parameters + 1)])
-    rules.add("property", [literal(format_identifier(each.name)) for each in properties_of(seen)])
-    rules.add("label", [literal(format_identifier(each.name)) for each in seen.labels])
-    rules.add("text", [literal(each) for each in stored_texts(seen)])
-    _patterns(seen, rules)
+    rules.add("property", [literal(format_identifier(each.name)) for each in properties_of(visible)])
+    rules.add("label", [literal(format_identifier(each.name)) for each in visible.labels])
+    rules.add("text", [literal(each) for each in stored_texts(visible)])
+    _patterns(visible, rules)
     _expressions(rules)
     _clauses(rules)
     rules.add("root", [literal(REFUSAL), "query"])
@@ -66,12 +74,12 @@ def cypher_grammar(
 
 
 def _patterns(schema: GraphSchema, rules: Rules) -> None:
-    """Add paths: from a labelled node only along triples of its label, from a bare one along any."""
-    rules.add("entry", [f'property ":" {_BLANK} expression'] if "property" in rules else [])
-    places = (
-        f'(" "? "{{" {_BLANK} entry ("," {_BLANK} entry){{0,5}} {_BLANK} "}}")?' if "entry" in rules else ""
+    """Add paths: from a node with a label along triples of the label, from another node along any triple."""
+    rules.add("entry", [f'property ":" {_SPACE} expression'] if "property" in rules else [])
+    properties = (
+        f'(" "? "{{" {_SPACE} entry ("," {_SPACE} entry){{0,5}} {_SPACE} "}}")?' if "entry" in rules else ""
     )
-    rules.add("map", [places or '""'])
+    rules.add("map", [properties or '""'])
     node = {label.name: f"node_{number}" for number, label in enumerate(schema.labels)}
     after = {label: f"after_{number}" for number, label in enumerate(node)}
     for label, name in node.items():
@@ -87,11 +95,11 @@ def _patterns(schema: GraphSchema, rules: Rules) -> None:
             ways[""][f"<{each.type}"].add(each.source)
     for label, name in (*after.items(), ("", "after_any")):
         rules.add(name, _steps(ways[label], node) if ways[label] else ['"-->" bare'])
-    rules.add("path", [f'(name {_BLANK} "=" {_BLANK})? {one_of(("bare", *node.values()))}'])
+    rules.add("path", [f'(name {_SPACE} "=" {_SPACE})? {one_of(("bare", *node.values()))}'])
 
 
 def _steps(ways: dict[str, set[str]], node: dict[str, str]) -> list[str]:
-    """Give the ways on from a node: by one type to its ends; by several, or any, to the ends of all of them."""
+    """Return the continuations of a path: one type to its ends, or several types to the ends of all of them."""
     found = []
     for direction, opening, closing in ((">", '"-["', '"]->"'), ("<", '"<-["', '"]-"')):
         kinds = {way[1:]: ends for way, ends in ways.items() if way[0] == direction}
@@ -118,8 +126,8 @@ def _ends(labels: Iterable[str], node: dict[str, str]) -> str:
 def _expressions(rules: Rules) -> None:
     value = [each for each in ("parameter", "text") if each in rules]
     access = ['name "." property ("." [a-z] [A-Za-z]{2,20})?'] if "property" in rules else []
-    subquery = f'{_BLANK} "{{" {_BLANK} (("MATCH" {_GAP})? paths filter? | query) {_BLANK} "}}"'
-    rules.add("listed", [f'expression ("," {_BLANK} expression){{0,15}}'])
+    subquery = f'{_SPACE} "{{" {_SPACE} (("MATCH" {_GAP})? paths filter? | query) {_SPACE} "}}"'
+    rules.add("listed", [f'expression ("," {_SPACE} expression){{0,15}}'])
     rules.add(
         "case",
         [
@@ -147,7 +155,7 @@ def _expressions(rules: Rules) -> None:
                 ' expression ")"'
             ),
             f'("EXISTS" | "COUNT") {subquery}',
-            f'"COLLECT" {_BLANK} "{{" {_BLANK} query {_BLANK} "}}"',
+            f'"COLLECT" {_SPACE} "{{" {_SPACE} query {_SPACE} "}}"',
             "bare",
             "case",
             *(['name ":" label'] if "label" in rules else []),
@@ -155,24 +163,24 @@ def _expressions(rules: Rules) -> None:
     )
     signs = " | ".join(map(literal, ("=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "%")))
     words = " | ".join(map(literal, ("AND", "OR", "XOR", "IN", "CONTAINS", "STARTS WITH", "ENDS WITH")))
-    rules.add("operator", [f"{_BLANK} ({signs}) {_BLANK}", f"{_GAP} ({words}) {_GAP}"])
+    rules.add("operator", [f"{_SPACE} ({signs}) {_SPACE}", f"{_GAP} ({words}) {_GAP}"])
     rules.add("term", [f'("NOT" {_GAP} | "-")? operand ({_GAP} ("IS NULL" | "IS NOT NULL"))?'])
     rules.add("expression", [f"term (operator term){{0,{MAX_OPERATORS}}}"])
 
 
 def _clauses(rules: Rules) -> None:
-    rules.add("paths", [f'path ("," {_BLANK} path){{0,{MAX_ITEMS - 1}}}'])
+    rules.add("paths", [f'path ("," {_SPACE} path){{0,{MAX_ITEMS - 1}}}'])
     rules.add("filter", [f'{_GAP} "WHERE" {_GAP} expression'])
     rules.add("match", [f'("OPTIONAL" {_GAP})? "MATCH" {_GAP} paths filter?'])
     rules.add("unwind", [f'"UNWIND" {_GAP} expression {_GAP} "AS" {_GAP} name'])
     rules.add("item", [f'expression ({_GAP} "AS" {_GAP} name)?'])
-    rules.add("items", [f'("DISTINCT" {_GAP})? item ("," {_BLANK} item){{0,{2 * MAX_ITEMS - 1}}}'])
+    rules.add("items", [f'("DISTINCT" {_GAP})? item ("," {_SPACE} item){{0,{2 * MAX_ITEMS - 1}}}'])
     rules.add("key", [f'expression ({_GAP} ("DESC" | "ASC"))?'])
     rules.add(
         "tail",
         [
             (
-                f'({_GAP} "ORDER BY" {_GAP} key ("," {_BLANK} key){{0,3}})? ({_GAP} "SKIP" {_GAP} count)?'
+                f'({_GAP} "ORDER BY" {_GAP} key ("," {_SPACE} key){{0,3}})? ({_GAP} "SKIP" {_GAP} count)?'
                 f' ({_GAP} "LIMIT" {_GAP} count)?'
             )
         ],
@@ -182,7 +190,7 @@ def _clauses(rules: Rules) -> None:
     rules.add(
         "call",
         [
-            f'"CALL" {_GAP} "(" (name ("," {_BLANK} name){{0,5}})? ")" {_BLANK} "{{" {_BLANK} query {_BLANK} "}}"'
+            f'"CALL" {_GAP} "(" (name ("," {_SPACE} name){{0,5}})? ")" {_SPACE} "{{" {_SPACE} query {_SPACE} "}}"'
         ],
     )
     clause = one_of(("match", "with", "unwind", "call"))

@@ -1,43 +1,43 @@
-"""EBNF as xgrammar and vLLM read it: rules by name, literals, alternatives, bounded repetition.
+"""EBNF of xgrammar and vLLM: rules, literals, alternatives and bounded repetition.
 
-    root ::= "MATCH " node ("," node){0,7}
-
-Holds no Cypher (see `atoms` and `general`).
+Example: `root ::= "MATCH " node ("," node){0,7}`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from t2c_core.cypher.literals import write_string
+from t2c_core.guard.policy.visibility import Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from t2c_core.guard.policy.policy import Policy
-    from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType
+    from t2c_core.schema.model import GraphSchema, Property
 
 MAX_ITEMS = 8
-"""Patterns of a MATCH, and items of a RETURN, at most."""
-FEW_VALUES = 20
-"""A property of no more values may be compared with one of them as it stands."""
+"""Maximum number of patterns of a MATCH, and of items of a RETURN."""
+MAX_LITERAL_VALUES = 20
+"""Maximum number of distinct values of a property that a query may be compared with literally."""
 NUMBERS = frozenset({"INTEGER", "FLOAT"})
 TIMES = frozenset({"DATE", "LOCAL DATETIME", "ZONED DATETIME"})
 CALENDAR_PARTS = ("year", "month", "day")
 
 
 def literal(text: str) -> str:
-    """Write a terminal."""
+    """Return a terminal."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def one_of(parts: Iterable[str]) -> str:
-    """Write alternatives, each once, in brackets; at least one is needed."""
+    """Return the distinct alternatives in brackets; at least one is required."""
     return "(" + " | ".join(dict.fromkeys(parts)) + ")"
 
 
 class Rules:
-    """Rules of a grammar in order; a rule without alternatives is left out, and so is every use of it."""
+    """Rules of a grammar in order, without rules that have no alternatives."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, str] = {}
@@ -46,7 +46,7 @@ class Rules:
         return name in self._bodies
 
     def add(self, name: str, alternatives: Iterable[str]) -> str:
-        """Add a rule and give its name; nothing is added if there are no alternatives, and the name is empty."""
+        """Add a rule and return its name; a rule without alternatives is not added, and the name is empty."""
         distinct = list(dict.fromkeys(each for each in alternatives if each))
         if not distinct:
             return ""
@@ -54,63 +54,37 @@ class Rules:
         return name
 
     def text(self) -> str:
-        """Write the grammar; it begins with the rule `root`."""
+        """Return the grammar, which begins with the rule `root`."""
         rest = {name: body for name, body in self._bodies.items() if name != "root"}
         lines = [f"root ::= {self._bodies['root']}", *(f"{name} ::= {body}" for name, body in rest.items())]
         return "\n".join(lines) + "\n"
 
 
 def sequence(*parts: str) -> str:
-    """Write parts one after the other; nothing if one of them is nothing."""
+    """Return a sequence of parts, or an empty string if a part is empty."""
     return " ".join(parts) if all(parts) else ""
 
 
 def stored_texts(schema: GraphSchema) -> list[str]:
-    """List, as Cypher writes them, values of properties that have few, as adjectives name them."""
-    return sorted({quoted(value) for each in properties_of(schema) for value in few_values(each)})
+    """Return the quoted values of properties with few distinct values."""
+    return sorted({write_string(value) for each in properties_of(schema) for value in literal_values(each)})
 
 
 def properties_of(schema: GraphSchema) -> Iterator[Property]:
-    """Give the properties of all labels, then of all types."""
+    """Yield the properties of all labels, then of all types."""
     for label in schema.labels:
         yield from label.properties
     for kind in schema.types:
         yield from kind.properties
 
 
-def few_values(held: Property) -> tuple[str, ...]:
-    """Give the frequent values of a text property that has few distinct ones."""
-    if held.type != "STRING" or held.distinct > FEW_VALUES:
+def literal_values(found: Property) -> tuple[str, ...]:
+    """Return the frequent values of a string property with few distinct values."""
+    if found.type != "STRING" or found.distinct > MAX_LITERAL_VALUES:
         return ()
-    return tuple(each for each in held.examples if isinstance(each, str))
+    return tuple(each for each in found.examples if isinstance(each, str))
 
 
-def quoted(text: str) -> str:
-    """Write a text as Cypher does, in single quotes."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def visible(schema: GraphSchema, policy: Policy | None) -> GraphSchema:
-    """Leave out of a schema what a policy hides."""
-    if policy is None:
-        return schema
-
-    def properties(holder: NodeLabel | RelationshipType) -> tuple[Property, ...]:
-        return tuple(each for each in holder.properties if not policy.hides(holder.name, each.name))
-
-    return replace(
-        schema,
-        labels=tuple(
-            replace(each, properties=properties(each))
-            for each in schema.labels
-            if not policy.hides(each.name)
-        ),
-        types=tuple(
-            replace(each, properties=properties(each)) for each in schema.types if not policy.hides(each.name)
-        ),
-        triples=tuple(
-            each
-            for each in schema.triples
-            if not any(policy.hides(name) for name in (each.source, each.type, each.target))
-        ),
-    )
+def visible_schema(schema: GraphSchema, policy: Policy | None) -> GraphSchema:
+    """Return a schema without what a policy hides."""
+    return Visibility(policy.hidden, schema).filter_schema(schema) if policy else schema

@@ -1,4 +1,4 @@
-"""The grammar for one question: that of its graph, with as many parameters as the question has values."""
+"""Grammars of questions: the grammar of the graph, with one parameter per linked value."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grammar:
-    """What a completion may be."""
+    """Grammar of completions."""
 
     text: str
-    """EBNF; its rule `root` is a whole completion."""
+    """EBNF whose rule `root` is a complete completion."""
     uses_schema_tokens: bool = False
-    """Whether a model of this format has one token for each piece, so that it need not spell."""
+    """Whether models of the format have a token for each atom, so that only such tokens are allowed."""
 
 
 class GrammarCache:
-    """The grammars of one graph and prompt format; each is written once.
+    """Grammars of a graph and prompt format, each of which is generated once.
 
     Args:
-        schema: what queries may name.
-        format_: of the completions.
-        policy: what they may not name.
+        schema: schema of the graph.
+        format_: prompt format of the completions.
+        policy: names that queries must not use.
     """
 
     def __init__(self, schema: GraphSchema, format_: PromptFormat, *, policy: Policy | None = None) -> None:
@@ -48,5 +48,5 @@ class GrammarCache:
         self._of_size = of_size
 
     def for_question(self, linked: LinkedQuestion) -> Grammar:
-        """Give the grammar for a question."""
+        """Return the grammar of a question."""
         return self._of_size(min(len(linked.links), MAX_PARAMETERS))

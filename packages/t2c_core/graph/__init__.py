@@ -1,1 +1,1 @@
-"""The database: an embedded Neo4j, READ-only access to any Neo4j, and CSV import."""
+"""Graph access: embedded Neo4j, read-only client, CSV import and hardening check."""

@@ -1,4 +1,4 @@
-"""What a model is asked and how its reply is read: one interface, a format for each kind of model."""
+"""Prompt formats: how a question is rendered for a model, and how its completion is parsed."""
 
 from t2c_core.prompt.chat import ChatFormat
 from t2c_core.prompt.format import ParsedCompletion, PromptFormat

@@ -1,4 +1,4 @@
-"""What a graph consists of: labels, relationship types, properties and which label each type joins."""
+"""Schema of a graph: model, introspection, statistics and snapshots."""
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 

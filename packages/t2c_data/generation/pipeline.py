@@ -166,7 +166,9 @@ class ChunkGenerator:
     def __init__(self, context: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
         self._client = client
         self._config = config
-        self._instantiator = TemplateInstantiator(context, VariableNames(context.full_schema or context.schema))
+        self._instantiator = TemplateInstantiator(
+            context, VariableNames(context.full_schema or context.schema)
+        )
         self._templates = load_templates()
         self._weights = [template.weight for template in self._templates]
         self._unanswerable = UnanswerableGenerator(self._instantiator, self._templates)

@@ -11,7 +11,7 @@ from t2c_core.cypher.identifiers import format_identifier
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
     from t2c_data.graph.sample import Read
 
 MIN_EMBEDDING_LENGTH = 64
@@ -32,10 +32,11 @@ async def without_excluded(read: Read, schema: GraphSchema) -> GraphSchema:
     labels = [each for each in schema.labels if not is_internal(each.name)]
     types = [each for each in schema.types if not is_internal(each.name)]
     embeddings = set()
-    for element, pattern in [
-        *((each, f"(n:{format_identifier(each.name)})") for each in labels),
-        *((each, f"()-[n:{format_identifier(each.name)}]->()") for each in types),
-    ]:
+    elements: list[tuple[NodeLabel | RelationshipType, str]] = [
+        (label, f"(n:{format_identifier(label.name)})") for label in labels
+    ]
+    elements += [(kind, f"()-[n:{format_identifier(kind.name)}]->()") for kind in types]
+    for element, pattern in elements:
         for name in (each.name for each in element.properties if each.type in {"LIST<FLOAT>", "LIST<ANY>"}):
             access = f"n.{format_identifier(name)}"
             sampled = f"MATCH {pattern} WHERE {access} IS NOT NULL WITH {access} AS list LIMIT {SAMPLED}"

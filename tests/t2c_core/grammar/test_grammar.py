@@ -13,8 +13,7 @@ from t2c_core.grammar import GrammarCache, atoms_grammar, cypher_grammar
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
-from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, encode, tokenize
-from t2c_core.prompt.compact_cypher import bound_variables
+from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, bound_variables, encode, tokenize
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedQuestion
@@ -212,8 +211,8 @@ def test_what_the_grammar_gives_runs(graph: TestGraph, seed: int) -> None:
             seen += 1
             summary = session.run(f"EXPLAIN {text}", values).consume()  # type: ignore[arg-type]
             assert summary.query_type == "r"
-            told = {each.gql_status for each in summary.gql_status_objects}
-            assert not told & UNKNOWN_NAMES, text
+            statuses = {each.gql_status for each in summary.gql_status_objects}
+            assert not statuses & UNKNOWN_NAMES, text
             verdict = guard.check(text.strip(), values)
             assert verdict.allowed or verdict.codes[0].startswith(("cost.", "limits.")), (text, verdict)
             if seen >= 25:
@@ -221,7 +220,7 @@ def test_what_the_grammar_gives_runs(graph: TestGraph, seed: int) -> None:
     assert seen >= 10
 
 
-def test_a_refused_query_is_told(graph: TestGraph) -> None:
+def test_a_refused_query_is_reported(graph: TestGraph) -> None:
     guard = Guard(GraphSchema.load(graph.snapshot))
     with pytest.raises(QueryRejectedError):
         guard.require("MATCH (drug:Drug) DELETE drug")

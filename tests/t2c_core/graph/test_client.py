@@ -109,7 +109,7 @@ async def test_query_error_tells_code_and_message(client):
     assert caught.value.code == "Neo.ClientError.Statement.SyntaxError"
 
 
-async def test_absent_server_is_told_before_long():
+async def test_absent_server_is_reported_within_the_timeout():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

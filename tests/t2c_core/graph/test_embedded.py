@@ -105,7 +105,7 @@ def test_former_name_of_the_data_folder_works_with_a_note(tmp_path):
 
 
 @pytest.mark.graph
-def test_store_in_use_is_told(graph):
+def test_store_in_use_is_reported(graph):
     with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
         EmbeddedGraph(graph.home).start()
 

@@ -1,4 +1,4 @@
-"""The canary sings on a careless server, and is quiet on ours."""
+"""Hardening check on a server with default settings and on the embedded one."""
 
 import pytest
 
@@ -23,7 +23,7 @@ async def test_server_of_ours_is_safe(graph):
     assert all(check.safe or check.remediation for check in found.checks)
 
 
-async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
+async def test_guard_that_allows_everything_is_reported(graph, monkeypatch):
     monkeypatch.setattr(Guard, "require", lambda _, cypher: GuardVerdict(verdict="allow", cypher=cypher))
     monkeypatch.setattr(posture, "check_plan", lambda _: None)
     found = await posture.check_hardening(graph.uri)
@@ -31,7 +31,7 @@ async def test_guard_that_lets_everything_through_is_told(graph, monkeypatch):
     assert {"guard: a write", "guard: a file", "guard: a procedure", "guard: settings"} <= unsafe(found)
 
 
-async def test_server_with_default_settings_is_unsafe_and_told_what_to_change(tmp_path, monkeypatch):
+async def test_server_with_default_settings_is_unsafe_with_remediations(tmp_path, monkeypatch):
     careful = EmbeddedGraph._settings
     loosened = (
         "dbms.security.allow_csv_import_from_file_urls",

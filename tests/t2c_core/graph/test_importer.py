@@ -97,7 +97,7 @@ def test_odd_names_arrive_as_they_are(empty_graph, tmp_path):
     assert found == [[[label], kind, {name: 'x "y" \\n'}, {name: 7}, True]]
 
 
-def test_every_fault_of_every_header_is_told_and_nothing_is_written(empty_graph, tmp_path):
+def test_all_errors_of_all_headers_are_reported_and_nothing_is_written(empty_graph, tmp_path):
     write(
         tmp_path / "csv",
         good=PEOPLE,
@@ -110,34 +110,34 @@ def test_every_fault_of_every_header_is_told_and_nothing_is_written(empty_graph,
     )
     with pytest.raises(SourceError) as caught:
         import_graph(tmp_path / "csv", uri=empty_graph.uri)
-    told = str(caught.value).splitlines()
-    assert [line.partition(",")[0] for line in told] == [
+    messages = str(caught.value).splitlines()
+    assert [line.partition(",")[0] for line in messages] == [
         "empty.csv",
         "ends.csv",
         "neither.csv",
         "twice.csv",
         "types.csv",
     ]
-    assert "unknown type 'whole'; expected one of string, char" in told[-1]
+    assert "unknown type 'whole'; expected one of string, char" in messages[-1]
     assert count(empty_graph) == 0
 
 
-def test_id_space_that_no_node_has_is_told(empty_graph, tmp_path):
+def test_unknown_id_space_is_reported(empty_graph, tmp_path):
     write(tmp_path / "csv", people=PEOPLE, links=":START_ID(P),:END_ID(Nowhere),:TYPE\n1,1,X\n")
     with pytest.raises(SourceError, match=r"links.csv.*:ID\(Nowhere\)"):
         import_graph(tmp_path / "csv", uri=empty_graph.uri)
 
 
-def test_rows_that_cannot_be_imported_are_left_out_and_told(empty_graph, tmp_path):
+def test_invalid_rows_are_skipped_and_reported(empty_graph, tmp_path):
     write(
         tmp_path / "csv",
         people=':ID,name,born:int,:LABEL\n1,"two\nlines",1,P\n1,Again,2,P\n2,Late,soon,P\n3,Short,P\n,None,4,P\n5,Bare,5,\n',
         links=":START_ID,:END_ID,:TYPE\n1,1,OK\n1,2,LOST\n9,1,LOST\n1,1,\n",
     )
-    told = []
-    summary = import_graph(tmp_path / "csv", uri=empty_graph.uri, report=told.append)
+    messages = []
+    summary = import_graph(tmp_path / "csv", uri=empty_graph.uri, report=messages.append)
     assert (summary.nodes, summary.relationships, summary.rejected) == (1, 1, 8)
-    assert told == [
+    assert messages == [
         "people.csv, line 4, column ':ID': duplicate id '1'",
         "people.csv, line 5, column 'born:int': invalid integer 'soon'",
         "people.csv, line 6, column ':LABEL': the row has 3 cells, the header 4",
@@ -216,13 +216,15 @@ def test_interrupted_import_is_replaced_by_the_next_and_a_running_one_is_not_dis
     assert rows(empty_graph, f"MATCH (n:{MARKER}) RETURN count(n)") == [[1]]
     assert 1 < count(empty_graph) < 3004
     monkeypatch.setattr(importer, "OTHER_IMPORT_WAIT_S", 1.0)
-    told = []
-    assert import_graph(folder, uri=empty_graph.uri, report=told.append).nodes == count(empty_graph) == 3003
-    assert "interrupted import" in told[0]
+    messages = []
+    assert (
+        import_graph(folder, uri=empty_graph.uri, report=messages.append).nodes == count(empty_graph) == 3003
+    )
+    assert "interrupted import" in messages[0]
     assert rows(empty_graph, f"MATCH (n:{MARKER}) RETURN count(n)") == [[0]]
 
 
-def test_absent_database_is_told_at_once(folder):
+def test_absent_database_is_reported_at_once(folder):
     started = time.monotonic()
     with pytest.raises(GraphUnavailableError, match=r"no Neo4j answers at bolt://127\.0\.0\.1:1 "):
         import_graph(folder, uri="bolt://127.0.0.1:1")

@@ -64,7 +64,7 @@ ASKED = LinkedQuestion(
         ("MATCH (case_:Case) RETURN took.route", f"MATCH {TOOK} RETURN took.route"),
     ],
 )
-def test_a_misplaced_value_or_a_missing_pattern_is_mended_and_told(said: str, meant: str) -> None:
+def test_a_misplaced_value_or_a_missing_pattern_is_repaired_with_a_message(said: str, meant: str) -> None:
     generated = FORMAT.parse(said, ASKED)
     assert generated.cypher == meant
     assert generated.repairs

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -251,6 +252,19 @@ def test_small_chunks_change_nothing(people, tmp_path, monkeypatch):
     assert GraphSchema.load(tmp_path / "chunks") == whole
 
 
+def test_connection_options_and_check_of_one_query(tmp_path):
+    assert re.fullmatch(r"\d+\.\d+\.\d+", run("--version").stdout.strip())
+    for command in ("import", "snapshot", "doctor"):
+        text = run(command, "--help").stdout
+        assert all(option in text for option in ("--uri", "--database", "--auth-file", "NEO4J_PASSWORD"))
+    (tmp_path / "users").write_text("ann/pw\n", encoding="utf-8")  # connecting takes any password
+    done = run("doctor", "--uri", "bolt://127.0.0.1:1", "--auth-file", tmp_path / "users")
+    assert (done.returncode, "cannot be checked" in done.stderr) == (2, True)
+    for query, status, verdict in (("MATCH (n) DELETE n", 1, "refuse"), ("MATCH (n) RETURN 1", 0, "allow")):
+        done = run("check", query, "--fail")
+        assert (done.returncode, json.loads(done.stdout)["verdict"]) == (status, verdict)
+
+
 def test_folder_is_replaced_only_if_asked_and_only_if_it_is_a_snapshot(people):
     snapshot(people)
     with pytest.raises(SnapshotError, match="not empty"):
@@ -313,7 +327,7 @@ def test_commands_import_snapshot_and_examine(empty_graph, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "arguments"),
+    ("status", "message", "arguments"),
     [
         (2, "no folder or zip at nowhere", ["import", "nowhere", "--uri", "bolt://127.0.0.1:1"]),
         (2, "invalid Neo4j address", ["snapshot", "--uri", "localhost:7687", "--out", "{tmp}/out"]),
@@ -332,9 +346,9 @@ def test_commands_import_snapshot_and_examine(empty_graph, tmp_path):
         (2, "Unknown command", ["snapshoot"]),
     ],
 )
-def test_wrong_input_is_told_in_words_and_by_status(tmp_path, status, told, arguments):
+def test_wrong_input_has_a_message_and_a_status(tmp_path, status, message, arguments):
     done = run(*(each.format(tmp=tmp_path) for each in arguments))
     assert (done.returncode, done.stdout) == (status, "")
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -121,7 +121,7 @@ def test_readings_stand_in_order_and_never_overlap(text: str) -> None:
         ("''", []),
     ],
 )
-def test_quotations_are_told_from_apostrophes(text: str, expected: list[list[str]]) -> None:
+def test_quotations_differ_from_apostrophes(text: str, expected: list[list[str]]) -> None:
     assert [[each.content for each in ends] for ends in find_quotations(text)] == expected
 
 
