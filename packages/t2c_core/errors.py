@@ -9,6 +9,7 @@ T2CError
 ├── GraphError                      the database failed
 │   ├── GraphUnavailableError       the database does not answer
 │   ├── GraphTimeoutError           a query exceeded its time limit
+│   ├── GraphOverloadedError        all connections of this process are in use
 │   └── QueryError                  the server rejected a query
 ├── QueryRejectedError              the guard rejected a query: stable reason codes
 └── EmbeddedError                   the embedded Neo4j could not be installed, started or stopped
@@ -77,6 +78,10 @@ class GraphError(T2CError):
 
 class GraphUnavailableError(GraphError):
     """The database does not answer."""
+
+
+class GraphOverloadedError(GraphError):
+    """All connections of this process to the database are in use."""
 
 
 class GraphTimeoutError(GraphError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from t2c_core.errors import PolicyError
 from t2c_service.access.audit import AuditLog
 from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.access.keys import Authenticator, KeyStore
@@ -20,12 +22,16 @@ from t2c_service.observability import Metrics
 from t2c_service.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
+    from t2c_service.access.keys import KeyRecord
     from t2c_service.access.rate_limits import RateLimiter
     from t2c_service.answering.prompting.examples import Encoder
     from t2c_service.models.protocol import CypherModel
-    from t2c_service.settings import DatabaseSettings, ModelSettings, Settings
+    from t2c_service.settings import DatabaseSettings, LimitSettings, ModelSettings, Settings
+
+SPARE_CONNECTIONS = 8
+"""Connections for readiness checks and hardening checks."""
 
 
 @asynccontextmanager
@@ -50,6 +56,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             name: await _open_database(name, each, settings, models, encoder, stack)
             for name, each in settings.all_databases.items()
         }
+        for record in keys.records() if keys else ():
+            if record.is_active(datetime.now(UTC)):
+                _check_key(record, databases)
         slots = ConcurrencyLimiter(settings.limits.concurrency, settings.limits.max_queued)
         metrics = Metrics()
         metrics.track_load(lambda: slots.active, lambda: slots.queued)
@@ -59,7 +68,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         service = Service(
             settings=settings,
             databases=databases,
-            authenticator=Authenticator(keys, access.anonymous),
+            authenticator=Authenticator(
+                keys, access.anonymous, invalid_keys_per_minute=access.invalid_keys_per_minute
+            ),
             rate_limiter=rate_limiter,
             concurrency_limiter=slots,
             audit=AuditLog(access.audit_log),
@@ -109,7 +120,7 @@ async def _open_database(
     known = models.get(chosen)
     model, graph = await asyncio.gather(
         open_model(chosen) if known is None else asyncio.sleep(0, known),
-        stack.enter_async_context(open_graph(database.graph)),
+        stack.enter_async_context(open_graph(database.graph, connections=_connections(settings.limits))),
         return_exceptions=True,
     )
     if not isinstance(model, BaseException) and known is None:
@@ -138,6 +149,22 @@ async def _open_database(
     )
     stack.callback(opened.close)
     return opened
+
+
+def _connections(limits: LimitSettings) -> int:
+    """Return the number of connections that concurrent questions with all their samples need, and checks besides."""
+    return limits.concurrency * limits.max_samples + SPARE_CONNECTIONS
+
+
+def _check_key(record: KeyRecord, databases: Mapping[str, Database]) -> None:
+    """Check the hidden names of an API key against the schemas of its databases."""
+    principal = record.principal()
+    for name, database in databases.items():
+        if principal.databases is None or name in principal.databases:
+            try:
+                database.check_policy(principal.policy)
+            except PolicyError as error:
+                raise PolicyError(f"API key {record.id} ({principal.name}): {error}") from error
 
 
 async def _encoder(settings: Settings) -> Encoder | None:

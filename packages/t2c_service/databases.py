@@ -10,19 +10,21 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from t2c_core.errors import T2CError
+from t2c_core.errors import PolicyError, T2CError
 from t2c_core.guard.policy.policy import Policy
+from t2c_core.guard.policy.visibility import Visibility, check_names
 from t2c_core.interpretation.words import Words
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import LinkedQuestion, Linker
-from t2c_service.access.schema_filter import FilteredLinker, filter_examples, filter_schema
+from t2c_service.access.schema_filter import FilteredLinker, filter_examples
 from t2c_service.answering.loop import Answerer, AnswererDependencies
 from t2c_service.answering.prompting.examples import Example, ExampleSelector, load_examples
+from t2c_service.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +37,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWERERS = 64
-"""Maximum number of cached answerers, one per policy."""
+_Cached = TypeVar("_Cached")
+
+MAX_POLICIES = 64
+"""Maximum number of policies of principals for which answerers and examples are cached."""
+Signature = tuple[tuple[int, int, int], ...]
+"""Time, inode and size of the snapshot's manifest and of the policy file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +65,21 @@ class DatabaseResources:
 class LoadedSnapshot:
     """One snapshot in memory, with the policy and examples that belong to it."""
 
+    whole_schema: GraphSchema
     schema: GraphSchema
+    """Schema without what the policy hides."""
     index: ValueIndex
     linker: MentionLinker
     policy: Policy
     words: Words
     examples: tuple[Example, ...]
     similar: ExampleSelector | None
-    file_signature: tuple[int, int] | None
+    file_signature: Signature | None
     created_at: float
     """Time of the snapshot, in seconds since the epoch."""
-    answerers: dict[frozenset[str], Answerer] = field(default_factory=dict)
+    answerers: dict[Policy, Answerer] = field(default_factory=dict)
+    """Answerers by policy of the principal."""
+    visible_examples: dict[Policy, tuple[Example, ...]] = field(default_factory=dict)
     active_users: int = 0
     is_replaced: bool = False
 
@@ -91,6 +101,8 @@ class Database:
         self.resources = resources
         self._snapshot = snapshot
         self._changing = asyncio.Lock()
+        self._pending: Signature | None = None
+        """Changed files that are loaded once a second look finds them unchanged."""
 
     @classmethod
     async def open(cls, resources: DatabaseResources) -> Database:
@@ -137,12 +149,29 @@ class Database:
         return self._snapshot.created_at
 
     def schema_for(self, policy: Policy) -> GraphSchema:
-        """Return the schema without what a policy hides."""
-        return filter_schema(self.schema, policy)
+        """Return the schema without what the policy of a principal hides.
+
+        Raises:
+            ForbiddenError: The policy hides names that the graph does not have.
+        """
+        return _filter_schema(self._snapshot, policy)
 
     def examples_for(self, policy: Policy) -> tuple[Example, ...]:
-        """Return the examples without those that a policy hides."""
-        return filter_examples(self.examples, policy)
+        """Return the examples without those that the policy of a principal hides."""
+        snapshot = self._snapshot
+        known = snapshot.visible_examples.get(policy)
+        if known is None:
+            known = filter_examples(snapshot.examples, policy, _filter_schema(snapshot, policy))
+            _remember(snapshot.visible_examples, policy, known)
+        return known
+
+    def check_policy(self, policy: Policy) -> None:
+        """Check that the graph has the names that a policy hides.
+
+        Raises:
+            PolicyError: A name is unknown.
+        """
+        check_names(policy, self._snapshot.whole_schema)
 
     @contextmanager
     def answerer(self, policy: Policy) -> Iterator[Answerer]:
@@ -156,17 +185,26 @@ class Database:
             snapshot.release()
 
     async def reload_if_changed(self) -> bool:
-        """Load the snapshot again if its folder was replaced; return whether it is in use now.
+        """Load snapshot and policy again if one of them was replaced; return whether they are in use now.
 
-        If the new snapshot is invalid, the present one stays in use.
+        The present ones stay in use if the new ones are invalid. A snapshot appears as a whole; a policy file may be
+        written in parts, so it is loaded once two looks in a row find it unchanged.
         """
         async with self._changing:
-            if _signature(self.resources.settings) in {self._snapshot.file_signature, None}:
+            settings, loaded = self.resources.settings, self._snapshot.file_signature
+            signature = _signature(settings)
+            if signature in {loaded, None}:
+                return False
+            if loaded and signature[1:] != loaded[1:] and signature != self._pending:
+                self._pending = signature
                 return False
             try:
                 snapshot = await asyncio.to_thread(_load, self.resources)
             except (T2CError, ValueError) as error:
-                log.warning("%s: the new snapshot is not used: %s", self.name, error)
+                log.warning("%s: the new snapshot or policy is not used: %s", self.name, error)
+                return False
+            if snapshot.file_signature != _signature(settings):
+                snapshot.index.close()
                 return False
             old, self._snapshot = self._snapshot, snapshot
             old.is_replaced = True
@@ -188,7 +226,7 @@ class Database:
             uri=self.graph.uri,
             auth=(settings.graph.user, password.get_secret_value()) if password else None,
             database=settings.graph.database,
-            policy=_policy(settings, self.schema, self.resources.limits.max_rows),
+            policy=self._snapshot.policy,
             replace=True,
         )
         await self.reload_if_changed()
@@ -204,13 +242,17 @@ class Database:
         return SchemaTokenFormat(schema, should_repair="repair" not in self.resources.disabled_components)
 
     def _answerer(self, snapshot: LoadedSnapshot, policy: Policy) -> Answerer:
-        known = snapshot.answerers.get(policy.hidden)
+        known = snapshot.answerers.get(policy)
         if known is not None:
             return known
         hidden = snapshot.policy.hidden | policy.hidden
-        schema = filter_schema(snapshot.schema, policy)
+        schema = _filter_schema(snapshot, policy)
         disabled_components = self.resources.disabled_components
-        linker = FilteredLinker(snapshot.linker, policy) if policy.hidden else snapshot.linker
+        linker = (
+            FilteredLinker(snapshot.linker, policy, snapshot.whole_schema)
+            if policy.hidden
+            else snapshot.linker
+        )
         parts = AnswererDependencies(
             schema=schema,
             linker=NoLinker() if "values" in disabled_components else linker,
@@ -225,9 +267,7 @@ class Database:
             allow_repairs="repair" not in disabled_components,
         )
         answerer = Answerer(parts, self.resources.limits, model_timeout_s=self.resources.model_timeout_s)
-        if len(snapshot.answerers) >= MAX_ANSWERERS:
-            del snapshot.answerers[next(iter(snapshot.answerers))]
-        snapshot.answerers[policy.hidden] = answerer
+        _remember(snapshot.answerers, policy, answerer)
         return answerer
 
 
@@ -244,18 +284,19 @@ def _load(resources: DatabaseResources) -> LoadedSnapshot:
     file_signature = _signature(settings)
     whole = GraphSchema.load(settings.snapshot)
     policy = _policy(settings, whole, resources.limits.max_rows)
-    schema = filter_schema(whole, policy)
-    examples = load_examples(settings.examples)
+    schema = Visibility(policy.hidden, whole).filter_schema(whole)
+    examples = filter_examples(load_examples(settings.examples), policy, whole, keep_without_query=True)
     index = ValueIndex(settings.snapshot / VALUES_FILE)
     try:
         linker = Linker(index, schema)
-        visible = FilteredLinker(linker, policy)
+        visible = FilteredLinker(linker, policy, whole)
         chats = resources.prompt == "chat"
         similar = ExampleSelector(examples, visible, encoder=resources.encoder) if chats else None
     except BaseException:
         index.close()
         raise
     return LoadedSnapshot(
+        whole_schema=whole,
         schema=schema,
         index=index,
         linker=visible if policy.hidden else linker,
@@ -264,7 +305,7 @@ def _load(resources: DatabaseResources) -> LoadedSnapshot:
         examples=examples,
         similar=similar if similar and len(similar) else None,
         file_signature=file_signature,
-        created_at=file_signature[0] / 1e9 if file_signature else time.time(),
+        created_at=file_signature[0][0] / 1e9 if file_signature else time.time(),
     )
 
 
@@ -273,14 +314,34 @@ def _policy(settings: DatabaseSettings, schema: GraphSchema, max_rows: int) -> P
     if settings.policy is None:
         return Policy(hidden=frozenset(schema.hidden), max_rows=max_rows)
     named = Policy.load(settings.policy)
+    if not settings.policy.stat().st_size:  # a writer has emptied it, or it was never written
+        raise PolicyError(f"the policy {settings.policy} is empty; write `hidden: []` if nothing is hidden")
+    check_names(named, schema)
     return replace(
         named, hidden=named.hidden | frozenset(schema.hidden), max_rows=min(named.max_rows, max_rows)
     )
 
 
-def _signature(settings: DatabaseSettings) -> tuple[int, int] | None:
+def _filter_schema(snapshot: LoadedSnapshot, policy: Policy) -> GraphSchema:
+    """Return the visible schema under the policy of a principal, whose names must be known."""
     try:
-        status = (settings.snapshot / MANIFEST_FILE).stat()
+        check_names(policy, snapshot.whole_schema)
+    except PolicyError as error:
+        raise ForbiddenError(f"the policy of this API key cannot be enforced: {error}") from error
+    return Visibility(policy.hidden, snapshot.whole_schema).filter_schema(snapshot.schema)
+
+
+def _remember(cache: dict[Policy, _Cached], policy: Policy, value: _Cached) -> None:
+    if len(cache) >= MAX_POLICIES:
+        del cache[next(iter(cache))]
+    cache[policy] = value
+
+
+def _signature(settings: DatabaseSettings) -> Signature | None:
+    """Return the signature of the files, or None if one is missing."""
+    files = [settings.snapshot / MANIFEST_FILE, *([settings.policy] if settings.policy else [])]
+    try:
+        found = [each.stat() for each in files]
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ino
+    return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)

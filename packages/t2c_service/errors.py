@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from t2c_core.errors import GraphError, GraphTimeoutError
+from t2c_core.errors import GraphError, GraphOverloadedError, GraphTimeoutError
 
 
 class ProblemType(NamedTuple):
@@ -160,4 +160,6 @@ def problem_type_of(error: BaseException) -> ProblemType:
         return error.problem_type
     if isinstance(error, GraphTimeoutError):
         return DeadlineError.problem_type
+    if isinstance(error, GraphOverloadedError):
+        return OverloadedError.problem_type
     return GRAPH_UNAVAILABLE if isinstance(error, GraphError) else INTERNAL_ERROR

@@ -34,7 +34,7 @@ from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
 from t2c_service.api.dependencies import authenticate
 from t2c_service.api.problems import is_cross_origin, problem
-from t2c_service.errors import ProblemType, ServiceError
+from t2c_service.errors import ProblemType, ServiceError, problem_type_of
 from t2c_service.service import RequestContext, Service
 
 PATH = "/mcp"
@@ -113,7 +113,7 @@ class Tools:
     ) -> QueryToolResult:
         """Answer a question about the graph, with the rows and the read-only Cypher that produced them."""
         options = AskOptions(max_rows=max_rows, include_graph=False)
-        with _tool_errors():
+        with self._tool_errors():
             answer = await self._service().ask(
                 question, options, database=database, context=self._context(context)
             )
@@ -132,7 +132,7 @@ class Tools:
     ) -> QueryToolResult:
         """Run a read-only Cypher query; writes, procedure calls and expensive queries are refused with a reason."""
         options = AskOptions(max_rows=max_rows, include_graph=False)
-        with _tool_errors():
+        with self._tool_errors():
             answer = await self._service().run(
                 cypher, dict(parameters or {}), options, database=database, context=self._context(context)
             )
@@ -142,7 +142,7 @@ class Tools:
         """Return labels, properties and relationship patterns of the graph."""
         service, principal = self._service(), self._context(context).principal
         assert principal is not None  # noqa: S101
-        with _tool_errors():
+        with self._tool_errors():
             principal.require("schema")
             found = service.database_for(database, principal)
         schema = found.schema_for(principal.policy)
@@ -153,6 +153,14 @@ class Tools:
             databases=list(service.databases_of(principal)),
         )
 
+    @contextlib.contextmanager
+    def _tool_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (T2CError, ServiceError) as error:
+            message = str(error) if self._local else self._service().describe(error)
+            raise ToolError(message or problem_type_of(error).title) from error
+
     def _context(self, context: Context[Any, Any]) -> RequestContext:
         if self._local is not None:
             return RequestContext(principal=self._local, request_id=context.request_id, channel="mcp")
@@ -161,14 +169,6 @@ class Tools:
         found = request.scope["state"]["context"]
         assert isinstance(found, RequestContext)  # noqa: S101  (the endpoint set it)
         return found
-
-
-@contextlib.contextmanager
-def _tool_errors() -> Iterator[None]:
-    try:
-        yield
-    except (T2CError, ServiceError) as error:
-        raise ToolError(str(error)) from error
 
 
 def make_server(service: Callable[[], Service], local: Principal | None = None) -> MCPServer[Any]:
@@ -254,7 +254,7 @@ class McpEndpoint:
         if is_cross_origin(headers):
             await problem(request_id, CROSS_ORIGIN)(scope, receive, send)
             return
-        principal = authenticate(self._service, scope)
+        principal = authenticate(self._service, scope, "mcp")
         if not principal.scopes & {"query", "cypher", "schema"}:
             principal.require("query")
         state["context"] = RequestContext(principal=principal, request_id=request_id, channel="mcp")

@@ -35,8 +35,12 @@ BACKOFF_RESET_S = 300.0
 
 
 @asynccontextmanager
-async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
+async def open_graph(settings: GraphSettings, connections: int = 32) -> AsyncIterator[GraphClient]:
     """Connect to a graph; an embedded store that is not running is started, and stopped at the end.
+
+    Args:
+        settings: Address and credentials of the graph.
+        connections: Maximum number of connections.
 
     Raises:
         SettingsError: `home` contains no graph.
@@ -45,7 +49,7 @@ async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
     home = settings.home
     if home is None:
         assert settings.uri is not None  # noqa: S101  (the settings check it)
-        async with _client(settings.uri, settings) as client:
+        async with _client(settings.uri, settings, connections) as client:
             yield client
         return
     if not (home / "data").is_dir():
@@ -55,10 +59,13 @@ async def open_graph(settings: GraphSettings) -> AsyncIterator[GraphClient]:
         )
     known = settings.uri or _read_uri(home)
     if known and await _answers(known, settings):
-        async with _client(known, settings) as client:
+        async with _client(known, settings, connections) as client:
             yield client
         return
-    async with supervised_store(home, _port(settings.uri)) as uri, _client(uri, settings) as client:
+    async with (
+        supervised_store(home, _port(settings.uri)) as uri,
+        _client(uri, settings, connections) as client,
+    ):
         yield client
 
 
@@ -146,9 +153,9 @@ def _log_download(done: int, total: int) -> None:
         log.info("downloading Neo4j (once): %d of %d files", done, total)
 
 
-def _client(uri: str, settings: GraphSettings) -> GraphClient:
+def _client(uri: str, settings: GraphSettings, connections: int = 1) -> GraphClient:
     auth = (settings.user, settings.password.get_secret_value()) if settings.password else None
-    return GraphClient(uri, auth=auth, database=settings.database)
+    return GraphClient(uri, auth=auth, database=settings.database, concurrency=connections)
 
 
 def _port(uri: str | None) -> int:

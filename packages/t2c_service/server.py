@@ -34,8 +34,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce: Called once with the address, when all required dependencies are available.
 
     Raises:
-        SettingsError: The address cannot be bound. `open_service` names further errors.
+        SettingsError: The address cannot be bound, or it is open to the network without keys. `open_service` names
+            further errors.
     """
+    _check_exposure(settings)
     with _bind(settings.host, settings.port) as listener, contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_serve(settings, listener, announce))
 
@@ -91,6 +93,20 @@ async def _announce(
                 log.warning("not ready yet: %s", "; ".join(failures.values()))
                 logged = failures
         await asyncio.sleep(READY_POLL_S if server.started else 0.02)
+
+
+def _check_exposure(settings: Settings) -> None:
+    access = settings.access
+    if not settings.is_exposed or access.keys_file or access.allow_anonymous:
+        return
+    where = f"host {settings.host}"
+    if settings.published_host:
+        where = f"the service published on {settings.published_host}"
+    raise SettingsError(
+        f"{where} is reachable from other machines, and no API key is required: create keys (`t2c-service keys "
+        "create`, `access.keys_file`), listen on 127.0.0.1, or start with --allow-anonymous "
+        "(T2C_ACCESS__ALLOW_ANONYMOUS=true) if everybody may read the graph"
+    )
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -15,12 +15,17 @@ from redis.exceptions import RedisError
 
 from t2c_core.errors import T2CError
 from t2c_service.access.audit import AuditRecord, Channel, from_answer, mask_literals
+from t2c_service.access.keys import claimed_id, token_of
 from t2c_service.access.rate_limits import rate_limited
 from t2c_service.answering.input_validation import check_parameters, normalize_question
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.progress_events import no_op_callback
 from t2c_service.errors import (
+    GRAPH_UNAVAILABLE,
+    INTERNAL_ERROR,
+    DeadlineError,
     ForbiddenError,
+    ModelError,
     OverloadedError,
     RateLimitedError,
     ServiceError,
@@ -108,10 +113,60 @@ class Service:
         return next(iter(self.databases.values()))
 
     def authenticate(
-        self, authorization: str | None = None, api_key: str | None = None, address: str = ""
+        self,
+        authorization: str | None = None,
+        api_key: str | None = None,
+        address: str = "",
+        *,
+        request_id: str = "",
+        channel: Channel = "page",
     ) -> Principal:
-        """Return the principal of a request; see `Authenticator.authenticate`."""
-        return self.authenticator.authenticate(authorization, api_key, address)
+        """Return the principal of a request, or record that its key is invalid.
+
+        Args:
+            authorization: Value of the header `Authorization`.
+            api_key: Value of the header `X-API-Key`.
+            address: Address of the client.
+            request_id: Id of the request.
+            channel: Channel of the request.
+
+        Raises:
+            UnauthenticatedError, RateLimitedError: See `Authenticator.authenticate`.
+        """
+        try:
+            return self.authenticator.authenticate(authorization, api_key, address)
+        except ServiceError as error:
+            kind = error.problem_type.kind
+            if kind in REJECTION_KINDS:
+                self.metrics.record_rejection(kind)
+            if not isinstance(error, RateLimitedError):
+                key = claimed_id(token_of(authorization, api_key) or "")
+                self._write(
+                    AuditRecord(
+                        request_id=request_id,
+                        channel=channel,
+                        caller="anonymous",
+                        key=key,
+                        address=address,
+                        status=kind,
+                    )
+                )
+            raise
+
+    def shows_internals(self, principal: Principal | None = None) -> bool:
+        """Return whether a principal may see addresses of dependencies: an operator's key, or the own machine."""
+        if self.settings.access.keys_file is None:
+            return not self.settings.is_exposed
+        return principal is not None and principal.key_id is not None and "metrics" in principal.scopes
+
+    def describe(self, error: BaseException) -> str:
+        """Return the description of an error for clients; internal errors and addresses go to the log only."""
+        kind = problem_type_of(error)
+        if kind is INTERNAL_ERROR:
+            return ""
+        if kind in {GRAPH_UNAVAILABLE, ModelError.problem_type} and not self.shows_internals():
+            return f"{kind.title.lower()}; the log has the reason under the id of this request"
+        return str(error)
 
     def databases_of(self, principal: Principal) -> dict[str, Database]:
         """Return the databases that a principal has access to, the default one first."""
@@ -226,18 +281,28 @@ class Service:
         validate: Callable[[], Any],
         answer: Callable[[Answerer, Any, AskOptions], Awaitable[Answer]],
     ) -> Answer:
-        """Validate, admit and answer a request; record the outcome."""
+        """Validate, admit and answer a request within its time limit; record the outcome."""
+        limit_s = self.settings.limits.request_timeout_s
+        is_admitted = False
         try:
             valid = validate()
-            async with self._admit(request) as database:
-                with database.answerer(request.principal.policy) as answerer:
-                    chosen = _apply_principal_limits(options or AskOptions(), request.principal)
-                    result = await answer(answerer, valid, chosen)
-        except (T2CError, ServiceError) as error:
-            self._record_problem(request, problem_type_of(error).kind)
-            raise
+            try:
+                async with asyncio.timeout(limit_s) as timeout, self._admit(request) as database:
+                    is_admitted = True
+                    with database.answerer(request.principal.policy) as answerer:
+                        chosen = _apply_principal_limits(options or AskOptions(), request.principal)
+                        result = await answer(answerer, valid, chosen)
+            except TimeoutError as error:
+                if not timeout.expired():
+                    raise
+                if is_admitted:
+                    raise DeadlineError(f"no answer within {limit_s:.3g} s") from error
+                raise OverloadedError(f"no slot became free within {limit_s:.3g} s") from error
         except asyncio.CancelledError:
             self._record_problem(request, CANCELLED)
+            raise
+        except Exception as error:
+            self._record_problem(request, problem_type_of(error).kind)
             raise
         context = request.context
         self.metrics.record_answer(result, context.channel)

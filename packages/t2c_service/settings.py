@@ -159,6 +159,12 @@ class AccessSettings(SettingsPart):
     """API key with which `t2c-service evaluate --url` authenticates; the service itself does not use it."""
     anonymous: tuple[Scope, ...] = ()
     """Scopes of requests without an API key, where there is a file of keys."""
+    allow_anonymous: bool = False
+    """Whether a service without a file of keys may listen on an address that other machines can reach. `t2c-service
+    serve` refuses to start otherwise."""
+    invalid_keys_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Maximum number of invalid API keys per minute and client address that are answered with 401 and recorded in the
+    audit log; further ones get 429. Valid keys are not affected."""
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Maximum number of questions per minute and principal: an API key, or the client address without one. A key may
     have a limit of its own."""
@@ -219,6 +225,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes any free port."""
+    published_host: str | None = None
+    """Address on which a container engine publishes the service, if it differs from `host`; it decides whether other
+    machines can reach the service."""
     allowed_hosts: tuple[str, ...] = ()
     """Accepted host names; those of the loopback interface if `host` is a loopback address, else any."""
     limits: LimitSettings = LimitSettings()
@@ -281,6 +290,11 @@ class Settings(BaseSettings):
             title="" if self.databases else self.title,
         )
         return {self.database: first, **self.databases}
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether other machines can reach the service."""
+        return not _is_loopback(self.published_host or self.host)
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -78,6 +78,23 @@ def load_access_settings(config: Path | None = None) -> AccessSettings:
     return _build(_part_content("access", AccessSettings, config), AccessSettings, config)
 
 
+def load_snapshots(config: Path | None = None) -> dict[str, Path]:
+    """Read the snapshot folders by database alone; empty if the settings name none.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
+    content = _read(config)
+    content |= {
+        key: value
+        for key in ("snapshot", "database")
+        if (value := read_environment(os.environ).get(variable_of(key))) is not None
+    }
+    found = {str(content.get("database", "default")): content.get("snapshot")}
+    found |= {name: dict(each).get("snapshot") for name, each in (content.get("databases") or {}).items()}
+    return {name: Path(folder) for name, folder in found.items() if folder}
+
+
 def _part_content(key: str, part: type[SettingsPart], config: Path | None) -> dict[str, Any]:
     variables = read_environment(os.environ)
     content = dict(_read(config).get(key) or {})

@@ -137,6 +137,7 @@ def test_the_service_runs_with_the_environment_that_compose_gives_it(
     ) as model:
         puts = {
             "T2C_HOST": "127.0.0.1",
+            "T2C_PUBLISHED_HOST": "127.0.0.1",
             "T2C_PORT": "0",
             "T2C_GRAPH__URI": graph.uri,
             "T2C_GRAPH__PASSWORD": PASSWORD,

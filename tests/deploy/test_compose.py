@@ -35,6 +35,10 @@ def test_only_the_service_is_published_and_only_on_this_machine_unless_asked(com
     assert compose["networks"]["inner"] == {"internal": True}
 
 
+def test_the_service_knows_on_which_address_it_is_published(compose: dict[str, Any]) -> None:
+    assert compose["services"]["service"]["environment"]["T2C_PUBLISHED_HOST"] == "${BIND:-127.0.0.1}"
+
+
 def test_every_container_is_locked_down_and_bounded(compose: dict[str, Any]) -> None:
     for name, each in compose["services"].items():
         assert each["read_only"] is True, name

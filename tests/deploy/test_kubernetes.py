@@ -14,6 +14,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from t2c_service.access.keys import KeyPermissions, KeyStore
+
 from .conftest import DEPLOY
 
 ROOT = DEPLOY / "kubernetes"
@@ -36,6 +38,7 @@ def build(overlay: str) -> tuple[dict[str, Any], ...]:
         shutil.copytree(ROOT, root)
         target = root / "overlays" / overlay
         shutil.copy(target / "secret.env.example", target / "secret.env")
+        KeyStore(target / "keys.json").create(KeyPermissions(name="test"))
         done = subprocess.run([*builder, target], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
@@ -121,7 +124,7 @@ def test_everything_is_denied_first_and_secrets_come_from_outside(overlay: str) 
     policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(overlay, "NetworkPolicy")}
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert "Egress" not in policies["model"]["policyTypes"], "the model server has no way out"
-    (secret,) = of_kind(overlay, "Secret")
+    (secret,) = (each for each in of_kind(overlay, "Secret") if "keys.json" not in each["data"])
     used = {
         (each["valueFrom"]["secretKeyRef"]["name"], each["valueFrom"]["secretKeyRef"]["key"])
         for template in pods(overlay).values()
@@ -147,6 +150,10 @@ def test_config_maps_and_images_are_those_that_pods_name(overlay: str) -> None:
                 for each in container.get("envFrom", [])
                 if "configMapRef" in each
             } <= maps
+        secrets = {each["metadata"]["name"] for each in of_kind(overlay, "Secret")}
+        assert {
+            each["secret"]["secretName"] for each in template["spec"].get("volumes", []) if "secret" in each
+        } <= secrets
         assert {
             each["configMap"]["name"] for each in template["spec"].get("volumes", []) if "configMap" in each
         } <= maps
@@ -163,6 +170,8 @@ def test_the_settings_that_are_given_are_settings(overlay: str, monkeypatch: pyt
     for each in pods(overlay)["service"]["spec"]["containers"][0]["env"]:
         monkeypatch.setenv(each["name"], each.get("value", "secret-of-a-test"))
     settings = load_settings()
+    assert settings.is_exposed
+    assert settings.access.keys_file or settings.access.allow_anonymous, "the service would not start"
     assert settings.host == "0.0.0.0"
     assert settings.model.url == "http://model:8000/v1"
 

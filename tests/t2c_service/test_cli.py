@@ -216,7 +216,7 @@ def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
         (("revoke", "abc", "--file", "{folder}/keys.json"), "has no key 'abc'"),
         (("create", "x", "--file", "{folder}/keys.json", "--per-minute", "0"), "greater than or equal to 1"),
         (("create", "", "--file", "{folder}/keys.json"), "at least 1 character"),
-        (("create", "x", "--file", "{folder}"), "is a folder"),
+        (("create", "x", "--file", "{folder}"), "cannot read the API keys"),
         (("create", "x", "--file", "{folder}/keys.json", "--expires-in-days", "-5"), "--expires-in-days -5"),
         (("create", "x", "--file", "{folder}/keys.json", "--expires-in-days", "0"), "expected 1 to 36500"),
         (("create", "x", "--file", "{folder}/keys.json", "--days", "99999999999"), "expected 1 to 36500"),

@@ -86,7 +86,7 @@ async def test_a_torn_snapshot_leaves_the_old_one_in_use(
         (snapshot / "schema.json").write_text("{")
         (snapshot / "manifest.json").write_text((snapshot / "manifest.json").read_text() + "\n")
         assert await database.reload_if_changed() is False
-        assert "the new snapshot is not used" in caplog.text
+        assert "is not used: not a schema snapshot" in caplog.text
         assert "Drug" in database.schema.label_by_name
         database.close()
 

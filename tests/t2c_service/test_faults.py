@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.model_doubles import Reply
 
-from t2c_core.errors import EmbeddedError, SnapshotError
+from t2c_core.errors import EmbeddedError, GraphOverloadedError, SnapshotError
+from t2c_core.graph.client import GraphClient, QueryLimits
 from t2c_service.access.concurrency import ConcurrencyLimiter
-from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError
+from t2c_service.errors import ModelFolderError, OverloadedError, SettingsError, problem_type_of
 from t2c_service.settings import GraphSettings, ModelSettings
 
 from .conftest import Script, running
@@ -151,3 +152,16 @@ async def test_a_store_that_is_served_already_is_used_where_it_is(
     both = GraphSettings(home=graph.home, uri=graph.uri)
     async with running(settings.model_copy(update={"graph": both})) as client:
         assert (await ask(client)).json()["status"] == "answered"
+
+
+async def test_a_wait_for_a_connection_is_overload_not_a_slow_query(graph: TestGraph) -> None:
+    slow = "UNWIND range(1, 40000000) AS n WITH n WHERE n % 7 = 8 RETURN count(n)"
+    async with GraphClient(graph.uri, concurrency=1) as client:
+        busy = asyncio.create_task(client.execute_read(slow, limits=QueryLimits(timeout_s=30)))
+        await asyncio.sleep(0.2)
+        with pytest.raises(GraphOverloadedError, match="in use") as caught:
+            await client.execute_read("RETURN 1", limits=QueryLimits(timeout_s=0.2))
+        assert problem_type_of(caught.value) == OverloadedError.problem_type
+        busy.cancel()
+        await asyncio.gather(busy, return_exceptions=True)
+        assert (await client.execute_read("RETURN 1")).rows == ((1,),), "a cancelled query gives its place back"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from neo4j import READ_ACCESS, AsyncGraphDatabase
 from neo4j.graph import Node, Path, Relationship
 
-from t2c_core.errors import GraphTimeoutError, GraphUnavailableError, QueryError
+from t2c_core.errors import GraphOverloadedError, GraphTimeoutError, GraphUnavailableError, QueryError
 from t2c_core.graph.connection import translate_driver_errors, validate_uri
 from t2c_core.graph.driver_values import record_values
 from t2c_core.results import canonical
@@ -107,6 +107,7 @@ class GraphClient:
     ) -> None:
         self.uri = uri
         self.database = database
+        self._free_connections = asyncio.Semaphore(concurrency)
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # PlanFacts holds them
         with validate_uri(uri):
             self._driver = AsyncGraphDatabase.driver(
@@ -204,6 +205,7 @@ class GraphClient:
         self, timeout_s: float, fetch_size: int = FETCH_SIZE
     ) -> AsyncIterator[AsyncTransaction]:
         with translate_driver_errors(self.uri):
+            await self._acquire(timeout_s)
             try:
                 async with asyncio.timeout(timeout_s + GRACE_S), self._session(fetch_size) as session:
                     transaction = await session.begin_transaction(timeout=timeout_s)
@@ -214,6 +216,18 @@ class GraphClient:
                             await transaction.rollback()
             except TimeoutError as error:
                 raise GraphTimeoutError(f"the query exceeded its time limit of {timeout_s:g} s") from error
+            finally:
+                self._free_connections.release()
+
+    async def _acquire(self, timeout_s: float) -> None:
+        """Wait for a free connection, so that a wait for other queries is not taken for a slow query."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._free_connections.acquire()
+        except TimeoutError as error:
+            raise GraphOverloadedError(
+                f"all connections to {self.uri} were in use for {timeout_s:g} s; try again in a moment"
+            ) from error
 
     def _session(self, fetch_size: int) -> AsyncSession:
         return self._driver.session(

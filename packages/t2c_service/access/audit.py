@@ -44,9 +44,12 @@ class AuditRecord:
     caller: str
     """Name of the principal."""
     key: str | None
-    database: str
-    question: str
-    cypher: str | None
+    """Id of the API key; of an invalid key, the id that it claims to have."""
+    address: str = ""
+    """Address of the client, where the key was invalid."""
+    database: str = ""
+    question: str = ""
+    cypher: str | None = None
     status: str
     """Status of the answer, or kind of the problem."""
     codes: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ keys = App(
 )
 
 DEPRECATED_FLAGS = {"--days": "--expires-in-days"}
+MAX_DAYS = 36500
 
 
 @keys.command(name="create")
@@ -24,6 +26,7 @@ def create_key(  # noqa: PLR0913  (one per option)
     scope: tuple[Literal["query", "cypher", "schema", "metrics"], ...] = ("query", "schema"),
     database: tuple[str, ...] = (),
     hide: tuple[str, ...] = (),
+    allow_missing: Annotated[bool, Parameter(negative=())] = False,
     per_minute: int | None = None,
     concurrency: int | None = None,
     max_rows: int | None = None,
@@ -45,7 +48,10 @@ def create_key(  # noqa: PLR0913  (one per option)
     database
         Databases that the key gives access to; repeat the option for each. All if not given.
     hide
-        Hidden names: Label, TYPE, Label.property or TYPE.property; repeat the option for each.
+        Hidden names: Label, TYPE, Label.property or TYPE.property; repeat the option for each. They are checked
+        against the snapshots of the settings.
+    allow_missing
+        Accept hidden names that the graph does not have yet.
     per_minute
         Maximum number of questions per minute.
     concurrency
@@ -55,7 +61,7 @@ def create_key(  # noqa: PLR0913  (one per option)
     timeout_s
         Maximum number of seconds that a query runs.
     expires_in_days
-        Number of days until the key expires. It does not expire if not given.
+        Number of days until the key expires, 1 to 36500. It does not expire if not given.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -64,12 +70,15 @@ def create_key(  # noqa: PLR0913  (one per option)
     from t2c_service.access.keys import KeyPermissions, KeyStore
     from t2c_service.errors import KeysError
 
+    if expires_in_days is not None and not 1 <= expires_in_days <= MAX_DAYS:
+        raise KeysError(f"invalid --expires-in-days {expires_in_days}: expected 1 to {MAX_DAYS}")
     try:
         grant = KeyPermissions(
             name=name,
             scopes=scope,
             databases=database or None,
             hidden=hide,
+            allow_missing=allow_missing,
             per_minute=per_minute,
             concurrency=concurrency,
             max_rows=max_rows,
@@ -79,6 +88,8 @@ def create_key(  # noqa: PLR0913  (one per option)
     except ValidationError as error:
         first = error.errors()[0]
         raise KeysError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if hide and not allow_missing:
+        _check_hidden_names(config, frozenset(hide), database)
     key, record = KeyStore(_file(config, file)).create(grant)
     _print_json({"key": key, **record.model_dump(mode="json", exclude={"sha256"})})
     return 0
@@ -120,6 +131,31 @@ def revoke_key(key_id: str, *, config: Path | None = None, file: Path | None = N
     record = KeyStore(_file(config, file)).revoke(key_id)
     _print_json(record.model_dump(mode="json", exclude={"sha256"}))
     return 0
+
+
+def _check_hidden_names(config: Path | None, hidden: frozenset[str], databases: tuple[str, ...]) -> None:
+    """Check hidden names against the snapshots that the settings name."""
+    from t2c_core.errors import SnapshotError
+    from t2c_core.guard.policy.policy import Policy
+    from t2c_core.guard.policy.visibility import check_names
+    from t2c_core.schema.model import GraphSchema
+    from t2c_service.settings_loader import load_snapshots
+
+    snapshots = load_snapshots(config)
+    if not snapshots:
+        print(
+            "t2c-service: no settings name a snapshot, so the hidden names are checked when the key is used",
+            file=sys.stderr,
+        )
+    for name, folder in snapshots.items():
+        if databases and name not in databases:
+            continue
+        try:
+            schema = GraphSchema.load(folder)
+        except SnapshotError as error:
+            print(f"t2c-service: the hidden names are not checked: {error}", file=sys.stderr)
+            continue
+        check_names(Policy(hidden=hidden), schema)
 
 
 def _file(config: Path | None, file: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """API keys in a file: hashes, scopes, policies and limits. A key itself is shown once, when it is created.
 
 A key is 256 random bits, so one fast hash is enough: there is nothing to guess that a slow one would protect.
+Changes of the file are made under a lock file next to it and replace it atomically.
 """
 
 from __future__ import annotations
@@ -8,25 +9,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
+import re
 import secrets
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from graphling_io.outputs import OutputError, atomic_file
 from t2c_core.guard.policy.policy import Policy
 from t2c_service.access.principals import Principal
-from t2c_service.errors import KeysError, UnauthenticatedError
+from t2c_service.access.rate_limits import InMemoryRateLimiter
+from t2c_service.errors import KeysError, RateLimitedError, UnauthenticatedError
 from t2c_service.settings import Scope  # noqa: TC001  (pydantic reads it)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PREFIX = "gk"
 FORMAT = 1
+LOCK_TIMEOUT_S = 30
+_ID = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})_")
 
 
 class KeyPermissions(BaseModel):
@@ -38,11 +46,19 @@ class KeyPermissions(BaseModel):
     scopes: tuple[Scope, ...] = ("query", "schema")
     databases: tuple[str, ...] | None = None
     hidden: tuple[str, ...] = ()
+    allow_missing: bool = False
     per_minute: int | None = Field(default=None, ge=1)
     concurrency: int | None = Field(default=None, ge=1)
     max_rows: int | None = Field(default=None, ge=1)
     timeout_s: float | None = Field(default=None, gt=0)
     expires: datetime | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip():
+            raise ValueError("expected printable characters")
+        return name
 
 
 class KeyRecord(BaseModel):
@@ -69,7 +85,7 @@ class KeyRecord(BaseModel):
             key_id=self.id,
             scopes=frozenset(grant.scopes),
             databases=None if grant.databases is None else frozenset(grant.databases),
-            policy=Policy(hidden=frozenset(grant.hidden)),
+            policy=Policy(hidden=frozenset(grant.hidden), allow_missing=grant.allow_missing),
             per_minute=grant.per_minute,
             concurrency=grant.concurrency,
             max_rows=grant.max_rows,
@@ -126,8 +142,7 @@ class KeyStore:
             The key, which is stored nowhere, and its record.
         """
         secret = secrets.token_urlsafe(32)
-        with self._lock:
-            self._load()
+        with self._exclusive():
             key_id = next(each for _ in range(100) if (each := secrets.token_hex(4)) not in self._records)
             record = KeyRecord(id=key_id, sha256=_hash(secret), created=datetime.now(UTC), grant=grant)
             self._write({**self._records, key_id: record})
@@ -139,8 +154,7 @@ class KeyStore:
         Raises:
             KeysError: The file has no key of this id.
         """
-        with self._lock:
-            self._load()
+        with self._exclusive():
             record = self._records.get(key_id)
             if record is None:
                 raise KeysError(f"{self._path} has no key {key_id!r}; see `t2c-service keys list`")
@@ -152,6 +166,19 @@ class KeyStore:
         """Return all records, oldest first."""
         self._refresh()
         return tuple(self._records.values())
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the file alone, among threads and processes, with its present content loaded."""
+        if self._path.is_dir():
+            raise KeysError(f"{self._path} is a folder; expected a file of API keys")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock, FileLock(f"{self._path}.lock", timeout=LOCK_TIMEOUT_S, mode=0o600):
+                self._load()
+                yield
+        except OSError as error:  # filelock's Timeout is one
+            raise KeysError(f"cannot write the API keys {self._path}: {error}") from error
 
     def _refresh(self) -> None:
         if _signature(self._path) != self._signature:
@@ -178,14 +205,11 @@ class KeyStore:
 
     def _write(self, records: dict[str, KeyRecord]) -> None:
         content = _File(keys=tuple(records.values())).model_dump(mode="json")
-        temporary = self._path.with_name(self._path.name + ".tmp")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(json.dumps(content, indent=1) + "\n")
-            temporary.replace(self._path)
-        except OSError as error:
+            with atomic_file(self._path) as temporary:
+                temporary.touch(mode=0o600)
+                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        except OutputError as error:
             raise KeysError(f"cannot write the API keys {self._path}: {error}") from error
         self._signature, self._records = _signature(self._path), records
 
@@ -196,12 +220,18 @@ class Authenticator:
     Args:
         keys: API keys; no key is required if None.
         anonymous: Scopes of requests without a key, where keys exist.
+        invalid_keys_per_minute: Maximum number of invalid keys per minute and client address that are not throttled.
+            Each replica counts its own.
     """
 
-    def __init__(self, keys: KeyStore | None, anonymous: tuple[Scope, ...] = ()) -> None:
+    def __init__(
+        self, keys: KeyStore | None, anonymous: tuple[Scope, ...] = (), *, invalid_keys_per_minute: int = 10
+    ) -> None:
         self._keys = keys
         nobody = Principal(name="anonymous", subject="anonymous")
         self._anonymous = nobody if keys is None else replace(nobody, scopes=frozenset(anonymous))
+        self._invalid_keys = InMemoryRateLimiter()
+        self._invalid_keys_per_minute = invalid_keys_per_minute
 
     def authenticate(
         self, authorization: str | None = None, api_key: str | None = None, address: str = ""
@@ -215,14 +245,35 @@ class Authenticator:
 
         Raises:
             UnauthenticatedError: The request has an invalid key.
+            RateLimitedError: The address has sent too many invalid keys.
         """
-        token = api_key
-        if token is None and authorization is not None:
-            scheme, _, rest = authorization.strip().partition(" ")
-            token = rest.strip() if scheme.lower() == "bearer" else None
+        token = token_of(authorization, api_key)
         if self._keys is None or token is None:
             return replace(self._anonymous, subject=f"address:{address}" if address else "anonymous")
-        return self._keys.authenticate(token)
+        try:
+            return self._keys.authenticate(token)
+        except UnauthenticatedError:
+            wait_s = self._invalid_keys.count(address, self._invalid_keys_per_minute)
+            if wait_s:
+                raise RateLimitedError(
+                    f"at most {self._invalid_keys_per_minute} invalid API keys per minute are answered",
+                    retry_after_s=wait_s,
+                ) from None
+            raise
+
+
+def token_of(authorization: str | None, api_key: str | None) -> str | None:
+    """Return the API key of a request's headers, if there is one."""
+    if api_key is not None or authorization is None:
+        return api_key
+    scheme, _, rest = authorization.strip().partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else None
+
+
+def claimed_id(token: str) -> str | None:
+    """Return the id that a key claims to have, whether it is valid or not."""
+    match = _ID.match(token)
+    return match[1] if match else None
 
 
 def _hash(secret: str) -> str:

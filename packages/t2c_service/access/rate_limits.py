@@ -74,6 +74,10 @@ class InMemoryRateLimiter:
 
     async def hit(self, subject: str, limit: int) -> float:
         """See `RateLimiter.hit`."""
+        return self.count(subject, limit)
+
+    def count(self, subject: str, limit: int) -> float:
+        """Count one request; see `RateLimiter.hit`."""
         now = self._clock()
         window = int(now // WINDOW_S)
         known, current, previous = self._windows.pop(subject, (window, 0, 0))

@@ -1,57 +1,38 @@
-"""Schema, examples and linked values as a policy shows them; the guard enforces the policy on queries."""
+"""Examples and linked values as a policy shows them; the guard enforces the same policy on queries."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from t2c_core.guard.guard import Guard
+from t2c_core.guard.policy.visibility import Visibility
+
 if TYPE_CHECKING:
     from t2c_core.guard.policy.policy import Policy
-    from t2c_core.schema.model import GraphSchema, Property
+    from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
     from t2c_service.answering.prompting.examples import Example, MentionLinker
 
 
-def filter_schema(schema: GraphSchema, policy: Policy) -> GraphSchema:
-    """Return a schema without hidden names; a triple is hidden with either of its labels."""
+def filter_examples(
+    examples: tuple[Example, ...], policy: Policy, schema: GraphSchema, *, keep_without_query: bool = False
+) -> tuple[Example, ...]:
+    """Return the examples whose queries use visible names only.
 
-    def shown(owner: str, properties: tuple[Property, ...]) -> tuple[Property, ...]:
-        return tuple(each for each in properties if not policy.hides(owner, each.name))
-
+    Args:
+        examples: Example questions.
+        policy: Hidden names.
+        schema: Schema of the graph.
+        keep_without_query: Whether to return examples without a query, of which nothing can be checked.
+    """
     if not policy.hidden:
-        return schema
-    return replace(
-        schema,
-        labels=tuple(
-            replace(each, properties=shown(each.name, each.properties))
-            for each in schema.labels
-            if not policy.hides(each.name)
-        ),
-        types=tuple(
-            replace(each, properties=shown(each.name, each.properties))
-            for each in schema.types
-            if not policy.hides(each.name)
-        ),
-        triples=tuple(
-            each
-            for each in schema.triples
-            if not any(policy.hides(name) for name in (each.source, each.type, each.target))
-        ),
-        hidden=tuple(sorted({*schema.hidden, *policy.hidden})),
-    )
-
-
-def filter_examples(examples: tuple[Example, ...], policy: Policy) -> tuple[Example, ...]:
-    """Return the examples whose queries contain no hidden name; an example without a query is left out."""
-    hidden = {part for name in policy.hidden for part in name.split(".")[-1:]}
-    if not hidden:
         return examples
-    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(hidden)))})\b", re.IGNORECASE)
+    guard = Guard(schema, policy)
     return tuple(
         each
         for each in examples
-        if each.cypher and not pattern.search(each.cypher) and not pattern.search(each.question)
+        if (guard.shows(each.cypher, each.parameters) if each.cypher else keep_without_query)
     )
 
 
@@ -61,11 +42,12 @@ class FilteredLinker:
     Args:
         linker: Linker of the whole graph.
         policy: Hidden names.
+        schema: Schema of the whole graph.
     """
 
-    def __init__(self, linker: MentionLinker, policy: Policy) -> None:
+    def __init__(self, linker: MentionLinker, policy: Policy, schema: GraphSchema | None = None) -> None:
         self._linker = linker
-        self._policy = policy
+        self._visibility = Visibility(policy.hidden, schema)
 
     def link(self, question: str) -> LinkedQuestion:
         """Return the question with those of its mentions that occur in a visible property."""
@@ -76,7 +58,7 @@ class FilteredLinker:
                 occurrences=tuple(
                     each
                     for each in link.occurrences
-                    if not self._policy.hides(each.label_or_type, each.property)
+                    if self._visibility.shows(each.label_or_type, each.property)
                 ),
             )
             for link in linked.links

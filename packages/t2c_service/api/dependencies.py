@@ -10,9 +10,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope as AsgiScope
 
+from t2c_service.access.audit import Channel
 from t2c_service.access.principals import Principal
 from t2c_service.api.problems import CLIENT_CLOSED_REQUEST, request_id_of
-from t2c_service.errors import UnauthenticatedError
 from t2c_service.service import RequestContext, Service
 from t2c_service.settings import Scope
 
@@ -38,20 +38,20 @@ ServiceDependency = Annotated[Service, Depends(_service)]
 RequestId = Annotated[str, Depends(_request_id)]
 
 
-def authenticate(service: Service, scope: AsgiScope) -> Principal:
+def authenticate(service: Service, scope: AsgiScope, channel: Channel) -> Principal:
     """Return the principal of a request.
 
     Raises:
-        UnauthenticatedError: The request has an invalid key.
+        UnauthenticatedError, RateLimitedError: The request has an invalid key.
     """
     headers, client = Headers(scope=scope), scope.get("client")
-    try:
-        return service.authenticate(
-            headers.get("authorization"), headers.get("x-api-key"), client[0] if client else ""
-        )
-    except UnauthenticatedError as error:
-        service.metrics.record_rejection(error.problem_type.kind)
-        raise
+    return service.authenticate(
+        headers.get("authorization"),
+        headers.get("x-api-key"),
+        client[0] if client else "",
+        request_id=scope.get("state", {}).get("request_id", ""),
+        channel=channel,
+    )
 
 
 async def get_request_context(
@@ -65,7 +65,7 @@ async def get_request_context(
     Raises:
         UnauthenticatedError: The request has an invalid key.
     """
-    principal = authenticate(service, request.scope)
+    principal = authenticate(service, request.scope, "http")
     return RequestContext(principal=principal, request_id=request_id_of(request), channel="http")
 
 

@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_service.api.dependencies import MetricsPrincipal, ServiceDependency
+from t2c_service.api.dependencies import MetricsPrincipal, ServiceDependency, authenticate
 from t2c_service.api.problems import PROBLEM_RESPONSES
+from t2c_service.errors import ServiceError
 from t2c_service.observability import METRICS_TYPE
 
 router = APIRouter(tags=["health"])
@@ -53,13 +54,21 @@ async def healthz() -> Liveness:
 
 
 @router.get("/readyz", summary="Readiness", responses={503: {"model": Readiness}})
-async def readyz(service: ServiceDependency, response: Response) -> Readiness:
-    """Check all dependencies now; status 503 if a required one is not available."""
+async def readyz(service: ServiceDependency, request: Request, response: Response) -> Readiness:
+    """Check all dependencies now; status 503 if a required one is not available.
+
+    Where keys are required, only a key with the scope `metrics` shows details, because they name internal addresses.
+    """
+    try:
+        principal = authenticate(service, request.scope, "http")
+    except ServiceError:  # a probe with an invalid key gets the states without details
+        principal = None
+    shows_details = service.shows_internals(principal)
     checks = await service.check()
     dependencies = {
         name: DependencyState(
             state="up" if not check.failure else "down" if check.required else "impaired",
-            detail=check.failure,
+            detail=check.failure if shows_details else "",
             checked_ms=check.elapsed_ms,
         )
         for name, check in checks.items()

@@ -76,7 +76,8 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
         length = headers.get("content-length", "")
-        if self._hosts and _host(headers) not in self._hosts:
+        is_probe = scope["path"] in PROBES  # probes of an orchestrator name the address of the container
+        if self._hosts and not is_probe and _host(headers) not in self._hosts:
             await _send_problem(scope, send, ProblemType(421, "host", "Misdirected request"))
         elif scope["type"] == "websocket" and is_cross_origin(headers):
             await send({"type": "websocket.close", "code": 1008, "reason": "cross-origin connection"})

@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 
 from t2c_core.errors import T2CError
 from t2c_service.errors import (
-    INTERNAL_ERROR,
     ProblemType,
     QuestionError,
     RateLimitedError,
@@ -101,12 +100,6 @@ def problem_content(request_id: str, kind: ProblemType, detail: str = "") -> dic
     }
 
 
-def problem_of(error: BaseException, request_id: str) -> dict[str, Any]:
-    """Return the members of the problem of an error; internal errors are not described."""
-    kind = problem_type_of(error)
-    return problem_content(request_id, kind, "" if kind is INTERNAL_ERROR else str(error))
-
-
 def problem(request_id: str, kind: ProblemType, detail: str = "", **more: Any) -> JSONResponse:
     """Return a problem as a response.
 
@@ -186,4 +179,4 @@ async def _expected(request: Request, error: Exception) -> JSONResponse:
         more["headers"] = {"Retry-After": str(math.ceil(error.retry_after_s))}
     if kind.status == http.HTTPStatus.UNAUTHORIZED:
         more["headers"] = {"WWW-Authenticate": "Bearer"}
-    return _respond(request, kind, str(error), **more)
+    return _respond(request, kind, request.app.state.service.describe(error), **more)

@@ -18,8 +18,8 @@ from t2c_service.answering.progress_events import ProgressCallback, ProgressEven
 from t2c_service.answering.records import Answer
 from t2c_service.api.dependencies import ContextDependency, RequestId, ServiceDependency, run_until_disconnect
 from t2c_service.api.models import CypherRequest, QueryRequest, QueryResponse
-from t2c_service.api.problems import PROBLEM_RESPONSES, problem_of
-from t2c_service.errors import ServiceError
+from t2c_service.api.problems import PROBLEM_RESPONSES, problem_content
+from t2c_service.errors import ServiceError, problem_type_of
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ async def query(
                 body.question, options, database=body.database, context=context, on_event=on_event
             ),
             request_id,
+            service.describe,
         )
         first = await stream.start()
         return StreamingResponse(
@@ -91,9 +92,16 @@ class AnswerEventStream:
     Args:
         ask: Starts answering, given the function to call with each event.
         request_id: Id of the request.
+        describe: Returns what a client is told of an error.
     """
 
-    def __init__(self, ask: Callable[[ProgressCallback], Awaitable[Answer]], request_id: str) -> None:
+    def __init__(
+        self,
+        ask: Callable[[ProgressCallback], Awaitable[Answer]],
+        request_id: str,
+        describe: Callable[[BaseException], str],
+    ) -> None:
+        self._describe = describe
         self._queue: asyncio.Queue[ProgressEvent | None] = asyncio.Queue()
         self._request_id = request_id
         self._task = asyncio.ensure_future(self._work(ask))
@@ -143,7 +151,8 @@ class AnswerEventStream:
             return _encode("answer", {"request_id": self._request_id, **content})
         if not isinstance(error, T2CError | ServiceError):
             log.error("internal server error", exc_info=error)
-        return _encode("problem", problem_of(error, self._request_id))
+        content = problem_content(self._request_id, problem_type_of(error), self._describe(error))
+        return _encode("problem", content)
 
 
 def _encode(name: str, data: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from t2c_core.errors import T2CError
-from t2c_service.errors import ServiceError, UnauthenticatedError, problem_type_of
+from t2c_service.errors import ServiceError, problem_type_of
 from t2c_service.page.answer_view import OWN_QUERY, ResultView
 from t2c_service.page.side_panels import history_panel, schema_panel
 from t2c_service.page.theme import ACCENT, CSS, ICON
@@ -147,7 +147,7 @@ class AskPage:
         self._error.clear()
         try:
             self._session.sign_in(key)
-        except UnauthenticatedError as error:
+        except ServiceError as error:
             self._show_error(problem_type_of(error).title, str(error), retry=None)
             return
         if not self._session.has_scope("query"):
@@ -243,7 +243,7 @@ class AskPage:
         except (T2CError, ServiceError) as error:
             log.warning("page: %s", error)
             self._result.hide()
-            self._show_error(problem_type_of(error).title, str(error), retry=retry)
+            self._show_error(problem_type_of(error).title, self._session.service.describe(error), retry=retry)
             await self._show_readiness()
         except Exception as error:  # the outer edge: the page must not stay busy
             log.exception("page: internal server error")
@@ -312,7 +312,8 @@ class AskPage:
         failures = [check.failure for check in checks.values() if check.failure and check.required]
         self._dot.classes(replace="g-state " + ("g-bad" if failures else "g-good"))
         self._state.text = "not ready" if failures else "ready"
-        self._why.text = "; ".join(failures) or "Graph and model are available"
+        details = "; ".join(failures) if self._session.shows_internals else "Graph or model is unavailable"
+        self._why.text = details if failures else "Graph and model are available"
 
 
 def _save_state(state: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_service.errors import UnauthenticatedError
+from t2c_service.errors import ServiceError
 from t2c_service.service import RequestContext
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ class PageSession:
     def has_scope(self, scope: Scope) -> bool:
         """Return whether the session has a scope now; its key may have been revoked."""
         try:
-            self._authenticate(self._key)
-        except UnauthenticatedError:
+            self._principal = self.service.authenticator.authenticate(
+                api_key=self._key, address=self._address
+            )
+        except ServiceError:
             return False
         return scope in self._principal.scopes
 
@@ -61,7 +63,7 @@ class PageSession:
         """Authenticate with a key.
 
         Raises:
-            UnauthenticatedError: The key is invalid.
+            UnauthenticatedError, RateLimitedError: The key is invalid.
         """
         self._authenticate(key.strip())
         self._key = key.strip()
@@ -117,9 +119,15 @@ class PageSession:
                 self.history.append(HistoryEntry(question))
         del self.history[MAX_HISTORY:]
 
-    def _authenticate(self, key: str | None) -> None:
-        self._principal = self.service.authenticate(api_key=key, address=self._address)
+    @property
+    def shows_internals(self) -> bool:
+        """Whether the session may see addresses of dependencies."""
+        return self.service.shows_internals(self._principal)
+
+    def _authenticate(self, key: str | None, request_id: str = "") -> None:
+        self._principal = self.service.authenticate(api_key=key, address=self._address, request_id=request_id)
 
     def _context(self) -> RequestContext:
-        self._authenticate(self._key)
-        return RequestContext(principal=self._principal, request_id=secrets.token_hex(8), channel="page")
+        request_id = secrets.token_hex(8)
+        self._authenticate(self._key, request_id)
+        return RequestContext(principal=self._principal, request_id=request_id, channel="page")

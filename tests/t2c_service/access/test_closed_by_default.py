@@ -120,9 +120,7 @@ async def test_strangers_see_no_internal_addresses(settings: Settings, tmp_path:
         assert "127.0.0.1" not in (await client.get("/readyz")).text
         for headers in ({}, {"Accept": "text/event-stream"}):
             failed = await client.post("/query", json=QUESTION, headers=headers)
-            assert (failed.status_code, failed.json()["type"]) == (503, f"{PROBLEM}model-unavailable") or (
-                "event: problem" in failed.text
-            )
+            assert f"{PROBLEM}model-unavailable" in failed.text
             assert "127.0.0.1" not in failed.text
         failed = await client.post("/cypher", json={"cypher": GOOD})
         assert failed.json()["type"] == f"{PROBLEM}graph-unavailable"

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from t2c_core.graph.client import QueryResult, ResultGraph
-from t2c_core.guard.policy.policy import Policy
 from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
-from t2c_service.access.schema_filter import FilteredLinker, filter_examples, filter_schema
 from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
 from t2c_service.answering.prompting.builder import PromptContext
 from t2c_service.answering.prompting.examples import Example, ExampleSelector, mask
@@ -113,19 +111,6 @@ def test_a_question_is_no_example_of_itself() -> None:
 
 def test_values_do_not_count_as_words() -> None:
     assert mask(WordLinker().link("which rivers flow through Ulm?")) == "which rivers flow through value?"
-
-
-def test_what_is_hidden_is_in_no_schema_link_or_example() -> None:
-    policy = Policy(hidden=frozenset({"Stop1", "Stop3.stop3Key0", "LEADS_TO4"}))
-    shown = filter_schema(chain(4), policy)
-    assert "Stop1" not in shown.label_by_name
-    assert shown.property_of("Stop3", "stop3Key0") is None
-    assert {triple.type for triple in shown.triples} == {"LEADS_TO3"}
-    assert set(policy.hidden) <= set(shown.hidden)
-    hidden_city = Policy(hidden=frozenset({"City.name"}))
-    assert FilteredLinker(WordLinker(), hidden_city).link("people in Ulm?").links == ()
-    assert filter_examples(tuple(PAIRS), hidden_city) == (PAIRS[1], PAIRS[2])
-    assert filter_examples(tuple(PAIRS), Policy()) == tuple(PAIRS)
 
 
 @pytest.mark.parametrize(
