@@ -13,7 +13,7 @@ from t2c_core.errors import PolicyError
 from t2c_service.access.audit import AuditLog
 from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.access.keys import Authenticator, KeyStore
-from t2c_service.access.rate_limits import FallbackRateLimiter, InMemoryRateLimiter, RedisRateLimiter
+from t2c_service.access.rate_limits import RateLimiter, RedisRateLimiter
 from t2c_service.background_tasks import background_tasks
 from t2c_service.databases import Database, DatabaseResources
 from t2c_service.errors import SettingsError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from t2c_service.access.keys import KeyRecord
-    from t2c_service.access.rate_limits import RateLimiter
     from t2c_service.answering.prompting.examples import Encoder
     from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import DatabaseSettings, LimitSettings, ModelSettings, Settings
@@ -178,7 +177,7 @@ async def _encoder(settings: Settings) -> Encoder | None:
 def _rate_limiter(settings: Settings) -> RateLimiter:
     url = settings.access.redis_url
     if url is None:
-        return InMemoryRateLimiter()
+        return RateLimiter()
     from redis.asyncio import Redis
 
     try:
@@ -188,4 +187,4 @@ def _rate_limiter(settings: Settings) -> RateLimiter:
             "invalid `access.redis_url`: expected an address such as redis://host:6379/0"
         ) from None
     lease_s = settings.limits.request_timeout_s + settings.limits.graceful_shutdown_s
-    return FallbackRateLimiter(RedisRateLimiter(redis, lease_s=lease_s), InMemoryRateLimiter())
+    return RedisRateLimiter(redis, lease_s=lease_s)

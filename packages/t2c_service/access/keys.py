@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from graphling_io.outputs import OutputError, atomic_file
 from t2c_core.guard.policy.policy import Policy
 from t2c_service.access.principals import Principal
-from t2c_service.access.rate_limits import InMemoryRateLimiter
+from t2c_service.access.rate_limits import RateLimiter
 from t2c_service.errors import KeysError, RateLimitedError, UnauthenticatedError
 from t2c_service.settings import Scope  # noqa: TC001  (pydantic reads it)
 
@@ -230,7 +230,7 @@ class Authenticator:
         self._keys = keys
         nobody = Principal(name="anonymous", subject="anonymous")
         self._anonymous = nobody if keys is None else replace(nobody, scopes=frozenset(anonymous))
-        self._invalid_keys = InMemoryRateLimiter()
+        self._invalid_keys = RateLimiter()
         self._invalid_keys_per_minute = invalid_keys_per_minute
 
     def authenticate(

@@ -8,11 +8,12 @@ Source: https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -33,35 +34,8 @@ NAMESPACE = "graphling:"
 _Result = TypeVar("_Result")
 
 
-class RateLimiter(Protocol):
-    """Counts requests by subject."""
-
-    async def hit(self, subject: str, limit: int) -> float:
-        """Count one request if the rate limit allows it.
-
-        Returns:
-            0 if it is allowed, else the number of seconds after which to try again.
-        """
-
-    async def acquire(self, subject: str, limit: int) -> str | None:
-        """Return the id of a new lease, or None if all `limit` leases of the subject are taken."""
-
-    async def release(self, subject: str, lease_id: str) -> None:
-        """Return a lease."""
-
-    async def check(self) -> None:
-        """Check that the counter is available.
-
-        Raises:
-            RedisError: It is not.
-        """
-
-    async def close(self) -> None:
-        """Close the connections."""
-
-
-class InMemoryRateLimiter:
-    """Counts in this process.
+class RateLimiter:
+    """Counts requests by subject, in this process.
 
     Args:
         clock: Returns seconds since the epoch.
@@ -72,12 +46,8 @@ class InMemoryRateLimiter:
         self._windows: dict[str, tuple[int, int, int]] = {}
         self._leases: dict[str, set[str]] = {}
 
-    async def hit(self, subject: str, limit: int) -> float:
-        """See `RateLimiter.hit`."""
-        return self.count(subject, limit)
-
     def count(self, subject: str, limit: int) -> float:
-        """Count one request; see `RateLimiter.hit`."""
+        """Count one request in this process; see `hit`."""
         now = self._clock()
         window = int(now // WINDOW_S)
         known, current, previous = self._windows.pop(subject, (window, 0, 0))
@@ -89,8 +59,16 @@ class InMemoryRateLimiter:
             del self._windows[next(iter(self._windows))]
         return wait_s
 
+    async def hit(self, subject: str, limit: int) -> float:
+        """Count one request if the rate limit allows it.
+
+        Returns:
+            0 if it is allowed, else the number of seconds after which to try again.
+        """
+        return self.count(subject, limit)
+
     async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `RateLimiter.acquire`."""
+        """Return the id of a new lease, or None if all `limit` leases of the subject are taken."""
         leases = self._leases.setdefault(subject, set())
         if len(leases) >= limit:
             return None
@@ -99,21 +77,23 @@ class InMemoryRateLimiter:
         return lease_id
 
     async def release(self, subject: str, lease_id: str) -> None:
-        """See `RateLimiter.release`."""
+        """Return a lease."""
         leases = self._leases.get(subject, set())
         leases.discard(lease_id)
         if not leases:
             self._leases.pop(subject, None)
 
     async def check(self) -> None:
-        """Memory is always available."""
+        """Check that the counter is available; memory always is."""
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Close the connections, if there are any."""
 
 
-class RedisRateLimiter:
-    """Counts in Redis; leases expire, so that those of a crashed replica are freed.
+class RedisRateLimiter(RateLimiter):
+    """Counts in Redis while it is reachable, else in this process; changes are logged.
+
+    Leases in Redis expire, so that those of a crashed replica are freed.
 
     Args:
         redis: Client; it connects when needed.
@@ -122,12 +102,43 @@ class RedisRateLimiter:
     """
 
     def __init__(self, redis: Redis, *, lease_s: float, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
         self._redis = redis
         self._lease_s = lease_s
-        self._clock = clock
+        self._is_down = False
 
     async def hit(self, subject: str, limit: int) -> float:
         """See `RateLimiter.hit`."""
+        return await self._shared(
+            self._hit(subject, limit), lambda: super(RedisRateLimiter, self).hit(subject, limit)
+        )
+
+    async def acquire(self, subject: str, limit: int) -> str | None:
+        """See `RateLimiter.acquire`."""
+        return await self._shared(
+            self._acquire(subject, limit), lambda: super(RedisRateLimiter, self).acquire(subject, limit)
+        )
+
+    async def release(self, subject: str, lease_id: str) -> None:
+        """See `RateLimiter.release`."""
+        await super().release(subject, lease_id)
+        await self._shared(
+            self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id), lambda: asyncio.sleep(0)
+        )
+
+    async def check(self) -> None:
+        """Check that Redis is reachable.
+
+        Raises:
+            RedisError: It is not.
+        """
+        await self._redis.ping()
+
+    async def close(self) -> None:
+        """See `RateLimiter.close`."""
+        await self._redis.aclose()
+
+    async def _hit(self, subject: str, limit: int) -> float:
         now = self._clock()
         window = int(now // WINDOW_S)
         key = f"{NAMESPACE}rate:{subject}:"
@@ -141,8 +152,7 @@ class RedisRateLimiter:
             await self._redis.decr(f"{key}{window}")
         return wait_s
 
-    async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `RateLimiter.acquire`."""
+    async def _acquire(self, subject: str, limit: int) -> str | None:
         now = self._clock()
         key = f"{NAMESPACE}places:{subject}"
         lease_id = secrets.token_hex(8)
@@ -157,61 +167,14 @@ class RedisRateLimiter:
         await self._redis.zrem(key, lease_id)
         return None
 
-    async def release(self, subject: str, lease_id: str) -> None:
-        """See `RateLimiter.release`."""
-        await self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id)
-
-    async def check(self) -> None:
-        """See `RateLimiter.check`."""
-        await self._redis.ping()
-
-    async def close(self) -> None:
-        """See `RateLimiter.close`."""
-        await self._redis.aclose()
-
-
-class FallbackRateLimiter:
-    """Counts in Redis while it is reachable, else in this process; changes are logged.
-
-    Args:
-        shared: The counter that may be unavailable.
-        local: The counter that replaces it.
-    """
-
-    def __init__(self, shared: RateLimiter, local: RateLimiter) -> None:
-        self._shared = shared
-        self._local = local
-        self._is_down = False
-
-    async def hit(self, subject: str, limit: int) -> float:
-        """See `RateLimiter.hit`."""
-        return await self._either(lambda limiter: limiter.hit(subject, limit))
-
-    async def acquire(self, subject: str, limit: int) -> str | None:
-        """See `RateLimiter.acquire`."""
-        return await self._either(lambda limiter: limiter.acquire(subject, limit))
-
-    async def release(self, subject: str, lease_id: str) -> None:
-        """See `RateLimiter.release`."""
-        await self._local.release(subject, lease_id)
-        await self._either(lambda limiter: limiter.release(subject, lease_id))
-
-    async def check(self) -> None:
-        """See `RateLimiter.check`."""
-        await self._shared.check()
-
-    async def close(self) -> None:
-        """See `RateLimiter.close`."""
-        await self._shared.close()
-
-    async def _either(self, call: Callable[[RateLimiter], Awaitable[_Result]]) -> _Result:
+    async def _shared(self, shared: Awaitable[_Result], local: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
-            result = await call(self._shared)
+            result = await shared
         except (RedisError, OSError) as error:
             if not self._is_down:
                 log.warning("Redis is unreachable (%s); each replica counts its own requests", error)
             self._is_down = True
-            return await call(self._local)
+            return await local()
         if self._is_down:
             log.warning("Redis is reachable again; replicas share their counts")
         self._is_down = False

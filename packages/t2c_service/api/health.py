@@ -84,7 +84,7 @@ async def readyz(service: ServiceDependency, request: Request, response: Respons
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-        **{code: PROBLEM_RESPONSES[code] for code in (401, 403)},
+        **{code: PROBLEM_RESPONSES[code] for code in (401, 403, 429)},
     },
 )
 async def metrics(service: ServiceDependency, _: MetricsPrincipal) -> Response:

@@ -14,7 +14,7 @@ from t2c_service.api.problems import PROBLEM_RESPONSES
 from t2c_service.databases import Database
 
 router = APIRouter(
-    tags=["graph"], responses={code: PROBLEM_RESPONSES[code] for code in (401, 403, 404, 422, 500)}
+    tags=["graph"], responses={code: PROBLEM_RESPONSES[code] for code in (401, 403, 404, 422, 429, 500)}
 )
 
 DatabaseName = Annotated[

@@ -97,7 +97,7 @@ class ResultView:
                         if segment.row:
                             self._citation(segment.row)
             if answer.interpretation:
-                ui.label(f"Understood as: {answer.interpretation}").classes("g-note g-break").mark(
+                ui.label(f"Understood as: {answer.interpretation}").classes("g-muted g-small g-break").mark(
                     "interpretation"
                 )
             for warning in answer.warnings:
