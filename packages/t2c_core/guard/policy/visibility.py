@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from t2c_core.errors import PolicyError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     LabelOrType = TypeVar("LabelOrType", NodeLabel, RelationshipType)
 
+MAX_EXACT_COUNT = 1_000_000
+"""Number of nodes up to which the coverage of a property in a schema is exact."""
+
 
 class Visibility:
     """Hidden labels, relationship types and properties of one graph.
@@ -29,6 +33,7 @@ class Visibility:
 
     def __init__(self, names: Iterable[str], schema: GraphSchema | None) -> None:
         self._names = frozenset(names)
+        self._schema = schema
         self._labels = frozenset(schema.label_by_name) if schema else frozenset()
         self._types = frozenset(schema.type_by_name) if schema else frozenset()
         unresolved: set[str] = set()
@@ -57,8 +62,30 @@ class Visibility:
         """Return whether the type and both labels of a triple are visible."""
         return all(map(self.shows, (triple.source, triple.type, triple.target)))
 
+    def shows_values(self, label_or_type: str, key: str) -> bool:
+        """Return whether the values of a property in a snapshot (examples, range, value index) are visible.
+
+        A snapshot has no values that its own policy hides. A name that is hidden since then may hide values of a
+        visible property: those of nodes that also have the hidden label, and of the relationships of such nodes.
+        """
+        schema, added = self._schema, self._added
+        if not self.shows(label_or_type, key) or schema is None or added is None:
+            return self.shows(label_or_type, key)
+        if label_or_type in self._types:
+            triples = (each for each in schema.triples if each.type == label_or_type)
+            is_complete = not added.labels or label_or_type not in schema.partial_triples
+            return is_complete and all(map(added.shows_triple, triples))
+        hiding = added.labels | added.hiding_labels("node", key)
+        return not any(_may_share_nodes(schema, label_or_type, each) for each in hiding)
+
+    @cached_property
+    def _added(self) -> Visibility | None:
+        """What is hidden in addition to the names that the schema lists as hidden."""
+        added = self._names - set(self._schema.hidden if self._schema else ())
+        return Visibility(added, self._schema) if added else None
+
     def filter_schema(self, schema: GraphSchema) -> GraphSchema:
-        """Return a schema without what is hidden, which lists the hidden names."""
+        """Return a schema without hidden names and values; it lists the hidden names."""
         if not self:
             return schema
         return replace(
@@ -70,8 +97,14 @@ class Visibility:
         )
 
     def _filtered(self, part: LabelOrType) -> LabelOrType:
-        keys = tuple(each for each in part.properties if self.shows(part.name, each.name))
-        return replace(part, properties=keys)
+        keys = (each for each in part.properties if self.shows(part.name, each.name))
+        properties = tuple(
+            each
+            if self.shows_values(part.name, each.name)
+            else replace(each, examples=(), minimum=None, maximum=None)
+            for each in keys
+        )
+        return replace(part, properties=properties)
 
     def hiding_labels(self, entity_type: EntityType, key: str | None = None) -> frozenset[str]:
         """Return the labels or types on which a property, or any property if None, is hidden."""
@@ -86,6 +119,19 @@ class Visibility:
             for key in self.hidden_on
             if (hiding := self.hiding_labels(entity_type, key)) and (possible is None or hiding & possible)
         }
+
+
+def _may_share_nodes(schema: GraphSchema, first: str, second: str) -> bool:
+    """Return whether a node may have both labels: each has all properties that every node of the other has."""
+    labels = [schema.label_by_name.get(each) for each in (first, second)]
+    if first == second or None in labels:
+        return first == second
+    parts = [each for each in labels if each is not None]
+    if any(each.name in schema.partial_properties or each.count > MAX_EXACT_COUNT for each in parts):
+        return True
+    keys = [{key.name for key in each.properties} for each in parts]
+    always = [{key.name for key in each.properties if key.share >= 1} for each in parts]
+    return always[0] <= keys[1] and always[1] <= keys[0]
 
 
 def check_names(policy: Policy, schema: GraphSchema) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from random import Random
 
 LABELS = ("Patient", "Staff", "Drug", "Note", "Odd.Label")
 TYPES = ("WROTE", "TAKES", "KNOWS")
@@ -120,8 +123,8 @@ def policies() -> st.SearchStrategy[frozenset[str]]:
     )
 
 
-def _label(draw: st.DrawFn) -> str:
-    first, second = (f"`{draw(st.sampled_from(LABELS))}`" for _ in range(2))
+def _label(random: Random) -> str:
+    first, second = (f"`{random.choice(LABELS)}`" for _ in range(2))
     forms = (
         "",
         "",
@@ -132,12 +135,12 @@ def _label(draw: st.DrawFn) -> str:
         f":{first}&{second}",
         f":!{first}",
     )
-    return draw(st.sampled_from(forms))
+    return random.choice(forms)
 
 
-def _type(draw: st.DrawFn) -> str:
-    first, second = (draw(st.sampled_from(TYPES)) for _ in range(2))
-    return draw(st.sampled_from(("", f":{first}", f":{first}|{second}", f":!{first}")))
+def _type(random: Random) -> str:
+    first, second = (random.choice(TYPES) for _ in range(2))
+    return random.choice(("", f":{first}", f":{first}|{second}", f":!{first}"))
 
 
 _MATCHES = (
@@ -223,33 +226,32 @@ _STEPS = (
     "WITH {{e: {e}}} AS e",
     "WITH CASE WHEN true THEN {{{k}: {e}}} ELSE {e} END AS f WITH f {{.*}} AS e",
 )
+_PATH_OUTPUTS = ("p", "nodes(p)", "relationships(p)", "*", "[x IN nodes(p) | x]")
 _ENDINGS = ("", "", "", "", " ORDER BY e.{k}", " ORDER BY x", " LIMIT 5", " SKIP 1 LIMIT 2")
 
 
-@st.composite
-def queries(draw: st.DrawFn) -> str:
-    """Draw a query that reads, returns or tests nodes, relationships and paths in one of many ways."""
+def query(random: Random) -> str:
+    """Make a query that reads, returns or tests nodes, relationships and paths in one of many ways."""
 
     def fill(template: str) -> str:
         return template.format(
-            k=draw(st.sampled_from(KEYS)), l=_label(draw) or ":Patient", t=_type(draw), e=entity
+            k=random.choice(KEYS), l=_label(random) or ":Patient", t=_type(random), e=entity
         )
 
-    match, variables = draw(st.sampled_from(_MATCHES))
-    text = match.format(l1=_label(draw), l2=_label(draw), t=_type(draw))
-    entity = draw(st.sampled_from([each for each in variables if each != "p"]))
-    if draw(st.booleans()):
-        text += (" AND " if "WHERE" in text else " WHERE ") + fill(draw(st.sampled_from(_CONDITIONS)))
+    match, variables = random.choice(_MATCHES)
+    text = match.format(l1=_label(random), l2=_label(random), t=_type(random))
+    entity = random.choice([each for each in variables if each != "p"])
+    if random.random() < 0.5:
+        text += (" AND " if "WHERE" in text else " WHERE ") + fill(random.choice(_CONDITIONS))
     extra = [form for each in variables[1:] for form in _ENTITIES_WITH[each]]
-    entity = fill(draw(st.sampled_from([*_ENTITIES, *extra, *extra])))
-    if "p" in variables and draw(st.integers(0, 4)) == 0:
-        return f"{text} RETURN {draw(st.sampled_from(('p', 'nodes(p)', 'relationships(p)', '*', '[x IN nodes(p) | x]')))}"
-    if draw(st.integers(0, 9)) == 0:
+    entity = fill(random.choice([*_ENTITIES, *extra, *extra]))
+    if "p" in variables and random.random() < 0.2:
+        return f"{text} RETURN {random.choice(_PATH_OUTPUTS)}"
+    if random.random() < 0.1:
         return f"{text} RETURN *"
-    step = fill(draw(st.sampled_from(_STEPS)))
-    output = fill(draw(st.sampled_from(_OUTPUTS)))
-    distinct = draw(st.sampled_from(("", "", "DISTINCT ")))
-    text += f" {step} RETURN {distinct}{output} AS x{fill(draw(st.sampled_from(_ENDINGS)))}"
-    if draw(st.integers(0, 9)) == 0:
-        text += f" UNION ALL MATCH (a{_label(draw)}) RETURN a AS x"
+    step, output = fill(random.choice(_STEPS)), fill(random.choice(_OUTPUTS))
+    distinct = random.choice(("", "", "DISTINCT "))
+    text += f" {step} RETURN {distinct}{output} AS x{fill(random.choice(_ENDINGS))}"
+    if random.random() < 0.1:
+        text += f" UNION ALL MATCH (a{_label(random)}) RETURN a AS x"
     return text
