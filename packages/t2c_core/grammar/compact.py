@@ -20,7 +20,6 @@ from t2c_core.grammar.ebnf import (
     literal_values,
     one_of,
     sequence,
-    visible_schema,
 )
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
@@ -29,7 +28,6 @@ from t2c_core.prompt.variable_names import ANY, SUFFIXES, VariableNames
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType
 
 MAX_DEPTH: Final = 2
@@ -40,20 +38,17 @@ _PARAMETER: Final = "parameter"
 _EQUALITY: Final = one_of((literal(" ="), literal(" <>")))
 
 
-def atoms_grammar(
-    schema: GraphSchema, *, policy: Policy | None = None, parameters: int = MAX_PARAMETERS
-) -> str:
+def atoms_grammar(schema: GraphSchema, *, parameters: int = MAX_PARAMETERS) -> str:
     """Return the grammar of completions of the `atoms` prompt format.
 
     Args:
-        schema: schema of the graph.
-        policy: names that queries must not use.
+        schema: schema of the graph, without hidden names.
         parameters: number of linked values of the question, `$v1` to `$vN`.
 
     Returns:
         EBNF whose rule `root` also accepts the token of an unanswerable question.
     """
-    return _AtomsGrammar(visible_schema(schema, policy), VariableNames(schema), parameters).text()
+    return _AtomsGrammar(schema, VariableNames(schema), parameters).text()
 
 
 class _AtomsGrammar:

@@ -17,7 +17,6 @@ from t2c_core.grammar.ebnf import (
     one_of,
     properties_of,
     stored_texts,
-    visible_schema,
 )
 from t2c_core.prompt.chat_replies import REFUSAL
 from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
@@ -25,7 +24,6 @@ from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema
 
 FUNCTIONS: Final = tuple(
@@ -43,30 +41,26 @@ _GAP: Final = "gap"
 _SPACE: Final = "blank"
 
 
-def cypher_grammar(
-    schema: GraphSchema, *, policy: Policy | None = None, parameters: int = MAX_PARAMETERS
-) -> str:
+def cypher_grammar(schema: GraphSchema, *, parameters: int = MAX_PARAMETERS) -> str:
     """Return the grammar of read-only queries on a graph.
 
     Args:
-        schema: schema of the graph.
-        policy: names that queries must not use.
+        schema: schema of the graph, without hidden names.
         parameters: number of linked values of the question, `$v1` to `$vN`.
 
     Returns:
         EBNF whose rule `root` also accepts the word for an unanswerable question.
     """
-    visible = visible_schema(schema, policy)
     rules = Rules()
     rules.add(_GAP, ["[ \\n]{1,8}"])
     rules.add(_SPACE, ["[ \\n]{0,4}"])
     rules.add("name", ["[a-z_] [A-Za-z0-9_]{0,30}"])
     rules.add("digits", [literal("0"), "[1-9] [0-9]{0,5}"])
     rules.add("parameter", [literal(f"$v{number}") for number in range(1, parameters + 1)])
-    rules.add("property", [literal(format_identifier(each.name)) for each in properties_of(visible)])
-    rules.add("label", [literal(format_identifier(each.name)) for each in visible.labels])
-    rules.add("text", [literal(each) for each in stored_texts(visible)])
-    _patterns(visible, rules)
+    rules.add("property", [literal(format_identifier(each.name)) for each in properties_of(schema)])
+    rules.add("label", [literal(format_identifier(each.name)) for each in schema.labels])
+    rules.add("text", [literal(each) for each in stored_texts(schema)])
+    _patterns(schema, rules)
     _expressions(rules)
     _clauses(rules)
     rules.add("root", [literal(REFUSAL), "query"])

@@ -9,12 +9,10 @@ import json
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.literals import write_string
-from t2c_core.guard.policy.visibility import Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.model import GraphSchema, Property
 
 MAX_ITEMS = 8
@@ -83,8 +81,3 @@ def literal_values(found: Property) -> tuple[str, ...]:
     if found.type != "STRING" or found.distinct > MAX_LITERAL_VALUES:
         return ()
     return tuple(each for each in found.examples if isinstance(each, str))
-
-
-def visible_schema(schema: GraphSchema, policy: Policy | None) -> GraphSchema:
-    """Return a schema without what a policy hides."""
-    return Visibility(policy.hidden, schema).filter_schema(schema) if policy else schema

@@ -12,7 +12,6 @@ from t2c_core.prompt.compact_cypher import MAX_PARAMETERS
 from t2c_core.prompt.schema_tokens import SchemaTokenFormat
 
 if TYPE_CHECKING:
-    from t2c_core.guard.policy.policy import Policy
     from t2c_core.prompt.format import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
@@ -32,18 +31,17 @@ class GrammarCache:
     """Grammars of a graph and prompt format, each of which is generated once.
 
     Args:
-        schema: schema of the graph.
+        schema: schema of the graph, without hidden names.
         format_: prompt format of the completions.
-        policy: names that queries must not use.
     """
 
-    def __init__(self, schema: GraphSchema, format_: PromptFormat, *, policy: Policy | None = None) -> None:
+    def __init__(self, schema: GraphSchema, format_: PromptFormat) -> None:
         uses_schema_tokens = isinstance(format_, SchemaTokenFormat)
         write = atoms_grammar if uses_schema_tokens else cypher_grammar
 
         @lru_cache(maxsize=MAX_PARAMETERS + 1)
         def of_size(parameters: int) -> Grammar:
-            return Grammar(write(schema, policy=policy, parameters=parameters), uses_schema_tokens)
+            return Grammar(write(schema, parameters=parameters), uses_schema_tokens)
 
         self._of_size = of_size
 

@@ -11,7 +11,7 @@ import pytest
 from t2c_core.errors import QueryRejectedError
 from t2c_core.grammar import GrammarCache, atoms_grammar, cypher_grammar
 from t2c_core.guard.guard import Guard
-from t2c_core.guard.policy.policy import Policy
+from t2c_core.guard.policy.visibility import Visibility
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.prompt.compact_cypher import ACCESS, TRIPLE, bound_variables, encode, tokenize
 from t2c_core.prompt.schema_tokens import UNANSWERABLE
@@ -123,8 +123,8 @@ def test_parameters_are_those_of_the_question() -> None:
 
 @pytest.mark.parametrize("write", [atoms_grammar, cypher_grammar])
 def test_what_a_policy_hides_cannot_be_written(write: object) -> None:
-    hidden = Policy(hidden=frozenset({"Drug.year", "EASES", "Odd`Label"}))
-    text = write(SCHEMA, policy=hidden)  # type: ignore[operator]
+    hidden = Visibility({"Drug.year", "EASES", "Odd`Label"}, SCHEMA)
+    text = write(hidden.filter_schema(SCHEMA))  # type: ignore[operator]
     assert not any(name in text for name in ("EASES", "Odd"))
     assert matches_grammar(text, "MATCH (drug:Drug) RETURN drug.name")
     assert not matches_grammar(text, "MATCH (drug:Drug) RETURN drug.year")
