@@ -1,11 +1,10 @@
-"""Measure the guard: accepted attacks, refused good queries, time a query, large inputs.
+"""Measure the guard: accepted attacks, refused good queries, time per query, large inputs.
 
-    python benchmarks/guard.py --snapshot SNAPSHOT [--pairs FOLDER]
+    python benchmarks/t2c_core/guard.py --snapshot SNAPSHOT [--pairs FOLDER]
 
-The corpora are those of tests/corpora. FOLDER holds files of reading pairs (JSON lines with `cypher`) and perhaps
-schemas.json, which describes their graphs; the queries are judged with and without these. Writes
-results/guard.json and results/guard.md beside this file. Times are those of the processor, the least of five, so that
-a busy machine does not change them.
+Uses the corpora of tests/corpora. FOLDER has JSON Lines files of read queries (`cypher`) and optionally schemas.json,
+which describes their graphs; the queries are checked with and without these schemas. Writes results/guard.json and
+results/guard.md beside this file. Times are CPU times, the minimum of five, so that other load does not change them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType
 from t2c_core.schema.model import Triple
 
 RESULTS = Path(__file__).parent / "results"
-CORPORA = Path(__file__).parents[1] / "tests" / "corpora"
+CORPORA = Path(__file__).parents[2] / "tests" / "corpora"
 HIDDEN = frozenset({"Patient.name", "Insurer", "ALLERGIC_TO", "TAKES.dose"})
 REPEATS = 5
 LARGE = {
@@ -65,7 +64,7 @@ def spread(times: list[float]) -> dict[str, float]:
     }
 
 
-def judged(guard: Guard, queries: list[dict[str, Any]]) -> dict[str, Any]:
+def check_all(guard: Guard, queries: list[dict[str, Any]]) -> dict[str, Any]:
     refused = []
     repaired: Counter[str] = Counter()
     for row in queries:
@@ -84,30 +83,30 @@ def judged(guard: Guard, queries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def described(content: dict[str, Any]) -> GraphSchema:
-    """Read one graph of schemas.json."""
+def read_schema(content: dict[str, Any]) -> GraphSchema:
+    """Return the schema of one graph of schemas.json."""
 
-    def held(found: list[dict[str, str]]) -> tuple[Property, ...]:
+    def properties(found: list[dict[str, str]]) -> tuple[Property, ...]:
         return tuple(
             Property(name=name, type="STRING") for name in sorted({each["property"] for each in found})
         )
 
-    arrows = content["relationships"]
-    labels = {*content["node_props"]} | {each[end] for each in arrows for end in ("start", "end")}
-    types = {*content["rel_props"]} | {each["type"] for each in arrows}
+    patterns = content["relationships"]
+    labels = {*content["node_props"]} | {each[end] for each in patterns for end in ("start", "end")}
+    types = {*content["rel_props"]} | {each["type"] for each in patterns}
     return GraphSchema(
         labels=tuple(
-            NodeLabel(name=name, count=1000, properties=held(content["node_props"].get(name, [])))
+            NodeLabel(name=name, count=1000, properties=properties(content["node_props"].get(name, [])))
             for name in sorted(labels)
         ),
         types=tuple(
-            RelationshipType(name=name, count=1000, properties=held(content["rel_props"].get(name, [])))
+            RelationshipType(name=name, count=1000, properties=properties(content["rel_props"].get(name, [])))
             for name in sorted(types)
         ),
         triples=tuple(
             Triple(source=source, type=kind, target=target, count=1000)
             for source, kind, target in sorted(
-                {(each["start"], each["type"], each["end"]) for each in arrows}
+                {(each["start"], each["type"], each["end"]) for each in patterns}
             )
         ),
     )
@@ -119,16 +118,16 @@ def on_pairs(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.glob("*.jsonl")):
         pairs = rows(path)
-        found[path.stem] = {"without schema": judged(Guard(), pairs)}
+        found[path.stem] = {"without schema": check_all(Guard(), pairs)}
         name = next((each for each in (pairs[0].get("graph"), path.stem) if each in schemas), None)
         if name is not None:
-            found[path.stem]["with schema"] = judged(Guard(described(schemas[name])), pairs)
+            found[path.stem]["with schema"] = check_all(Guard(read_schema(schemas[name])), pairs)
     return found
 
 
 def table(result: dict[str, Any]) -> str:
     lines = [
-        "# The guard", "", "    python benchmarks/guard.py --snapshot SNAPSHOT --pairs FOLDER", "",
+        "# The guard", "", "    python benchmarks/t2c_core/guard.py --snapshot SNAPSHOT --pairs FOLDER", "",
         "| corpus | queries | accepted attacks | good ones refused |", "|---|---|---|---|",
     ]  # fmt: skip
     attacks = result["attacks"]
@@ -141,7 +140,7 @@ def table(result: dict[str, Any]) -> str:
             lines.append(
                 f"| pairs {name}, {how} | {found['n']} | | {found['refused']} ({found['share']:.2%}) |"
             )
-    lines += ["", "| guard | queries | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
+    lines += ["", "| guard | queries | p50 ms | p99 ms | max ms |", "|---|---|---|---|---|"]
     for name, each in result["times"].items():
         lines.append(f"| {name} | {each['n']} | {each['p50_ms']} | {each['p99_ms']} | {each['max_ms']} |")
     lines += ["", "| large input | ms | code |", "|---|---|---|"]
@@ -165,14 +164,14 @@ def main() -> int:
     guards = {"no schema": Guard(), "schema": Guard(schema), "schema and policy": Guard(schema, policy)}
     good, attacks = rows(CORPORA / "good.jsonl"), rows(CORPORA / "attacks.jsonl")
     attacks = [row for row in attacks if row["code"] != "mask"]
-    keepers = {
+    policy_guards = {
         True: (guards["schema and policy"], Guard(policy=policy)),
         False: (guards["no schema"], guards["schema"]),
     }
     accepted = [
         row["id"]
         for row in attacks
-        for guard in keepers[bool(row.get("policy"))]
+        for guard in policy_guards[bool(row.get("policy"))]
         if guard.check(row["cypher"]).allowed
     ]
     large = {}
@@ -184,7 +183,7 @@ def main() -> int:
         }
     result = {
         "attacks": {"n": len(attacks), "accepted": len(accepted), "which": accepted},
-        "good": {name: judged(guards[name], good) for name in ("no schema", "schema")},
+        "good": {name: check_all(guards[name], good) for name in ("no schema", "schema")},
         "pairs": on_pairs(arguments.pairs) if arguments.pairs else {},
         "times": {
             name: spread([milliseconds(guard, row["cypher"], row.get("params")) for row in good])
