@@ -1,4 +1,4 @@
-"""What a chat model is told: the fitting part of a schema, similar examples; and which sample is chosen in the end."""
+"""What the prompt of a chat model contains: the pruned schema, similar examples; and which attempt is selected."""
 
 from __future__ import annotations
 

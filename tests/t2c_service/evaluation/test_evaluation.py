@@ -184,7 +184,7 @@ async def test_a_graph_that_goes_down_is_named_once(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "has no pairs"),
         ("{", r":1: invalid JSON"),
@@ -194,10 +194,10 @@ async def test_a_graph_that_goes_down_is_named_once(
         ('{"question": "x", "cypher": "y", "parameters": [1]}', "invalid `parameters`"),
     ],
 )
-def test_files_that_are_no_pairs_are_named(tmp_path: Path, text: str, told: str) -> None:
+def test_invalid_files_of_pairs_are_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text(text)
-    with pytest.raises(PairsError, match=told):
+    with pytest.raises(PairsError, match=message):
         read_pairs(file)
 
 
