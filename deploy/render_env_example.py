@@ -25,8 +25,8 @@ HEAD = f"""\
 {PASSWORD}=
 
 # ---- Variables of compose.yaml --------------------------------------------------------------------------------
-# Address and port of this machine on which the service is published; 0.0.0.0: reachable from other machines, which needs
-# API keys (T2C_ACCESS__KEYS_FILE) or T2C_ACCESS__ALLOW_ANONYMOUS=true.
+# Address and port of this machine on which the service is published; 0.0.0.0: reachable from other machines, which
+# needs API keys (T2C_ACCESS__KEYS_FILE) or T2C_ACCESS__ALLOW_ANONYMOUS=true.
 # BIND=127.0.0.1
 # PORT=8080
 # Your own graph: a folder of CSVs, and the model folder and the questions that `make own` wrote.

@@ -164,4 +164,6 @@ async def test_a_wait_for_a_connection_is_overload_not_a_slow_query(graph: TestG
         assert problem_type_of(caught.value) == OverloadedError.problem_type
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
-        assert (await client.execute_read("RETURN 1")).rows == ((1,),), "a cancelled query gives its place back"
+        assert (await client.execute_read("RETURN 1")).rows == ((1,),), (
+            "a cancelled query gives its place back"
+        )

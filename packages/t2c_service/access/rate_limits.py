@@ -123,7 +123,7 @@ class RedisRateLimiter(RateLimiter):
         """See `RateLimiter.release`."""
         await super().release(subject, lease_id)
         await self._shared(
-            self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id), lambda: asyncio.sleep(0)
+            self._redis.zrem(f"{NAMESPACE}places:{subject}", lease_id), lambda: asyncio.sleep(0, 0)
         )
 
     async def check(self) -> None:
