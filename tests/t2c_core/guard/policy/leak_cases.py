@@ -101,13 +101,12 @@ def graphs(draw: st.DrawFn) -> Graph:
         kinds = st.sampled_from(("text", "text", "integer", "float", "date", "list"))
         return {key: _value(draw(kinds), next(numbers)) for key in keys}
 
-    labels = st.lists(st.sampled_from(LABELS), min_size=1, max_size=3, unique=True)
-    nodes = tuple(Node(tuple(draw(labels)), properties()) for _ in range(draw(st.integers(4, 8))))
+    further = st.lists(st.sampled_from(LABELS), max_size=2)
+    first = [*LABELS, *(draw(st.sampled_from(LABELS)) for _ in range(draw(st.integers(0, 3))))]
+    nodes = tuple(Node(tuple(dict.fromkeys([each, *draw(further)])), properties()) for each in first)
     places = st.integers(0, len(nodes) - 1)
-    relationships = tuple(
-        Relationship(draw(st.sampled_from(TYPES)), draw(places), draw(places), properties())
-        for _ in range(draw(st.integers(4, 9)))
-    )
+    types = [*TYPES, *(draw(st.sampled_from(TYPES)) for _ in range(draw(st.integers(1, 6))))]
+    relationships = tuple(Relationship(each, draw(places), draw(places), properties()) for each in types)
     return Graph(nodes, relationships)
 
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from neo4j.exceptions import Neo4jError
 
-from t2c_core.cypher.identifiers import quote_identifier
 from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.guard.policy.visibility import Visibility
@@ -31,17 +30,20 @@ PARAMETERS = {"key": "name", "label": "Patient", "given": None}
 
 def load(session, graph):
     session.run("MATCH (n) DETACH DELETE n").consume()
-    for number, node in enumerate(graph.nodes):
-        labels = "".join(f":{quote_identifier(each)}" for each in node.labels)
-        session.run(
-            f"CREATE (n{labels}) SET n = $properties, n._n = $n", properties=node.properties, n=number
-        ).consume()
-    for each in graph.relationships:
-        session.run(
-            f"MATCH (a {{_n: $a}}), (b {{_n: $b}}) CREATE (a)-[r:{each.type}]->(b) SET r = $properties",
-            a=each.start, b=each.end, properties=each.properties,
-        ).consume()  # fmt: skip
-    session.run("MATCH (n) REMOVE n._n").consume()
+    nodes = [{"labels": each.labels, "properties": each.properties} for each in graph.nodes]
+    ids = session.run(
+        "UNWIND $nodes AS node CREATE (n:$(node.labels)) SET n = node.properties RETURN elementId(n)",
+        nodes=nodes,
+    ).value()
+    relationships = [
+        {"type": each.type, "start": ids[each.start], "end": ids[each.end], "properties": each.properties}
+        for each in graph.relationships
+    ]
+    session.run(
+        "UNWIND $relationships AS each MATCH (a), (b) WHERE elementId(a) = each.start AND elementId(b) = each.end "
+        "CREATE (a)-[r:$(each.type)]->(b) SET r = each.properties",
+        relationships=relationships,
+    ).consume()
 
 
 def outcome(session, query):
