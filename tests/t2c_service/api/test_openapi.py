@@ -68,7 +68,9 @@ def served(
     keys = tmp_path / "keys.json"
     every = ("query", "cypher", "schema", "metrics")
     key, _ = KeyStore(keys).create(KeyPermissions(name="tester", scopes=every))
-    app = create_app(settings.model_copy(update={"access": AccessSettings(keys_file=keys)}))
+    app = create_app(
+        settings.model_copy(update={"access": AccessSettings(keys_file=keys, invalid_keys_per_minute=10_000)})
+    )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
