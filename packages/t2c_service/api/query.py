@@ -92,7 +92,7 @@ class AnswerEventStream:
     Args:
         ask: Starts answering, given the function to call with each event.
         request_id: Id of the request.
-        describe: Returns what a client is told of an error.
+        describe: Returns the description of an error for clients.
     """
 
     def __init__(
