@@ -7,7 +7,6 @@ the schema otherwise.
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -29,21 +28,33 @@ def split_identifier(name: str) -> str:
     )
 
 
-@cache
+_IRREGULAR = {
+    "person": "people", "child": "children", "man": "men", "woman": "women", "datum": "data", "criterion": "criteria",
+    "analysis": "analyses", "diagnosis": "diagnoses", "series": "series", "species": "species",
+}  # fmt: skip
+_SIBILANT = re.compile(r"(?:s|x|z|ch|sh)$", re.IGNORECASE)
+_CONSONANT_Y = re.compile(r"(?<=[^aeiou\W])y$", re.IGNORECASE)
+_VOWEL_SOUND = re.compile(r"(?!(?:uni|use|usu|eu|one\b|once))[aeiou]|hour|honest|heir", re.IGNORECASE)
+_SPELT_WITH_VOWEL = re.compile(r"[AEFHILMNORSX](?:[A-Z0-9]|\b)")
+
+
 def pluralize(noun: str) -> str:
-    """Return the plural of an English noun phrase."""
-    import inflect
-
+    """Return the plural of an English noun phrase: its head, the last word before "of", is inflected."""
     head, separator, rest = noun.partition(" of ")
-    return f"{inflect.engine().plural_noun(head) or head}{separator}{rest}"
+    start, space, word = head.rpartition(" ")
+    if word.lower() in _IRREGULAR:
+        plural = _IRREGULAR[word.lower()]
+    elif _CONSONANT_Y.search(word):
+        plural = f"{word[:-1]}ies"
+    else:
+        plural = f"{word}es" if _SIBILANT.search(word) else f"{word}s"
+    return f"{start}{space}{plural}{separator}{rest}"
 
 
-@cache
 def with_article(noun: str) -> str:
     """Return a noun phrase with its indefinite article."""
-    import inflect
-
-    return inflect.engine().a(noun)
+    has_vowel = _SPELT_WITH_VOWEL.match(noun) if noun[:2].isupper() else _VOWEL_SOUND.match(noun)
+    return f"{'an' if has_vowel else 'a'} {noun}"
 
 
 def agree(phrase: str, *, plural: bool) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from t2c_core.cypher.parser import parse
 from t2c_core.interpretation.readback import read_back
-from t2c_core.interpretation.words import Words, split_identifier
+from t2c_core.interpretation.words import Words, pluralize, split_identifier, with_article
 from t2c_core.schema import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 
 ROOT = Path(__file__).parents[3]
@@ -183,3 +183,24 @@ def test_golds_of_the_demo_questions_are_read_back() -> None:
 )
 def test_identifiers_are_split_into_words(name: str, words: str) -> None:
     assert split_identifier(name) == words
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [
+        ("drug", "drugs"), ("body system", "body systems"), ("city", "cities"), ("day", "days"), ("box", "boxes"),
+        ("diagnosis", "diagnoses"), ("name of the ward", "names of the ward"), ("date of birth", "dates of birth"),
+    ],
+)  # fmt: skip
+def test_the_head_of_a_noun_phrase_is_inflected(noun: str, plural: str) -> None:
+    assert pluralize(noun) == plural
+
+
+@pytest.mark.parametrize("noun", ["hour", "allergy", "insurer", "ICD code", "X-ray", "MRI"])
+def test_a_vowel_sound_takes_an(noun: str) -> None:
+    assert with_article(noun) == f"an {noun}"
+
+
+@pytest.mark.parametrize("noun", ["drug", "university", "user", "unit", "one-off", "WHO list", "European"])
+def test_a_consonant_sound_takes_a(noun: str) -> None:
+    assert with_article(noun) == f"a {noun}"
