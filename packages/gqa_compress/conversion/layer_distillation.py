@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
 from gqa_compress.conversion.layer_runner import HiddenStates
 
 EVALUATIONS = 10
+# Tokens whose logits are in memory at once.
+LOGIT_TOKENS = 256
 
 Batches = list[tuple[HiddenStates, torch.Tensor]]
 """Residual streams before a layer, each with its target."""
@@ -70,6 +73,9 @@ def squared_error(forward: Forward, batches: Batches) -> Loss:
 def kl_of_logits(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor]) -> Loss:
     """Return KL(target ‖ distilled) of the predictions, in nats.
 
+    Logits are made for `LOGIT_TOKENS` tokens at a time and again in the backward pass, since those of a whole batch are
+    far larger than the layer.
+
     Args:
         forward: forward pass of the last layer, which is distilled.
         logits: from the residual stream after the last layer to logits, (B, T, C) → (B, T, V).
@@ -78,11 +84,20 @@ def kl_of_logits(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor
         The loss.
     """
 
-    def loss(states: HiddenStates, target: torch.Tensor) -> torch.Tensor:
+    def kl(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            log_teacher = F.log_softmax(logits(target)[states.mask].float(), dim=-1)
-        log_student = F.log_softmax(logits(forward(states))[states.mask].float(), dim=-1)
+            log_teacher = F.log_softmax(logits(teacher[None])[0].float(), dim=-1)
+        log_student = F.log_softmax(logits(student[None])[0].float(), dim=-1)
         return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1)
+
+    def loss(states: HiddenStates, target: torch.Tensor) -> torch.Tensor:
+        pairs = zip(
+            forward(states)[states.mask].split(LOGIT_TOKENS),
+            target[states.mask].split(LOGIT_TOKENS),
+            strict=True,
+        )
+        found = [checkpoint(kl, student, teacher, use_reentrant=False) for student, teacher in pairs]
+        return torch.cat(found)
 
     return loss
 
