@@ -26,6 +26,22 @@ PropertyType = Literal[
     "LIST<DATE>", "LIST<ANY>",
 ]  # fmt: skip
 
+TextFormat = Literal[
+    "INTEGER",
+    "FLOAT",
+    "YYYY-MM-DD",
+    "YYYY/MM/DD",
+    "DD/MM/YYYY",
+    "MM/DD/YYYY",
+    "DD.MM.YYYY",
+    "HH:MM",
+    "HH:MM:SS",
+]
+"""What the strings of a property are: numbers, dates, or times of day. A date may have a time of day behind it."""
+_TYPES_OF_TEXT: dict[TextFormat, PropertyType] = {
+    "INTEGER": "INTEGER", "FLOAT": "FLOAT", "HH:MM": "LOCAL TIME", "HH:MM:SS": "LOCAL TIME",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
@@ -46,6 +62,15 @@ class Property:
     """Frequent values, most frequent first; for lists, frequent elements."""
     minimum: Scalar | None = None
     maximum: Scalar | None = None
+    text_format: TextFormat | None = None
+    """For strings, what they hold if it is not text."""
+    missing_text: str | None = None
+    """The string that stands for an absent value, such as `NULL`, where `text_format` is given."""
+
+    @property
+    def value_type(self) -> PropertyType:
+        """Type of what the values hold, by which they are compared, ordered and aggregated."""
+        return _TYPES_OF_TEXT.get(self.text_format, "DATE") if self.text_format else self.type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +153,8 @@ class GraphSchema:
         for name in ("partial_properties", "partial_triples"):
             if not content[name]:
                 del content[name]
+        for owner in (*content["labels"], *content["types"]):
+            owner["properties"] = tuple(_without_defaults(each) for each in owner["properties"])
         return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
     @classmethod
@@ -172,6 +199,12 @@ class GraphSchema:
                 f"no schema at {file}; write one with: t2c-graph snapshot --uri bolt://... --out FOLDER"
             )
         return cls.from_json(file.read_text(encoding="utf-8"))
+
+
+def _without_defaults(entry: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what readers of former versions do not know where it says nothing."""
+    later = {"text_format", "missing_text"}
+    return {name: value for name, value in entry.items() if name not in later or value is not None}
 
 
 def _with_properties(part: dict[str, Any]) -> dict[str, Any]:

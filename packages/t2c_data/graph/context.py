@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import LexiconError, UnfitError
-from t2c_data.lexicon.draft import TEMPORAL_TYPES
+from t2c_data.lexicon.property_words import TEMPORAL_TYPES
 
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Property, Triple

@@ -22,6 +22,25 @@ class Vocabulary:
     """Lexicon fields by names of properties, in order of preference."""
     units: dict[str, tuple[str, ...]]
     """Units of measurement by the last word of a property's name."""
+    abbreviations: dict[str, str]
+    """Words by abbreviation."""
+    acronyms: frozenset[str]
+    """Abbreviations that nobody writes out, in lower case."""
+    words: frozenset[str]
+    """Words that a dictionary of inflections lacks."""
+    function_words: frozenset[str]
+    """Prepositions, pronouns and the like, which are never inflected."""
+    verb_prepositions: dict[str, str]
+    """What stands behind a verb, by its infinitive."""
+    relationships: list[dict[str, Any]]
+    """Phrases in both directions for names of relationship types, some only for types to one label."""
+
+    def phrases_of_type(self, names: set[str], target: str) -> dict[str, Any]:
+        """Return the phrases for a relationship type of one of several names; empty if there are none."""
+        for entry in self.relationships:
+            if entry.get("to", target) == target and not names.isdisjoint(entry["names"]):
+                return entry
+        return {}
 
 
 @cache
@@ -32,4 +51,10 @@ def vocabulary() -> Vocabulary:
         {first: tuple(rest) for first, *rest in content["synonyms"]},
         content["properties"],
         {last: tuple(units) for last, units in content["units"].items()},
+        content["abbreviations"],
+        frozenset(content["acronyms"]),
+        frozenset(content["words"]),
+        frozenset(content["function_words"]),
+        content["verb_prepositions"],
+        content["relationships"],
     )

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 
 import inflect
 
+from t2c_data.lexicon.identifiers import is_inflected, lemmas_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTRODUCERS = ("that ", "who ", "where ", "in which ", "whose ")
 PLURAL_VERBS = {"is": "are", "was": "were", "has": "have", "does": "do"}
 """Irregular plurals by singular."""
+COUNTED_ABBREVIATIONS = frozenset(
+    {"ID", "URL", "URI", "UUID", "ISBN", "ISSN", "SKU", "GP", "VIP", "KPI", "PC", "CD", "DVD"}
+)
+"""Abbreviations that have a plural; others stay as they are."""
+_COUNTED_HEADS = frozenset({"number", "date"})
+"""Nouns with a participle behind them: `number killed`, `date created`."""
 FAR_END_SUBJECT = re.compile(r"^((?:that|where|(?:\w+ )?(?:which|whom)) \{(?:value)?\} )([a-z]+)")
 """A phrase whose subject is the far end, so that the verb behind agrees with it."""
 _ENGINE = inflect.engine()
@@ -38,20 +46,37 @@ def _article(word: str) -> str:
 def plural_of(noun: str) -> str:
     """Return the plural of a noun phrase; its head is inflected: `dates of birth`."""
     head, preposition, rest = noun, "", ""
-    if match := re.search(r" (of|by|in|for|on|at|to|with|from) ", noun):
+    if match := re.search(r" (of|by|in|for|on|at|to|with|from|per) ", noun):
         head, preposition, rest = noun[: match.start()], match[0], noun[match.end() :]
     words = head.split(" ")
     last = words[-1]
-    if last in {"ID", "IDs"}:
-        words[-1] = "IDs"
-    elif last.isalpha() and (last.endswith(("is", "ss", "us")) or not _ENGINE.singular_noun(last)):
+    if last in COUNTED_ABBREVIATIONS:
+        words[-1] = f"{last}s"
+    elif not is_inflected(last) or _is_plural(last):
+        pass
+    elif _is_noun(last):
         words[-1] = str(_ENGINE.plural_noun(last))
+    elif len(words) > 1 and words[0] in _COUNTED_HEADS:
+        words[0] = str(_ENGINE.plural_noun(words[0]))
     return " ".join(words) + preposition + rest
 
 
 def singular_of(noun: str) -> str:
     """Return the singular of a noun; the noun itself if it is one."""
-    return str(_ENGINE.singular_noun(noun) or noun)
+    return str(_ENGINE.singular_noun(noun) or noun) if _is_plural(noun.rpartition(" ")[2]) else noun
+
+
+def _is_plural(word: str) -> bool:
+    """Return whether a word is a plural; `status`, `series` and `diagnosis` are none."""
+    if word.endswith(("ss", "us", "is")) or not _ENGINE.singular_noun(word):
+        return False
+    return not word.endswith("s") or word not in lemmas_of(word).get("NOUN", ())
+
+
+def _is_noun(word: str) -> bool:
+    """Return whether a word can be a noun; a word that the dictionary lacks may be one."""
+    kinds = lemmas_of(word)
+    return not kinds or not kinds.keys().isdisjoint({"NOUN", "PROPN"})
 
 
 def number_word(number: int) -> str:

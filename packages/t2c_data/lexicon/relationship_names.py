@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from t2c_data.lexicon.general_vocabulary import vocabulary
 from t2c_data.lexicon.morphology import article, plural_of
 
 PREPOSITIONS = frozenset(
@@ -21,6 +22,10 @@ _CONTAINER_NOUNS = frozenset(
     "area category class department division group level range region section team".split()
 )
 """Nouns of targets that contain the source: `in the Elderly age group`."""
+_NO_MAKERS = frozenset(
+    "player worker passenger number letter order user computer member customer matter".split()
+)
+"""Nouns like a `singer` that have not made what they belong to."""
 _COPULAS = frozenset({"is", "are", "was", "were"})
 _INTRANSITIVE_VERBS = frozenset(
     """act appear apply arrive begin belong collaborate compete consist depart depend die differ end fall fly graduate
@@ -43,12 +48,15 @@ def lexicalise_type(name: str, source: str, target: str, *, alone: bool) -> dict
     """Draft the lexicon entry of a relationship type.
 
     Args:
-        name: type in lower-case words, such as `reported by`.
+        name: type in words, such as `reported by`.
         source: noun of the source.
         target: noun of the target.
         alone: whether no other type joins the two labels, so that general phrases are unambiguous.
     """
     words = _parse_type_name(name, source, target)
+    known = vocabulary().phrases_of_type({name, _without_noun(name, target)}, target)
+    words.forward += known.get("forward", ())
+    words.backward += known.get("backward", ())
     if alone:
         has_role = words.target and not words.target.endswith(target)
         words.forward += _by_name(words.target if has_role else target) if source != target else []
@@ -92,8 +100,15 @@ def _names(noun: str, role: str, *, alone: bool) -> list[str]:
     return list(dict.fromkeys(each for each in (noun if alone else "", role) if each))
 
 
+def _without_noun(name: str, target: str) -> str:
+    """Remove the target's noun from the end of a type's name: `lost in battle` to a battle is `lost in`."""
+    return name.removesuffix(f" {target}") if name != target else name
+
+
 def _parse_type_name(name: str, source: str, target: str) -> _Words:
     first, _, rest = name.partition(" ")
+    if first in _POSSESSIVE_VERBS and _is_verb_phrase(_without_noun(rest, target)):
+        return _parse_type_name(rest, source, target)  # `HAS_LOST_IN_BATTLE`, from a column `lost_in_battle`
     if name == target or first in _POSSESSIVE_VERBS:
         return _possession((rest if first in _POSSESSIVE_VERBS else name) or target, target)
     if first in _COPULAS:
@@ -103,14 +118,41 @@ def _parse_type_name(name: str, source: str, target: str) -> _Words:
         return _place(first, rest, target)
     if _is_verb(first) and not (name.endswith(" of") and _is_noun(first)):
         return _action(first, rest, source, target)
+    return _description(name, target)
+
+
+def _description(name: str, target: str) -> _Words:
+    """Build entries of names without a verb: `ALLERGIC_TO`, `PART_OF`, `GENRE`."""
+    first, _, rest = name.partition(" ")
     if "ADJ" in _lemmas(first) and rest in PREPOSITIONS:
         return _state(name, rest)
-    return _noun(name.split(" "), target) if _lemmas(first) else _unknown(name)
+    return _noun(name.split(" "), target) if _lemmas(first) or not first.islower() else _unknown(name)
+
+
+def _is_verb_phrase(phrase: str) -> bool:
+    """Return whether a phrase is a participle or verb with a preposition: `caused by`, `lost in`."""
+    first, _, rest = phrase.partition(" ")
+    return rest in PREPOSITIONS and _is_verb(first) and (_is_past(first) or not _is_noun(first))
+
+
+def _is_agent(noun: str, verb: str) -> bool:
+    """Return whether a noun is who does what a verb says: a visitor visits."""
+    lemma = _lemma(verb)
+    stem = lemma.removesuffix("e")
+    stem = re.sub(r"(?<=[^aeiou])y$", "i", stem)
+    return noun.rpartition(" ")[2] in {f"{stem}er", f"{stem}or", f"{lemma}{lemma[-1:]}er", f"{lemma}ant"}
 
 
 def _action(verb: str, rest: str, source: str, target: str) -> _Words:
     if rest.endswith(f" {target}") and rest.removesuffix(f" {target}") in PREPOSITIONS:
         rest = rest.removesuffix(f" {target}")  # `BELONGS_TO_MOVEMENT` to a movement
+    lemma = _lemma(verb)
+    if not rest and _lemma(source.rpartition(" ")[2]) == lemma:
+        return _contents()  # `ORDERS` from an order to a product
+    if not rest and _is_agent(target, verb) and not _is_agent(source, verb):
+        return _passive(_form(lemma, "VBN"), source, target)  # `VISIT` from a museum to a visitor
+    if not rest and lemma in vocabulary().verb_prepositions:
+        return _with_preposition(verb, vocabulary().verb_prepositions[lemma], source)
     if rest == "by" and _is_past(verb):
         return _passive(verb, source, target)
     if rest.rpartition(" ")[2] in PREPOSITIONS:
@@ -122,7 +164,27 @@ def _possession(role: str, target: str) -> _Words:
     shown = "{}" if target.endswith(role) else f"{role} {{}}"
     forward = [f"that [has|have] {shown}", f"with {shown}", f"having {shown}", f"that had {shown}"]
     backward = ["of {}", "that {} has", "belonging to {}", "for {}"]
-    return _Words([*forward, f"with {role} {{value}}"], backward, role, without=f"without {shown}")
+    forward += [f"with {role} {{value}}", *_maker(role)]
+    return _Words(forward, backward, role, without=f"without {shown}")
+
+
+def _contents() -> _Words:
+    """Build entries of a relationship that is called after its source: an order contains products."""
+    forward = ["that [contains|contain] {}", "containing {}", "with {}", "that [includes|include] {}"]
+    backward = ["in {}", "that [is|are] in {}", "contained in {}", "that {} contains", "on {}", "of {}"]
+    return _Words(forward, backward, without="without {}")
+
+
+def _maker(role: str) -> list[str]:
+    """Build phrases for somebody who is called after what they do: a song that has a singer is sung by them."""
+    noun = role.rpartition(" ")[2]
+    stem = re.sub(r"(er|or)$", "", noun)
+    candidates = [stem, f"{stem}e", stem[:-1], re.sub(r"i$", "y", stem)] if stem != noun else []
+    verb = next((each for each in candidates if "VERB" in _lemmas(each) and _is_agent(noun, each)), "")
+    if not verb or noun in _NO_MAKERS:
+        return []
+    done = _form(verb, "VBN")
+    return [f"{done} by {{}}", f"that [was|were] {done} by {{}}"]
 
 
 def _role(role: str, target: str) -> _Words:
@@ -183,7 +245,8 @@ def _passive(participle: str, source: str, target: str) -> _Words:
         f"that [was|were] {participle} by {{}}",
     ]
     backward = [f"that {past} {{}}", f"that [has|have] {participle} {{}}", f"{_form(lemma, 'VBG')} {{}}"]
-    agent = "" if _lemma(target.partition(" ")[0]) == lemma else f"{_form(lemma, 'VBG')} {target}"
+    is_named_after = _lemma(target.partition(" ")[0]) == lemma or _is_agent(target, participle)
+    agent = "" if is_named_after else f"{_form(lemma, 'VBG')} {target}"
     return _Words(forward, backward, agent, f"{participle} {source}", f"not {participle} by {{}}")
 
 
@@ -192,8 +255,15 @@ def _with_preposition(verb: str, behind: str, source: str) -> _Words:
     if _is_past(verb) and lemma not in _INTRANSITIVE_VERBS:
         phrase = f"{verb} {behind}"
         forward = [f"{phrase} {{}}", f"that [is|are] {phrase} {{}}", f"that [was|were] {phrase} {{}}"]
+        place = behind.rpartition(" ")[2]
+        before = (
+            [f"{place} which {{}} is {verb}", f"{place} which {{}} was {verb}"] if place == behind else []
+        )
         return _Words(
-            forward, [f"that {{}} is {phrase}"], source=f"{verb} {source}", without=f"not {phrase} {{}}"
+            forward,
+            [*before, f"that {{}} is {phrase}"],
+            source=f"{verb} {source}",
+            without=f"not {phrase} {{}}",
         )
     third, ongoing = _form(lemma, "VBZ"), _form(lemma, "VBG")
     if _is_past(verb):
@@ -215,7 +285,8 @@ def _verb(verb: str, rest: str, source: str, target: str) -> _Words:
             [f"that {past}{behind} {{}}", f"{ongoing}{behind} {{}}"],
             [f"in which {{}} {_form(lemma, 'VBD')} {plural_of(rest)}"],
         )
-    roles = f"{participle} {target}", f"{ongoing} {source}"
+    is_named_after = _lemma(source.partition(" ")[0]) == lemma or _is_agent(source, verb)
+    roles = f"{participle} {target}", "" if is_named_after else f"{ongoing} {source}"
     if _is_past(verb):
         forward = [f"that {verb} {{}}", f"that [has|have] {participle} {{}}", f"{ongoing} {{}}"]
         backward = [f"{participle} by {{}}", f"that [was|were] {participle} by {{}}", f"that {{}} {verb}"]
@@ -265,6 +336,16 @@ def _form(lemma: str, tag: str) -> str:
 
     found = lemminflect.getInflection(lemma, tag)
     return str(found[0]) if found else lemma
+
+
+def verb_form(lemma: str, tag: str) -> str:
+    """Return an inflected form of a verb.
+
+    Args:
+        lemma: infinitive.
+        tag: Penn Treebank tag, such as `VBN`.
+    """
+    return _form(lemma, tag)
 
 
 def _is_past(verb: str) -> bool:

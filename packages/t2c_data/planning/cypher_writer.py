@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.prompt.variable_names import SUFFIXES
 from t2c_data.errors import UnfitError
-from t2c_data.lexicon.draft import TEMPORAL_TYPES
+from t2c_data.lexicon.property_words import TEMPORAL_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

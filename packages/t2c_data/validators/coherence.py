@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.ast_nodes import Comparison
-from t2c_data.lexicon.draft import split_identifier
+from t2c_data.lexicon.identifiers import split_identifier
 from t2c_data.validators.findings import Finding
 from t2c_data.validators.question_analysis import phrase
 

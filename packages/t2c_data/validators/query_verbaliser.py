@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from t2c_core.cypher.ast_nodes import Variable
 from t2c_core.cypher.traversal import walk
-from t2c_data.lexicon.draft import split_identifier
+from t2c_data.lexicon.identifiers import split_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,8 @@ from rapidfuzz.distance import OSA
 
 from t2c_core.values.literals import LiteralMention, Quotation, find_literals, find_quotations
 from t2c_core.values.normalization import fold, stem, words
-from t2c_data.lexicon.draft import draft_lexicon, split_identifier
+from t2c_data.lexicon.draft import draft_lexicon
+from t2c_data.lexicon.identifiers import split_identifier
 from t2c_data.lexicon.model import Lexicon, Noun, from_content
 
 if TYPE_CHECKING:

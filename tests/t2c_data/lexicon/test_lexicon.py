@@ -3,7 +3,8 @@ import yaml
 
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_data.errors import LexiconError
-from t2c_data.lexicon.draft import draft_lexicon, draft_text, split_identifier
+from t2c_data.lexicon.draft import draft_lexicon, draft_text
+from t2c_data.lexicon.identifiers import split_identifier
 from t2c_data.lexicon.model import Lexicon, from_content
 from t2c_data.lexicon.morphology import article, plural_of
 from t2c_data.lexicon.relationship_names import lexicalise_type
@@ -23,7 +24,8 @@ ODD = GraphSchema(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("reportDate", "report date"), ("REPORT_DATE", "report date"), ("HTTPServer", "http server"), ("case_id", "case ID"), ("dob", "date of birth")],
+    [("reportDate", "report date"), ("REPORT_DATE", "report date"), ("HTTPServer", "HTTP server"), ("case_id", "case ID"), ("dob", "date of birth"), ("RATED_FB", "rated FB"), ("NHS_NO", "NHS number"), ("isbn13", "ISBN 13"), ("birthdate", "birth date"),
+     ("customerid", "customer ID"), ("no_show", "no show"), ("Num_of_Staff", "number of staff"), ("totalGMV", "total GMV"), ("temp_min", "temp min")],
 )  # fmt: skip
 def test_names_are_split_into_words(name: str, words: str) -> None:
     assert split_identifier(name) == words
@@ -31,7 +33,8 @@ def test_names_are_split_into_words(name: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("noun", "plural"),
-    [("case", "cases"), ("date of birth", "dates of birth"), ("therapy", "therapies"), ("case ID", "case IDs"), ("person", "people"), ("analysis", "analyses")],
+    [("case", "cases"), ("date of birth", "dates of birth"), ("therapy", "therapies"), ("case ID", "case IDs"), ("person", "people"), ("analysis", "analyses"), ("rated FB", "rated FB"), ("NHS number", "NHS numbers"),
+     ("ISBN 13", "ISBN 13"), ("number killed", "numbers killed"), ("quantity per unit", "quantities per unit"), ("status", "statuses"), ("series", "series"), ("ship via", "ship via")],
 )  # fmt: skip
 def test_the_head_of_a_noun_is_inflected(noun: str, plural: str) -> None:
     assert plural_of(noun) == plural
@@ -192,3 +195,66 @@ def test_articles_follow_the_sound(noun: str, phrase: str) -> None:
     assert article(noun) == phrase
     words = lexicalise_type(f"is {noun}", "case", "drug", alone=False)
     assert any(phrase in each for each in words["forward"])
+
+
+def _draft(property_: Property, *others: Property, label: str = "Thing"):
+    label_ = NodeLabel(name=label, count=5, properties=(property_, *others))
+    schema = GraphSchema(labels=(label_,), types=(), triples=())
+    return from_content(draft_lexicon(schema), schema).properties[label, property_.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "least"),
+    [("age", "oldest", "youngest"), ("weightKg", "heaviest", "lightest"), ("unitPrice", "most expensive", "cheapest"), ("population", "largest", "smallest"),
+     ("runtime", "longest", "shortest"), ("max_speed", "fastest", "slowest"), ("netWorthMillions", "richest", "poorest"), ("rating", "best", "worst"),
+     ("num_of_beds", "largest", "smallest"), ("year", "most recent", "oldest"), ("distance_km", "farthest", "nearest"), ("birth_year", "youngest", "oldest")],
+)  # fmt: skip
+def test_measures_have_adjectives(name: str, most: str, least: str) -> None:
+    words = _draft(Property(name=name, type="INTEGER"))
+    if name == "max_speed":  # the maximum of a measure is a measure of its own
+        assert not words.superlative_max
+        return
+    assert most in words.superlative_max
+    assert least in words.superlative_min
+
+
+@pytest.mark.parametrize("name", ["reorder_level", "highest_position", "contact_title", "model_year_code"])
+def test_what_only_contains_a_measure_has_no_adjectives(name: str) -> None:
+    assert not _draft(Property(name=name, type="INTEGER")).superlative_max
+
+
+def test_only_the_single_date_of_a_label_makes_it_recent() -> None:
+    date, other = Property(name="visit_date", type="DATE"), Property(name="paid_on", type="DATE")
+    assert "most recent" in _draft(date).superlative_max
+    assert "most recent" not in _draft(date, other).superlative_max
+
+
+@pytest.mark.parametrize(
+    ("name", "noun", "phrase"),
+    [("unitsInStock", "number of units in stock", "with more than {} units in stock"), ("bedCount", "number of beds", "with more than {} beds"),
+     ("killed", "number of people killed", "with more than {} people killed")],
+)  # fmt: skip
+def test_counts_are_numbers_of_things(name: str, noun: str, phrase: str) -> None:
+    words = _draft(Property(name=name, type="INTEGER"))
+    assert words.nouns[0][0] == noun
+    assert phrase in words.greater_than
+
+
+def test_an_identifier_of_something_else_is_not_called_after_its_owner() -> None:
+    words = _draft(Property(name="customerID", type="STRING"), label="Order")
+    assert not {"order ID", "ID"} & {noun[0] for noun in words.nouns}
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "target", "phrase"),
+    [("has lost in battle", "ship", "battle", "lost in {}"), ("has caused by ship", "death", "ship", "caused by {}"), ("visit", "museum", "visitor", "visited by {}"),
+     ("votes", "person", "candidate", "that [votes|vote] for {}"), ("has singer", "song", "singer", "sung by {}"), ("orders", "order", "product", "that [contains|contain] {}"),
+     ("works in", "doctor", "ward", "employed by {}"), ("purchased", "customer", "order", "that placed {}"), ("takes", "patient", "drug", "on {}")],
+)  # fmt: skip
+def test_relationships_are_said_as_people_do(kind: str, source: str, target: str, phrase: str) -> None:
+    assert phrase in lexicalise_type(kind, source, target, alone=True)["forward"]
+
+
+def test_who_is_called_after_what_they_do_is_not_called_so_twice() -> None:
+    assert lexicalise_type("visit", "museum", "visitor", alone=True)["target_role"] == ["visitor"]
+    assert lexicalise_type("supplies", "supplier", "product", alone=True)["source_role"] == ["supplier"]
