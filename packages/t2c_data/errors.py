@@ -8,6 +8,7 @@ DataError
 ├── BuildError                      a build cannot continue
 ├── ModelError                      a language model is unavailable or replies nothing usable
 │   └── BudgetError                 the token budget is used up
+├── EvaluationLimitError            an answer is too large to be evaluated without Cypher
 └── UnfitError                      a template does not fit the choices made; another one is tried
 """
 
@@ -42,6 +43,10 @@ class ModelError(DataError):
 
 class BudgetError(ModelError):
     """The token budget of a build is used up."""
+
+
+class EvaluationLimitError(DataError):
+    """A query tree matches in too many ways to be evaluated without Cypher."""
 
 
 class UnfitError(DataError):

@@ -238,6 +238,14 @@ class _AtomsGrammar:
         rules = self._rules
         access = "access" if "access" in rules else ""
         rules.add("whole", [literal(" count(*)")])
+        rules.add("counted", [f"{literal(' COUNT {')} inner_{MAX_DEPTH} {literal(' }')}"])
+        counted_case = (
+            literal(" count("),
+            literal(" CASE WHEN"),
+            f"condition_{MAX_DEPTH}",
+            literal(" THEN 1 END"),
+        )
+        rules.add("part", [sequence(*counted_case, literal(")"))])
         distinct = f"({literal(' DISTINCT')})?"
         rules.add(
             "aggregate",
@@ -252,18 +260,18 @@ class _AtomsGrammar:
                     "numbers" if "numbers" in rules else "",
                     literal(")"),
                 ),
-                (
-                    f"{literal(' count(')} {literal(' CASE WHEN')} condition_{MAX_DEPTH} {literal(' THEN 1 END')}"
-                    f" {literal(')')}"
-                ),
+                f"{one_of(literal(f' {each}(') for each in ('avg', 'min', 'max', 'sum'))} counted {literal(')')}",
+                "part",
             ],
         )
+        total = one_of(("whole", f"{literal(' count(')} {literal(' DISTINCT')} variable {literal(')')}"))
+        rules.add("share", [f"{literal(' 100.0')} {literal(' *')} part {literal(' /')} {total}"])
         rules.add("alias", [literal(" g"), literal(" n")])
-        rules.add("item", [access, "aggregate", f"whole {_SIGN} limit"])
+        rules.add("item", [access, "aggregate", f"whole {_SIGN} limit", "counted", "share"])
         rules.add(
             "key",
             [
-                f"{one_of(each for each in (access, 'aggregate', 'alias') if each)} ("
+                f"{one_of(each for each in (access, 'aggregate', 'alias', 'counted') if each)} ("
                 + one_of((literal(" DESC"), literal(" ASC")))
                 + ")?"
             ],
@@ -290,7 +298,7 @@ class _AtomsGrammar:
         )
         with_ = (
             f"{literal(' WITH')} {grouped} {literal(',')} aggregate {literal(' AS')} {literal(' n')}"
-            f" {literal(' WHERE')} {literal(' n')} {_SIGN} limit"
+            f" ({literal(' WHERE')} {literal(' n')} {_SIGN} limit)?"
         )
         last = (
             f"{literal(' RETURN')} ({literal(' DISTINCT')})? {one_of(('late', literal(' count(*)')))}"

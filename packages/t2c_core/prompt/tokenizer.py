@@ -30,7 +30,7 @@ BPE_VOCAB_SIZE = 1500
 _FIXED = """
 MATCH|OPTIONAL MATCH|WHERE|RETURN|WITH|ORDER BY|LIMIT|DISTINCT|AND|OR|NOT|IN|CONTAINS|STARTS WITH|ENDS WITH|IS NULL
 IS NOT NULL|AS|DESC|ASC|EXISTS {|COUNT {|}|CASE WHEN|THEN 1 END|count(*)|count(|avg(|min(|max(|sum(|collect(|size(
-=|<>|<|<=|>|>=|,|(|)|[|]|+|-|*|/|true|false|0|1|2|n
+=|<>|<|<=|>|>=|,|(|)|[|]|+|-|*|/|true|false|0|1|2|100.0|n|g
 """
 _TOKEN = re.compile(r"<[^<>]+>")
 

@@ -41,7 +41,7 @@ _POSSESSIVE_WITH_OWNER = re.compile(r"\b(?:their|its)(?= (?:[\w'-]+ ){1,4}?(?:of
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _SENTINEL = re.compile(f"{SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
 _SUM = re.compile(r"\b(avg|sum)\(")
-_ROW_COUNT = re.compile(r"count\(\*\) (AS n|> \{)|\{x\.first\}")
+_ROW_COUNT = re.compile(r"count\(\*\) (AS n|> \{)|\{x\.(first|part)\}")
 """Counts of rows in which each row must stand for one root."""
 _AGGREGATING = frozenset({"aggregate", "group", "top", "having", "compare", "conditional"})
 
@@ -131,7 +131,11 @@ class TemplateInstantiator:
             UnfitError: it does not.
         """
         cypher = template.cypher
-        neighbours = [slot for name, slot in slots.items() if f"({{{name}}})" in cypher and slot.path]
+        neighbours = [
+            slot
+            for name, slot in slots.items()
+            if f"({{{name}}})" in cypher and slot.path and slot.anchor is None
+        ]
         counts = re.search(r"\{(count|distinct)\}", cypher)
         aggregates = counts or template.category in _AGGREGATING
         if aggregates and self.context.is_uniquely_identified(root) and not neighbours:
@@ -153,7 +157,7 @@ class TemplateInstantiator:
             raise UnfitError("a group of several roots")
         added = {name: slot for name, slot in slots.items() if slot not in neighbours}
         repeats = grounder.repeats_roots(added, grouped_by(template))
-        if "{x.first}" in cypher and repeats:
+        if re.search(r"\{x\.(first|part)\}", cypher) and repeats:
             raise UnfitError("rows repeat in a conditional count")
         if not _SUM.search(cypher):
             return

@@ -86,6 +86,16 @@ class CypherBuilder:
         """Render an EXISTS subquery over a relationship."""
         return "EXISTS { " + self._subquery(rel, anchor) + " }"
 
+    def count(self, rel: QueryRelationship, anchor: QueryNode) -> str:
+        """Render a COUNT subquery over a relationship."""
+        return "COUNT { " + self._subquery(rel, anchor) + " }"
+
+    def holds(self, subset: QueryNode) -> str:
+        """Render the one condition of a view of the root."""
+        for each in subset.conditions:
+            return _predicate(self.access(self.root, each.name), each)
+        return self.exists(subset.relationships[0], self.root)
+
     def _place(self, node: QueryNode) -> None:
         number = self._labels.get(node.label, 0)
         if number >= len(SUFFIXES):
@@ -107,7 +117,7 @@ class CypherBuilder:
 
     def _count(self, predicate: CountPredicate, anchor: QueryNode) -> str:
         comparison = f"{_COMPARISONS[predicate.operator]} {predicate.mention.parameter}"
-        return f"COUNT {{ {self._subquery(predicate.rel, anchor)} }} {comparison}"
+        return f"{self.count(predicate.rel, anchor)} {comparison}"
 
     def _not_exists(self, rel: QueryRelationship, anchor: QueryNode) -> str:
         return "NOT " + self.exists(rel, anchor)
@@ -243,6 +253,10 @@ class CypherTemplateWriter:
         slot = self._slots[name]
         if slot.mention is not None:
             return slot.mention.parameter
+        if slot.anchor is not None:
+            return builder.count(slot.path[0], slot.anchor)
+        if slot.subset is not None:
+            return f"count(CASE WHEN {builder.holds(slot.subset)} THEN 1 END)"
         if slot.is_conditional_count:
             exists = builder.exists(slot.path[attribute == "second"], self._root)
             return f"count(CASE WHEN {exists} THEN 1 END)"
@@ -291,5 +305,10 @@ class CypherTemplateWriter:
     def _counted(self) -> Slot | None:
         slots = self._slots.values()
         return next(
-            (each for each in slots if each.path and not each.name and not each.is_conditional_count), None
+            (
+                each
+                for each in slots
+                if each.path and not each.name and not each.is_conditional_count and each.anchor is None
+            ),
+            None,
         )

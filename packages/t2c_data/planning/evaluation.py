@@ -2,7 +2,7 @@
 
 The answer follows from the query tree, the slots and what the template says it returns. Counts are counts of distinct
 roots or neighbours, and averages and sums take each root and neighbour once, as questions mean them; the query has to
-agree. `EvaluationGraph` is the whole graph, read apart from the sample.
+agree.
 """
 
 from __future__ import annotations
@@ -11,200 +11,27 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_data.planning.evaluation_graph import GraphNode, compare, count_paths, is_in
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from t2c_data.graph.context import GraphContext
-    from t2c_data.graph.sample import Read
-    from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship, Slot
+    from t2c_data.planning.evaluation_graph import Binding, EvaluationGraph
+    from t2c_data.planning.query_tree import QueryNode, QueryRelationship, Slot
     from t2c_data.templates.model import QuestionTemplate
 
 _ITEM = re.compile(
     r"(?P<function>avg|sum|min|max|collect|count)\((?P<distinct>DISTINCT )?\{(?P<slot>\w+)(?:\.var)?\}\)"
 )
 _CLAUSES = re.compile(
-    r"(?:WITH (?P<group>.*), \S+ AS n WHERE n (?P<sign>>=?) \{k\} )?RETURN (?P<items>.*?)"
+    r"(?:WITH (?P<group>.*), (?P<measure>\S+) AS n (?:WHERE n (?P<sign>>=?) \{k\} )?)?RETURN (?P<items>.*?)"
     r"(?: ORDER BY (?P<order>.*?)(?P<descending> DESC)?(?: LIMIT (?P<limit>.*))?)?$"
 )
 _TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GraphNode:
-    """A node of the graph."""
-
-    labels: frozenset[str]
-    properties: dict[str, Any]
-    outgoing: list[GraphRelationship] = field(default_factory=list)
-    incoming: list[GraphRelationship] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GraphRelationship:
-    """A relationship of the graph."""
-
-    type: str
-    start: GraphNode
-    end: GraphNode
-    properties: dict[str, Any]
-
-
-Binding = dict[int, GraphNode | GraphRelationship]
-"""Node or relationship of the graph, by identity of the part of the tree."""
-
-
-class EvaluationGraph:
-    """A whole graph in memory.
-
-    Args:
-        nodes: id, labels and properties of each node.
-        relationships: type, ids of start and end, and properties of each relationship.
-    """
-
-    def __init__(
-        self,
-        nodes: Sequence[tuple[Any, Sequence[str], dict[str, Any]]],
-        relationships: Sequence[tuple[str, Any, Any, dict[str, Any]]],
-    ) -> None:
-        by_id = {key: GraphNode(frozenset(labels), properties) for key, labels, properties in nodes}
-        self.by_label: dict[str, list[GraphNode]] = {}
-        for node in by_id.values():
-            for label in node.labels:
-                self.by_label.setdefault(label, []).append(node)
-        for name, start, end, properties in relationships:
-            rel = GraphRelationship(name, by_id[start], by_id[end], properties)
-            rel.start.outgoing.append(rel)
-            rel.end.incoming.append(rel)
-
-    @classmethod
-    async def read(cls, read: Read) -> EvaluationGraph:
-        """Read a whole graph."""
-        nodes = await read("MATCH (n) RETURN elementId(n), labels(n), properties(n)", {})
-        query = "MATCH (a)-[r]->(b) RETURN type(r), elementId(a), elementId(b), properties(r)"
-        relationships = await read(query, {})
-        return cls([(a, b, c) for a, b, c in nodes], [(a, b, c, d) for a, b, c, d in relationships])
-
-    def bindings(self, root: QueryNode) -> Iterator[Binding]:
-        """Yield each way to match the tree of a root; a relationship is used at most once."""
-        for node in self.by_label.get(root.label, ()):
-            yield from _bind_node(root, node, {}, frozenset())
-
-
-def _bind_node(
-    query: QueryNode, node: GraphNode, binding: Binding, used: frozenset[GraphRelationship]
-) -> Iterator[Binding]:
-    if query.label in node.labels and _meets_conditions(query, node):
-        for found, _ in _bind_all(query.relationships, query, {**binding, id(query): node}, used):
-            yield found
-
-
-def _bind_all(
-    rels: Sequence[QueryRelationship],
-    anchor: QueryNode,
-    binding: Binding,
-    used: frozenset[GraphRelationship],
-) -> Iterator[tuple[Binding, frozenset[GraphRelationship]]]:
-    """Match the relationships of an anchor that are not negated, one after the other."""
-    pending = [each for each in rels if not each.is_negated]
-    if not pending:
-        yield binding, used
-        return
-    for found, taken in _follow(pending[0], anchor, binding, used):
-        yield from _bind_all(pending[1:], anchor, found, taken)
-
-
-def _follow(
-    rel: QueryRelationship, anchor: QueryNode, binding: Binding, used: frozenset[GraphRelationship]
-) -> Iterator[tuple[Binding, frozenset[GraphRelationship]]]:
-    here = binding[id(anchor)]
-    assert isinstance(here, GraphNode)  # noqa: S101 - an anchor is bound to a node
-    types = rel.types or (rel.triple.type,)
-    for each in here.outgoing if rel.forward else here.incoming:
-        there = each.end if rel.forward else each.start
-        ends = (each.start.labels, each.end.labels)
-        if each.type not in types or each in used:
-            continue
-        if rel.triple.source not in ends[0] or rel.triple.target not in ends[1]:
-            continue
-        if not all(_is_met(each.properties, one) for one in rel.conditions):
-            continue
-        if not _meets_conditions(rel.node, there):
-            continue
-        found = {**binding, id(rel): each, id(rel.node): there}
-        yield from _bind_all(rel.node.relationships, rel.node, found, used | {each})
-
-
-def _meets_conditions(query: QueryNode, node: GraphNode) -> bool:
-    """Return whether a node meets its property, count and absence conditions."""
-    met = [_is_met(node.properties, each) for each in query.conditions]
-    if not (any(met) if query.is_disjunction and len(met) > 1 else all(met)):
-        return False
-    for predicate in query.count_predicates:
-        number = _count_paths(predicate.rel, query, node)
-        if not _compare(predicate.operator, number, [predicate.mention.value]):
-            return False
-    return not any(_count_paths(each, query, node) for each in query.relationships if each.is_negated)
-
-
-def _count_paths(rel: QueryRelationship, anchor: QueryNode, node: GraphNode) -> int:
-    return sum(1 for _ in _follow(rel, anchor, {id(anchor): node}, frozenset()))
-
-
-def _is_met(properties: dict[str, Any], condition: PropertyPredicate) -> bool:
-    value = properties.get(condition.name)
-    if condition.operator in {"null", "known"}:
-        return (value is None) == (condition.operator == "null")
-    if value is None:
-        return False
-    if condition.literal:
-        literal = re.sub(r"\\(.)", r"\1", condition.literal[1:-1])
-        return bool(bool(value == literal) == (condition.operator == "eq"))
-    operands = [each.value for each in condition.mentions]
-    if condition.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
-        value = str(value)[:10]
-    return _compare(condition.operator, value, operands)
-
-
-_COMPARISONS: dict[str, Callable[[Any, list[Any]], bool]] = {
-    "eq": lambda value, operands: value == operands[0],
-    "on": lambda value, operands: value == operands[0],
-    "ne": lambda value, operands: value != operands[0],
-    "gt": lambda value, operands: value > operands[0],
-    "after": lambda value, operands: value > operands[0],
-    "ge": lambda value, operands: value >= operands[0],
-    "since": lambda value, operands: value >= operands[0],
-    "lt": lambda value, operands: value < operands[0],
-    "before": lambda value, operands: value < operands[0],
-    "le": lambda value, operands: value <= operands[0],
-    "until": lambda value, operands: value <= operands[0],
-    "between": lambda value, operands: operands[0] <= value <= operands[1],
-    "during": lambda value, operands: operands[0] <= value <= operands[1],
-    "in": lambda value, operands: value in operands,
-    "contains": lambda value, operands: operands[0] in value,
-    "starts": lambda value, operands: value.startswith(operands[0]),
-    "ends": lambda value, operands: value.endswith(operands[0]),
-    "true": lambda value, _: value is True,
-    "false": lambda value, _: value is False,
-    "has": lambda value, operands: all(each in value for each in operands),
-    "size_gt": lambda value, operands: len(value) > operands[0],
-    "size_ge": lambda value, operands: len(value) >= operands[0],
-    "size_eq": lambda value, operands: len(value) == operands[0],
-    "year": lambda value, operands: int(value[:4]) == operands[0],
-    "after_year": lambda value, operands: int(value[:4]) > operands[0],
-    "before_year": lambda value, operands: int(value[:4]) < operands[0],
-    "years": lambda value, operands: operands[0] <= int(value[:4]) <= operands[1],
-    "month": lambda value, operands: [int(value[5:7]), int(value[:4])][: len(operands)] == operands,
-}
-
-
-def _compare(operator: str, value: Any, operands: list[Any]) -> bool:
-    try:
-        return bool(_COMPARISONS[operator](value, operands))
-    except (TypeError, AttributeError, ValueError):
-        return False  # values of different types do not compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +51,20 @@ class TemplateEvaluator:
     Args:
         graph: graph to evaluate on.
         keys: properties of each label by which its nodes are listed: the display property and unique ones.
+        max_bindings: maximum number of ways to match a tree.
     """
 
-    def __init__(self, graph: EvaluationGraph, keys: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, graph: EvaluationGraph, keys: Mapping[str, Collection[str]], *, max_bindings: int | None = None
+    ) -> None:
         self._graph = graph
         self._keys = keys
+        self._max_bindings = max_bindings
 
     @classmethod
-    def of_context(cls, graph: EvaluationGraph, context: GraphContext) -> TemplateEvaluator:
+    def of_context(
+        cls, graph: EvaluationGraph, context: GraphContext, *, max_bindings: int | None = None
+    ) -> TemplateEvaluator:
         """Create the evaluator of a graph whose schema and lexicon are known."""
         entries = context.lexicon.labels
         keys = {
@@ -239,7 +72,7 @@ class TemplateEvaluator:
             | {each.name for each in label.properties if each.unique}
             for label in context.schema.labels
         }
-        return cls(graph, keys)
+        return cls(graph, keys, max_bindings=max_bindings)
 
     def answer(self, template: QuestionTemplate, root: QueryNode, slots: dict[str, Slot]) -> Answer:
         """Return the answer to an instantiated template.
@@ -248,27 +81,47 @@ class TemplateEvaluator:
             template: template.
             root: root of its tree.
             slots: its slots.
+
+        Raises:
+            EvaluationLimitError: the tree matches in more ways than allowed.
         """
         clauses = _CLAUSES.search(template.cypher)
         assert clauses is not None  # noqa: S101 - every shipped template is parsed by a test
         rows = _Rows(
-            [each for each in self._graph.bindings(root) if _is_kept(each, template, slots)], root, slots
+            [
+                each
+                for each in self._graph.bindings(root, max_bindings=self._max_bindings)
+                if _is_kept(each, template, slots)
+            ],
+            root,
+            slots,
         )
-        items = clauses["items"].split(", ")
         if clauses["group"]:
-            return Answer(self._having(rows, clauses))
+            table = [[*row, row[-1]] for row in self._grouped(rows, clauses)]
+            width = len(clauses["items"].split(", "))
+            table = [[*row[:width], row[-1]] for row in table]
+            return (
+                self._ordered(table, clauses, slots)
+                if clauses["order"]
+                else Answer([row[:-1] for row in table])
+            )
+        items = clauses["items"].split(", ")
         unique, items[0] = _is_distinct(items[0], rows, self._keys.get(root.label, ()))
         cells = [*items, *([clauses["order"]] if clauses["order"] else [])]
         table = rows.table(cells)
         if unique:
             table = [*{json.dumps(row, sort_keys=True): row for row in table}.values()]
-        if not clauses["order"]:
-            roots = rows.distinct(rows.bindings, root)
-            may_repeat = roots < 2 if "{many}" in clauses["items"] else unique and roots == len(rows.bindings)
-            is_set = may_repeat and "DISTINCT" not in clauses["items"]
-            return Answer(table, is_set=is_set)
-        descending = bool(clauses["descending"])
-        table.sort(key=lambda row: _sort_key(row[-1]), reverse=descending)
+        if clauses["order"]:
+            return self._ordered(table, clauses, slots)
+        roots = rows.distinct(rows.bindings, root)
+        may_repeat = roots < 2 if "{many}" in clauses["items"] else unique and roots == len(rows.bindings)
+        is_set = may_repeat and "DISTINCT" not in clauses["items"]
+        return Answer(table, is_set=is_set)
+
+    @staticmethod
+    def _ordered(table: list[list[Any]], clauses: re.Match[str], slots: dict[str, Slot]) -> Answer:
+        """Sort rows by their last column, which is not returned, and apply the limit."""
+        table = sorted(table, key=lambda row: _sort_key(row[-1]), reverse=bool(clauses["descending"]))
         limit = clauses["limit"]
         if limit:
             number = _limit(slots) if limit == "{k}" else int(limit)
@@ -279,8 +132,8 @@ class TemplateEvaluator:
         return Answer([row[:-1] for row in table], [row[-1] for row in table])
 
     @staticmethod
-    def _having(rows: _Rows, clauses: re.Match[str]) -> list[list[Any]]:
-        limit = _limit(rows.slots)
+    def _grouped(rows: _Rows, clauses: re.Match[str]) -> list[list[Any]]:
+        """Return the groups of WITH and their measures, those that meet its condition."""
         if clauses["group"] == "{root}":
             counted = next(each for each in rows.slots.values() if each.path and not each.name)
             groups = rows.groups(lambda binding: id(binding[id(rows.root)]))
@@ -289,9 +142,11 @@ class TemplateEvaluator:
                 for group in groups
             ]
         else:
-            table = rows.table(["{g}", "{count}"])
+            table = rows.table([clauses["group"].removesuffix(" AS g"), clauses["measure"]])
+        if not clauses["sign"]:
+            return table
         operator = "ge" if clauses["sign"] == ">=" else "gt"
-        return [row for row in table if _compare(operator, row[1], [limit])]
+        return [row for row in table if compare(operator, row[1], [_limit(rows.slots)])]
 
 
 def _is_kept(binding: Binding, template: QuestionTemplate, slots: dict[str, Slot]) -> bool:
@@ -302,7 +157,7 @@ def _is_kept(binding: Binding, template: QuestionTemplate, slots: dict[str, Slot
     if not template.where:
         return True
     first, second = _value(binding, slots["b"]), _value(binding, slots["c"])
-    return first is not None and second is not None and _compare("gt", first, [second])
+    return first is not None and second is not None and compare("gt", first, [second])
 
 
 def _limit(slots: dict[str, Slot]) -> int:
@@ -311,6 +166,10 @@ def _limit(slots: dict[str, Slot]) -> int:
 
 
 def _value(binding: Binding, slot: Slot) -> Any:
+    if slot.anchor is not None:
+        node = binding[id(slot.anchor)]
+        assert isinstance(node, GraphNode)  # noqa: S101 - an anchor is bound to a node
+        return count_paths(slot.path[0], slot.anchor, node)
     value = binding[id(slot.part)].properties.get(slot.name)
     if slot.suffix and value is not None:
         return int(str(value)[:4] if slot.suffix == ".year" else str(value)[5:7])
@@ -375,8 +234,8 @@ class _Rows:
         return (
             "(" in item
             or item in {"{count}", "{distinct}", "{rows}", "{entities}"}
-            or ".first" in item
-            or (".second" in item)
+            or item.startswith("100.0 * ")
+            or item.endswith((".first}", ".second}", ".part}"))
         )
 
     def _key(self, item: str, binding: Binding) -> Any:
@@ -392,13 +251,21 @@ class _Rows:
             limit = item.removeprefix("count(*) > ")
             number = 0 if limit == "0" else _limit(self.slots)
             return self.distinct(group, self.root) > number if limit != "0" else bool(group)
-        if item.endswith((".first}", ".second}")):
-            rel = self.slots[item[1]].path[item.endswith(".second}")]
-            roots = {
-                id(node): node for binding in group if isinstance(node := binding[id(self.root)], GraphNode)
-            }
-            return sum(1 for node in roots.values() if _count_paths(rel, self.root, node))
+        if item.startswith("100.0 * "):
+            part, _, whole = item.removeprefix("100.0 * ").partition(" / ")
+            total = self._aggregate(whole, group)
+            return 100.0 * self._aggregate(part, group) / total if total else None
+        if item.endswith((".part}", ".first}", ".second}")):
+            roots = {id(node): node for each in group if isinstance(node := each[id(self.root)], GraphNode)}
+            return sum(self._is_counted(item, node) for node in roots.values())
         return self._function(item, group)
+
+    def _is_counted(self, item: str, node: GraphNode) -> bool:
+        """Return whether a root is in the subset of a slot, or has its first or second relationship."""
+        slot = self.slots[item[1]]
+        if slot.subset is not None:
+            return is_in(slot.subset, node)
+        return bool(count_paths(slot.path[item.endswith(".second}")], self.root, node))
 
     def _function(self, item: str, group: list[Binding]) -> Any:
         match = _ITEM.fullmatch(item)
@@ -406,7 +273,7 @@ class _Rows:
         slot = self.slots[match["slot"]]
         if ".var" in item:
             return self.distinct(group, slot.part)
-        once = {(id(each[id(self.root)]), id(each[id(slot.part)])): _value(each, slot) for each in group}
+        once = {(id(each[id(self.root)]), id(each.get(id(slot.part)))): _value(each, slot) for each in group}
         values = [each for each in once.values() if each is not None]
         if match["distinct"]:
             unique = {json.dumps(each): each for each in values}

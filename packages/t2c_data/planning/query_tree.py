@@ -97,6 +97,8 @@ class QueryRelationship:
     """Whether the relationship must not exist."""
     is_unverbalised: bool = False
     """Whether it serves only what is returned, so that no condition mentions it."""
+    closing: QueryRelationship | None = None
+    """A second relationship of the anchor to the same node, verbalised with it: `a drug that they are allergic to`."""
 
     @property
     def label_or_type(self) -> str:
@@ -125,3 +127,7 @@ class Slot:
     """A number that the question gives."""
     is_conditional_count: bool = False
     """Whether roots are counted by an EXISTS subquery."""
+    anchor: QueryNode | None = None
+    """Node whose neighbours over `path` are counted for each node by itself; None for other slots."""
+    subset: QueryNode | None = None
+    """The root with one further condition, whose share or number is returned; None for other slots."""

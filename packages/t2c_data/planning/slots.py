@@ -9,160 +9,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
+from t2c_data.planning import measures
 from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship, Slot
+from t2c_data.planning.slot_sampler import FIXING, SlotSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from t2c_data.graph.context import Hop
     from t2c_data.planning.grounding import Grounder
     from t2c_data.planning.query_tree import Operator
     from t2c_data.templates.model import QuestionTemplate
 
-FIXING: frozenset[Operator] = frozenset({"eq", "true", "false", "null", "on"})
-"""Operators that leave a property one value."""
 GROUPABLE = frozenset({"category", "boolean"})
 """Semantic types by which a root or relationship is grouped."""
 UNGROUPABLE = frozenset({"id", "list", "number", "date", "text"})
 """Semantic types by which nothing is grouped."""
-DISPLAY_PROPERTY_RATE = 0.75
-"""How often a neighbour is returned by its display property rather than by another."""
 TOP_K_CHOICES = (1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8, 10, 10, 15, 20)
 _WITHOUT_VALUE: frozenset[Operator] = frozenset({"null", "true", "false"})
-
-
-class SlotSampler:
-    """Chooses among the properties and relationships that no condition and no other slot uses.
-
-    Args:
-        template: template with the slots.
-        grounder: grounder of the tree, whose generator is the source of all random choices.
-        root: root of the tree.
-    """
-
-    def __init__(self, template: QuestionTemplate, grounder: Grounder, root: QueryNode) -> None:
-        self.template = template
-        self.grounder = grounder
-        self.root = root
-        self.context = grounder.context
-        self.rng = grounder.rng
-        self.slots: dict[str, Slot] = {}
-        """Slots filled so far, by name."""
-
-    def key(self) -> str:
-        """Return the display property of the root.
-
-        Raises:
-            UnfitError: it has none that questions may mention.
-        """
-        key = self.context.lexicon.labels[self.root.label].display_property
-        if not key or self.context.words(self.root.label, key) is None:
-            raise UnfitError("no display property")
-        return key
-
-    def root_property(self, *types: str, without: Collection[str] = ()) -> str:
-        """Choose a property of the root that no other slot has.
-
-        Args:
-            types: semantic types to choose from; any if none is given.
-            without: properties to exclude.
-        """
-        used = self.used_properties(self.root).union(without)
-        return self.choose([name for name in self.names(self.root.label, types) if name not in used])
-
-    def names(self, label_or_type: str, types: Collection[str] = ()) -> list[str]:
-        """List the properties of a label or type, of some semantic types or of all."""
-        names = self.context.properties_of(label_or_type)
-        return [
-            name for name in names if not types or self.context.semantic_type(label_or_type, name) in types
-        ]
-
-    def used_properties(self, part: QueryNode | QueryRelationship) -> set[str]:
-        """Return the properties of a part that other slots have."""
-        return {slot.name for slot in self.slots.values() if slot.part is part}
-
-    def fixed_properties(self) -> set[str]:
-        """Return the properties of the root that conditions fix or other slots have."""
-        fixed = {each.name for each in self.root.conditions if each.operator in FIXING}
-        return fixed | self.used_properties(self.root)
-
-    def choose(self, names: Sequence[str]) -> str:
-        """Choose a property.
-
-        Raises:
-            UnfitError: there is none.
-        """
-        if not names:
-            raise UnfitError("no such property")
-        return self.rng.choice(names)
-
-    def returned_property(self, label: str) -> str:
-        """Choose the property by which a neighbour is returned."""
-        names = self.context.properties_of(label)
-        key = self.context.lexicon.labels[label].display_property
-        return key if key in names and self.rng.random() < DISPLAY_PROPERTY_RATE else self.choose(names)
-
-    def check_type(self, slot: Slot, types: Collection[str]) -> None:
-        """Check that the property of a slot is of none of some semantic types.
-
-        Raises:
-            UnfitError: it is.
-        """
-        if slot.name and self.context.semantic_type(slot.part.label_or_type, slot.name) in types:
-            raise UnfitError("no sensible group")
-
-    def add_separate_condition(self, slot: Slot, rel: QueryRelationship) -> None:
-        """Add a condition on a relationship that the question verbalises separately."""
-        slot.separate_condition = self.grounder.condition(rel, operators=frozenset({"eq"}))
-        rel.conditions.append(slot.separate_condition)
-
-    def hops(self, *, grouped: bool = True) -> list[Hop]:
-        """List the hops from the root over types that the tree does not use yet.
-
-        Args:
-            grouped: whether to include hops over several alternative types.
-        """
-        used = self.used_types()
-        hops = [hop for hop in self.grounder.hops(self.root) if not used & hop.type_names]
-        return hops if grouped else [hop for hop in hops if not hop.types]
-
-    def used_types(self) -> set[str]:
-        """Return the types of the root's relationships."""
-        return {name for rel in self.root.relationships for name in rel.types or (rel.triple.type,)}
-
-    def choose_hop(self, hops: Sequence[Hop]) -> Hop:
-        """Choose a hop.
-
-        Raises:
-            UnfitError: there is none.
-        """
-        if not hops:
-            raise UnfitError("no relationship to return")
-        return self.rng.choices(hops, [hop.weight for hop in hops])[0]
-
-    def extend(self, hops: Sequence[Hop]) -> QueryRelationship:
-        """Add an unverbalised relationship to the root, over one of the hops."""
-        rel = self.grounder.follow(self.root, self.choose_hop(hops))
-        rel.is_unverbalised = True
-        self.root.relationships.append(rel)
-        return rel
-
-    def naming_property(self, label: str) -> str:
-        """Return the first naming property of a label; empty if it has none."""
-        return next(iter(self.context.lexicon.labels[label].naming_properties), "")
-
-    def name_far_end(self, rel: QueryRelationship) -> PropertyPredicate:
-        """Add the condition that names the far end of a relationship.
-
-        Raises:
-            UnfitError: it has no name.
-        """
-        name = self.naming_property(rel.node.label)
-        if not name:
-            raise UnfitError("the far end has no name")
-        condition = self.grounder.compare(rel.node, name, frozenset({"eq"}))
-        rel.node.conditions.append(condition)
-        return condition
 
 
 def fill_slots(template: QuestionTemplate, grounder: Grounder, root: QueryNode) -> dict[str, Slot]:
@@ -272,8 +136,8 @@ def _neighbour_property(sampler: SlotSampler, options: str) -> Slot:
 
 def _neighbour(sampler: SlotSampler, options: str) -> Slot:
     """A neighbour itself, to be counted; `two_hop`: a neighbour's neighbour."""
-    if options == "two_hop":
-        return _two_hop_property(sampler, "node")
+    if options.startswith("two_hop"):
+        return _two_hop_property(sampler, options.replace("two_hop", "node"))
     hops = sampler.hops()
     several = [hop for hop in hops if sampler.context.max_degree(hop.number, hop.forward) > 1]
     rel = sampler.extend(several or hops)
@@ -281,7 +145,7 @@ def _neighbour(sampler: SlotSampler, options: str) -> Slot:
 
 
 def _two_hop_property(sampler: SlotSampler, options: str) -> Slot:
-    """A property of a neighbour's neighbour; `groupable`."""
+    """A property of a neighbour's neighbour; `groupable`; `only`: over the only path between the labels."""
     first = sampler.extend(sampler.hops(grouped=False))
     used = sampler.used_types()
     labels = {sampler.root.label, first.node.label}
@@ -290,12 +154,15 @@ def _two_hop_property(sampler: SlotSampler, options: str) -> Slot:
         for hop in sampler.grounder.hops(first.node)
         if not used & hop.type_names and hop.end_label not in labels
     ]
+    if "only" in options:
+        start = sampler.root.label
+        onward = [hop for hop in onward if sampler.context.is_unique_path(start, hop.end_label)]
     second = sampler.grounder.follow(first.node, sampler.choose_hop(onward))
     second.is_unverbalised = True
     first.node.relationships.append(second)
-    name = "" if options == "node" else sampler.returned_property(second.node.label)
+    name = "" if "node" in options else sampler.returned_property(second.node.label)
     slot = Slot(second.node, name, path=(first, second))
-    if options == "groupable":
+    if "groupable" in options:
         sampler.check_type(slot, UNGROUPABLE)
     return slot
 
@@ -384,7 +251,14 @@ def _relationship_of(sampler: SlotSampler, words: list[str]) -> QueryRelationshi
 
 
 def _group_key(sampler: SlotSampler, options: str) -> Slot:
-    """A property to group by; `two`: restricted to two values that the question compares."""
+    """A property to group by; `two`: restricted to two values that the question compares.
+
+    `restricted`: a neighbour only if the root has conditions; without, the neighbour itself is counted.
+    """
+    is_free = not sampler.root.conditions and not sampler.root.relationships
+    if options == "restricted" and is_free:
+        own = sampler.names(sampler.root.label, GROUPABLE)
+        return Slot(sampler.root, sampler.choose(own))
     offers = _group_offers(sampler, with_root=options != "two")
     if not offers:
         raise UnfitError("nothing to group by")
@@ -460,5 +334,13 @@ SLOT_KINDS: dict[str, Callable[[SlotSampler, str], Slot]] = {
     "named_neighbour": _named_neighbour,
     "conditional_count": _conditional_count,
     "co_neighbour": _co_neighbour,
+    "neighbour_count": measures.neighbour_count,
+    "subset": measures.subset,
+    "threshold": measures.threshold,
+    "year_number": measures.year_number,
+    "only_year": measures.only_year,
+    "closed_path": measures.closed_path,
+    "measured": measures.measured,
+    "place": measures.place,
 }
 """Functions by kind of slot; the text is what stands behind the kind in a template."""

@@ -67,7 +67,8 @@ class LexicalChooser:
 
     def value(self, node: QueryNode) -> str:
         """Return only the value by which a node is named; empty if it is not named."""
-        if len(node.conditions) != 1 or node.relationships or node.count_predicates:
+        verbalised = any(not each.is_unverbalised for each in node.relationships)
+        if len(node.conditions) != 1 or verbalised or node.count_predicates:
             return ""
         condition = node.conditions[0]
         if not condition.mentions or not self._is_name(node.label, condition):

@@ -214,12 +214,10 @@ class NounPhraseRealiser:
         node, rng = rel.node, self.rng
         if value := self.nouns.value(node):
             return self._named(node, value)
+        if rel.closing is not None:
+            return self._closed(node, rel.closing)
         if not node.conditions and not node.relationships and not node.count_predicates:
-            noun, plural_noun = self.nouns.label_noun(node.label)
-            if rel.is_negated:
-                return rng.choice((f"any {noun}", f"any {noun if singular else plural_noun}", article(noun)))
-            some = (article(noun), f"any {noun}", article(noun), f"at least one {noun}", f"some {noun}")
-            return rng.choice(some if singular else (*some, plural_noun))
+            return self._unrestricted(rel, singular=singular)
         if named := self._named_and_restricted(node):
             return named
         if self.context.is_uniquely_identified(node):
@@ -227,6 +225,22 @@ class NounPhraseRealiser:
         plural = not singular and rng.random() < 0.5
         text = self.noun_phrase(node, plural=plural)
         return rng.choice(("", "", "the ", "any ")) + text if plural else article(text)
+
+    def _unrestricted(self, rel: QueryRelationship, *, singular: bool) -> str:
+        """Realise a far end without conditions: `a disease`, `any disease`."""
+        noun, plural_noun = self.nouns.label_noun(rel.node.label)
+        if rel.is_negated:
+            return self.rng.choice((f"any {noun}", f"any {noun if singular else plural_noun}", article(noun)))
+        some = (article(noun), f"any {noun}", article(noun), f"at least one {noun}", f"some {noun}")
+        return self.rng.choice(some if singular else (*some, plural_noun))
+
+    def _closed(self, node: QueryNode, closing: QueryRelationship) -> str:
+        """Realise a far end with a second relationship of its anchor: `a drug that they are allergic to`."""
+        noun, plural_noun = self.nouns.label_noun(node.label)
+        clause = self.relationships.closing_clause(closing)
+        return self.rng.choice(
+            (f"{article(noun)} {clause}", f"{plural_noun} {clause}", f"any {noun} {clause}")
+        )
 
     def proper_name(self, node: QueryNode) -> str:
         """Realise a single node by its name or identifier: `warfarin`, `case 17`; empty if it has none."""

@@ -10,7 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import TemplateError, UnfitError
+from t2c_data.lexicon.measure_words import (
+    countable_plurals,
+    measure_adjectives,
+    measure_verbs,
+    place_preposition,
+)
 from t2c_data.lexicon.morphology import article, inflect_alternatives
+from t2c_data.planning.query_tree import QueryNode
 from t2c_data.realisation.conditions import pick
 from t2c_data.realisation.referring_expressions import REFERENCE_FORMATS
 from t2c_data.realisation.subject import ROOT_FORMATS
@@ -215,8 +222,68 @@ class PlaceholderRealiser:
         return pick(phrases + list(words.values.get("true", ())), self._rng)
 
     def participle(self, slot: Slot) -> str:
-        """Realise what happened to the root on a date, behind "was": `hired`."""
-        return self._pick(self._words(slot).temporal_phrases, r"(\w+(?:ed|en|n)) \{\}")
+        """Realise what happened to the root on a date or in a year, behind "was": `hired`."""
+        words = self._words(slot)
+        if self._is_date(slot):
+            return self._pick(words.temporal_phrases, r"(\w+(?:ed|en|n)) \{\}")
+        return self._pick(words.equals_phrases, r"(\w+(?:ed|en|n)) in \{\}")
+
+    # formats for measures
+
+    def measure_adjective(self, slot: Slot) -> str:
+        """Realise the adjective that asks for a number, behind "how": `tall`."""
+        return pick(measure_adjectives(self._words(slot)), self._rng)
+
+    def measure_verb(self, slot: Slot) -> str:
+        """Realise the verb whose object is the number, behind "how much does it": `weigh`."""
+        return pick(measure_verbs([singular for singular, _ in self._words(slot).nouns]), self._rng)
+
+    def countable(self, slot: Slot) -> str:
+        """Realise what the number counts, behind "how many": `beds`."""
+        if self._context.property(slot.part.label_or_type, slot.name).type != "INTEGER":
+            raise UnfitError("no number of things")
+        return pick(countable_plurals(slot.name, self._words(slot)), self._rng)
+
+    def place(self, slot: Slot) -> str:
+        """Realise a place with its preposition: `on which floor`."""
+        noun = self.references.property(slot, False)
+        preposition = place_preposition(noun)
+        if not preposition:
+            raise UnfitError("no place")
+        return f"{preposition} {self._rng.choice(('which', 'what'))} {noun}"
+
+    def only_date(self, slot: Slot) -> str:
+        """Realise nothing if the date of the root cannot be mistaken for another."""
+        if not isinstance(slot.part, QueryNode):
+            raise UnfitError("not a date of the root")
+        dates = [
+            name
+            for name in self._context.properties_of(slot.part.label)
+            if self._context.semantic_type(slot.part.label, name) == "date"
+        ]
+        if len(dates) != 1:
+            raise UnfitError("several dates")
+        return ""
+
+    def subset_clause(self, slot: Slot) -> str:
+        """Realise the condition of a subset as a finite clause: `smoke`."""
+        return self._noun_phrases.finite_clause(self._subset(slot), plural=True)
+
+    def subset_noun_phrase(self, slot: Slot) -> str:
+        """Realise a subset of the root: `patients who smoke`."""
+        nouns = ((self.subject.noun(plural=False), self.subject.noun(plural=True)),)
+        return self._noun_phrases.noun_phrase(self._subset(slot), plural=True, nouns=nouns)
+
+    def _subset(self, slot: Slot) -> QueryNode:
+        if slot.subset is None:
+            raise UnfitError("no subset")
+        return slot.subset
+
+    def verb_of_one(self, slot: Slot) -> str:
+        """Realise what one root does: `takes`, `belongs to`."""
+        verb = re.compile(r"that \[(?!(?:is|has|was)\|)\w+\|\w+\][^{}]* \{\}")
+        phrase = pick([each for each in self._phrases(slot.path[0]) if verb.fullmatch(each)], self._rng)
+        return inflect_alternatives(phrase, plural=False).removeprefix("that ").removesuffix(" {}")
 
 
 _Formats = PlaceholderRealiser
@@ -251,5 +318,14 @@ SLOT_FORMATS: dict[str, Callable[[PlaceholderRealiser, Slot], str]] = {
     ".do": _Formats.verb_phrase,
     ".be": _Formats.copula_phrase,
     ".share": _Formats.shared_neighbour,
+    ".adjective": _Formats.measure_adjective,
+    ".verb": _Formats.measure_verb,
+    ".countable": _Formats.countable,
+    ".place": _Formats.place,
+    ".only": _Formats.only_date,
+    ".unit": lambda formats, slot: pick(formats._words(slot).unit, formats._rng),
+    ".clause": _Formats.subset_clause,
+    ".np": _Formats.subset_noun_phrase,
+    ".does": _Formats.verb_of_one,
 }
 """Realisations of placeholders for slots that have no number, by format."""

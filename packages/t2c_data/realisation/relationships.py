@@ -33,6 +33,8 @@ _AMOUNTS = {
 }
 _CONTRACTIBLE = re.compile(r"(on|under|\w+ by) \{\}")
 """A phrase that holds over an intermediate node as well."""
+_NEVER = re.compile(r"((?:that|who) )(\[(?!is\||was\||has\|)\w+\|\w+\] .*)")
+"""A verb in the present that "never" can stand before."""
 
 
 class RelationshipRealiser:
@@ -83,6 +85,18 @@ class RelationshipRealiser:
         phrases = words.forward if rel.forward != backward else words.backward
         excluded = ("where ", "in which ", "who ")
         return [each for each in phrases if "{value}" not in each and not each.startswith(excluded)]
+
+    def closing_clause(self, rel: QueryRelationship) -> str:
+        """Realise a second relationship of an anchor to the same node, behind its noun: `that they are allergic to`.
+
+        Raises:
+            UnfitError: the lexicon has no such phrase.
+        """
+        phrases = [
+            each for each in self.without_conditions(rel, backward=True) if each.startswith("that {} ")
+        ]
+        clause = subject_verb_agreement(pick(phrases, self._rng)).replace("{}", "they")
+        return clause if self._rng.random() < 0.4 else clause.removeprefix("that ")
 
     def count_phrases(self, predicate: CountPredicate) -> list[str]:
         """List phrases for a number of neighbours: `with more than 3 reactions`."""
@@ -141,7 +155,9 @@ class RelationshipRealiser:
         is_named = bool(rel.node.conditions)
         role = self._nouns.role_noun(rel, is_certain=True)[self._rng.random() < 0.5]
         if not is_named:
+            found += self._for_nobody(rel)
             found += [
+                f"that [has|have] no {role} at all",
                 f"without any {role}",
                 f"without {role}",
                 f"with no {role}",
@@ -154,6 +170,22 @@ class RelationshipRealiser:
                 found.append(each.replace("{}", f"no {self._nouns.label_noun(rel.node.label)[0]}"))
             if negated := negate(each):
                 found.append(negated)
+            if never := _NEVER.match(each):
+                found.append(f"{never[1]}never {never[2]}")
+        return found
+
+    def _for_nobody(self, rel: QueryRelationship) -> list[str]:
+        """List phrases for the absence of people at the far end: `that nobody takes`."""
+        if not self._context.lexicon.labels[rel.node.label].animate_nouns:
+            return []
+        nobody = self._rng.choice(("nobody", "no one", "nobody here"))
+        found = []
+        for each in self.without_conditions(rel):
+            if each.startswith("that {} ") and not is_negative(each):
+                phrase = each.replace("{}", nobody)
+                found += [phrase, phrase.removeprefix("that ")]
+            elif each.endswith(" by {}") and not is_negative(each):
+                found.append(each.replace("{}", nobody))
         return found
 
     def _by_role(self, rel: QueryRelationship, value: str) -> list[str]:

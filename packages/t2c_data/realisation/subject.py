@@ -98,6 +98,18 @@ class RootRealiser:
         determiners = _DETERMINERS if allow_all else _DETERMINERS[:3]
         return self._rng.choice(determiners) + self.noun_phrase(plural=True)
 
+    def owner(self) -> str:
+        """Realise a single root as the owner of something: `warfarin's`.
+
+        Raises:
+            UnfitError: the root has no proper name.
+        """
+        value = self._noun_phrases.nouns.value(self._first)
+        if not self.singular or not value:
+            raise UnfitError("no proper name")
+        self._mention(plural=False)
+        return f"{value}'s"
+
     def possessive_pronoun(self) -> str:
         """Return `its`, or `their` for several nodes and for people."""
         return "their" if self._is_plural or self._takes_who() else "its"
@@ -192,5 +204,6 @@ ROOT_FORMATS: dict[str, Callable[[RootRealiser], str]] = {
     "does": lambda root: "does" if root.singular else "do",
     "its": RootRealiser.possessive_pronoun,
     "in": RootRealiser.preposition,
+    "owner": RootRealiser.owner,
 }
 """Realisations of placeholders for the root."""

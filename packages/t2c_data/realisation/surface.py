@@ -21,6 +21,7 @@ MAX_SPELT_NUMBER = 10
 _SENTINEL = re.compile(f"{SENTINEL_OPEN}(\\d+){SENTINEL_CLOSE}")
 _COUNTED_NOUN = re.compile(_SENTINEL.pattern + r" ([a-z]+s)\b(?<! has)(?<! is)(?<! was)(?<! does)(?<! as)")
 _ARTICLE = re.compile(r"\b([Aa]n?)( )" + _SENTINEL.pattern)
+_CONTRACTED = re.compile(r"^(what|who|when|where|how) is\b")
 _CONDITIONS = re.compile(f"{WHERE_DELIMITER}([^{WHERE_DELIMITER}]*){WHERE_DELIMITER}")
 _INTERROGATIVE = re.compile(
     r"(what|which|how|who|when|is|are|do|does|did|was|were|have|has|can|could|in how|in which)\b"
@@ -51,6 +52,8 @@ def realise(text: str, cypher: str, mentions: dict[int, ValueMention], rng: Rand
     for found in _SENTINEL.findall(text):
         order.setdefault(int(found), len(order) + 1)
     quote = rng.choices(("'", '"', ""), (5, 2, 3.5))[0]
+    if SENTINEL_CLOSE + "'s" in text:
+        quote = ""
     formatted = {number: format_value(mentions[number], quote, rng) for number in order}
     text = _COUNTED_NOUN.sub(lambda match: _agree_with_one(match, mentions[int(match[1])]), text)
     text = _ARTICLE.sub(lambda match: _agree_with_value(match, formatted[int(match[3])]), text)
@@ -133,6 +136,20 @@ def _format_date(value: str, quote: str, rng: Random) -> str:
     return f"{month} {day.day}, {day.year}" if roll < 0.9 else f"{day.day} {month} {day.year}"
 
 
+def _converse(text: str, rng: Random) -> str:
+    """Add what people say around a question, sometimes: contractions, requests, `please`."""
+    roll = rng.random()
+    if roll < 0.08:
+        return _CONTRACTED.sub(r"\1's", text, count=1)
+    if roll < 0.1 and re.match(r"(list|find|show|get|give|name|count)\b", text):
+        return rng.choice(("please {}", "can you {}", "could you {}", "i want you to {}")).format(text)
+    if roll < 0.12 and re.match(r"(list|find|show|get|give|name|count|how many|which|what)\b", text):
+        return f"{text}{rng.choice((', please', ' please', ', thanks', ' here'))}"
+    if roll < 0.13 and re.match(r"(how many|which|what|who|when)\b", text):
+        return rng.choice(("tell me {}", "do you know {}", "i would like to know {}", "so {}")).format(text)
+    return text
+
+
 def _finish(text: str, values: dict[int, str], rng: Random) -> str:
     """Normalise whitespace and add capitals and punctuation; values keep theirs.
 
@@ -142,6 +159,7 @@ def _finish(text: str, values: dict[int, str], rng: Random) -> str:
         rng: source of random choices.
     """
     text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
+    text = _converse(text, rng)
     if rng.random() < 0.75:
         text = text[:1].upper() + text[1:]
         text = re.sub(r"(?<!\bno)(?<!\bnos)\. ([a-z])", lambda match: ". " + match[1].upper(), text)

@@ -19,7 +19,8 @@ from t2c_data.generation.pipeline import SAMPLE_LIMITS, read_context
 from t2c_data.graph.context import GraphContext
 from t2c_data.jobs.build import open_lexicon
 from t2c_data.lexicon.model import Lexicon
-from t2c_data.planning.evaluation import EvaluationGraph, TemplateEvaluator, agrees
+from t2c_data.planning.evaluation import TemplateEvaluator, agrees
+from t2c_data.planning.evaluation_graph import EvaluationGraph
 from t2c_data.realisation.surface import realise
 from t2c_data.templates.model import load_templates
 
