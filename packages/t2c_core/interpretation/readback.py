@@ -132,6 +132,12 @@ class _Reader:
         loose = [self.conditions.clause(each) for each in self.nodes.pattern.loose]
         if loose:
             text += f", where {join(loose)}"
+        if unsaid := [
+            name
+            for name, facts in self.nodes.pattern.nodes.items()
+            if facts.conditions and name not in self.nodes.described
+        ]:
+            raise NotVerbalisedError(f"conditions on {join(unsaid)}, which nothing leads to")
         return ", ".join([text, *self.stage.suffixes])
 
     def _facts(self, clause: t.Return) -> str:
@@ -140,14 +146,16 @@ class _Reader:
     def _listing(self, items: Sequence[t.ProjectionItem], *, distinct: bool) -> str:
         """Say a list of things or of their properties."""
         by_owner: dict[str, list[str]] = {}
+        computed: list[t.Expression] = []
         for item in items:
             owner = self._owner(item.expression)
             if owner is None:
-                return (
-                    f"{'the different ' if distinct else ''}{join([self.value(each.expression) for each in items])}"
-                    + (self.nodes.remainder())
-                )
-            by_owner.setdefault(owner, []).append(self._column(owner, item.expression))
+                computed.append(item.expression)
+            else:
+                by_owner.setdefault(owner, []).append(self._column(owner, item.expression))
+        if not by_owner:
+            values = join([self.value(each) for each in computed])
+            return f"{'the different ' if distinct else ''}{values}{self.nodes.remainder()}"
         root = next(iter(by_owner))
         node = self.nodes.node_of(root)
         things = self.nodes.noun_phrase(node, "plural")
@@ -161,6 +169,8 @@ class _Reader:
                 f" of the {self.nodes.bare_noun(owner)}" if self.nodes.pattern.node(owner) is not None else ""
             )
             text += f", with the {join(named)}{of}" if named else f", with{of.removeprefix(' of')}"
+        if computed:
+            text += f", with {join([self.value(each) for each in computed])}"
         return text + self.nodes.remainder()
 
     def _grouped(self, keys: Sequence[t.ProjectionItem], measures: Sequence[t.ProjectionItem]) -> str:
@@ -181,6 +191,9 @@ class _Reader:
                 (told if self.stage.is_grouped else named).append(self.value(item.expression))
             else:
                 seen.setdefault(owner, []).append(self._column(owner, item.expression))
+        if not told and not named:
+            groups = [self._plural_group(owner, columns) for owner, columns in seen.items()]
+            return join(groups) + self.nodes.remainder()
         for owner, columns in seen.items():
             node = self.nodes.node_of(owner)
             group = self.nodes.noun_phrase(node, "singular")
@@ -191,10 +204,7 @@ class _Reader:
                 else join(wanted) or group
             )
         if not told:
-            return (
-                join([self._plural_group(owner, columns) for owner, columns in seen.items()])
-                + self.nodes.remainder()
-            )
+            return f"{join(named)}{self.nodes.remainder()}"
         prefix = f"for each {join(named)}: " if named else ""
         return f"{prefix}{'; '.join(told)}{self.nodes.remainder()}"
 

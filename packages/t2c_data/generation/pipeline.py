@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from t2c_core.errors import GraphTimeoutError, QueryError
 from t2c_core.graph.client import QueryLimits
 from t2c_core.prompt.compact_cypher import CompactSyntaxError, encode
+from t2c_core.prompt.text_casts import with_casts
 from t2c_core.prompt.variable_names import VariableNames
 from t2c_data.dataset.collector import CandidateCollector
 from t2c_data.dataset.store import CANDIDATES, prepare_output_dir
@@ -202,13 +203,16 @@ class ChunkGenerator:
 
     async def _execute(self, job: _Job) -> list[dict[str, Any]]:
         rows = job.rows()
+        schema, names = self._instantiator.context.schema, self._instantiator.names
         cypher, parameters = rows[0]["cypher"], rows[0]["parameters"]
         limit = order_limit(cypher, parameters)
         if limit:
             cypher, parameters = over_fetch(cypher, parameters, MAX_ROWS)
         try:
             encode(cypher)
-            result = await self._client.execute_read(cypher, parameters, ANSWER_LIMITS)
+            result = await self._client.execute_read(
+                with_casts(cypher, schema, names), parameters, ANSWER_LIMITS
+            )
         except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
             return [{**row, "drop": type(error).__name__} for row in rows]
         answer = [list(row) for row in result.rows]
@@ -220,7 +224,9 @@ class ChunkGenerator:
             count = min(count, untied)
         if reason:
             return [{"drop": reason, "template": row["template"]} for row in rows]
-        return [{**row, "result_rows": count} for row in rows]
+        return [
+            {**row, "cypher": with_casts(row["cypher"], schema, names), "result_rows": count} for row in rows
+        ]
 
 
 def _rejection_reason(template: QuestionTemplate, answer: list[list[Any]]) -> str:

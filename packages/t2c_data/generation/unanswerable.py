@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from t2c_data.errors import UnfitError
+from t2c_data.lexicon.measure_words import ADJECTIVES, GENERAL_ADJECTIVES
 from t2c_data.lexicon.morphology import plural_of
 from t2c_data.realisation.surface import realise
 from t2c_data.templates.model import expand_alternatives
@@ -27,6 +28,8 @@ TEMPLATE_RATE = 0.5
 """Ratio of questions that use an answerable template with an out-of-schema noun."""
 FRAME_RATE = 0.8
 """Ratio of the other questions that use a frame; the rest are unrelated requests."""
+ADJECTIVE_RATE = 0.15
+"""Ratio of questions that ask for an amount that the graph does not have: "the heaviest drug"."""
 NONCE_WORD_RATE = 0.12
 """How often the noun is a nonce word."""
 TRIES = 8
@@ -53,6 +56,7 @@ class UnanswerableGenerator:
         content = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
         self._frames: list[str] = content["frames"]
         self._other: list[str] = content["other"]
+        self._amounts: list[str] = content["amounts"]
         known = self._known_words()
         verbs = [each.strip() for each in content["verbs"].split(",")]
         self._verbs = [each for each in verbs if not set(each.split(" ")) & known]
@@ -71,7 +75,9 @@ class UnanswerableGenerator:
             rng: source of all random choices.
             count: maximum number of rows.
         """
-        if rng.random() < TEMPLATE_RATE and self._templates:
+        if rng.random() < ADJECTIVE_RATE:
+            questions = [text for _ in range(count) if (text := self._from_amount(rng))]
+        elif rng.random() < TEMPLATE_RATE and self._templates:
             questions = self._from_template(rng, count)
         else:
             questions = [self._from_frame(rng) for _ in range(count)]
@@ -112,9 +118,31 @@ class UnanswerableGenerator:
             x=singular, xs=plural, root=roots, root1=root, noun=noun[0], nouns=noun[1],
             verb=rng.choice(self._verbs), p=words.nouns[0][0] if words else "name",
         )  # fmt: skip
-        if rng.random() < 0.7:
-            text = text[:1].upper() + text[1:]
-        return text + rng.choice(("?", "?", ".", ""))
+        return _finish(text, rng)
+
+    def _from_amount(self, rng: Random) -> str:
+        """Ask for an amount that no property of a label holds; empty if there is none."""
+        context = self._context
+        label = rng.choice(context.labels)
+        known = " ".join(
+            " ".join((*words.superlative_max, *words.superlative_min, *words.greater_than, *words.less_than))
+            for (owner, _), words in context.lexicon.properties.items()
+            if owner == label
+        )
+        absent = [
+            (superlative, adjective)
+            for superlative, adjective in ADJECTIVES.items()
+            if adjective not in GENERAL_ADJECTIVES and superlative not in known and adjective not in known
+        ]
+        if not absent:
+            return ""
+        superlative, adjective = rng.choice(absent)
+        noun = rng.choice(context.lexicon.labels[label].nouns)
+        text = expand_alternatives(rng.choice(self._amounts), rng).format(
+            superlative=superlative, adjective=adjective, noun=noun[0], nouns=noun[1],
+            root1=self._roots(label, noun, rng)[1], k=rng.choice((2, 3, 3, 5, 10)),
+        )  # fmt: skip
+        return _finish(text, rng)
 
     def _noun(self, rng: Random) -> Noun:
         if rng.random() < NONCE_WORD_RATE or not self._nouns:
@@ -146,3 +174,9 @@ class UnanswerableGenerator:
         phrases = [phrase for words in entries for phrase in (*words.forward, *words.backward)]
         known = {word.lower() for noun in nouns for form in noun for word in form.split(" ")}
         return known | {word for phrase in phrases for word in phrase.split(" ")}
+
+
+def _finish(text: str, rng: Random) -> str:
+    if rng.random() < 0.7:
+        text = text[:1].upper() + text[1:]
+    return text + rng.choice(("?", "?", ".", ""))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from t2c_data.lexicon.model import PropertyEntry
 
-_ADJECTIVES = {
+ADJECTIVES = {
     "tallest": "tall", "heaviest": "heavy", "longest": "long", "largest": "large", "biggest": "big", "deepest": "deep",
     "widest": "wide", "fastest": "fast", "highest": "high", "thickest": "thick", "oldest": "old",
     "strongest": "strong", "richest": "rich", "most expensive": "expensive", "costliest": "costly",
@@ -18,6 +18,8 @@ _ADJECTIVES = {
     "most popular": "popular", "most severe": "severe", "loudest": "loud", "brightest": "bright", "warmest": "warm",
 }  # fmt: skip
 """Adjectives that ask for an amount, by superlative."""
+GENERAL_ADJECTIVES = frozenset({"large", "big", "high", "popular", "severe"})
+"""Adjectives that may be said of many amounts."""
 _VERBS = {
     "weight": "weigh", "cost": "cost", "price": "cost", "fare": "cost", "fee": "cost", "salary": "earn", "wage": "earn",
 }  # fmt: skip
@@ -39,7 +41,7 @@ _MEASURED = re.compile(
 
 def measure_adjectives(words: PropertyEntry) -> list[str]:
     """List adjectives that ask for the value of a number: `tall` of a height."""
-    return [_ADJECTIVES[each] for each in words.superlative_max if each in _ADJECTIVES]
+    return [ADJECTIVES[each] for each in words.superlative_max if each in ADJECTIVES]
 
 
 def measure_verbs(nouns: Sequence[str]) -> list[str]:

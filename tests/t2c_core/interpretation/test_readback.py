@@ -167,6 +167,30 @@ def test_every_condition_and_limit_of_a_query_is_told() -> None:
         assert part in told
 
 
+@pytest.mark.parametrize(
+    ("cypher", "text"),
+    [
+        (
+            (
+                "MATCH (p:Patient)-[:TAKES]->(d:Drug), (p)-[:ON_WARD]->(w:Ward) WHERE w.name = 'Chest' "
+                "WITH p.name AS g, count(*) AS n RETURN g ORDER BY n DESC LIMIT 1"
+            ),
+            "Patients on the ward “Chest”, ordered by",
+        ),
+        (
+            "MATCH (p:Patient) WHERE p.name = 'Ann' RETURN p.age, COUNT { (p)-[:TAKES]->(:Drug) }",
+            "The age of the patient “Ann”, with the number of drugs taken by that patient",
+        ),
+        (
+            "MATCH (p:Patient) RETURN p.name, COUNT { (p)-[:TAKES]->(:Drug) }",
+            "Patients, with the number of drugs",
+        ),
+    ],
+)
+def test_conditions_are_kept_where_a_measure_is_said_first(cypher: str, text: str) -> None:
+    assert (read_back(parse(cypher), schema=SCHEMA, words=WORDS) or "").startswith(text)
+
+
 def test_golds_of_the_demo_questions_are_read_back() -> None:
     rows = [
         json.loads(line) for line in (ROOT / "demo/questions.jsonl").read_text(encoding="utf-8").splitlines()
