@@ -146,10 +146,10 @@ class _AtomsGrammar:
         """Add property accesses by type."""
         rules = self._rules
         kinds: dict[str, Callable[[Property], bool]] = {
-            "texts": lambda each: each.type == "STRING",
-            "numbers": lambda each: each.type in NUMBERS,
+            "texts": lambda each: each.value_type == "STRING",
+            "numbers": lambda each: each.value_type in NUMBERS,
             "truths": lambda each: each.type == "BOOLEAN",
-            "times": lambda each: each.type in TIMES,
+            "times": lambda each: each.value_type in TIMES,
             "lists": lambda each: each.type.startswith("LIST"),
             "others": lambda each: each.type in {"LOCAL TIME", "ZONED TIME", "DURATION", "POINT"},
         }
@@ -159,7 +159,7 @@ class _AtomsGrammar:
             rules.add("parts", [f"times {one_of(literal('.' + each) for each in CALENDAR_PARTS)}"])
         stamped = [
             f"{access} {literal(')')}"
-            for access in self._accesses(lambda each: each.type in TIMES - {"DATE"}, " date(")
+            for access in self._accesses(lambda each: each.value_type in TIMES - {"DATE"}, " date(")
         ]
         rules.add("days", [*stamped, *(["times"] if "times" in rules else [])])
         rules.add("access", [each for each in (*kinds, "parts") if each in rules])

@@ -78,6 +78,6 @@ def properties_of(schema: GraphSchema) -> Iterator[Property]:
 
 def literal_values(found: Property) -> tuple[str, ...]:
     """Return the frequent values of a string property with few distinct values."""
-    if found.type != "STRING" or found.distinct > MAX_LITERAL_VALUES:
+    if found.value_type != "STRING" or found.distinct > MAX_LITERAL_VALUES:
         return ()
     return tuple(each for each in found.examples if isinstance(each, str))

@@ -48,6 +48,21 @@ def read_back(
     return text[:1].upper() + text[1:]
 
 
+_CASTS = frozenset({"tointeger", "tofloat", "date", "left", "nullif", "replace", "substring"})
+
+
+def _held_by_text(call: t.FunctionInvocation) -> t.Property | None:
+    """Return the property of a string that a call reads as a number or date; its cast needs no words."""
+    if call.name[-1] not in {"tointeger", "tofloat", "date"}:
+        return None
+    inner = [node for argument in call.arguments for node in walk(argument)]
+    calls = {each.name[-1].lower() for each in inner if isinstance(each, t.FunctionInvocation)}
+    accesses = [each for each in inner if isinstance(each, t.Property)]
+    is_cast = calls <= _CASTS and accesses and all(each == accesses[0] for each in accesses)
+    is_number = call.name[-1] != "date" and len(inner) == len(list(walk(accesses[0]))) if accesses else False
+    return accesses[0] if is_cast and (is_number or calls) else None
+
+
 @dataclass
 class _Stage:
     """What is known after a WITH: the groups and the measures of each group."""
@@ -91,7 +106,8 @@ class _Reader:
         if isinstance(node, t.Variable):
             return self.aliases.get(node.name, node)
         if isinstance(node, t.FunctionInvocation):
-            return replace(node, name=tuple(each.lower() for each in node.name))
+            node = replace(node, name=tuple(each.lower() for each in node.name))
+            return _held_by_text(node) or node
         return node
 
     def _with(self, clause: t.With) -> None:
@@ -182,16 +198,16 @@ class _Reader:
             return f"{join([self.value(item.expression) for item in measures])}, over {groups}"
         if not self.stage.is_grouped:
             self.nodes.keys = [owner for item in keys if (owner := self._owner(item.expression)) is not None]
-        told = [self.value(item.expression) for item in measures]
+        measured = [self.value(item.expression) for item in measures]
         named: list[str] = []
         seen: dict[str, list[str]] = {}
         for item in keys:
             owner = self._owner(item.expression)
             if owner is None:
-                (told if self.stage.is_grouped else named).append(self.value(item.expression))
+                (measured if self.stage.is_grouped else named).append(self.value(item.expression))
             else:
                 seen.setdefault(owner, []).append(self._column(owner, item.expression))
-        if not told and not named:
+        if not measured and not named:
             groups = [self._plural_group(owner, columns) for owner, columns in seen.items()]
             return join(groups) + self.nodes.remainder()
         for owner, columns in seen.items():
@@ -203,10 +219,10 @@ class _Reader:
                 if wanted and not self._is_measured(node)
                 else join(wanted) or group
             )
-        if not told:
+        if not measured:
             return f"{join(named)}{self.nodes.remainder()}"
         prefix = f"for each {join(named)}: " if named else ""
-        return f"{prefix}{'; '.join(told)}{self.nodes.remainder()}"
+        return f"{prefix}{'; '.join(measured)}{self.nodes.remainder()}"
 
     def _plural_group(self, owner: str, columns: Sequence[str]) -> str:
         things = self.nodes.noun_phrase(self.nodes.node_of(owner), "plural")

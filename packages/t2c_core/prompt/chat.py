@@ -94,8 +94,14 @@ def describe(schema: GraphSchema) -> str:
 
 
 def _properties(properties: Sequence[Property]) -> str:
-    listed = (f"{format_identifier(each.name)}: {each.type}{_examples(each)}" for each in properties)
+    listed = (
+        f"{format_identifier(each.name)}: {each.type}{_held(each)}{_examples(each)}" for each in properties
+    )
     return f" {{{', '.join(listed)}}}" if properties else ""
+
+
+def _held(each: Property) -> str:
+    return f" holding {each.text_format}" if each.text_format else ""
 
 
 def _examples(each: Property) -> str:

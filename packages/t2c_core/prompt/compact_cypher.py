@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.identifiers import unquote_identifier
+from t2c_core.text_formats import without_casts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +65,14 @@ class CompactSyntaxError(ValueError):
 
 
 def tokenize(cypher: str) -> list[str]:
-    """Split Cypher into atoms.
+    """Split Cypher into atoms, without casts of strings that hold numbers or dates.
 
     Raises:
         CompactSyntaxError: the text has a part that is not an atom.
     """
     atoms = []
     position = 0
-    text = cypher.strip().removesuffix(";").rstrip()
+    text = without_casts(cypher).strip().removesuffix(";").rstrip()
     while position < len(text):
         match = _ATOM.match(text, position)
         if match is None:

@@ -43,7 +43,7 @@ def element_type(schema: GraphSchema, use: ParameterUsage) -> str:
     """Return the type of the compared property, or of its elements if it is a list; empty if it is unknown."""
     found = (schema.property_of(each, use.property) for each in use.labels_or_types)
     first = next((each for each in found if each), None)
-    return first.type.removeprefix("LIST<").removesuffix(">") if first else ""
+    return first.value_type.removeprefix("LIST<").removesuffix(">") if first else ""
 
 
 def _reassign_parameters(

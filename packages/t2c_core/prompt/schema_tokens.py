@@ -20,6 +20,7 @@ from t2c_core.prompt.compact_cypher import (
 )
 from t2c_core.prompt.format import ParsedCompletion
 from t2c_core.prompt.repair import element_type, repair
+from t2c_core.prompt.text_casts import add_casts
 from t2c_core.prompt.variable_names import VariableNames
 
 if TYPE_CHECKING:
@@ -94,17 +95,19 @@ class SchemaTokenFormat:
             link = by_name.get(use.name)
             if link is not None and use.name not in parameters:
                 parameters[use.name] = self._value(link, use)
-        return ParsedCompletion(cypher=detokenize(atoms), parameters=parameters, repairs=repairs)
+        cypher = detokenize(add_casts(atoms, self.schema, self.names))
+        return ParsedCompletion(cypher=cypher, parameters=parameters, repairs=repairs)
 
     def _value(self, link: LinkedMention, use: ParameterUsage) -> Scalar:
         if use.numeric:
             return _as_integer(link)
         if use.text:
             return _as_text(link)
+        held = element_type(self.schema, use)
         for each in link.occurrences:
             if each.property == use.property and each.label_or_type in use.labels_or_types:
-                return each.value
-        return _coerce(link, element_type(self.schema, use))
+                return _as_number(each.value) if held in {"INTEGER", "FLOAT"} else each.value
+        return _coerce(link, held)
 
 
 def render_mention(link: LinkedMention, tokens: Mapping[tuple[str, str], str]) -> str:
@@ -159,10 +162,14 @@ def _as_integer(link: LinkedMention) -> Scalar:
 def _coerce(link: LinkedMention, kind: str) -> Scalar:
     if kind == "STRING":
         return _bare(link.text) if isinstance(link.value, int | float) else str(link.value)
-    if kind in {"INTEGER", "FLOAT"} and isinstance(link.value, str):
-        try:
-            number = float(link.value.replace(",", ""))
-        except ValueError:
-            return link.value
-        return int(number) if number.is_integer() else number
-    return link.value
+    return _as_number(link.value) if kind in {"INTEGER", "FLOAT"} else link.value
+
+
+def _as_number(value: Scalar) -> Scalar:
+    if not isinstance(value, str):
+        return value
+    try:
+        number = float(value.replace(",", ""))
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else number

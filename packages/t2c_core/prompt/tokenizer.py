@@ -52,9 +52,9 @@ def schema_tokens(schema: GraphSchema) -> list[str]:
             for each in part.properties:
                 access = f"{variable}.{format_identifier(each.name)}"
                 atoms += [access, f"{variable}2.{format_identifier(each.name)}"]
-                if each.type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
+                if each.value_type in {"DATE", "LOCAL DATETIME", "ZONED DATETIME"}:
                     atoms += [f"{access}.year", f"{access}.month"]
-                    atoms += [f"date({access})"] if each.type != "DATE" else []
+                    atoms += [f"date({access})"] if each.value_type != "DATE" else []
     for number in range(1, MAX_PARAMETERS + 1):
         atoms += [f"$v{number}", f"date($v{number})"]
     return list(dict.fromkeys(atoms))

@@ -39,8 +39,9 @@ TextFormat = Literal[
 ]
 """What the strings of a property are: numbers, dates, or times of day. A date may have a time of day behind it."""
 _TYPES_OF_TEXT: dict[TextFormat, PropertyType] = {
-    "INTEGER": "INTEGER", "FLOAT": "FLOAT", "HH:MM": "LOCAL TIME", "HH:MM:SS": "LOCAL TIME",
+    "INTEGER": "INTEGER", "FLOAT": "FLOAT", "HH:MM": "STRING", "HH:MM:SS": "STRING",
 }  # fmt: skip
+"""By format, the type to which strings are cast; times of day are in order as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)

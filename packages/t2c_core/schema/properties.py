@@ -14,6 +14,7 @@ from t2c_core.graph.driver_values import DAY_S, IsoText
 from t2c_core.results import canonical
 from t2c_core.schema.introspection import MAX_TEXT
 from t2c_core.schema.model import Property, PropertyType, Scalar
+from t2c_core.text_formats import find_text_format, strings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,16 +101,20 @@ class PropertyStatistics:
         exact = not owner.is_sampled and self.complete
         ordered = [value for each, value in self.counts if each == kind and _is_ordered(each, value)]
         ordered.sort(key=_position if any(isinstance(each, IsoText) for each in ordered) else None)
+        text_format, missing_text = find_text_format(name, strings_of(self.counts) if exact else [])
+        absent = self.counts["STRING", missing_text] if missing_text is not None else 0
         return Property(
             name=name,
             type=kind,
-            share=round(self.present_count / scanned, 6),
+            share=round((self.present_count - absent) / scanned, 6),
             distinct=len(self.counts),
             unique=exact and not kind.startswith("LIST") and 1 < len(self.counts) == self.present_count,
             sampled=not exact,
             examples=tuple(value for value, _ in self.top_values()),
             minimum=canonical(ordered[0]) if ordered else None,
             maximum=canonical(ordered[-1]) if ordered else None,
+            text_format=text_format,
+            missing_text=missing_text,
         )
 
     def top_values(self) -> list[tuple[Scalar, int]]:

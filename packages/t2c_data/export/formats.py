@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from graphling_io.outputs import write_text
 from t2c_core.prompt.chat import ChatFormat
 from t2c_core.prompt.chat_replies import REFUSAL
-from t2c_core.prompt.compact_cypher import decode
 from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
+from t2c_core.prompt.text_casts import with_casts
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
@@ -125,7 +125,7 @@ def export_chat(
             if completion is None:
                 drops["unlinked"] += 1
             else:
-                cypher = decode(completion) if pair.cypher else REFUSAL
+                cypher = with_casts(completion, schema, atoms.names) if pair.cypher else REFUSAL
                 prompt = chat.messages(linked)
                 content: dict[str, Any] = {"messages": [*prompt, {"role": "assistant", "content": cypher}]}
                 if not messages:

@@ -188,10 +188,10 @@ class GraphContext:
         found = self.property(label_or_type, name)
         if words is not None and words.kind:
             return words.kind
-        if found.type in {"INTEGER", "FLOAT"}:
+        if found.value_type in {"INTEGER", "FLOAT"}:
             return "id" if found.unique or _IDENTIFIER.search(name) else "number"
-        if found.type != "STRING":
-            return "list" if found.type.startswith("LIST") else _SEMANTIC_TYPES.get(found.type, "other")
+        if found.value_type != "STRING":
+            return "list" if found.type.startswith("LIST") else _SEMANTIC_TYPES.get(found.value_type, "other")
         return self._string_semantic_type(label_or_type, found)
 
     def _string_semantic_type(self, label_or_type: str, found: Property) -> str:

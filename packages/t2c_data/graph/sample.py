@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.text_formats import CASTS, parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -70,12 +71,13 @@ async def read_sample(
         shown = _projection("n", label.properties)
         query = f"MATCH (n:{format_identifier(label.name)}) RETURN elementId(n), {shown} LIMIT $limit"
         for identity, properties in await read(query, {"limit": max_nodes}):
-            nodes[identity, label.name] = _present(properties)
+            nodes[identity, label.name] = _present(properties, label.properties)
     relationships: list[tuple[int, NodeKey, NodeKey, Properties]] = []
     for number, triple in enumerate(schema.triples):
+        held = schema.type_by_name[triple.type].properties
         rows = await read(_relationships_query(triple, schema), {"limit": max_relationships})
         relationships += [
-            (number, (source, triple.source), (target, triple.target), _present(properties))
+            (number, (source, triple.source), (target, triple.target), _present(properties, held))
             for source, target, properties in rows
         ]
     await _complete(read, schema, nodes, relationships)
@@ -99,8 +101,14 @@ def _projection(variable: str, properties: Sequence[Property]) -> str:
     return f"{variable} {{{', '.join(entries)}}}"
 
 
-def _present(properties: Properties) -> Properties:
-    return {name: value for name, value in properties.items() if value is not None}
+def _present(properties: Properties, held: Sequence[Property]) -> Properties:
+    """Leave out absent values, and read the strings that hold numbers or dates."""
+    typed = {each.name: each for each in held if each.text_format in CASTS}
+    read = {
+        name: parse_text(value, typed[name]) if name in typed and isinstance(value, str) else value
+        for name, value in properties.items()
+    }
+    return {name: value for name, value in read.items() if value is not None}
 
 
 async def _complete(
@@ -121,7 +129,7 @@ async def _complete(
         wanted = list(identities)
         for start in range(0, len(wanted), _BATCH):
             for identity, properties in await read(query, {"ids": wanted[start : start + _BATCH]}):
-                nodes[identity, label] = _present(properties)
+                nodes[identity, label] = _present(properties, schema.label_by_name[label].properties)
 
 
 def _assemble(

@@ -50,6 +50,7 @@ _NO_VERBS = frozenset(
 """Words before `year` or `date` that are no verbs there."""
 _EXTREMES = frozenset("highest lowest minimum maximum min max reorder target average peak".split())
 """Words that make the adjective of a measure say something else: the highest position."""
+_COMPARATIVES = frozenset({"greater_than", "less_than", "superlative_max", "superlative_min"})
 _LATEST = {
     "superlative_max": ["latest", "most recent", "newest"], "superlative_min": ["earliest", "oldest", "first"],
 }  # fmt: skip
@@ -92,6 +93,8 @@ def draft_property(
     if unit:
         words["unit"] = list(unit)
     words |= _happening(noun, each) | _recency(each, others) | _known_words(noun, each)
+    if not of_label:  # `dearer than 30` would be said of the node, not of the relationship
+        words = {name: held for name, held in words.items() if name not in _COMPARATIVES}
     if each.name in naming:
         words["equals_phrases"] = list(
             dict.fromkeys(["named {}", "called {}", *words.get("equals_phrases", ())])

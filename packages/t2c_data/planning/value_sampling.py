@@ -90,7 +90,7 @@ class PredicateSampler:
         if not offered:
             raise UnfitError("no operator")
         operator = self.rng.choices(list(offered), list(offered.values()))[0]
-        condition = PropertyPredicate(name, operator, type=self.context.property(label_or_type, name).type)
+        condition = PropertyPredicate(name, operator, type=self.context.property(label_or_type, name).value_type)
         if operator in {"null", "known"}:
             if self.context.property(label_or_type, name).share > ALWAYS_KNOWN:
                 raise UnfitError("always known")
@@ -175,7 +175,7 @@ class PredicateSampler:
             raise UnfitError("no number")
         held = self.context.sample.values[label_or_type, condition.name]
         values = [each for each in held if isinstance(each, int | float)]
-        whole = self.context.property(label_or_type, condition.name).type == "INTEGER"
+        whole = self.context.property(label_or_type, condition.name).value_type == "INTEGER"
         spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
         below = rounded(value - self.rng.random() * spread, -1, whole=whole)
         above = rounded(value + self.rng.random() * spread, 1, whole=whole)
