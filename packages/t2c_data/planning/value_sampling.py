@@ -90,7 +90,9 @@ class PredicateSampler:
         if not offered:
             raise UnfitError("no operator")
         operator = self.rng.choices(list(offered), list(offered.values()))[0]
-        condition = PropertyPredicate(name, operator, type=self.context.property(label_or_type, name).value_type)
+        condition = PropertyPredicate(
+            name, operator, type=self.context.property(label_or_type, name).value_type
+        )
         if operator in {"null", "known"}:
             if self.context.property(label_or_type, name).share > ALWAYS_KNOWN:
                 raise UnfitError("always known")
