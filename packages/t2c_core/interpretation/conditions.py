@@ -177,8 +177,8 @@ class Conditions:
                 right
             ):
                 number = f"{QUANTITIES[operator]}{self.literal(right)}"
-                told = self._reader.seen_from(variable, query, number, plural=plural)
-                return told or f"with {self._reader.subquery(query, number)}"
+                phrase = self._reader.seen_from(variable, query, number, plural=plural)
+                return phrase or f"with {self._reader.subquery(query, number)}"
             case t.Comparison((left, right), (operator,)) if (
                 key := _property_of(variable, left)
             ) and is_constant(right):
@@ -201,8 +201,8 @@ class Conditions:
             case t.Not(t.SubqueryExpression("EXISTS", query)):
                 return self._absence(variable, query, plural=plural)
             case t.SubqueryExpression("EXISTS", query):
-                told = self._reader.seen_from(variable, query, "a", plural=plural)
-                return told or f"with {self._reader.subquery(query, 'a')}"
+                phrase = self._reader.seen_from(variable, query, "a", plural=plural)
+                return phrase or f"with {self._reader.subquery(query, 'a')}"
             case t.Property() if key := _property_of(variable, condition):
                 return self._comparison(owner, key, "=", t.Boolean(True), plural=plural)
             case t.Not(t.Property() as inner) if key := _property_of(variable, inner):
@@ -232,7 +232,7 @@ class Conditions:
 
     def _absence(self, variable: str, query: t.Query, *, plural: bool) -> str:
         """Say that a relationship is missing, with the lexicon's phrase where the subquery is one step from here."""
-        told = self._reader.subquery(query, "any")
+        absent = self._reader.subquery(query, "any")
         match query.parts[0].clauses:
             case (
                 t.Match(
@@ -254,7 +254,7 @@ class Conditions:
                 if phrase is not None:
                     noun = self._reader.words.noun(other, plural=False)
                     return agree(phrase, plural=plural).replace("{}", f"any {noun}")
-        return f"without {told}"
+        return f"without {absent}"
 
     def _chain(self, operands: Sequence[t.Expression], operators: Sequence[str]) -> str:
         return join(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NounPhrases:
-    """Noun phrases over the pattern of one query; each relationship is told once.
+    """Noun phrases over the pattern of one query; each relationship is verbalised once.
 
     Args:
         schema: names and types of the graph.
@@ -41,7 +41,7 @@ class NounPhrases:
         self.pattern = GraphPattern()
         self.keys: list[str] = []
         """Node variables that the rows are grouped by: the others refer to them as "that …"."""
-        self.told: set[EdgeFacts] = set()
+        self.verbalised: set[EdgeFacts] = set()
         self.described: set[str] = set()
         self.measured: frozenset[str] = frozenset()
         """Node variables that a measure counts or aggregates over."""
@@ -64,14 +64,14 @@ class NounPhrases:
         noun = self.words.noun(label, plural=plural)
         modifiers = self.conditions.modifiers(variable, label, facts.conditions, plural=plural)
         modifiers += self._relationships(variable, plural=plural)
-        told = _join_modifiers(modifiers)
+        described = _join_modifiers(modifiers)
         if name is not None:
-            return f"the {self.words.noun(label, plural=False)} {name}{told}"
+            return f"the {self.words.noun(label, plural=False)} {name}{described}"
         if number in {"plural", "singular"}:
-            return f"{noun}{told}"
+            return f"{noun}{described}"
         if number == "a":
-            return f"{with_article(noun)}{told}"
-        return f"{number} {noun}{told}"
+            return f"{with_article(noun)}{described}"
+        return f"{number} {noun}{described}"
 
     def bare_noun(self, variable: str) -> str:
         """Return what a node is called, without conditions."""
@@ -102,7 +102,7 @@ class NounPhrases:
             other = edges[0].target if edges[0].source == variable else edges[0].source
             if outer.node(other) is not None:
                 return None
-            self.told.add(edges[0])
+            self.verbalised.add(edges[0])
             return self._edge_phrase(edges[0], variable, number, plural=plural) + self._rest_of_subquery()
 
     @contextmanager
@@ -110,8 +110,8 @@ class NounPhrases:
         """Read the patterns of a subquery; yields the pattern around it."""
         if len(query.parts) != 1:
             raise NotVerbalisedError("a UNION in a subquery")
-        outer, told, described = self.pattern, self.told, set(self.described)
-        self.pattern, self.told = GraphPattern(outer), set()
+        outer, verbalised, described = self.pattern, self.verbalised, set(self.described)
+        self.pattern, self.verbalised = GraphPattern(outer), set()
         try:
             for clause in query.parts[0].clauses:
                 if isinstance(clause, t.Match):
@@ -120,7 +120,7 @@ class NounPhrases:
                     raise NotVerbalisedError("a clause in a subquery")
             yield outer
         finally:
-            self.pattern, self.told, self.described = outer, told, described
+            self.pattern, self.verbalised, self.described = outer, verbalised, described
 
     def _rest_of_subquery(self) -> str:
         loose = [self.conditions.clause(each) for each in self.pattern.loose]
@@ -139,9 +139,9 @@ class NounPhrases:
     def _relationships(self, variable: str, *, plural: bool) -> list[str]:
         found = []
         for edge in self.pattern.edges_at(variable):
-            if edge in self.told:
+            if edge in self.verbalised:
                 continue
-            self.told.add(edge)
+            self.verbalised.add(edge)
             found.append(self._edge_phrase(edge, variable, "a", plural=plural))
         return found
 
@@ -174,8 +174,8 @@ class NounPhrases:
         """Say the parts of the pattern that nothing has led to."""
         rest = []
         for edge in self.pattern.edges:
-            if edge not in self.told:
-                self.told.add(edge)
+            if edge not in self.verbalised:
+                self.verbalised.add(edge)
                 start = self.noun_phrase(edge.source, "a")
                 rest.append(f"{start} {self._edge_phrase(edge, edge.source, 'a', plural=False)}")
         return f", given {join(rest)}" if rest else ""
@@ -225,7 +225,7 @@ class NounPhrases:
         return "thing"
 
     def node_of(self, variable: str) -> str:
-        """Return the node that a variable stands for; for a relationship, the node that it is told of."""
+        """Return the node that a variable stands for; for a relationship, its start node."""
         if self.pattern.node(variable) is not None:
             return variable
         edge = self.pattern.edge(variable)

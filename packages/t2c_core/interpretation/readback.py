@@ -208,8 +208,8 @@ class _Reader:
             else:
                 seen.setdefault(owner, []).append(self._column(owner, item.expression))
         if not measured and not named:
-            groups = [self._plural_group(owner, columns) for owner, columns in seen.items()]
-            return join(groups) + self.nodes.remainder()
+            plurals = [self._plural_group(owner, columns) for owner, columns in seen.items()]
+            return join(plurals) + self.nodes.remainder()
         for owner, columns in seen.items():
             node = self.nodes.node_of(owner)
             group = self.nodes.noun_phrase(node, "singular")
