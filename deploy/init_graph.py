@@ -52,7 +52,7 @@ def init_graph(source: Path, home: Path, snapshot: Path, password: str) -> dict[
 
 @contextmanager
 def _graph(home: Path, users: Path) -> Iterator[str]:
-    command = [BIN / "t2c-graph", "up", "--home", home, "--port", "0", "--auth-file", users]
+    command = [BIN / "t2c-graph", "up", "--data-dir", home, "--port", "0", "--auth-file", users]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             line = server.stdout.readline() if server.stdout else ""

@@ -54,7 +54,7 @@ async def open_graph(settings: GraphSettings, connections: int = 32) -> AsyncIte
         return
     if not (home / "data").is_dir():
         raise SettingsError(
-            f"no graph in `graph.home` {home}; import one with: t2c-graph up --home {home} --port P, then "
+            f"no graph in `graph.home` {home}; import one with: t2c-graph up --data-dir {home} --port P, then "
             "t2c-graph import SOURCE --uri bolt://127.0.0.1:P"
         )
     known = settings.uri or _read_uri(home)
