@@ -21,7 +21,7 @@ def render_report(content: dict[str, Any]) -> str:
 
     Args:
         content: content of report.json: `name`, `pairs`, `validation`, `training`, `conversion`, `distillation`,
-            `models` and `evaluation`.
+            `models`, `evaluation` and, where known, `minutes` by step.
     """
     teacher, model = content["models"]["teacher"], content["models"]["model"]
     lines = [
@@ -39,6 +39,10 @@ def render_report(content: dict[str, Any]) -> str:
             lines += [
                 _row(f"{title}: {label}", content["evaluation"], name, key, form) for label, key, form in ROWS
             ]
+    if minutes := content.get("minutes"):
+        lines += ["", "| step | minutes |", "|---|---|"]
+        lines += [f"| {step} | {spent:.1f} |" for step, spent in minutes.items()]
+        lines += [f"| together | {sum(minutes.values()):.1f} |"]
     return "\n".join([*lines, ""])
 
 
@@ -63,7 +67,8 @@ tags: [text-to-cypher, gqa, kv-cache]
 def card(content: dict[str, Any]) -> str:
     """Render the card of a published model: its metrics beside its teacher's, and how it was made."""
     conversion, distillation = content["conversion"], content["distillation"]
-    return f"""{CARD}{render_report(content)}
+    without_minutes = {name: each for name, each in content.items() if name != "minutes"}
+    return f"""{CARD}{render_report(without_minutes)}
 A standard LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
 {conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} KV heads with
 {conversion["calibration_tokens"]:,} calibration tokens of the same pairs (`conversion.json`), and it was then distilled

@@ -130,7 +130,7 @@ def build(config: OwnConfig) -> None:
     tune_min_confidence(config)
     if config.pairs_dev:
         ask(config, steps, "dev", config.pairs_dev)
-    write_report(config)
+    write_report(config, steps.minutes())
 
 
 def check_source(config: OwnConfig) -> None:
@@ -338,8 +338,13 @@ def tune_min_confidence(config: OwnConfig) -> None:
         _update_settings(config.home / settings, {}, minimum)
 
 
-def write_report(config: OwnConfig) -> None:
-    """Write report.json and report.md."""
+def write_report(config: OwnConfig, minutes: dict[str, float]) -> None:
+    """Write report.json and report.md.
+
+    Args:
+        config: the run.
+        minutes: how long each step took.
+    """
     home = config.home
     validated = list(read_rows(home / "validated.jsonl"))
     rejected = Counter(reason for row in validated if not row.get("keep", True) for reason in row["reasons"])
@@ -361,6 +366,7 @@ def write_report(config: OwnConfig) -> None:
             path.stem: json.loads(path.read_text(encoding="utf-8"))
             for path in sorted((home / "evaluation").glob("*.json"))
         },
+        "minutes": minutes,
     }
     write_if_changed(home / "report.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_if_changed(home / "report.md", render_report(content) + usage(home.name))

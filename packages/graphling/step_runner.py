@@ -88,11 +88,20 @@ class StepRunner:
         make()
         if not is_complete(path):
             raise StepError(f"{output}: the command succeeded, but {path} is not complete")
-        self._save(output, inputs, _file_names(path))
-        print_status(f"= {output}: {time.monotonic() - started:.0f} s")
+        seconds = time.monotonic() - started
+        self._save(output, inputs, _file_names(path), seconds)
+        print_status(f"= {output}: {seconds:.0f} s")
 
-    def _save(self, output: str, inputs: str, files: list[str] | None) -> None:
-        self._records[output] = {"inputs": inputs, "files": files}
+    def minutes(self) -> dict[str, float]:
+        """Return how long each step took when it last ran; a resumed one counts its last part."""
+        return {
+            output: round(record["seconds"] / 60, 2)
+            for output, record in self._records.items()
+            if record.get("seconds") is not None
+        }
+
+    def _save(self, output: str, inputs: str, files: list[str] | None, seconds: float | None = None) -> None:
+        self._records[output] = {"inputs": inputs, "files": files, "seconds": seconds}
         write_json(self._file, self._records)
 
     def _adopt(self, path: Path, inputs: str, reads: Sequence[Path]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ KeyedRows = list[tuple[Hashable, ...]]
 _FRACTION = re.compile(r"(:\d{2})\.(\d*?)0+(?!\d)")
 _ANSWERS = {"yes": True, "true": True, "no": False, "false": False}
 _IDENTITY = "element_id"
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def canonical(value: Any) -> Any:  # noqa: PLR0911
@@ -73,38 +74,46 @@ def keyed_results(*results: Rows) -> list[KeyedRows]:
     """
     cells = list(chain.from_iterable(chain.from_iterable(results)))
     keys = _Keys(cells)
-    return [[tuple(keys.of(cell) for cell in row) for row in rows] for rows in results]
+    of = keys.of
+    return [[tuple([of(cell) for cell in row]) for row in rows] for rows in results]
 
 
 class _Keys:
     """Keys of the cells of given results, in which similar floats have the same key."""
 
-    def __init__(self, cells: Iterable[Any]) -> None:
+    def __init__(self, cells: Sequence[Any]) -> None:
         floats: set[float] = set()
         integers: set[int] = set()
         self._has_booleans = False
-        for leaf in _leaves(cells):
-            if isinstance(leaf, bool):
-                self._has_booleans = True
-            elif isinstance(leaf, int):
+        scalars = [cell for cell in cells if type(cell) in _SCALARS]
+        nested = _leaves([cell for cell in cells if type(cell) not in _SCALARS])
+        for leaf in chain(scalars, nested):
+            kind = type(leaf)
+            if kind is float:
+                if math.isfinite(leaf):
+                    floats.add(leaf)
+            elif kind is int:
                 integers.add(leaf)
-            elif isinstance(leaf, float) and math.isfinite(leaf):
-                floats.add(leaf)
+            elif kind is bool:
+                self._has_booleans = True
         self._floats = _merge(sorted(floats), integers)
 
-    def of(self, cell: Any) -> Hashable:  # noqa: PLR0911
+    def of(self, cell: Any) -> Hashable:
+        """Return the key of a cell; a text, a number and null are their own keys."""
+        kind = type(cell)
+        if kind is str:
+            answer = _ANSWERS.get(cell.strip().lower()) if self._has_booleans else None
+            return cell if answer is None else ("truth", answer)
+        if kind is float:
+            return self._floats[cell] if math.isfinite(cell) else _special(cell)
+        if kind is bool:
+            return ("truth", cell)
+        return cell if cell is None or kind is int else self._of_nested(cell)
+
+    def _of_nested(self, cell: Any) -> Hashable:
         match cell:
-            case None:
-                return ("null",)
-            case bool():
-                return ("truth", cell)
-            case int():
-                return ("number", cell)
-            case float():
-                return ("number", self._floats[cell]) if math.isfinite(cell) else ("text", _special(cell))
             case str():
-                answer = _ANSWERS.get(cell.strip().lower()) if self._has_booleans else None
-                return ("text", cell) if answer is None else ("truth", answer)
+                return self.of(str(cell))
             case Mapping():
                 if _IDENTITY in cell:
                     return ("element", str(cell[_IDENTITY]))

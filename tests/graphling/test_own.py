@@ -246,3 +246,10 @@ def test_a_published_folder_is_replaced_only_if_it_is_a_published_model(config, 
         with pytest.raises(ValueError, match="thesis"):
             own.publish_model(config, folder)
         assert (folder / "thesis.tex").exists()
+
+
+def test_the_report_tells_the_minutes_of_each_step_and_the_card_of_the_model_does_not():
+    content = metrics() | {"minutes": {"pairs": 12.34, "teacher": 8.0}}
+    assert "| pairs | 12.3 |" in render_report(content)
+    assert "| together | 20.3 |" in render_report(content)
+    assert "together" not in card(content)

@@ -142,3 +142,12 @@ def test_rows_survive_being_written_and_read(tmp_path):
 
 def test_a_free_port_can_be_listened_on():
     assert 0 < free_port() < 65536
+
+
+def test_each_step_says_how_long_it_took_and_a_skipped_one_keeps_its_time(tmp_path):
+    first = StepRunner(tmp_path)
+    first.run("a", lambda: folder(tmp_path / "a"))
+    assert list(first.minutes()) == ["a"]
+    second = StepRunner(tmp_path)
+    second.run("a", never)
+    assert second.minutes() == first.minutes()

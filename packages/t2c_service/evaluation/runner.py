@@ -253,7 +253,8 @@ async def _compare(
     comparison = compare(gold.gold.rows, answer.rows, order=gold.gold.order) if ran else None
     fields["equal"] = bool(comparison and comparison.equal and not answer.truncated)
     fields["reason"] = comparison.reason if comparison else f"the question was {answer.status}"
-    fields["f1"] = precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0
+    is_same = comparison is not None and comparison.equal
+    fields["f1"] = 1.0 if is_same else precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0
     if gold.nodes is not None and graph is not None:
         nodes = await provenance(graph, answer.cypher or "", answer.parameters) if ran else None
         fields["psjs"] = jaccard(gold.nodes, nodes) if nodes is not None else 0.0
