@@ -8,6 +8,7 @@ Reads: `:ID … :LABEL` and `:START_ID … :END_ID … :TYPE` files. Writes: nod
 
 from __future__ import annotations
 
+import re
 import time
 from array import array
 from collections import Counter
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
+from t2c_core.cypher.identifiers import quote_identifier
 from t2c_core.errors import GraphError, InputError, SourceError
 from t2c_core.graph.connection import connected
 from t2c_core.graph.csv_source import CsvRow, CsvSource, FileKind, RejectedRow
@@ -34,6 +36,13 @@ BATCH_ROWS = 5_000
 BATCH_CHARS = 4_000_000
 DELETE_ROWS = 20_000
 OTHER_IMPORT_WAIT_S = 6.0
+INDEX_TIMEOUT_S = 300
+MIN_INDEXED_VALUES = 500
+"""Names and identifiers with fewer distinct values are not indexed."""
+MAX_INDEXED_CHARS = 1_000
+"""A property with a longer value is not indexed; the server cannot index strings of more than 8 kB."""
+_LOOKED_UP = re.compile(r"(?i:name|title|label|id|code|key|number|uuid|isbn|email|symbol)$")
+"""Names of properties by which people name a node."""
 
 _CREATE_NODES = """
     UNWIND $rows AS row CREATE (n:$(row.names)) SET n = row.properties
@@ -117,6 +126,7 @@ def import_graph(
             try:
                 writer = _Writer(target, checked, progress)
                 writer.write(source)
+                target.index(writer.indexed_properties())
                 target.finish()
             except BaseException:
                 with suppress(Exception):  # the marker stays, and the next import deletes the rest
@@ -172,6 +182,17 @@ class _Writer:
         self._ids = array("q", bytes(8 * checked.counts["nodes"]))
         self.by_label: Counter[str] = Counter()
         self.by_type: Counter[str] = Counter()
+        self._named: dict[tuple[str, str], set[Any]] = {}
+        """Values of names and identifiers by label and property, as far as they are needed to know that they differ."""
+        self._long: set[tuple[str, str]] = set()
+
+    def indexed_properties(self) -> list[tuple[str, str]]:
+        """List labels and properties by which nodes are looked up: names and identifiers of many nodes."""
+        return sorted(
+            place
+            for place, values in self._named.items()
+            if len(values) >= MIN_INDEXED_VALUES and place not in self._long
+        )
 
     def write(self, source: CsvSource) -> None:
         first = 0
@@ -201,7 +222,20 @@ class _Writer:
                 raise GraphError(f"unexpected element id of a node: {record['id']}")
             self._ids[record["ordinal"]] = int(number)
         self.by_label.update(name for row in batch for name in row.names)
+        for row in batch:
+            self._collect_names(row)
         self._advance(len(batch))
+
+    def _collect_names(self, row: CsvRow) -> None:
+        for key, value in row.properties.items():
+            if type(value) not in {str, int} or not _LOOKED_UP.search(key):
+                continue
+            for label in row.names:
+                values = self._named.setdefault((label, key), set())
+                if len(values) < MIN_INDEXED_VALUES:
+                    values.add(value)
+                if isinstance(value, str) and len(value) > MAX_INDEXED_CHARS:
+                    self._long.add((label, key))
 
     def _write_relationships(self, batch: list[CsvRow]) -> None:
         rows = []
@@ -262,6 +296,15 @@ class _Target:
         ):
             while self._value(query, rows=DELETE_ROWS):
                 pass
+
+    def index(self, places: list[tuple[str, str]]) -> None:
+        """Index properties of labels, and wait until the indexes can be used."""
+        for label, name in places:
+            self._run(
+                f"CREATE INDEX IF NOT EXISTS FOR (n:{quote_identifier(label)}) ON (n.{quote_identifier(name)})"
+            )
+        if places:
+            self._run("CALL db.awaitIndexes($timeout)", timeout=INDEX_TIMEOUT_S)
 
     def finish(self) -> None:
         """Delete the marker, which completes the import."""

@@ -243,3 +243,18 @@ def test_faers_arrives_whole_and_typed(empty_graph):
     assert rows(empty_graph, "MATCH (c:Case {primaryid: 100654764}) RETURN c.eventDate, c.age") == [
         [neo4j.time.Date(2014, 3, 25), 56.0]
     ]
+
+
+def test_names_and_identifiers_of_many_nodes_are_indexed(empty_graph, tmp_path):
+    many = importer.MIN_INDEXED_VALUES
+    lines = [
+        f"{each},Ann {each},{each % 3},{'x' * (9_000 if each == 5 else 5)}{each}" for each in range(many)
+    ]
+    nodes = "\n".join([":ID,name,shoeSize:int,longTitle,:LABEL", *(f"{each},Odd `Person`" for each in lines)])
+    import_graph(write(tmp_path / "csv", people=nodes + "\n"), uri=empty_graph.uri)
+    indexed = rows(
+        empty_graph,
+        "SHOW INDEXES YIELD labelsOrTypes, properties, state WHERE labelsOrTypes = ['Odd `Person`'] RETURN properties, state",
+    )
+    assert indexed == [[["name"], "ONLINE"]]
+    assert rows(empty_graph, "MATCH (n:`Odd ``Person```) WHERE n.name = 'Ann 7' RETURN n.shoeSize") == [[1]]
