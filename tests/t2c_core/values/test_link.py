@@ -8,9 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from t2c_core.schema.model import GraphSchema, NodeLabel, Property
+from t2c_core.values.index import ValueIndex
+from t2c_core.values.linker import Linker
+from t2c_core.values.sqlite_store import IndexedValue
+
 if TYPE_CHECKING:
-    from t2c_core.values.index import ValueIndex
-    from t2c_core.values.linker import LinkedMention, Linker
+    from t2c_core.values.linker import LinkedMention
 
 
 def values(linker: Linker, question: str) -> list[tuple[str, str, object]]:
@@ -240,3 +244,24 @@ def test_every_name_is_found_however_it_is_cased_or_quoted(
     (link,) = linker.link(f"How many are there for {quote}{written}{quote} in it?").links
     assert link.occurrences[0].value == name
     assert index.folded(name)
+
+
+@pytest.mark.parametrize(
+    "question", ["where does Anna Berg work", "where does anna berg work", "phone of 'Anna Berg'"]
+)
+def test_a_name_over_two_properties_is_linked_part_by_part(tmp_path, question):
+    file = tmp_path / "values.sqlite"
+    ValueIndex.build(
+        file,
+        [
+            IndexedValue("Anna", "Person", "firstName", "node"),
+            IndexedValue("Berg", "Person", "lastName", "node"),
+        ],
+    )
+    properties = tuple(Property(name=each, type="STRING") for each in ("firstName", "lastName"))
+    schema = GraphSchema(
+        labels=(NodeLabel(name="Person", count=1, properties=properties),), types=(), triples=()
+    )
+    with ValueIndex(file) as index:
+        links = Linker(index, schema).link(question).links
+    assert [each.occurrences[0].property for each in links] == ["firstName", "lastName"]
