@@ -11,7 +11,7 @@ from graphling_io.console import print_status, progress
 from t2c_data.errors import DataInputError
 from t2c_data.jobs.config import BuildConfig
 
-SHOWN = ("pairs", "by_split", "by_category", "dropped", "leaks", "usage", "stopped")
+SHOWN = ("pairs", "by_split", "by_category", "dropped", "evaluation", "leaks", "usage", "stopped")
 """Fields of the manifest that `build` prints."""
 
 

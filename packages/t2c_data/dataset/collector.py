@@ -9,11 +9,12 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from graphling_io.outputs import write_text
 from t2c_data.dataset.split import LeakCounter, Splitter
-from t2c_data.dataset.store import CANDIDATES, CandidateStore
+from t2c_data.dataset.store import CANDIDATES, EVALUATION, CandidateStore
 from t2c_data.errors import BuildError
 from t2c_data.pairs import Pair, pair_id, write_lines
 
@@ -100,8 +101,15 @@ class CandidateCollector:
         def rows() -> Iterator[dict[str, Any]]:
             return self.store.rows(self._target, categories_in_turn=categories_in_turn)
 
+        evaluation = self.store.evaluation
         return write_dataset(
-            self._out, rows, schema=schema, seed=seed, config=config, dropped=self.store.dropped
+            self._out,
+            rows,
+            schema=schema,
+            seed=seed,
+            config=config,
+            dropped=self.store.dropped,
+            extra={EVALUATION: evaluation} if evaluation["evaluated"] or evaluation["skipped"] else {},
         )
 
 
@@ -113,6 +121,7 @@ def write_dataset(
     seed: int,
     config: Mapping[str, Any],
     dropped: Mapping[str, int],
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write `pairs.jsonl` with ids and splits, then `manifest.json`, and return the manifest.
 
@@ -123,6 +132,7 @@ def write_dataset(
         seed: seed of the splits.
         config: what was asked for, for the manifest.
         dropped: number of dropped candidates by reason.
+        extra: further fields of the manifest.
     """
 
     def pairs() -> Iterator[Pair]:
@@ -130,7 +140,10 @@ def write_dataset(
             yield Pair(**row, id=pair_id(row["question"], row["cypher"]), graph=schema)
 
     return write_pairs(
-        out, pairs, seed=seed, extra={"config": dict(config), "schema": schema, "dropped": dict(dropped)}
+        out,
+        pairs,
+        seed=seed,
+        extra={"config": dict(config), "schema": schema, "dropped": dict(dropped), **extra},
     )
 
 

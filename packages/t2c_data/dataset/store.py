@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 CANDIDATES = "candidates.sqlite"
+EVALUATION = "evaluation"
+"""Verdict on a candidate of the evaluation without Cypher, and the reason of those that it drops."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS chunk (number INTEGER PRIMARY KEY, kept INTEGER NOT NULL);
@@ -132,6 +134,14 @@ class CandidateStore:
         )
         return dict(self._base.execute(query))
 
+    @property
+    def evaluation(self) -> dict[str, int]:
+        """Number of candidates whose answer was compared with an evaluation without Cypher, by verdict."""
+        query = "SELECT json_extract(row, ?) AS verdict, count(*) FROM candidate WHERE verdict IS NOT NULL GROUP BY 1"
+        found = dict(self._base.execute(query, (f"$.{EVALUATION}",)))
+        counts = {verdict: found.get(verdict, 0) for verdict in ("agreed", "disagreed", "skipped")}
+        return {"evaluated": counts["agreed"] + counts["disagreed"], **counts}
+
     def counts_by_category(self) -> dict[str, int]:
         """Return the number of kept candidates by category."""
         query = "SELECT json_extract(row, '$.category'), count(*) FROM candidate WHERE drop_reason IS NULL GROUP BY 1"
@@ -162,7 +172,9 @@ class CandidateStore:
         """
         with closing(self._base.execute(_KEPT_IN_TURN if categories_in_turn else _KEPT, (limit,))) as found:
             for (row,) in found:
-                yield json.loads(row)
+                content = json.loads(row)
+                content.pop(EVALUATION, None)
+                yield content
 
     def _register(self, row: Mapping[str, Any]) -> str | None:
         question = normalize_question(row["question"])

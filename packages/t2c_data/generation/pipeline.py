@@ -19,11 +19,12 @@ from t2c_core.prompt.compact_cypher import CompactSyntaxError, encode
 from t2c_core.prompt.text_casts import with_casts
 from t2c_core.prompt.variable_names import VariableNames
 from t2c_data.dataset.collector import CandidateCollector
-from t2c_data.dataset.store import CANDIDATES, prepare_output_dir
+from t2c_data.dataset.store import CANDIDATES, EVALUATION, prepare_output_dir
 from t2c_data.errors import UnfitError
 from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator
 from t2c_data.generation.rng import generator
 from t2c_data.generation.unanswerable import UnanswerableGenerator
+from t2c_data.generation.verification import AnswerVerifier
 from t2c_data.graph.context import GraphContext
 from t2c_data.graph.exclusions import without_excluded
 from t2c_data.graph.sample import read_sample
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from t2c_core.graph.client import GraphClient
     from t2c_core.graph.credentials import GraphConnection
     from t2c_core.schema.model import GraphSchema
+    from t2c_data.graph.sample import Read
     from t2c_data.lexicon.model import Lexicon
     from t2c_data.templates.model import QuestionTemplate
 
@@ -68,6 +70,8 @@ class TemplatePipelineConfig:
     """Ratio of questions that the graph cannot answer."""
     wordings: int = WORDINGS
     """Maximum number of wordings per instantiated template."""
+    verified: float = 0.01
+    """Ratio of instantiated templates, after the first 50, whose answers are compared with an evaluation in Python."""
 
 
 def prepare(
@@ -119,6 +123,16 @@ class _Job:
         return replace(self, instance=replace(self.instance, mentions=mentions))
 
 
+@dataclass(frozen=True, slots=True)
+class _Executed:
+    """Rows of a job; the job itself if its answer was accepted."""
+
+    rows: list[dict[str, Any]]
+    job: _Job | None = None
+    has_casts: bool = False
+    """Whether the query compares what strings hold; its tree is then not evaluated."""
+
+
 async def build(
     out: Path,
     *,
@@ -138,7 +152,7 @@ async def build(
     """
     async with graph.open(concurrency=config.workers) as client:
         context = await read_context(client, schema, lexicon)
-        chunks = ChunkGenerator(context, client, config)
+        chunks = await ChunkGenerator.of_graph(context, client, config)
         with CandidateCollector(out, target=config.pairs, progress=progress) as collector:
             while collector.remaining:
                 collector.add(await chunks.generate_chunk(collector.chunks))
@@ -147,12 +161,16 @@ async def build(
 
 async def read_context(client: GraphClient, schema: GraphSchema, lexicon: Lexicon) -> GraphContext:
     """Read the sample of a graph and build its context."""
+    read = _reader(client)
+    kept = await without_excluded(read, schema)
+    return GraphContext(kept, lexicon, await read_sample(read, kept), full_schema=schema)
 
+
+def _reader(client: GraphClient) -> Read:
     async def read(cypher: str, parameters: dict[str, Any]) -> list[list[Any]]:
         return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
 
-    kept = await without_excluded(read, schema)
-    return GraphContext(kept, lexicon, await read_sample(read, kept), full_schema=schema)
+    return read
 
 
 class ChunkGenerator:
@@ -162,17 +180,33 @@ class ChunkGenerator:
         context: graph with its lexicon.
         client: client that executes the queries.
         config: configuration of the build.
+        verifier: verifier of the answers; None to compare none.
     """
 
-    def __init__(self, context: GraphContext, client: GraphClient, config: TemplatePipelineConfig) -> None:
+    def __init__(
+        self,
+        context: GraphContext,
+        client: GraphClient,
+        config: TemplatePipelineConfig,
+        verifier: AnswerVerifier | None = None,
+    ) -> None:
         self._client = client
         self._config = config
+        self._verifier = verifier or AnswerVerifier(client, None, ratio=0)
         self._instantiator = TemplateInstantiator(
             context, VariableNames(context.full_schema or context.schema)
         )
         self._templates = load_templates()
         self._weights = [template.weight for template in self._templates]
         self._unanswerable = UnanswerableGenerator(self._instantiator, self._templates)
+
+    @classmethod
+    async def of_graph(
+        cls, context: GraphContext, client: GraphClient, config: TemplatePipelineConfig
+    ) -> ChunkGenerator:
+        """Create the generator, with a verifier that has read the graph."""
+        verifier = await AnswerVerifier.of_graph(client, context, _reader(client), ratio=config.verified)
+        return cls(context, client, config, verifier)
 
     async def generate_chunk(self, number: int) -> list[dict[str, Any]]:
         """Instantiate and execute one chunk."""
@@ -186,7 +220,12 @@ class ChunkGenerator:
             if job is None:
                 return []
             async with semaphore:
-                return await self._execute(job)
+                found = await self._execute(job)
+                return (
+                    await self._verified(found)
+                    if self._verifier.is_due(number * CHUNK + place)
+                    else found.rows
+                )
 
         chunk = await asyncio.gather(*(rows(place) for place in range(CHUNK)))
         return [row for each in chunk for row in each]
@@ -201,7 +240,18 @@ class ChunkGenerator:
             return _Job(instance, rng.getstate())
         return None
 
-    async def _execute(self, job: _Job) -> list[dict[str, Any]]:
+    async def _verified(self, found: _Executed) -> list[dict[str, Any]]:
+        """Mark rows with the verdict on their answer; those that disagree are dropped."""
+        if found.job is None:
+            return found.rows
+        first = found.rows[0]
+        verdict = "skipped"
+        if not found.has_casts:
+            verdict = await self._verifier.verify(found.job.instance, first["cypher"], first["parameters"])
+        dropped = {"drop": EVALUATION} if verdict == "disagreed" else {}
+        return [{**row, EVALUATION: verdict, **dropped} for row in found.rows]
+
+    async def _execute(self, job: _Job) -> _Executed:
         rows = job.rows()
         schema, names = self._instantiator.context.schema, self._instantiator.names
         cypher, parameters = rows[0]["cypher"], rows[0]["parameters"]
@@ -214,19 +264,19 @@ class ChunkGenerator:
                 with_casts(cypher, schema, names), parameters, ANSWER_LIMITS
             )
         except (QueryError, GraphTimeoutError, CompactSyntaxError) as error:
-            return [{**row, "drop": type(error).__name__} for row in rows]
+            return _Executed([{**row, "drop": type(error).__name__} for row in rows])
         answer = [list(row) for row in result.rows]
         reason = _rejection_reason(job.instance.template, answer)
         count = len(answer)
         if limit and not reason:
             untied, reason = resolve_ties(cypher, answer, limit)
-            rows = rows if untied == limit else job.limited_to(untied).rows()
+            job = job if untied == limit else job.limited_to(untied)
+            rows = job.rows()
             count = min(count, untied)
         if reason:
-            return [{"drop": reason, "template": row["template"]} for row in rows]
-        return [
-            {**row, "cypher": with_casts(row["cypher"], schema, names), "result_rows": count} for row in rows
-        ]
+            return _Executed([{"drop": reason, "template": row["template"]} for row in rows])
+        cast = [{**row, "cypher": with_casts(row["cypher"], schema, names)} for row in rows]
+        return _Executed([{**row, "result_rows": count} for row in cast], job, has_casts=cast != rows)
 
 
 def _rejection_reason(template: QuestionTemplate, answer: list[list[Any]]) -> str:

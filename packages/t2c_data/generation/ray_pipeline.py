@@ -108,7 +108,7 @@ class ChunkWorker:
         client = GraphClient(
             uri, auth=auth, database=database, concurrency=config.workers
         )  # lives as long as the actor
-        return ChunkGenerator(await read_context(client, schema, lexicon), client, config)
+        return await ChunkGenerator.of_graph(await read_context(client, schema, lexicon), client, config)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Generate the chunks of a batch: `id` in, `rows` out, as JSON."""

@@ -66,7 +66,7 @@ def run_build(
             out, store.rows, schema=schema.version, seed=config.seed, config=plan, dropped=dropped
         )
     extras: dict[str, Any] = {
-        key: each[key] for each in manifests for key in ("usage", "stopped") if key in each
+        key: each[key] for each in manifests for key in ("usage", "stopped", "evaluation") if key in each
     }
     return {**manifest, **extras}
 
@@ -102,7 +102,11 @@ def _run_one(
     if config.pipelines == ("llm",):
         return _run_llm(config, out, schema, lexicon, force=force, progress=progress)
     options = TemplatePipelineConfig(
-        pairs=config.pairs, seed=config.seed, workers=config.workers, unanswerable=config.unanswerable_ratio
+        pairs=config.pairs,
+        seed=config.seed,
+        workers=config.workers,
+        unanswerable=config.unanswerable_ratio,
+        verified=config.verified_ratio,
     )
     prepare(out, schema=schema, lexicon=lexicon, config=options, force=force)
     if config.ray_workers:

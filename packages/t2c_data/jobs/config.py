@@ -34,6 +34,8 @@ class BuildConfig:
     """Model of the `llm` pipeline."""
     unanswerable_ratio: float = 0.04
     """Ratio of questions of the template pipeline that the graph cannot answer; also that of each split."""
+    verified_ratio: float = 0.01
+    """Ratio of answers of the template pipeline, after the first 50, that are compared with an evaluation in Python."""
     llm_judge: bool = True
     """Whether the model also judges its pairs."""
     ray_workers: int = 0
@@ -50,6 +52,10 @@ class BuildConfig:
             raise DataInputError("the llm pipeline needs a model; give --llm-url http://host:port/v1")
         if self.pairs < 1:
             raise DataInputError(f"invalid --pairs {self.pairs}: expected 1 or more")
+        if not 0 <= self.verified_ratio <= 1:
+            raise DataInputError(
+                f"invalid --verified-ratio {self.verified_ratio}: expected a number from 0 to 1"
+            )
         if not 0 <= self.unanswerable_ratio <= 1:
             raise DataInputError(
                 f"invalid --unanswerable-ratio {self.unanswerable_ratio}: expected a number from 0 to 1"

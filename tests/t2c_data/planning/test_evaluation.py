@@ -16,6 +16,7 @@ from t2c_core.schema.snapshot import write_snapshot
 from t2c_data.errors import UnfitError
 from t2c_data.generation.instantiate import InstantiatedTemplate, TemplateInstantiator
 from t2c_data.generation.pipeline import SAMPLE_LIMITS, read_context
+from t2c_data.generation.verification import order_column
 from t2c_data.graph.context import GraphContext
 from t2c_data.jobs.build import open_lexicon
 from t2c_data.lexicon.model import Lexicon
@@ -37,7 +38,9 @@ async def disagreements(
             return [list(row) for row in (await client.execute_read(cypher, parameters, SAMPLE_LIMITS)).rows]
 
         context = await read_context(client, schema, lexicon)
-        evaluator = TemplateEvaluator.of_context(await EvaluationGraph.read(read), context)
+        graph = await EvaluationGraph.read(read)
+        assert graph is not None
+        evaluator = TemplateEvaluator.of_context(graph, context)
         wrong, checked, instances = [], Counter[str](), []
         for instance in _instances(context, per_template):
             pair = realise(instance.texts[0], instance.cypher, instance.mentions, Random(0))
@@ -45,7 +48,7 @@ async def disagreements(
             answer = evaluator.answer(instance.template, instance.root, instance.slots)
             checked[instance.template.id] += 1
             instances.append(instance)
-            if not agrees(answer, rows, _order_column(pair.cypher)):
+            if not agrees(answer, rows, order_column(pair.cypher)):
                 wrong.append(
                     f"{pair.question}\n{pair.cypher} {pair.parameters}\n{answer.rows[:5]}\n{rows[:5]}"
                 )
@@ -68,12 +71,6 @@ def _instances(context: GraphContext, per_template: int) -> list[InstantiatedTem
             if kept == per_template:
                 break
     return found
-
-
-def _order_column(cypher: str) -> int | None:
-    match = re.search(r"RETURN (?:DISTINCT )?(.*) ORDER BY (.*?)(?: DESC)?(?: LIMIT .*)?$", cypher)
-    columns = match[1].split(", ") if match else []
-    return columns.index(match[2]) if match and match[2] in columns else None
 
 
 @pytest.fixture
