@@ -27,7 +27,7 @@ import torch
 from tests.gqa_compress.tiny_models import byte_tokenizer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from gqa_compress.checkpoint.environment import default_device, disable_malloc_trim, peak_memory_bytes
+from gqa_compress.checkpoint.environment import choose_device, disable_malloc_trim, peak_memory_bytes
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.conversion import layerwise
 from gqa_compress.conversion.config import ConversionConfig
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--local-steps", type=int, default=1)
     given = parser.parse_args()
-    device = default_device()
+    device = choose_device()
     disable_malloc_trim()
     letters = random.Random(0)
     plan = ConversionConfig(

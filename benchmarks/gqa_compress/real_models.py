@@ -71,19 +71,21 @@ class Plan:
     """Other fields of the conversion."""
 
 
+SMALL_BATCHES = {"max_tokens_per_batch": 512}
 PLANS = (
-    Plan("mean", "mean"),
+    Plan("weighted + refits + 100 steps of 512 tokens", refit=True, steps=100, options=SMALL_BATCHES),
     Plan("aligned", "aligned"),
     Plan("weighted", "weighted"),
+    Plan("mean", "mean"),
     Plan("rorope", "rorope"),
     Plan("two_norm", "two_norm"),
     Plan("low_rank", "low_rank"),
-    Plan("mean + refits", "mean", refit=True),
+    Plan("weighted + refits", refit=True),
+    Plan("weighted + refits + 25 steps of 2,048 tokens", refit=True, steps=25),
     Plan("aligned + refits", "aligned", refit=True),
-    Plan("weighted + refits", "weighted", refit=True),
-    Plan("weighted + refits + 25 steps", refit=True, steps=25),
+    Plan("mean + refits", "mean", refit=True),
 )
-DISTILLED = "weighted + refits + 25 steps"
+DISTILLED = "weighted + refits + 100 steps of 512 tokens"
 
 
 def main() -> None:
@@ -159,7 +161,7 @@ def convert_by(model: str, plan: Plan) -> Path:
         tokens=plan.tokens,
         **plan.options,
     )
-    out = WORK / model / plan.name.replace(" ", "-")
+    out = _folder(model, plan.name)
     convert(PRETRAINED / model, text, out, config, force=True)
     return out
 
@@ -250,6 +252,10 @@ def read(path: Path) -> dict[str, Any]:
     """Read the results so far."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
+
+
+def _folder(model: str, plan: str) -> Path:
+    return WORK / model / "-".join(word for word in plan.replace(",", "").split() if word != "+")
 
 
 def _texts(source: Path) -> list[Any]:

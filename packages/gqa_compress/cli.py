@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -27,11 +27,18 @@ MaxLength = Annotated[int, Parameter(name=("--max-length", "--length"))]
 
 
 @app.command
-def train(recipe: Path, *, resume: Flag = False, force: Flag = False) -> None:
+def train(
+    recipe: Path,
+    *,
+    overrides: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    resume: Flag = False,
+    force: Flag = False,
+) -> None:
     """Train a model from scratch or from a checkpoint, by a YAML recipe.
 
     Args:
-        recipe: YAML file; its fields are those of `gqa_compress.training.config.TrainingConfig`.
+        recipe: YAML file, with the fields below.
+        overrides: FIELD=VALUE instead of the recipe's, for instance teacher.kl_weight=1.0; may be repeated.
         resume: Continue the same run where it was stopped, or start it.
         force: Delete what the output folder holds, if it holds a run.
     """
@@ -39,7 +46,7 @@ def train(recipe: Path, *, resume: Flag = False, force: Flag = False) -> None:
     from gqa_compress.training.config import read_recipe
     from gqa_compress.training.loop import train as run
 
-    _print(asdict(run(read_recipe(recipe), resume=resume, force=force)))
+    _print(asdict(run(read_recipe(recipe, overrides or ()), resume=resume, force=force)))
 
 
 @app.command
@@ -164,6 +171,30 @@ def bench(
 
 
 @app.command
+def export(
+    model: Path,
+    *,
+    gguf: Path,
+    dtype: Literal["f32", "f16", "bf16"] = "f16",
+    split: str | None = None,
+    force: Flag = False,
+) -> None:
+    """Write a checkpoint as a GGUF file for llama.cpp, and an Ollama Modelfile beside it.
+
+    Args:
+        model: Checkpoint folder of a llama, mistral or qwen2.
+        gguf: File to write.
+        dtype: Data type of matrices.
+        split: llama.cpp's name of the pre-tokenizer, if it is not known.
+        force: Replace the file.
+    """
+    _before_torch()
+    from gqa_compress.export.gguf import export_gguf
+
+    _print(export_gguf(model, gguf, dtype=dtype, split=split, force=force))
+
+
+@app.command
 def report(
     teacher: Path,
     *models: Path,
@@ -208,6 +239,11 @@ def main() -> None:
     for flag in sys.argv[1:]:
         if new := FLAGS.get(flag.split("=")[0]):
             print_status(f"gqa-compress: {flag.split('=')[0]} is deprecated; use {new}")
+    if sys.argv[1:2] == ["train"] and {"--help", "-h"} & set(sys.argv):
+        from gqa_compress.training.recipe_help import recipe_help
+
+        app["train"].help_format = "plaintext"
+        app["train"].help_epilogue = recipe_help()
     try:
         app(sys.argv[1:])
     except (InputError, OutputError) as error:

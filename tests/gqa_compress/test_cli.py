@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ from gqa_compress.heads.grouping import head_similarity, search
 from gqa_compress.heads.merging.weighted import merge_weighted
 from gqa_compress.heads.projections import read_heads, write_heads
 from gqa_compress.heads.rope import rotary_pairs
+from gqa_compress.training.config import (
+    Lora,
+    ModelConfig,
+    Optimizer,
+    Pruning,
+    Teacher,
+    TrainingConfig,
+    read_recipe,
+)
+from gqa_compress.training.recipe_help import SAMPLE
 from graphling_io.outputs import OutputError
 
 
@@ -48,6 +59,19 @@ def test_inspect_prints_json(
     assert found["supported"] is True
     assert found["valid_kv_heads"] == [1, 2, 4, 8]
     assert found["kv_cache_bytes_per_token"] == 2 * 2 * 8 * 8 * 4
+
+
+def test_the_help_of_train_explains_every_field_and_its_sample_is_valid(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, "train", "--help") == 0
+    shown = capsys.readouterr().out
+    nested = (TrainingConfig, ModelConfig, Teacher, Optimizer, Lora, Pruning)
+    names = {each.name for config in nested for each in fields(config)}
+    explained = {line.split(":")[0].split("[")[0].strip() for line in shown.splitlines() if ": " in line}
+    assert names <= explained
+    (tmp_path / "recipe.yaml").write_text(SAMPLE)
+    assert read_recipe(tmp_path / "recipe.yaml").max_minutes == 60
 
 
 def test_inspect_says_why_a_model_is_not_supported(

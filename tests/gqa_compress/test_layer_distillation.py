@@ -7,6 +7,7 @@ import torch
 from tests.gqa_compress.tiny_models import save_tiny, tiny_model, with_copied_heads
 from transformers import AutoModelForCausalLM
 
+from gqa_compress.conversion import layer_distillation
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.conversion.layer_distillation import (
@@ -76,6 +77,37 @@ def test_weights_that_do_worse_on_held_out_sequences_are_not_kept(wanted: torch.
     )
     assert report.best_step == 0
     assert torch.equal(wanted.weight, before)
+
+
+def test_a_token_with_a_huge_stream_does_not_decide_alone() -> None:
+    states, target = batches(torch.nn.Linear(4, 4), 0)[0]
+    states.hidden[:, 0] *= 1e4  # as the first token of a sequence in pretrained models
+    wrong = torch.zeros_like(target)
+    loss = squared_error(lambda _: wrong, [(states, target)])(states, target)
+    first = torch.zeros_like(states.mask)
+    first[:, 0] = True
+    assert loss[first[states.mask]].max() < 1e-6 * loss[~first[states.mask]].mean()
+
+
+def test_predictions_are_compared_a_few_tokens_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_distillation, "LOGIT_TOKENS", 3)
+    head, layer = torch.nn.Linear(4, 50), torch.nn.Linear(4, 4)
+    sizes = []
+
+    def logits(hidden: torch.Tensor) -> torch.Tensor:
+        sizes.append(hidden.shape[1])
+        found: torch.Tensor = head(hidden)
+        return found
+
+    states, target = batches(torch.nn.Linear(4, 4), 0)[0]
+    loss = kl_of_logits(lambda each: layer(each.hidden), logits)(states, target)
+    loss.mean().backward()  # type: ignore[no-untyped-call]
+    assert max(sizes) == 3
+    log_p, log_q = (head(each[states.mask]).log_softmax(-1) for each in (layer(states.hidden), target))
+    expected = (log_q.exp() * (log_q - log_p)).sum(-1)
+    torch.testing.assert_close(loss, expected)
+    (gradient,) = torch.autograd.grad(expected.mean(), [layer.weight])
+    torch.testing.assert_close(layer.weight.grad, gradient)
 
 
 def plan(**fields: object) -> ConversionConfig:

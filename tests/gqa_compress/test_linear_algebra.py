@@ -8,7 +8,7 @@ import torch
 from tests.gqa_compress.tiny_models import tiny_model
 
 from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
-from gqa_compress.conversion.ridge import ResidualGram, ridge, ridge_update
+from gqa_compress.conversion.ridge import LAMBDAS, SKETCH, ResidualGram, ridge, ridge_update
 from gqa_compress.heads.alignment import align_keys, align_values, phase, polar
 from gqa_compress.heads.grams import InputGram, grouped_pairs, head_grams
 from gqa_compress.heads.grouping import adjacent, head_similarity, search
@@ -203,24 +203,42 @@ def test_pair_scores_are_highest_for_copies(heads: HeadProjections, moments: tor
 
 def test_ridge_solves_the_augmented_least_squares() -> None:
     z, r = random(TOKENS, 6, seed=1), random(TOKENS, 3, seed=2)
+    weights = random(TOKENS, seed=3).exp()
     gram = ResidualGram(6, 3, bias=True)
-    gram.add(z, r)
-    ones = torch.cat([z, torch.ones(TOKENS, 1, dtype=torch.float64)], dim=1)
-    penalty = 0.3 * (ones.t() @ ones).diagonal().mean().sqrt() ** 2
+    gram.add(z, r, weights)
+    root = weights.sqrt()[:, None]
+    ones, r = torch.cat([z, torch.ones(TOKENS, 1, dtype=torch.float64)], dim=1) * root, r * root
+    penalty = 0.3 * (ones.t() @ ones).diagonal().mean()
     stacked = torch.cat([ones, penalty.sqrt() * torch.eye(7, dtype=torch.float64)])
     target = torch.cat([r, torch.zeros(7, 3, dtype=torch.float64)])
     change = ridge(gram, 0.3)
     torch.testing.assert_close(change, torch.linalg.lstsq(stacked, target).solution)
-    assert gram.error(change) == pytest.approx(float((ones @ change - r).square().sum()))
+    error = (ones @ change - r).square().sum() - r.square().sum()
+    assert gram.error_change(change) == pytest.approx(float(error))
 
 
 def test_a_refit_that_does_not_help_held_out_tokens_is_not_made() -> None:
     seen, held_out = ResidualGram(6, 3, bias=False), ResidualGram(6, 3, bias=False)
-    seen.add(random(5, 6, seed=1), random(5, 3, seed=2))
-    held_out.add(random(5, 6, seed=3), torch.zeros(5, 3, dtype=torch.float64))
+    seen.add(random(5, 6, seed=1), random(5, 3, seed=2), torch.ones(5))
+    held_out.add(random(5, 6, seed=3), torch.zeros(5, 3, dtype=torch.float64), torch.ones(5))
     change, strength = ridge_update(seen, held_out)
     assert strength is None
     assert not change.any()
+
+
+def test_wide_refits_choose_lambda_as_if_by_all_outputs() -> None:
+    outputs = 2 * SKETCH
+    grams = []
+    weight = random(40, outputs, seed=1) / 10
+    for seed, tokens in ((2, 60), (3, 50)):
+        z = random(tokens, 40, seed=seed)
+        gram = ResidualGram(40, outputs, bias=False)
+        gram.add(z, z @ weight + 0.1 * random(tokens, outputs, seed=seed + 2), torch.ones(tokens))
+        grams.append(gram)
+    errors = {each: grams[1].error_change(ridge(grams[0], each)) for each in LAMBDAS}
+    change, chosen = ridge_update(*grams)
+    assert chosen == min(errors, key=errors.__getitem__)
+    torch.testing.assert_close(change, ridge(grams[0], chosen))
 
 
 def test_dead_heads_merge_without_infinities() -> None:

@@ -108,7 +108,7 @@ def test_forced_masks_push_the_lowest_down_by_rule() -> None:
     assert not free.all_pruned(1.0)
 
 
-@pytest.mark.parametrize("model_type", ["llama", "qwen2", "gemma", "phi", "cohere"])
+@pytest.mark.parametrize("model_type", ["llama", "qwen2", "gemma", "phi", "cohere", "stablelm"])
 def test_a_student_goes_from_the_original_to_the_converted_model(
     tmp_path: Path, sorting_rows: Path, model_type: str
 ) -> None:

@@ -220,6 +220,29 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
     assert (recipe.pruning is None) == path.stem.endswith("-convert")
 
 
+def test_fields_are_set_over_those_of_the_recipe() -> None:
+    path = RECIPES / "llama2-7b-pruning.yaml"
+    recipe = read_recipe(path, ["pruning.kv_heads=4", "max_steps=34590", "output_dir=models/gqa4"])
+    assert recipe.pruning is not None
+    assert (recipe.pruning.kv_heads, recipe.pruning.mask_schedule) == (4, "forced")
+    assert (recipe.max_steps, recipe.output_dir) == (34590, Path("models/gqa4"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("max_steps", "is not FIELD=VALUE"),
+        ("=3", "is not FIELD=VALUE"),
+        ("max_steps.x=3", "max_steps, which is no group"),
+        ("max_steps=[", "is not YAML"),
+        ("max_stepz=3", "max_stepz: unknown field"),
+    ],
+)
+def test_a_wrong_override_is_refused(override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(RECIPES / "llama2-7b-pruning.yaml", [override])
+
+
 def test_a_recipe_extends_another_field_by_field(tmp_path: Path) -> None:
     shared = {
         "output_dir": "o",

@@ -134,7 +134,7 @@ def unsupported_reason(config: Any) -> str | None:
     model_type = config.model_type
     if getattr(config, "quantization_config", None):
         return "is quantized; convert the unquantized checkpoint and quantize the result"
-    if getattr(config, "auto_map", None):
+    if getattr(config, "auto_map", None) and model_type not in SUPPORTED:
         return "needs custom code to load, so the result would not be a standard checkpoint"
     if model_type in SUPPORTED:
         reasons = (

@@ -7,13 +7,24 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 import torch
 
+from gqa_compress.errors import InputError
 
-def default_device() -> torch.device:
-    """Return the CUDA device if there is one, the CPU otherwise."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(name: Device = "auto") -> torch.device:
+    """Return the device of a name; `auto` is CUDA if there is one, else the CPU.
+
+    Raises:
+        InputError: CUDA was asked for and is not available.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device=cuda was asked for and there is no CUDA device; use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def versions() -> dict[str, str]:

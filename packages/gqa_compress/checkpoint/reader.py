@@ -1,7 +1,6 @@
 """Reading checkpoints: whole models through transformers, or one layer at a time with all checks made at opening."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,10 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from gqa_compress.checkpoint.architectures import Architecture, AttentionDims, architecture, attention_dims
+from gqa_compress.checkpoint.files import check_one_model, files_by_tensor
 from gqa_compress.errors import CheckpointError
+
+EMBEDDING = "model.embed_tokens.weight"
 
 
 def read_config(folder: Path) -> Any:
@@ -35,7 +37,10 @@ def load_model(folder: Path) -> Any:
     Raises:
         CheckpointError: the folder is not a loadable checkpoint, lacks weights or holds values that are not finite.
     """
-    read_config(folder)
+    config = read_config(folder)
+    check_one_model(folder)
+    if any(folder.glob("*.safetensors")):
+        _check_embedding(files_by_tensor(folder), config)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
@@ -101,7 +106,7 @@ class Checkpoint:
         self.config = read_config(folder)
         self.arch: Architecture = architecture(self.config)
         self.dims: AttentionDims = attention_dims(self.config)
-        self.files = _files_by_tensor(folder)
+        self.files = files_by_tensor(folder)
         self._check_shapes()
 
     @property
@@ -150,7 +155,8 @@ class Checkpoint:
             arch.v: (kept, dims.hidden_size),
             arch.o: (dims.hidden_size, inner),
         }
-        self._require("model.embed_tokens.weight")
+        self._require(EMBEDDING)
+        _check_embedding(self.files, self.config)
         for index in range(dims.layers):
             for part, shape in expected.items():
                 name = f"{layer_prefix(index)}{part}.weight"
@@ -170,31 +176,13 @@ def layer_prefix(index: int) -> str:
     return f"model.layers.{index}."
 
 
-def _files_by_tensor(folder: Path) -> dict[str, Path]:
-    index = folder / "model.safetensors.index.json"
-    weight_map: dict[str, str] = {}
-    if index.is_file():
-        try:
-            weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError) as error:
-            raise CheckpointError(f"{index} cannot be read: {error}") from error
-        files = sorted({folder / name for name in weight_map.values()})
-    else:
-        files = [folder / "model.safetensors"]
-        if not files[0].is_file() and any(folder.glob("pytorch_model*.bin")):
-            raise CheckpointError(
-                f"{folder} holds pytorch_model.bin files only; save it as safetensors first"
-            )
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise CheckpointError(f"{folder} lacks {', '.join(missing)}; download or copy the whole checkpoint")
-    found: dict[str, Path] = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="pt") as shard:
-                found |= dict.fromkeys(shard.keys(), file)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file} is corrupt or not a safetensors file: {error}") from error
-    if absent := sorted(set(weight_map) - set(found)):
-        raise CheckpointError(f"{folder} lacks the tensor {absent[0]} that its index names")
-    return found
+def _check_embedding(files: dict[str, Path], config: Any) -> None:
+    """Check that the embedding has the rows that config.json says, as far as its name is known."""
+    if EMBEDDING not in files:
+        return
+    with safe_open(files[EMBEDDING], framework="pt") as shard:
+        rows = shard.get_slice(EMBEDDING).get_shape()[0]
+    if rows != config.vocab_size:
+        raise CheckpointError(
+            f"{EMBEDDING} has {rows} rows and config.json says vocab_size={config.vocab_size}; correct config.json"
+        )

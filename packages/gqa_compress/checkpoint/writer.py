@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from gqa_compress.errors import TrainingError
 from graphling_io.outputs import OutputError, apply_umask
 
 SHARD_BYTES = 4 * 2**30
@@ -21,7 +22,15 @@ TOKENIZER_FILES = (
     "*.model",
     "chat_template*",
 )
-COPIED_FILES = (*TOKENIZER_FILES, "generation_config.json", "LICENSE*")
+COPIED_FILES = (
+    *TOKENIZER_FILES,
+    "additional_chat_templates/*",
+    "generation_config.json",
+    "LICENSE*",
+    "NOTICE*",
+    "Notice*",
+    "*USE_POLICY*",
+)
 
 
 def write_tensors(
@@ -49,17 +58,29 @@ class ShardWriter:
 
     Args:
         folder: folder to write into.
+        dtype: data type of floating-point tensors; their own if None.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dtype: torch.dtype | None = None) -> None:
         self.folder = folder
+        self.dtype = dtype
         self._held: dict[str, torch.Tensor] = {}
         self._written: list[list[str]] = []
         self._total = 0
 
     def add(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Add tensors by their full names, on any device."""
-        self._held |= {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+        """Add tensors by their full names, on any device.
+
+        Raises:
+            TrainingError: a value is not finite in the data type.
+        """
+        for name, tensor in tensors.items():
+            cast = tensor.to(self.dtype) if self.dtype and tensor.is_floating_point() else tensor
+            if cast is not tensor and not torch.isfinite(cast).all():
+                raise TrainingError(
+                    f"{name} has values that {self.dtype} cannot hold; use bfloat16 or float32"
+                )
+            self._held[name] = cast.contiguous().cpu()
         if sum(tensor.nbytes for tensor in self._held.values()) >= SHARD_BYTES:
             self._flush()
 
@@ -91,15 +112,30 @@ class ShardWriter:
 
 
 def copy_tokenizer_files(source: Path, target: Path) -> None:
-    """Copy tokenizer, generation configuration and licence from the source folder to the target folder."""
+    """Copy tokenizer, generation configuration, licence and notices from the source folder to the target folder."""
     for pattern in COPIED_FILES:
         for path in source.glob(pattern):
             if path.is_file():
-                shutil.copyfile(path, target / path.name)
+                copy = target / path.relative_to(source)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, copy)
 
 
-def write_config(source: Path, target: Path, kv_heads: int) -> None:
-    """Copy config.json from the source folder to the target folder with another number of KV heads."""
+def write_config(source: Path, target: Path, kv_heads: int, *, dtype: str | None = None) -> None:
+    """Copy config.json from the source folder to the target folder with another number of KV heads.
+
+    References to custom code are left out: types that can be converted are part of transformers.
+
+    Args:
+        source: checkpoint folder.
+        target: folder to write into.
+        kv_heads: KV heads of the new checkpoint.
+        dtype: data type of its weights, if it is another.
+    """
     content = json.loads((source / "config.json").read_text(encoding="utf-8"))
     content["num_key_value_heads"] = kv_heads
+    content.pop("auto_map", None)
+    if dtype is not None:
+        content.pop("torch_dtype", None)
+        content["dtype"] = dtype
     (target / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -28,6 +28,12 @@ class ConversionConfig:
     """Approximate number of calibration tokens."""
     max_length: Annotated[int, Parameter(name=("--max-length", "--length"))] = 512
     """Maximum number of tokens in a calibration sequence."""
+    max_tokens_per_batch: int = 2048
+    """Maximum number of tokens in a batch of calibration sequences; a distillation step uses one batch."""
+    dtype: Literal["source", "float32", "bfloat16", "float16"] = "source"
+    """Data type of the weights that are written."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Device; `auto` is CUDA if there is one."""
     seed: int = 0
     """Seed of grouping restarts and of the order of distillation batches."""
 
@@ -37,6 +43,7 @@ class ConversionConfig:
             ("distill_steps_per_layer", 0),
             ("tokens", 1),
             ("max_length", 2),
+            ("max_tokens_per_batch", 2),
         ):
             if getattr(self, name) < minimum:
                 raise PlanError(f"{name}={getattr(self, name)} is too few; use at least {minimum}")

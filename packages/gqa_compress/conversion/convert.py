@@ -5,13 +5,14 @@ Source: docs/algorithm.md, section "Conversion".
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
 from rich.progress import track
 
 from gqa_compress.checkpoint.environment import (
-    default_device,
+    choose_device,
     disable_malloc_trim,
     peak_memory_bytes,
     versions,
@@ -69,7 +70,7 @@ def convert(
         OUT: a standard Hugging Face checkpoint with tokenizer, README.md and conversion.json.
     """
     begun = time.monotonic()
-    device = default_device()
+    device = choose_device(config.device)
     disable_malloc_trim()
     inputs = [source, text, *([grams] if grams else [])]
     with atomic_directory(out, markers=MARKERS, inputs=inputs, force=force) as folder:
@@ -78,13 +79,18 @@ def convert(
         check_free_space(out, checkpoint.size_bytes)
         length = min(config.max_length, checkpoint.dims.max_length)
         sequences = read_calibration_text(
-            text, load_tokenizer(source), tokens=config.tokens, max_length=length
+            text,
+            load_tokenizer(source),
+            tokens=config.tokens,
+            max_length=length,
+            max_tokens_per_batch=config.max_tokens_per_batch,
         )
         moments = read_grams(grams, checkpoint) if grams else None
         converter = LayerwiseConverter(checkpoint, config, sequences, device, moments)
         layers = _write_weights(converter, folder)
         copy_tokenizer_files(source, folder)
-        write_config(source, folder, config.kv_heads)
+        dtype = None if config.dtype == "source" else config.dtype
+        write_config(source, folder, config.kv_heads, dtype=dtype)
         report = _report(converter, layers, time.monotonic() - begun)
         write_card(folder, report)
         write_json(folder / "conversion.json", with_old_names(asdict(report)))
@@ -93,7 +99,8 @@ def convert(
 
 def _write_weights(converter: LayerwiseConverter, folder: Path) -> list[LayerReport]:
     checkpoint = converter.checkpoint
-    writer = ShardWriter(folder)
+    dtype = None if converter.config.dtype == "source" else getattr(torch, converter.config.dtype)
+    writer = ShardWriter(folder, dtype)
     writer.add(checkpoint.read(checkpoint.names_outside_layers()))
     reports = []
     for index in track(range(checkpoint.dims.layers), "converting", console=CONSOLE, transient=True):
@@ -113,7 +120,7 @@ def _report(converter: LayerwiseConverter, layers: list[LayerReport], seconds: f
         kv_heads_before=dims.num_kv_heads,
         kv_heads_after=config.kv_heads,
         kv_cache_bytes_per_token_before=dims.kv_cache_bytes_per_token,
-        kv_cache_bytes_per_token_after=dims.kv_cache_bytes_per_token * config.kv_heads // dims.num_kv_heads,
+        kv_cache_bytes_per_token_after=_cache_bytes(converter),
         calibration_tokens=sum(batch.tokens for batch in converter.fit.batches),
         held_out=_held_out(converter),
         layers=layers,
@@ -122,6 +129,14 @@ def _report(converter: LayerwiseConverter, layers: list[LayerReport], seconds: f
         device=converter.device.type,
         versions=versions(),
     )
+
+
+def _cache_bytes(converter: LayerwiseConverter) -> int:
+    """Return KV-cache bytes per token of the conversion, in its own data type."""
+    dims, config = converter.dims, converter.config
+    if config.dtype != "source":
+        dims = replace(dims, dtype=config.dtype)
+    return dims.kv_cache_bytes_per_token * config.kv_heads // dims.num_kv_heads
 
 
 def _held_out(converter: LayerwiseConverter) -> HeldOut:

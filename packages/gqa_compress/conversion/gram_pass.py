@@ -10,7 +10,7 @@ import torch.distributed as dist
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.environment import choose_device
 from gqa_compress.checkpoint.reader import Checkpoint, content_hash, load_tokenizer
 from gqa_compress.checkpoint.writer import write_tensors
 from gqa_compress.conversion.layer_runner import EmbeddingAndHead, HiddenStates, LayerFactory, run_and_capture
@@ -86,7 +86,7 @@ def compute_grams(
         RowsError: the text cannot be read or has no tokens.
     """
     batches = _batches(checkpoint, text, tokens=tokens, max_length=max_length)
-    grams = _accumulate(checkpoint, batches, default_device())
+    grams = _accumulate(checkpoint, batches, choose_device())
     _check_tokens(grams, text)
     return [gram.moments.cpu() for gram in grams]
 
@@ -160,7 +160,7 @@ def _chunks(batches: list[TokenBatch]) -> list[list[TokenBatch]]:
 
 def _init_distributed() -> tuple[int, int, torch.device]:
     """Return the rank of this worker, the number of workers, and the device."""
-    device = default_device()
+    device = choose_device()
     if not dist.is_torchelastic_launched():
         return 0, 1, device
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")

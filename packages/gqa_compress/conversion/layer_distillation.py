@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
-from gqa_compress.conversion.layer_runner import HiddenStates
+from gqa_compress.conversion.layer_runner import HiddenStates, token_weights
 
 EVALUATIONS = 10
 # Tokens whose logits are in memory at once.
@@ -55,19 +55,24 @@ class LayerDistillationResult:
 
 
 def squared_error(forward: Forward, batches: Batches) -> Loss:
-    """Return the squared error of hidden states, relative to the mean squared norm of the targets.
+    """Return the squared error of what is added to the residual stream, by token relative to the stream's norm.
 
     Args:
         forward: forward pass that is distilled.
-        batches: targets that set the unit.
+        batches: targets that set the unit, which is their mean weighted squared norm.
 
     Returns:
         The loss.
     """
-    total = sum(float(target[states.mask].double().square().sum()) for states, target in batches)
+
+    def weighted(states: HiddenStates, target: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+        weights = token_weights((states.hidden + target)[states.mask])
+        return error[states.mask].square().sum(-1) * weights
+
+    total = sum(float(weighted(states, target, target).double().sum()) for states, target in batches)
     tokens = sum(int(states.mask.sum()) for states, _ in batches)
     unit = max(total / tokens, torch.finfo(torch.float32).tiny)
-    return lambda states, target: (forward(states) - target)[states.mask].square().sum(-1) / unit
+    return lambda states, target: weighted(states, target, forward(states) - target) / unit
 
 
 def kl_of_logits(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor]) -> Loss:
@@ -91,12 +96,12 @@ def kl_of_logits(forward: Forward, logits: Callable[[torch.Tensor], torch.Tensor
         return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1)
 
     def loss(states: HiddenStates, target: torch.Tensor) -> torch.Tensor:
-        pairs = zip(
-            forward(states)[states.mask].split(LOGIT_TOKENS),
-            target[states.mask].split(LOGIT_TOKENS),
-            strict=True,
-        )
-        found = [checkpoint(kl, student, teacher, use_reentrant=False) for student, teacher in pairs]
+        students = torch.split(forward(states)[states.mask], LOGIT_TOKENS)
+        teachers = torch.split(target[states.mask], LOGIT_TOKENS)
+        found = [
+            checkpoint(kl, student, teacher, use_reentrant=False)
+            for student, teacher in zip(students, teachers, strict=True)
+        ]
         return torch.cat(found)
 
     return loss

@@ -13,6 +13,7 @@ from transformers.initialization import no_init_weights
 
 from gqa_compress.checkpoint import attention
 from gqa_compress.checkpoint.architectures import Architecture
+from gqa_compress.checkpoint.files import check_token_ids
 from gqa_compress.checkpoint.reader import Checkpoint
 from gqa_compress.errors import CheckpointError
 from gqa_compress.text.calibration import TokenBatch
@@ -38,6 +39,21 @@ class HiddenStates:
     def with_hidden(self, hidden: torch.Tensor) -> "HiddenStates":
         """Return the same batch with another residual stream."""
         return HiddenStates(hidden, self.mask, self.call)
+
+
+def token_weights(stream: torch.Tensor) -> torch.Tensor:
+    """Compute the weights of tokens in sums of squared errors: the inverse mean square of their residual stream.
+
+    Norms divide what later layers read by that size, so an error counts relative to it. Unweighted, the first token of
+    each sequence of a pretrained model, whose stream is a hundred times the others', decides nearly alone.
+
+    Args:
+        stream: (..., C) residual stream of the source model.
+
+    Returns:
+        (...).
+    """
+    return 1 / stream.float().square().mean(-1).clamp_min(torch.finfo(torch.float32).eps)
 
 
 @dataclass
@@ -178,7 +194,12 @@ class EmbeddingAndHead:
         self.device = device
 
     def embed(self, batch: TokenBatch) -> HiddenStates:
-        """Return the residual stream before the first layer, and the other arguments of every layer."""
+        """Return the residual stream before the first layer, and the other arguments of every layer.
+
+        Raises:
+            InputError: the embedding has no row for a token.
+        """
+        check_token_ids(batch.input_ids, self.model.get_input_embeddings().weight.shape[0])
         self.stub.output = None
         try:
             self.model(input_ids=batch.input_ids.to(self.device), use_cache=False)

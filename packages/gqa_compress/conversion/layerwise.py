@@ -24,6 +24,7 @@ from gqa_compress.conversion.layer_runner import (
     LayerFactory,
     forward_layer,
     run_and_capture,
+    token_weights,
 )
 from gqa_compress.conversion.ridge import ResidualGram, ridge_update
 from gqa_compress.errors import TrainingError
@@ -206,11 +207,12 @@ class LayerwiseConverter:
             for index, states in enumerate(part.converted):
                 after, seen = run_and_capture(layer, self.arch, states)
                 if name == self.arch.o:
-                    z = seen.o_proj_input
-                    residual = part.after_attention[index] - states.hidden - seen.attention_output
+                    z, target = seen.o_proj_input, part.after_attention[index]
+                    residual = target - states.hidden - seen.attention_output
                 else:
-                    z, residual = seen.down_proj_input, part.after_layer[index] - after
-                gram.add(z[states.mask], residual[states.mask])
+                    z, target = seen.down_proj_input, part.after_layer[index]
+                    residual = target - after
+                gram.add(z[states.mask], residual[states.mask], token_weights(target[states.mask]))
             grams.append(gram)
         change, ridge_lambda = ridge_update(*grams)
         weight.add_(change[:inputs].t())
@@ -241,6 +243,7 @@ def _relative_error(
 ) -> float:
     error = energy = 0.0
     for converted, source, mask in zip(found, expected, masks, strict=True):
-        error += float((converted - source)[mask].double().square().sum())
-        energy += float(source[mask].double().square().sum())
+        weights = token_weights(source[mask])[:, None]
+        error += float(((converted - source)[mask].square() * weights).double().sum())
+        energy += float((source[mask].square() * weights).double().sum())
     return error / max(energy, 1e-300)

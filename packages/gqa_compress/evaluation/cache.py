@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 
 from gqa_compress.checkpoint.architectures import attention_dims
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.environment import choose_device
 from gqa_compress.checkpoint.reader import load_model, read_config
 
 
@@ -58,7 +58,7 @@ def bench(
     Raises:
         CheckpointError: the folder is not a loadable checkpoint.
     """
-    device = default_device()
+    device = choose_device()
     dtype = getattr(torch, attention_dims(read_config(model)).dtype)
     loaded = load_model(model).to(device, dtype)
     generator = torch.Generator().manual_seed(0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.environment import choose_device
 from gqa_compress.checkpoint.reader import load_model, load_tokenizer
 from gqa_compress.errors import RowsError
 from gqa_compress.text.calibration import read_sequences
@@ -55,7 +55,7 @@ def compare_generations(
         CheckpointError: a folder is not a loadable checkpoint.
         RowsError: the text cannot be read or has no prompt of that length.
     """
-    device = default_device()
+    device = choose_device()
     pieces = read_sequences(text, load_tokenizer(model), tokens=None, max_length=prompt_length)
     pieces = [piece for piece in pieces if len(piece) == prompt_length]
     if not pieces:

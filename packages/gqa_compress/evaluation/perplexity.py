@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.environment import choose_device
+from gqa_compress.checkpoint.files import check_token_ids
 from gqa_compress.checkpoint.reader import load_model, load_tokenizer
 from gqa_compress.conversion.config import perplexity
 from gqa_compress.errors import CheckpointError, RowsError
@@ -92,16 +93,13 @@ def evaluate_against_teacher(
     """
     loaded, batches = _load(model, text, tokens, max_length)
     other = load_model(teacher).to(loaded.device)
-    if other.config.vocab_size != loaded.config.vocab_size:
-        raise CheckpointError(
-            f"{teacher} has {other.config.vocab_size} tokens and {model} {loaded.config.vocab_size}; "
-            "only models with the same vocabulary can be compared"
-        )
+    _check_same_vocabulary(model, teacher)
+    size = min(other.config.vocab_size, loaded.config.vocab_size)
     loss = teacher_loss = kl = 0.0
     same = count = 0
     for batch in _with_progress(batches):
-        losses, log_p = _losses(loaded, batch)
-        teacher_losses, log_q = _losses(other, batch)
+        losses, log_p = _losses(loaded, batch, size)
+        teacher_losses, log_q = _losses(other, batch, size)
         loss += float(losses.double().sum())
         teacher_loss += float(teacher_losses.double().sum())
         kl += float((log_q.exp() * (log_q - log_p)).sum(-1).double().sum())
@@ -119,7 +117,7 @@ def evaluate_against_teacher(
 
 
 def _load(model: Path, text: Path, tokens: int | None, max_length: int) -> tuple[Any, list[TokenBatch]]:
-    loaded = load_model(model).to(default_device())
+    loaded = load_model(model).to(choose_device())
     length = min(max_length, getattr(loaded.config, "max_position_embeddings", None) or max_length)
     sequences = read_sequences(text, load_tokenizer(model), tokens=tokens, max_length=length)
     if not sequences:
@@ -127,13 +125,27 @@ def _load(model: Path, text: Path, tokens: int | None, max_length: int) -> tuple
     return loaded, list(batched(sequences, 4096))
 
 
+def _check_same_vocabulary(model: Path, teacher: Path) -> None:
+    """Check that two models have the same tokens; their embeddings may be padded to different sizes."""
+    tokens, teacher_tokens = (load_tokenizer(folder).get_vocab() for folder in (model, teacher))
+    if tokens != teacher_tokens:
+        raise CheckpointError(
+            f"{teacher} has {len(teacher_tokens)} tokens and {model} {len(tokens)}, or others by the same numbers; "
+            "only models with the same vocabulary can be compared"
+        )
+
+
 @torch.no_grad()
-def _losses(model: Any, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss at every token that has one before it, (n,), and the log-probabilities there, (n, V)."""
+def _losses(model: Any, batch: TokenBatch, size: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss at every token that has one before it, (n,), and the log-probabilities there, (n, V).
+
+    V is that of the model, or its first `size` tokens.
+    """
+    check_token_ids(batch.input_ids, model.get_input_embeddings().weight.shape[0])
     batch = batch.to(model.device)
     logits = model(input_ids=batch.input_ids, attention_mask=batch.mask.long(), use_cache=False).logits
     has_next = batch.mask[:, 1:]
-    log_p = torch.log_softmax(logits[:, :-1][has_next].float(), dim=-1)
+    log_p = torch.log_softmax(logits[:, :-1][has_next][:, :size].float(), dim=-1)
     targets = batch.input_ids[:, 1:][has_next]
     return -log_p.gather(1, targets[:, None])[:, 0], log_p
 

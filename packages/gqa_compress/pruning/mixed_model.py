@@ -87,7 +87,10 @@ class MixedHeadModel:
         for layer, pair in zip(self.model.model.layers, self.mixed, strict=True):
             for name, projection in zip((self.arch.k, self.arch.v), pair, strict=True):
                 layer.set_submodule(name, projection.merged)
-            layer.get_submodule(self.arch.attention).num_key_value_groups = heads // self.kv_heads
+            attention: Any = layer.get_submodule(self.arch.attention)
+            attention.num_key_value_groups = heads // self.kv_heads
+            if hasattr(attention, "num_key_value_heads"):  # StableLM reshapes by it
+                attention.num_key_value_heads = self.kv_heads
         self.model.config.num_key_value_heads = self.kv_heads
         delattr(self.model, MASKS)
 

@@ -45,7 +45,9 @@ class CalibrationText:
     held_out: list[TokenBatch]
 
 
-def read_calibration_text(path: Path, tokenizer: Any, *, tokens: int, max_length: int) -> CalibrationText:
+def read_calibration_text(
+    path: Path, tokenizer: Any, *, tokens: int, max_length: int, max_tokens_per_batch: int = 2048
+) -> CalibrationText:
     """Read calibration text.
 
     Args:
@@ -53,6 +55,7 @@ def read_calibration_text(path: Path, tokenizer: Any, *, tokens: int, max_length
         tokenizer: a transformers tokenizer.
         tokens: approximate number of tokens, evenly from the whole text; all if it has fewer.
         max_length: maximum number of tokens in a sequence.
+        max_tokens_per_batch: maximum number of tokens in a batch.
 
     Returns:
         The batches; every eighth sequence is held out.
@@ -70,7 +73,8 @@ def read_calibration_text(path: Path, tokenizer: Any, *, tokens: int, max_length
     every = min(HELD_OUT_EVERY, len(sequences))
     fit = [sequence for index, sequence in enumerate(sequences) if (index + 1) % every]
     return CalibrationText(
-        fit=list(batched(fit, 2048)), held_out=list(batched(sequences[every - 1 :: every], 2048))
+        fit=list(batched(fit, max_tokens_per_batch)),
+        held_out=list(batched(sequences[every - 1 :: every], max_tokens_per_batch)),
     )
 
 

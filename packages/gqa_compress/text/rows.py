@@ -95,8 +95,10 @@ def _read_row(line: str, position: str) -> tuple[str, str]:
 
 def _read_dataset(name: str) -> list[str]:
     """Read the first rows of a data set, up to `MAX_CHARACTERS` in all."""
-    from datasets import load_dataset
-
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise RowsError(f"the data set {name} needs the package datasets: {error}") from error
     path, config, split = (*name.split(":"), "", "")[:3]
     texts: list[str] = []
     characters = 0
@@ -106,7 +108,7 @@ def _read_dataset(name: str) -> list[str]:
             characters += len(row["text"])
             if characters >= MAX_CHARACTERS:
                 break
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # data sets fail in many ways: scripts, missing columns, no network
         raise RowsError(f"the data set {name} cannot be read: {error}") from error
     return texts
 

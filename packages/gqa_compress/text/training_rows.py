@@ -85,7 +85,8 @@ def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDa
     Args:
         path: JSONL of {"prompt", "completion"} or {"text"}.
         tokenizer: a transformers tokenizer with an EOS token.
-        max_length: maximum number of tokens; longer rows are left out and counted.
+        max_length: maximum number of tokens; longer texts are cut into pieces that begin as texts do, longer rows
+            with a prompt are left out and counted.
 
     Returns:
         The rows.
@@ -100,9 +101,14 @@ def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDa
     tails = tokenizer(list(completions), add_special_tokens=False)["input_ids"]
     if heads[0][-1:] == [tokenizer.eos_token_id]:
         raise RowsError("the tokenizer appends its EOS token to every text; prompts must stay open")
-    rows = [
-        (len(head), head + tail + [tokenizer.eos_token_id]) for head, tail in zip(heads, tails, strict=True)
-    ]
+    rows = []
+    for prompt, head, tail in zip(prompts, heads, tails, strict=True):
+        body = [*tail, tokenizer.eos_token_id]
+        room = max_length - len(head)
+        if prompt or len(head) + len(body) <= max_length or room < 2:
+            rows.append((len(head), head + body))
+        else:
+            rows += [(len(head), head + body[begin : begin + room]) for begin in range(0, len(body), room)]
     kept = [(prompt, row) for prompt, row in rows if 2 <= len(row) <= max_length]
     if not kept:
         raise RowsError(f"{path} has no row of at most max_length={max_length} tokens")
@@ -111,7 +117,7 @@ def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDa
         tokens=np.concatenate([np.array(row, dtype=np.int32) for _, row in kept]),
         offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
         prompt_lengths=np.array([prompt for prompt, _ in kept], dtype=np.int64),
-        dropped=len(rows) - len(kept),
+        dropped=sum(len(row) > max_length for _, row in rows),
     )
 
 

@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
+import torch
 
+from gqa_compress.checkpoint.architectures import attention_dims
 from gqa_compress.checkpoint.environment import versions
+from gqa_compress.checkpoint.reader import read_config
 from gqa_compress.deprecated import rename_output_fields, with_old_names
-from gqa_compress.errors import InputError
+from gqa_compress.errors import InputError, TrainingError
 from gqa_compress.training.checkpoints import TrainerState, check_fingerprint, resume_fingerprint
 from gqa_compress.training.config import TrainingConfig, as_json, same_run
 from gqa_compress.training.session import TrainingSession
@@ -127,6 +130,16 @@ def build_report(run: TrainingSession, evaluation: dict[str, float]) -> Training
     )
 
 
+def _output_dtype(recipe: TrainingConfig) -> torch.dtype:
+    name: str = recipe.dtype
+    if name == "source":
+        name = (
+            attention_dims(read_config(recipe.init_checkpoint)).dtype if recipe.init_checkpoint else "float32"
+        )
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
 def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) -> None:
     """Write the standard checkpoint; its config.json comes last, so an incomplete one cannot be loaded.
 
@@ -135,6 +148,9 @@ def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) ->
         tokenizer: tokenizer of the model.
         report: written after the checkpoint.
 
+    Raises:
+        TrainingError: a weight is not finite in the data type that is written.
+
     Writes:
         OUT: the checkpoint with its tokenizer, and training.json.
     """
@@ -142,6 +158,10 @@ def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) ->
     folder = out / "checkpoints" / "final"
     shutil.rmtree(folder, ignore_errors=True)
     model = run.model if run.adapter is None else run.adapter.merge_and_unload()
+    model.to(_output_dtype(run.recipe))
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise TrainingError(f"{name} has values that {parameter.dtype} cannot hold; set dtype: float32")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):

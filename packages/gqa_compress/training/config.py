@@ -1,5 +1,6 @@
 """Training recipes: frozen dataclasses with limits, read from YAML."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -183,7 +184,7 @@ class TrainingConfig:
     gradient_accumulation_steps: Positive = 1
     """Batches per step."""
     max_length: Positive = 512
-    """Maximum number of tokens per row; longer rows are left out and counted."""
+    """Maximum number of tokens per row; longer texts are cut, longer prompts with completions left out and counted."""
     prompt_loss_weight: Ratio = 0.0
     """Weight of prompt tokens in the loss; that of completion tokens is 1."""
     eval_steps: Positive = 200
@@ -194,6 +195,8 @@ class TrainingConfig:
     """Steps between two checkpoints."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Data type of matrix products; `auto` is bf16 where the hardware supports it. Weights stay fp32."""
+    dtype: Literal["source", "float32", "bfloat16", "float16"] = "source"
+    """Data type of the weights that are written; `source` is that of `init_checkpoint`, fp32 from scratch."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device; `auto` is CUDA if there is one."""
     threads: Positive | None = None
@@ -240,12 +243,13 @@ class TrainingConfig:
         return [path for path in found if path is not None]
 
 
-def read_recipe(path: Path) -> TrainingConfig:
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     """Read a recipe from YAML.
 
     Args:
         path: YAML file. `extends: FILE`, relative to it, takes over the fields of another recipe. Old field names are
             accepted with a note on standard error.
+        overrides: FIELD=VALUE, VALUE in YAML; fields of a group are written as GROUP.FIELD.
 
     Returns:
         The validated recipe.
@@ -254,12 +258,31 @@ def read_recipe(path: Path) -> TrainingConfig:
         RecipeError: the file is missing or not a YAML mapping, or a field is unknown or out of range.
     """
     fields, notes = _read_fields(path)
+    for override in overrides:
+        _set_field(fields, override)
     for note in notes:
         print_status(f"gqa-compress: deprecated field in the recipe {path}: {note}")
     try:
         return TypeAdapter(TrainingConfig).validate_python(fields)
     except ValidationError as error:
         raise RecipeError(f"the recipe {path} is invalid:\n{_explain(error)}") from error
+
+
+def _set_field(fields: dict[str, Any], override: str) -> None:
+    """Set one field of a recipe in place, given as FIELD=VALUE."""
+    name, equals, value = override.partition("=")
+    *groups, last = name.split(".")
+    for group in groups:
+        fields = fields.setdefault(group, {})
+        if not isinstance(fields, dict):
+            raise RecipeError(f"{override!r} sets a field of {group}, which is no group of fields")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"the value in {override!r} is not YAML: {error}") from error
+    if not equals or not all(name.split(".")):
+        raise RecipeError(f"{override!r} is not FIELD=VALUE, for instance max_steps=100")
+    fields[last] = parsed
 
 
 def as_json(recipe: TrainingConfig) -> dict[str, object]:

@@ -32,6 +32,12 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
+def same_vocabulary(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both logits without the rows that only one has: padding, since both know every token."""
+    size = min(first.shape[-1], second.shape[-1])
+    return first[..., :size], second[..., :size]
+
+
 def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, *, temperature: float) -> torch.Tensor:
     """Compute KL(teacher ‖ student) at each position, scaled by the squared temperature.
 
@@ -41,11 +47,12 @@ def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, *, temperature: 
         temperature: temperature of both distributions.
 
     Returns:
-        (n,) nats, in fp32.
+        (n,) nats, in fp32, over the tokens that both have: vocabularies may be padded to different sizes.
 
     Source:
         Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015; docs/algorithm.md.
     """
+    student, teacher = same_vocabulary(student, teacher)
     log_student = F.log_softmax(student.float() / temperature, dim=-1)
     log_teacher = F.log_softmax(teacher.float() / temperature, dim=-1)
     return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1) * temperature**2
@@ -70,7 +77,7 @@ def bild(student: torch.Tensor, teacher: torch.Tensor, *, top_k: int, temperatur
         Li et al., "BiLD: Bi-directional Logits Difference Loss for Large Language Model Distillation", 2024;
         docs/algorithm.md.
     """
-    student, teacher = student.float(), teacher.float()
+    student, teacher = (logits.float() for logits in same_vocabulary(student, teacher))
     count = min(top_k, student.shape[-1])
     leads = (teacher.topk(count).indices, student.topk(count).indices)
     first, second = torch.triu_indices(count, count, 1, device=student.device)

@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from gqa_compress.checkpoint import attention
 from gqa_compress.checkpoint.architectures import SUPPORTED
-from gqa_compress.checkpoint.environment import default_device
+from gqa_compress.checkpoint.environment import choose_device
 from gqa_compress.checkpoint.reader import load_model
 from gqa_compress.errors import CheckpointError, InputError, RecipeError
 from gqa_compress.training.checkpoints import TrainerState
@@ -23,11 +23,9 @@ def pick_device(recipe: TrainingConfig) -> torch.device:
     """Return the device to train on.
 
     Raises:
-        RecipeError: CUDA was asked for and is not available.
+        InputError: CUDA was asked for and is not available.
     """
-    if recipe.device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("device=cuda was asked for and there is no CUDA device; use device: auto or cpu")
-    return default_device() if recipe.device == "auto" else torch.device(recipe.device)
+    return choose_device(recipe.device)
 
 
 def uses_bf16(recipe: TrainingConfig, device: torch.device) -> bool:

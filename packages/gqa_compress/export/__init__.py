@@ -1,0 +1,1 @@
+"""Other formats of a checkpoint, for programs that do not read safetensors folders."""
