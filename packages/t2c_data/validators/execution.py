@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from t2c_core.guard.guard import Guard
 
 LIMITS = QueryLimits(timeout_s=20, max_rows=100)
+MAX_CACHED_OUTCOMES = 1_000
+"""Maximum number of outcomes that are kept: the wordings of one query stand near each other."""
 MAX_CACHED_PLANS = 10_000
 """Maximum number of query texts whose plan is cached; pairs that differ in values alone have the same text."""
 PLAN_TRIES = 4
@@ -41,7 +45,7 @@ class ExecutionEvidence:
 
 
 class QueryExecutor:
-    """Plans and runs queries; a query text is planned once.
+    """Plans and runs queries; a query text is planned once, and wordings with the same query run it once.
 
     Args:
         client: client of the graph.
@@ -52,6 +56,7 @@ class QueryExecutor:
         self._client = client
         self._guard = guard
         self._types: LRUCache[str, str] = LRUCache(MAX_CACHED_PLANS)
+        self._outcomes: LRUCache[str, asyncio.Task[ExecutionEvidence]] = LRUCache(MAX_CACHED_OUTCOMES)
 
     async def execute(self, cypher: str, parameters: Mapping[str, Any]) -> ExecutionEvidence:
         """Plan a query that the guard allows, and run it if it only reads.
@@ -59,6 +64,12 @@ class QueryExecutor:
         Raises:
             GraphUnavailableError: the database does not answer.
         """
+        key = json.dumps([cypher, parameters], sort_keys=True, default=repr)
+        if key not in self._outcomes:
+            self._outcomes[key] = asyncio.ensure_future(self._execute(cypher, parameters))
+        return await self._outcomes[key]
+
+    async def _execute(self, cypher: str, parameters: Mapping[str, Any]) -> ExecutionEvidence:
         verdict = self._guard.check(cypher, parameters)
         if not verdict.allowed:
             return ExecutionEvidence()

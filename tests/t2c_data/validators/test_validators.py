@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -301,6 +302,7 @@ async def test_a_text_is_planned_once_and_run_with_each_value(
 
     monkeypatch.setattr(GraphClient, "explain", counted)
     monkeypatch.setattr("t2c_data.validators.execution.MAX_CACHED_PLANS", 2)
+    monkeypatch.setattr("t2c_data.validators.execution.MAX_CACHED_OUTCOMES", 1)
     async with GraphClient(graph.uri) as client:
         executor = QueryExecutor(client, Guard())
         for name in ("Warfarin", "Aspirin", "Nothing"):
@@ -315,6 +317,27 @@ async def test_a_text_is_planned_once_and_run_with_each_value(
         assert {(each.planned, each.code) for each in wrong} == {
             (False, "Neo.ClientError.Statement.SyntaxError")
         }
-        assert len(planned) == 7
+        assert len(planned) == 6
         assert await executor.execute("MATCH (n) DELETE n", {}) == ExecutionEvidence()
-        assert len(planned) == 7
+        assert len(planned) == 6
+
+
+@pytest.mark.graph
+async def test_wordings_with_the_same_query_run_it_once(
+    graph: TestGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: list[Any] = []
+    execute_read = GraphClient.execute_read
+
+    async def counted(self: GraphClient, cypher: str, parameters: Any, *rest: Any) -> Any:
+        run.append(parameters)
+        return await execute_read(self, cypher, parameters, *rest)
+
+    monkeypatch.setattr(GraphClient, "execute_read", counted)
+    query = "MATCH (d:Drug) WHERE d.name = $v1 RETURN d.name"
+    async with GraphClient(graph.uri) as client:
+        executor = QueryExecutor(client, Guard())
+        names = ("Warfarin", "Warfarin", "Aspirin", "Warfarin")
+        found = await asyncio.gather(*(executor.execute(query, {"v1": name}) for name in names))
+    assert [each.rows for each in found] == [((name,),) for name in names]
+    assert len(run) == 2
