@@ -132,6 +132,10 @@ class OpenAIModel:
                 f"the completion of {self.name} at {self._url} does not match the grammar; "
                 "if the server does not support `structured_outputs`, set `model.grammar` to off"
             )
+        if grammar is not None and grammar.semantics and not grammar.semantics.accepts(text):
+            raise CompletionError(
+                f"the completion of {self.name} uses an unbound variable, or a linked value where it does not occur"
+            )
         elapsed_ms = (time.perf_counter() - started) * 1000
         return Completion(text=text, tokens=tokens, mean_logprob=logprob, elapsed_ms=elapsed_ms)
 

@@ -43,7 +43,7 @@ MAX_BATCH_SIZE = 8
 CACHE_SIZE = 64
 """Number of most probable completions kept, from which alternative hypotheses branch."""
 
-_Key = tuple[tuple[int, ...], str]
+_Key = tuple[tuple[int, ...], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +204,7 @@ class LocalModel:
         keys: dict[_Job, _Key] = {}
         sequences: dict[_Key, DecodingSequence] = {}
         for job in jobs:
-            key = self._encode(job.prompt), job.grammar.text if job.grammar else ""
+            key = self._encode(job.prompt), job.grammar.key if job.grammar else ()
             if self._max_new_tokens(key) < 2:
                 job.result.set_exception(
                     CompletionError(
@@ -221,7 +221,7 @@ class LocalModel:
         decode(self._engine, list(sequences.values()), self._eos_token_ids)
         completed = {key: self._completed[key] for key in keys.values() if key in self._completed}
         for key, sequence in sequences.items():
-            completed[key] = [] if sequence.is_cancelled else sequence.steps
+            completed[key] = [] if sequence.is_cancelled or sequence.is_stuck else sequence.steps
             if completed[key]:
                 self._completed[key] = completed[key]
         alternatives = {
@@ -231,7 +231,9 @@ class LocalModel:
         for job, key in keys.items():
             alternative = alternatives.get(job)
             steps = [] if job.hypothesis else completed[key]
-            self._finish(job, alternative.steps if alternative else steps, started)
+            if alternative and not alternative.is_stuck:
+                steps = alternative.steps
+            self._finish(job, steps, started)
 
     def _max_new_tokens(self, key: _Key) -> int:
         return min(self._max_tokens, self._context_length - len(key[0]))
@@ -258,6 +260,7 @@ class LocalModel:
         if sequence.constraint is not None and not sequence.constraint.accept(step.token for step in steps):
             return None
         sequence.steps = steps
+        sequence.fixed = len(steps)
         return sequence
 
     def _finish(self, job: _Job, steps: list[Step], started: float) -> None:
