@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher.identifiers import format_identifier
 from t2c_core.grammar.ebnf import NUMBERS, TIMES
-from t2c_core.values.linker import MAX_OCCURRENCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -151,8 +150,7 @@ def _is_element(link: LinkedMention, owner: str, found: Property) -> bool:
 def _occurs(link: LinkedMention, owner: str, name: str) -> bool:
     """Return whether a value occurs in a property, or may, since its occurrences are not all known."""
     places = [(each.label_or_type, each.property) for each in link.occurrences]
-    is_open = link.kind == "value" and (not places or len(places) >= MAX_OCCURRENCES)
-    return is_open or (owner, name) in places
+    return link.may_occur_elsewhere or (owner, name) in places
 
 
 def _is_number(link: LinkedMention) -> bool:

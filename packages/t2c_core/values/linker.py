@@ -54,6 +54,11 @@ class LinkedMention:
     """Value in the question: a number, an ISO date, a month from 1 to 12, or the text without quotes."""
 
     @property
+    def may_occur_elsewhere(self) -> bool:
+        """Whether there may be more occurrences than `occurrences`, which has a maximum length."""
+        return self.kind == "value" and not 0 < len(self.occurrences) < MAX_OCCURRENCES
+
+    @property
     def is_proper_name(self) -> bool:
         """Whether it is unlikely to be an ordinary word: quoted, of several words, or with capitals inside."""
         if self.kind != "value" or not isinstance(self.value, str):
