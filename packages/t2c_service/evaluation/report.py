@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MIN_CONFIDENCES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 """Values of `limits.min_confidence` in the report."""
+RELIABILITY_BINS = 10
+"""Number of intervals of confidence in the report, and of steps of coverage."""
 STATUSES = ("answered", "empty", "unanswerable", "refused", "failed")
 NOT_ASKED = "not asked"
 """Value of `excluded` for pairs that an evaluation did not reach before it stopped."""
@@ -99,6 +101,8 @@ def compute_metrics(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any
             for category, group in _by_category(counted).items()
         },
         "coverage_by_confidence": _coverage_by_confidence(counted, unanswerable),
+        "reliability": reliability([*counted, *unanswerable]),
+        "risk_coverage": risk_coverage([*counted, *unanswerable]),
         "latency_ms": _latency([each.total_ms for each in outcomes if each.total_ms is not None]),
         "attempts_refused": dict(sorted(Counter(code for each in outcomes for code in each.codes).items())),
         "excluded": dict(sorted((str(reason), count) for reason, count in excluded.items())),
@@ -173,6 +177,57 @@ def _coverage_by_confidence(
             }
         )
     return rows
+
+
+def reliability(outcomes: Sequence[Outcome]) -> list[dict[str, float | int]]:
+    """Return, by interval of confidence, how many answers there are and which fraction of them is right.
+
+    Args:
+        outcomes: pairs that count; an answer to a question that the graph cannot answer is wrong.
+    """
+    given = _given(outcomes)
+    rows: list[dict[str, float | int]] = []
+    for number in range(RELIABILITY_BINS):
+        low, high = number / RELIABILITY_BINS, (number + 1) / RELIABILITY_BINS
+        inside = [
+            (confidence, is_right)
+            for confidence, is_right in given
+            if low <= confidence < high or (confidence == high == 1)
+        ]
+        if inside:
+            mean = statistics.fmean(confidence for confidence, _ in inside)
+            right = _ratio([is_right for _, is_right in inside])
+            rows.append({"from": low, "to": high, "n": len(inside), "confidence": mean, "right": right})
+    return rows
+
+
+def risk_coverage(outcomes: Sequence[Outcome]) -> list[dict[str, float | int]]:
+    """Return the fraction of wrong answers among those given, as less confident ones are withheld.
+
+    Args:
+        outcomes: pairs that count; an answer to a question that the graph cannot answer is wrong.
+
+    Returns:
+        A row for each tenth of the answers, most confident first: coverage of all questions, risk, minimum confidence.
+    """
+    given = sorted(_given(outcomes), reverse=True)
+    rows: list[dict[str, float | int]] = []
+    for part in range(1, RELIABILITY_BINS + 1):
+        kept = given[: round(part * len(given) / RELIABILITY_BINS)]
+        if kept:
+            risk = 1 - _ratio([is_right for _, is_right in kept])
+            coverage = len(kept) / len(outcomes)
+            rows.append({"coverage": coverage, "risk": risk, "min_confidence": kept[-1][0]})
+    return rows
+
+
+def _given(outcomes: Sequence[Outcome]) -> list[tuple[float, bool]]:
+    """Return confidence and correctness of the answers that were given."""
+    return [
+        (each.confidence, each.equal)
+        for each in outcomes
+        if each.confidence is not None and each.status in {"answered", "empty"}
+    ]
 
 
 def _is_refused(outcome: Outcome, min_confidence: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2c_service.answering.explaining.missing_names import missing_names
 from t2c_service.answering.explaining.verbalise_rows import render_text
 from t2c_service.answering.records import Answer, GraphView, Plan
 
@@ -24,9 +25,6 @@ STATUS_BY_OUTCOME: dict[str, Status] = {
     "refused": "refused",
     "failed": "failed",
 }
-MISSING_NAME_CODES = frozenset({"schema.label", "schema.type", "schema.property"})
-"""Guard codes of names that the graph does not have."""
-
 UNANSWERABLE = "The graph does not contain the information needed."
 TOO_UNCERTAIN = "No query reached the minimum confidence."
 REFUSED = "No query for this question was allowed to run."
@@ -62,13 +60,8 @@ class AnswerContext:
 
     @property
     def missing_names(self) -> tuple[str, ...]:
-        """Messages about names that the graph does not have, if every hypothesis used such a name."""
-        attempts = [each.attempt for each in self.attempts if each.attempt.codes != ("completion",)]
-        if not self.question or not all(
-            each.outcome == "refused" and set(each.codes) <= MISSING_NAME_CODES for each in attempts
-        ):
-            return ()
-        return tuple(dict.fromkeys(each.message for each in attempts))
+        """What the graph lacks, if hypotheses name it and no other holds."""
+        return missing_names([each.attempt for each in self.attempts]) if self.question else ()
 
 
 def build_answer(context: AnswerContext) -> Answer:
