@@ -287,10 +287,10 @@ async def test_a_name_that_the_graph_lacks_makes_a_question_unanswerable(
         (["MATCH (drug:Drugg) RETURN drug.name", HALF_LIFE], "answered"),
         (["MATCH (drug:Drugg) RETURN drug.name", "MATCH (n) DELETE n"], "refused"),
         (["MATCH (drug:Drugg) RETURN drug.name", "<unanswerable>"], "unanswerable"),
-        (["MATCH (drug:Drugg) RETURN drug.name", "MATCH (drug:Drug) RETURN drug2.name"], "unanswerable"),
+        (["MATCH (drug:Drugg) RETURN drug.name", "MATCH (drug:Drug) RETURN ward.name"], "unanswerable"),
         (["MATCH (drug:Drugg) RETURN drug.name", "MATCH (drug:Drug"], "unanswerable"),
         (["MATCH (drug:Drug) RETURN drug.beds", "MATCH (drug:Drug"], "unanswerable"),
-        (["MATCH (drug:Drug) RETURN drug2.name", "MATCH (drug:Drug"], "refused"),
+        (["MATCH (drug:Drug) RETURN ward.name", "MATCH (drug:Drug"], "refused"),
     ],
 )
 async def test_a_missing_name_counts_if_no_other_hypothesis_holds(
