@@ -80,6 +80,10 @@ class QueryState:
     """Parameters so far."""
     operand: Operand | None = None
     operator: str = ""
+    compared: str = ""
+    """Text of the access or variable that `operand` describes."""
+    equated: frozenset[str] = frozenset()
+    """Accesses that this conjunction equates with a parameter."""
     waiting: str = ""
     """Parameter that awaits the list it is in."""
     brackets: tuple[str, ...] = ()
@@ -161,11 +165,17 @@ class QueryState:
         if not self._takes_parameter(name):
             return None
         is_first = self.operand is None
-        return replace(self, used=self.used | {name}, waiting=name if is_first else self.waiting)
+        state = replace(self, used=self.used | {name}, waiting=name if is_first else self.waiting)
+        if self._is_equation():
+            state = replace(state, equated=self.equated | {self.compared})
+        return state
+
+    def _is_equation(self) -> bool:
+        return self.operator == "=" and self.operand is not None and self.operand.kind == "access"
 
     def _takes_parameter(self, name: str) -> bool:
         places = self.semantics.places
-        if name in self.used:
+        if name in self.used or (self._is_equation() and self.compared in self.equated):
             return False
         if self.operand is not None:
             return places.fits(name, self.operand, self.operator)
@@ -198,7 +208,7 @@ class QueryState:
             return None
         if self.waiting and not self.semantics.places.fits_list(self.waiting, operand):
             return None
-        state = replace(self, operand=operand, waiting="")
+        state = replace(self, operand=operand, compared=text, waiting="")
         if not access[0] and not owners:
             state = replace(state, operand=Operand("count"))
         if scope.clause == "WITH" and not access[0] and self.previous in {"WITH", ",", "DISTINCT"}:
@@ -222,7 +232,8 @@ class QueryState:
         if text in _CLAUSES and not (text == "WITH" and self.previous in {"STARTS", "ENDS"}):
             state = self._take_clause(text)
         elif text in _CONNECTIVES:
-            state = None if self.waiting else replace(self, operand=None, operator="")
+            equated = self.equated if text in {"AND", "NOT"} else frozenset()
+            state = None if self.waiting else replace(self, operand=None, operator="", equated=equated)
         elif text == "DISTINCT" and self.previous == "RETURN":
             state = self._with_scope(replace(self.scope, is_distinct=True))
         elif text in {"DESC", "ASC"}:

@@ -22,6 +22,9 @@ LINKED = LinkedQuestion(
         LinkedMention(
             "v4", 3, 4, "bayer", "value", (Occurrence("Drug", "brand names", "node", "Bayer"),), "bayer"
         ),
+        LinkedMention(
+            "v6", 4, 5, "ibuprofen", "value", (Occurrence("Drug", "name", "node", "Ibuprofen"),), "ibuprofen"
+        ),
     ),
 )
 SEMANTICS = StaticSemantics(SCHEMA, LINKED)
@@ -32,6 +35,9 @@ CURES = "(drug:Drug)-[cures:CURES]->(odd_label:`Odd``Label`)"
     "cypher",
     [
         "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.year",
+        "MATCH (drug:Drug) WHERE drug.name = $v1 OR drug.name = $v6 RETURN drug.year",
+        "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.name <> $v6 RETURN drug.year",
+        "MATCH (drug:Drug), (drug2:Drug) WHERE drug.name = $v1 AND drug2.name = $v6 RETURN drug.year",
         "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.year > $v2 RETURN count(*) > 0",
         "MATCH (drug:Drug) WHERE date(drug.sold) > date($v3) AND drug.sold.year = $v2 RETURN drug.name LIMIT 3",
         "MATCH (drug:Drug) WHERE $v4 IN drug.`brand names` RETURN drug.name",
@@ -51,6 +57,7 @@ def test_sound_queries_are_accepted(cypher: str) -> None:
     "cypher",
     [
         "MATCH (drug:Drug) RETURN drug2.name",
+        "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.name = $v6 RETURN drug.year",
         "MATCH (drug:Drug) RETURN drug.name ORDER BY n",
         f"MATCH (drug:Drug) WHERE EXISTS {{ MATCH {CURES} }} RETURN odd_label.name",
         f"MATCH {CURES} WITH odd_label, count(*) AS n WHERE n > $v2 RETURN drug.name",
