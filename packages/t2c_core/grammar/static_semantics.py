@@ -211,7 +211,8 @@ class QueryState:
         state = replace(self, operand=operand, compared=text, waiting="")
         if not access[0] and not owners:
             state = replace(state, operand=Operand("count"))
-        if scope.clause == "WITH" and not access[0] and self.previous in {"WITH", ",", "DISTINCT"}:
+        is_item = self.previous in {"WITH", ",", "DISTINCT"} and self.brackets[-1:] in {(), ("{",)}
+        if scope.clause == "WITH" and not access[0] and is_item:
             return state._with_scope(replace(scope, projected={**scope.projected, variable: owners}))
         return state
 

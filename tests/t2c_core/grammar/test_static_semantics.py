@@ -57,6 +57,7 @@ def test_sound_queries_are_accepted(cypher: str) -> None:
     "cypher",
     [
         "MATCH (drug:Drug) RETURN drug2.name",
+        "MATCH (drug:Drug) WITH drug.sold AS g, count(DISTINCT drug) AS n RETURN drug.year",
         "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.name = $v6 RETURN drug.year",
         "MATCH (drug:Drug) RETURN drug.name ORDER BY n",
         f"MATCH (drug:Drug) WHERE EXISTS {{ MATCH {CURES} }} RETURN odd_label.name",
