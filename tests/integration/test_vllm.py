@@ -166,17 +166,13 @@ async def test_vllm_and_the_local_model_write_the_same_queries(
     served = await answers(
         graph, ModelSettings(kind="openai", url=server, name="served", timeout_s=60), checkpoint.questions
     )
-    compared = 0
-    for question, here, there in zip(checkpoint.questions, local, served, strict=True):
-        if (
-            len(there["attempts"]) > 1
-        ):  # the server has no rules of scope and values: another hypothesis was taken
-            continue
-        compared += 1
-        assert there["cypher"] == here["cypher"], question
-        assert there["parameters"] == here["parameters"], question
-        assert there["rows"] == here["rows"], question
-        assert there["status"] == here["status"], question
-    assert compared > 0.7 * len(served)
+    fields = ("cypher", "parameters", "rows", "status")
+    same = [
+        all(here[field] == there[field] for field in fields)
+        for here, there in zip(local, served, strict=True)
+    ]
+    assert sum(same) >= 0.8 * len(same), (
+        same
+    )  # the server lacks the rules of scope and values, which change a few
     assert any(answer["status"] == "answered" for answer in served)
     assert {answer["model"] for answer in served} == {"served"}
