@@ -52,12 +52,10 @@ def measure_verbs(nouns: Sequence[str]) -> list[str]:
 
 def countable_plurals(name: str, words: PropertyEntry) -> list[str]:
     """List what an integer property counts: `beds` of `beds` or of "number of beds"."""
-    counted = [plural for singular, plural in words.nouns if plural == singular and " " not in singular]
     found = [noun.removeprefix("number of ") for noun, _ in words.nouns if noun.startswith("number of ")]
     first_word = re.split(r"(?<=[a-z])(?=[A-Z])|[_ ]", name)[0].lower()
     if first_word.endswith("s") and not first_word.endswith("ss"):
         found += [plural for _, plural in words.nouns if plural.split(" ")[0] == first_word]
-        found += [each for each in counted if each.split(" ")[0] == first_word]
     return [each for each in dict.fromkeys(found) if not _MEASURED.search(each.split(" ")[0])]
 
 

@@ -6,12 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
-from t2c_data.lexicon.measure_words import (
-    countable_plurals,
-    measure_adjectives,
-    measure_verbs,
-    place_preposition,
-)
+from t2c_data.lexicon.measure_words import countable_plurals, measure_verbs, place_preposition
 from t2c_data.planning.query_tree import QueryNode, QueryRelationship, Slot
 
 if TYPE_CHECKING:
@@ -102,7 +97,7 @@ def measured(sampler: SlotSampler, options: str) -> Slot:
         is_integer = context.property(root.label, name).type == "INTEGER"
         counts = is_integer and bool(countable_plurals(name, words))
         has_verb = bool(measure_verbs([singular for singular, _ in words.nouns]))
-        if counts or has_verb or (not options and (words.superlative_max or measure_adjectives(words))):
+        if counts or has_verb or (not options and words.superlative_max):
             names.append(name)
     fixed = sampler.fixed_properties()
     return Slot(root, sampler.choose([name for name in names if name not in fixed]))

@@ -17,7 +17,6 @@ from t2c_data.lexicon.measure_words import (
     place_preposition,
 )
 from t2c_data.lexicon.morphology import article, inflect_alternatives
-from t2c_data.planning.query_tree import QueryNode
 from t2c_data.realisation.conditions import pick
 from t2c_data.realisation.referring_expressions import REFERENCE_FORMATS
 from t2c_data.realisation.subject import ROOT_FORMATS
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from t2c_data.lexicon.model import PropertyEntry
-    from t2c_data.planning.query_tree import QueryRelationship, Slot
+    from t2c_data.planning.query_tree import QueryNode, QueryRelationship, Slot
     from t2c_data.realisation.referring_expressions import ReferringExpressionGenerator
 
 _CLAUSES = ("where ", "who ", "in which ", "whose ", "pre:")
@@ -148,11 +147,11 @@ class PlaceholderRealiser:
         text = inflect_alternatives(phrase, plural=False).removeprefix("that is ")
         return text.replace(" {}", "").replace("{} ", "")
 
-    def verb_phrase(self, slot: Slot) -> str:
-        """Realise what the root does, behind "does": `treat`, `belong to`."""
+    def verb_phrase(self, slot: Slot, *, plural: bool = True) -> str:
+        """Realise what the root does: `treat`, `belong to` behind "does", `treats` of one."""
         verb = re.compile(r"that \[(?!(?:is|has|was)\|)\w+\|\w+\][^{}]* \{\}")
         phrase = pick([each for each in self._phrases(slot.path[0]) if verb.fullmatch(each)], self._rng)
-        return inflect_alternatives(phrase, plural=True).removeprefix("that ").removesuffix(" {}")
+        return inflect_alternatives(phrase, plural=plural).removeprefix("that ").removesuffix(" {}")
 
     def copula_phrase(self, slot: Slot) -> str:
         """Realise what the root is, behind "is": `contraindicated in`."""
@@ -252,19 +251,6 @@ class PlaceholderRealiser:
             raise UnfitError("no place")
         return f"{preposition} {self._rng.choice(('which', 'what'))} {noun}"
 
-    def only_date(self, slot: Slot) -> str:
-        """Realise nothing if the date of the root cannot be mistaken for another."""
-        if not isinstance(slot.part, QueryNode):
-            raise UnfitError("not a date of the root")
-        dates = [
-            name
-            for name in self._context.properties_of(slot.part.label)
-            if self._context.semantic_type(slot.part.label, name) == "date"
-        ]
-        if len(dates) != 1:
-            raise UnfitError("several dates")
-        return ""
-
     def subset_clause(self, slot: Slot) -> str:
         """Realise the condition of a subset as a finite clause: `smoke`."""
         return self._noun_phrases.finite_clause(self._subset(slot), plural=True)
@@ -278,12 +264,6 @@ class PlaceholderRealiser:
         if slot.subset is None:
             raise UnfitError("no subset")
         return slot.subset
-
-    def verb_of_one(self, slot: Slot) -> str:
-        """Realise what one root does: `takes`, `belongs to`."""
-        verb = re.compile(r"that \[(?!(?:is|has|was)\|)\w+\|\w+\][^{}]* \{\}")
-        phrase = pick([each for each in self._phrases(slot.path[0]) if verb.fullmatch(each)], self._rng)
-        return inflect_alternatives(phrase, plural=False).removeprefix("that ").removesuffix(" {}")
 
 
 _Formats = PlaceholderRealiser
@@ -322,10 +302,9 @@ SLOT_FORMATS: dict[str, Callable[[PlaceholderRealiser, Slot], str]] = {
     ".verb": _Formats.measure_verb,
     ".countable": _Formats.countable,
     ".place": _Formats.place,
-    ".only": _Formats.only_date,
     ".unit": lambda formats, slot: pick(formats._words(slot).unit, formats._rng),
     ".clause": _Formats.subset_clause,
     ".np": _Formats.subset_noun_phrase,
-    ".does": _Formats.verb_of_one,
+    ".does": lambda formats, slot: formats.verb_phrase(slot, plural=False),
 }
 """Realisations of placeholders for slots that have no number, by format."""
