@@ -134,13 +134,27 @@ def _negations(
     text = question.bare
     for value in query.values:
         if isinstance(value, str) and len(value) > 1:
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", text, flags=re.IGNORECASE)
+            text = _without(text, value)
+    if lexicon and _NEGATION.search(text):
+        for noun in _negative_nouns(lexicon):
+            text = _without(text, noun)
     text = _NO_NEGATION.sub(" ", _RANGE.sub(" ", text))
     asked = bool(_NEGATION.search(text))
     if asked and not query.negates and not query.is_lenient_negation:
         yield Finding("semantic.negation", "the question negates; the query does not")
     if query.negates and not asked and not _MAY_NEGATE.search(text):
         yield Finding("semantic.negation", "the query negates; the question does not")
+
+
+def _without(text: str, words: str) -> str:
+    return re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
+
+
+def _negative_nouns(lexicon: Lexicon) -> list[str]:
+    """List the nouns that hold a word of negation and negate nothing, longest first: `no-fly list`."""
+    nouns = [noun for each in lexicon.labels.values() for noun in each.nouns]
+    nouns += [noun for each in lexicon.properties.values() for noun in each.nouns]
+    return sorted({form for noun in nouns for form in noun if _NEGATION.search(form)}, key=len, reverse=True)
 
 
 def _directions(question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema) -> Iterator[Finding]:
