@@ -23,8 +23,15 @@ _GROUP = re.compile(r"\bfor each\b|\bgrouped by\b|\bper each\b", re.IGNORECASE)
 _TOP = re.compile(r"\btop (\d+|two|three|five|ten)\b", re.IGNORECASE)
 _UNIQUE = re.compile(r"\b(distinct|unique|different)\b", re.IGNORECASE)
 _RETURN = re.compile(
-    r"(?:^|[.;,]\s*(?:and\s+)?)(?:then\s+)?(?:return|list|show|display|provide)\s+([^.;?]*)", re.IGNORECASE
+    r"(?:^|[.;,]\s*(?:and\s+)?|\band\s+)(?:then\s+)?(?:return|list|show|display|provide)\s+([^.;?]*)",
+    re.IGNORECASE,
 )
+_CONDITION = re.compile(
+    r"\b(?:where|that|which|who|whose|with|having|between|for (?:each|every)|grouped by|more than)\b",
+    re.IGNORECASE,
+)
+"""Words behind which a list of what is asked for goes over into conditions."""
+_NUMBER_OF = re.compile(r"\b(?:numbers?|counts?) of\b|\bper\b", re.IGNORECASE)
 _ALSO = re.compile(
     r"[.;,]\s*(?:also|additionally|and also|in addition)\b,?\s*(?:\w+\s+)?"
     r"(?:find|retrieve|return|identify|list|show|get|provide)",
@@ -54,7 +61,7 @@ def check_coherence(
         for is not returned. `coherence.duplicates`: distinct results are asked for, and rows repeat.
         `coherence.empty`, `coherence.null`, `coherence.zero`: the answer has no row, only nulls, or is 0.
     """
-    found = [*_aggregates(question, query), *_missing(question, query, known)]
+    found = [*_aggregates(question, query, known), *_missing(question, query, known)]
     if query.limit is not None and not (query.order or query.functions & {"min", "max"}):
         found.append(Finding("coherence.order", "LIMIT without ORDER BY"))
     if evidence.ran:
@@ -62,10 +69,10 @@ def check_coherence(
     return list(dict.fromkeys(found))
 
 
-def _aggregates(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Finding]:
+def _aggregates(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
     text = question.bare
     counts = query.functions & {"count", "size", "sum"}
-    if _COUNT.search(text) and not counts:
+    if _COUNT.search(text) and not counts and not _names_number(question, query, known):
         yield Finding("coherence.count", "a count is asked for; the query computes none")
     if _AVERAGE.search(text) and not query.averages:
         yield Finding("coherence.average", "an average is asked for; the query computes none")
@@ -73,6 +80,19 @@ def _aggregates(question: QuestionAnalysis, query: QueryAnalysis) -> Iterator[Fi
         yield Finding("coherence.group", "an aggregate per group is asked for; the query returns one column")
     if _TOP.search(text) and not (query.has_limit and query.order):
         yield Finding("coherence.top", "the top results are asked for; the query lacks ORDER BY or LIMIT")
+
+
+def _names_number(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> bool:
+    """Return whether the count is a property that the query reads: `number of beds`, `how many kilograms`."""
+    read = {access.property for access in query.accesses}
+    keys = [key for key in known.properties if key[1] in read]
+    named = any(
+        "of" in each and question.names(each, quoted=False) for key in keys for each in known.properties[key]
+    )
+    units = {unit for key in keys for unit in known.units[key]}
+    return named or any(
+        re.search(rf"\bhow many {re.escape(unit)}\b", question.bare, re.IGNORECASE) for unit in units
+    )
 
 
 def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhrases) -> Iterator[Finding]:
@@ -91,8 +111,14 @@ def _missing(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhra
     returned = {access.property for item in query.items for access in item.accesses}
     returned_phrases = {phrases for key, phrases in known.properties.items() if key[1] in returned}
     satisfied = {each for phrases in returned_phrases for each in phrases}
+    for item in query.items:
+        for access in item.accesses:
+            for label in query.labels.get(access.variable, ()):
+                satisfied |= known.labels.get(label, frozenset())
     columns = [phrase(split_identifier(item.name)) for item in query.items]
-    for part in re.split(r",|\band\b", wanted[0]):
+    for part in re.split(r",|\band\b", _CONDITION.split(wanted[0])[0]):
+        if _NUMBER_OF.search(part):
+            continue
         asked = phrase(re.split(r"\b(?:for|of|in|where|that|who|with|from|by|as|to)\b", part)[0])
         name = next(
             (
@@ -117,7 +143,11 @@ def _rows(question: QuestionAnalysis, query: QueryAnalysis, evidence: ExecutionE
         yield Finding("coherence.empty", "the answer has no row")
     elif all(cell is None or cell == [] for row in rows for cell in row):
         yield Finding("coherence.null", "the answer has only nulls")
-    elif rows == ((0,),) and not any(isinstance(item.expression, Comparison) for item in query.items):
+    elif (
+        rows == ((0,),)
+        and rows[0][0] is not False
+        and not any(isinstance(item.expression, Comparison) for item in query.items)
+    ):
         yield Finding("coherence.zero", "the answer is 0")
     shown = [repr(row) for row in rows]
     plain = not any(item.aggregate for item in query.items)

@@ -37,7 +37,8 @@ _NEGATED = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "<>", "<>": "="}
 
 _NEGATION = re.compile(r"\b(?:not|never|without|excluding|except|no(?!\.))\b|n['’]t\b", re.IGNORECASE)
 _NO_NEGATION = re.compile(
-    r"\bnot only\b|\bor not\b|\b(?:no|without) (?:any )?(?:matter|duplicates?|repeats?)\b", re.IGNORECASE
+    r"\bnot only\b|\bor not\b|\b(?:no|without) (?:any )?(?:matter|duplicates?|repeats?|repetitions?)\b",
+    re.IGNORECASE,
 )
 _MAY_NEGATE = re.compile(
     r"\b(?:other|others|else|different|only|exclusively|just|missing|lack\w*|none|nor|neither|outside|all|every|each"

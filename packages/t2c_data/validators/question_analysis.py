@@ -66,6 +66,12 @@ class SchemaPhrases:
     labels: dict[str, frozenset[Phrase]] = field(default_factory=dict, init=False)
     types: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     """Stems in the name of a type: `IS_PRIMARY_SUSPECT` has `primari` and `suspect`."""
+    relationship_stems: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    """Stems in the phrases and roles of a type: people are `insured with` what covers them."""
+    units: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict, init=False)
+    """Units of properties: `kg`, `kilograms`."""
+    spellings: frozenset[str] = field(default=frozenset(), init=False)
+    """Stems that name properties and labels."""
 
     def __post_init__(self) -> None:
         known = self.lexicon or from_content(draft_lexicon(self.schema), self.schema)
@@ -73,12 +79,16 @@ class SchemaPhrases:
         for key, held in known.properties.items():
             self.properties[key] = _phrases(held.nouns, key[1])
             self.cue_phrases[key] = frozenset(_cue_phrases(held.equals_phrases))
+            self.units[key] = held.unit
         for label, called in known.labels.items():
             self.labels[label] = _phrases((*called.nouns, *called.animate_nouns), label)
         for kind in self.schema.types:
             self.types[kind.name] = frozenset(
                 each for each in phrase(split_identifier(kind.name)) if each not in _SMALL
             )
+            self.relationship_stems[kind.name] = frozenset(_relationship_stems(known, kind.name))
+        spelt = (*self.properties.values(), *self.labels.values())
+        self.spellings = frozenset(stem for phrases in spelt for each in phrases for stem in each)
 
     def naming(self, label: str) -> str:
         """Return the property by whose value people name a node of a label, or an empty text."""
@@ -102,6 +112,15 @@ def _cue_phrases(phrases: tuple[str, ...]) -> Iterator[Phrase]:
         words = phrase(before)[-MAX_CUE_WORDS:] if filled else ()
         if not set(words) <= _SMALL:
             yield words
+
+
+def _relationship_stems(known: Lexicon, kind: str) -> Iterator[str]:
+    """Yield the stems in the phrases of a type that are no placeholder and no function word."""
+    for key, entry in known.relationships.items():
+        if kind == key or f"-{kind}->" in key:
+            roles = (form for noun in (*entry.target_role, *entry.source_role) for form in noun)
+            for text in (*entry.forward, *entry.backward, *roles):
+                yield from set(_plain(re.sub(r"{\w*}", " ", _MARKUP.sub(" ", text)))) - _SMALL
 
 
 def _plain(text: str) -> Phrase:
@@ -155,11 +174,22 @@ class QuestionAnalysis:
         """Return whether a text occurs in the question, ignoring case, accents and punctuation."""
         return f" {fold(value)} " in self.folded
 
-    def names(self, found: Phrase, *, quoted: bool = True) -> bool:
-        """Return whether the question has these consecutive words; one typing error in a long word is accepted."""
+    def names(self, found: Phrase, *, quoted: bool = True, spellings: frozenset[str] = frozenset()) -> bool:
+        """Return whether the question has these consecutive words.
+
+        One typing error in a long word is accepted.
+
+        Args:
+            found: the words.
+            quoted: whether quoted words count.
+            spellings: words of the schema, which are no misspelling of each other: `height`, `weight`.
+        """
         held = self.stems if quoted else self.bare_stems
         return any(
-            all(_similar(one, other) for one, other in zip(found, held[start:], strict=False))
+            all(
+                one == other or (other not in spellings and _similar(one, other))
+                for one, other in zip(found, held[start:], strict=False)
+            )
             for start in range(len(held) - len(found) + 1)
         )
 

@@ -58,7 +58,8 @@ def _property(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhr
         for each in phrases:
             if len(each) < 2 or name in read or each in satisfied:
                 continue
-            if question.names(each, quoted=False) and not _inside_longer(each, question, satisfied):
+            named = question.names(each, quoted=False, spellings=known.spellings)
+            if named and not _inside_longer(each, question, satisfied):
                 yield Finding("semantic.property", f"{name} is named and not used")
 
 
@@ -83,7 +84,11 @@ def _relation(question: QuestionAnalysis, query: QueryAnalysis, known: SchemaPhr
         if not own or own & stems:
             continue
         ends = {each.target for each in triples if each.type == kind}
-        for rival in sorted({each.type for each in triples if each.target in ends} - used):
+        rivals = sorted({each.type for each in triples if each.target in ends} - used)
+        shared = {stem for rival in rivals for stem in known.types[rival] | known.relationship_stems[rival]}
+        if (known.relationship_stems[kind] - common - shared) & stems:
+            continue
+        for rival in rivals:
             words = known.types[rival] - common
             if words and words <= stems:
                 yield Finding("semantic.relation", f"{rival} is named, {kind} is used")
