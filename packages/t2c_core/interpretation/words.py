@@ -70,7 +70,9 @@ class Words:
     """
 
     def __init__(self, lexicon: Mapping[str, Any] | None = None) -> None:
-        content = lexicon or {}
+        self.content: Mapping[str, Any] = lexicon or {}
+        """Content of the lexicon file."""
+        content = self.content
         self._labels: Mapping[str, Any] = content.get("labels") or {}
         self._properties: Mapping[str, Any] = content.get("properties") or {}
         self._types: Mapping[str, Any] = content.get("types") or {}

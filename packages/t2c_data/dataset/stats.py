@@ -8,11 +8,11 @@ from random import Random
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.consistency.query_analysis import QueryAnalysis
 from t2c_core.metrics.text_similarity import MAX_GRAM, google_bleu
 from t2c_data.dataset.split import leak_report
 from t2c_data.errors import PairsError
 from t2c_data.pairs import mask_values, normalize_question, skeleton
-from t2c_data.validators.query_analysis import QueryAnalysis
 from t2c_data.validators.schema import owners
 
 if TYPE_CHECKING:

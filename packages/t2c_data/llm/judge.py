@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.consistency.findings import Finding
 from t2c_core.prompt.chat import describe
 from t2c_data.llm.messages import MAX_SCHEMA_CHARS, QUESTION, VERDICT, messages
-from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.findings import Finding
+from t2c_core.consistency.question_analysis import phrase
 from t2c_core.cypher.ast_nodes import Comparison
 from t2c_data.lexicon.identifiers import split_identifier
-from t2c_data.validators.findings import Finding
-from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from t2c_core.consistency.query_analysis import QueryAnalysis
+    from t2c_core.consistency.question_analysis import QuestionAnalysis
     from t2c_data.validators.execution import ExecutionEvidence
-    from t2c_data.validators.query_analysis import QueryAnalysis
-    from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
+    from t2c_data.validators.schema_phrases import SchemaPhrases
 
 _COUNT = re.compile(r"^\W*(how many|count)\b|\b(how many|(the|total) (number|count) of)\b", re.IGNORECASE)
 _AVERAGE = re.compile(r"\b(average|mean|avg)\b", re.IGNORECASE)

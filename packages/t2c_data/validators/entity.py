@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.findings import Finding
+from t2c_core.consistency.question_analysis import phrase
 from t2c_core.values.normalization import fold, stem, words
 from t2c_data.lexicon.identifiers import split_identifier
-from t2c_data.validators.findings import Finding
-from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from t2c_core.consistency.query_analysis import Access, QueryAnalysis, ValueComparison
+    from t2c_core.consistency.question_analysis import QuestionAnalysis
     from t2c_core.values.index import ValueIndex
     from t2c_core.values.literals import LiteralMention
-    from t2c_data.validators.query_analysis import Access, QueryAnalysis, ValueComparison
-    from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
+    from t2c_data.validators.schema_phrases import SchemaPhrases
 
 SAME_START = 5
 """Number of initial letters that two forms of a word share: `hospitalised`, `hospitalization`."""

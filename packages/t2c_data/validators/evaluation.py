@@ -9,16 +9,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.consistency.findings import VALIDATORS
 from t2c_core.metrics.intervals import wilson_interval
 from t2c_data.errors import PairsError
-from t2c_data.validators.findings import VALIDATORS
 from t2c_data.validators.stage import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from t2c_data.validators.findings import ValidationResult
+    from t2c_core.consistency.findings import ValidationResult
     from t2c_data.validators.stage import PairValidator, Question
 
 _LABELS = {"1": True, "0": False, "true": True, "false": False}

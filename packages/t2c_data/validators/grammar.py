@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_data.validators.findings import Finding
+from t2c_core.consistency.findings import Finding
 
 if TYPE_CHECKING:
     from t2c_core.guard.verdict import GuardVerdict

@@ -11,7 +11,7 @@ from t2c_data.lexicon.identifiers import split_identifier
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from t2c_data.validators.query_analysis import QueryAnalysis, ResultColumn, ValueComparison
+    from t2c_core.consistency.query_analysis import QueryAnalysis, ResultColumn, ValueComparison
 
 _SIGNS = {
     "=": "is", "<>": "is not", "<": "less than", ">": "greater than", "<=": "at most", ">=": "at least", "IN": "is",

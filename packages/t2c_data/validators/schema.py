@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2c_data.validators.findings import Finding
+from t2c_core.consistency.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from t2c_core.consistency.query_analysis import QueryAnalysis, RelationshipPattern
     from t2c_core.guard.verdict import GuardVerdict
     from t2c_core.schema.model import GraphSchema
-    from t2c_data.validators.query_analysis import QueryAnalysis, RelationshipPattern
 
 _REPAIRS = {
     "repair.direction": "schema.direction",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.findings import Finding
+from t2c_core.consistency.query_analysis import Access
+from t2c_core.consistency.question_analysis import phrase
 from t2c_core.values.normalization import fold
-from t2c_data.validators.findings import Finding
-from t2c_data.validators.query_analysis import Access
-from t2c_data.validators.question_analysis import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from t2c_core.consistency.query_analysis import QueryAnalysis
+    from t2c_core.consistency.question_analysis import Phrase, QuestionAnalysis
     from t2c_core.values.index import ValueIndex
-    from t2c_data.validators.query_analysis import QueryAnalysis
-    from t2c_data.validators.question_analysis import Phrase, QuestionAnalysis, SchemaPhrases
+    from t2c_data.validators.schema_phrases import SchemaPhrases
 
 
 def check_semantics(

@@ -11,6 +11,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from t2c_core.consistency.findings import VALIDATORS, Finding, ValidationResult
+from t2c_core.consistency.operators import check_operators
+from t2c_core.consistency.query_analysis import QueryAnalysis
+from t2c_core.consistency.question_analysis import QuestionAnalysis
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
@@ -18,13 +22,10 @@ from t2c_data.pairs import write_lines
 from t2c_data.validators.coherence import check_coherence
 from t2c_data.validators.entity import check_entities
 from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
-from t2c_data.validators.findings import VALIDATORS, Finding, ValidationResult
 from t2c_data.validators.grammar import check_grammar
-from t2c_data.validators.operators import check_operators
-from t2c_data.validators.query_analysis import QueryAnalysis
 from t2c_data.validators.query_verbaliser import verbalise_query
-from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
 from t2c_data.validators.schema import check_schema, owners
+from t2c_data.validators.schema_phrases import SchemaPhrases
 from t2c_data.validators.semantic import check_semantics
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def run_validators(
     known = owners(query, context.schema)
     found += check_entities(analysis, query, context.words, known, context.index)
     found += check_semantics(analysis, query, context.words, known, context.index)
-    found += check_operators(analysis, query, context.schema, context.words.lexicon)
+    found += check_operators(analysis, query, context.schema, context.words.known_phrases)
     found += check_coherence(analysis, query, context.words, evidence)
     return found
 

@@ -11,7 +11,7 @@ from t2c_core.graph.client import QueryLimits
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.interpretation.readback import read_back
 from t2c_core.interpretation.words import Words
-from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
+from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_attempt
 from t2c_service.answering.attempts.guarded_graph import GuardedGraph
 from t2c_service.answering.attempts.runner import AttemptRunner, ExecutionBudget
 from t2c_service.answering.explaining.answer_builder import AnswerContext, build_answer
@@ -96,6 +96,7 @@ class Answerer:
             parts.schema,
             parts.prompt,
             similar=parts.similar,
+            words=parts.words,
             schema_chars=limits.max_schema_chars,
             is_constrained=parts.is_constrained,
         )
@@ -157,8 +158,10 @@ class Answerer:
                 links=links,
                 chosen=chosen,
                 attempts=tuple(attempts),
-                confidence=compute_confidence(chosen, samples if chosen in samples else [chosen]),
-                unused_mentions=prompt.unused_mentions(chosen.attempt),
+                confidence=compute_confidence(
+                    chosen, samples if chosen in samples else [chosen], prompt.match(chosen.attempt)
+                ),
+                match=prompt.match(chosen.attempt),
             )
             return await self._finish(context, options, timer, listener)
 
@@ -200,20 +203,20 @@ class Answerer:
                 task.cancel()
         attempts = list(samples)
         corrected: list[AttemptResult] = []
-        best = select_by_majority(attempts, prompt.unused_mentions)
+        best = select_attempt(attempts, prompt.match)
         while len(corrected) + 1 < self._limits.max_attempts and not self._is_acceptable(best, prompt):
             corrected.append(attempts[-1] if corrected else best)
             request = prompt.retry_request(
                 [each.attempt for each in attempts], [each.attempt for each in corrected]
             )
             attempts.append(await self._runner.run_attempt(request, budget, listener))
-            best = select_by_majority(attempts, prompt.unused_mentions)
+            best = select_attempt(attempts, prompt.match)
         return best, attempts, samples
 
     def _is_acceptable(self, result: AttemptResult, prompt: PromptContext) -> bool:
         if result.is_empty:
             return not (self._limits.retry_empty and prompt.has_dialogue)
-        return result.is_usable and not prompt.unused_mentions(result.attempt)
+        return result.is_usable and not prompt.match(result.attempt)
 
     async def _finish(
         self, context: AnswerContext, options: AskOptions, timer: StageTimer, listener: ProgressCallback

@@ -152,16 +152,19 @@ class GraphView(_Record):
 
 
 class Confidence(_Record):
-    """Confidence of an answer: ranks answers; not a calibrated probability of correctness."""
+    """Confidence of an answer."""
 
     score: float = Field(ge=0, le=1)
-    """Mean of `agreement` and `probability`, or the one that is known."""
+    """Estimated probability that the answer is right, from `probability` and the differences between question and
+    query; for chat models the mean of `agreement` and `probability`, or the one that is known, which only ranks."""
     probability: float | None = Field(default=None, ge=0, le=1)
     """Probability of the whole completion, if the model returns it."""
     agreement: float | None = Field(default=None, ge=0, le=1)
     """Fraction of the samples that returned the same rows, if there was more than one."""
     samples: int = 1
     """Number of samples."""
+    differences: int = 0
+    """Number of differences between question and query, each of which is a warning of the answer."""
 
 
 class Relaxation(_Record):

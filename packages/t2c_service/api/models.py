@@ -119,7 +119,7 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
             "places": [{"owner": "Disease", "property": "name", "kind": "node", "value": "Asthma"}],
         }
     ],
-    "confidence": {"score": 0.965, "probability": 0.965, "agreement": None, "samples": 1},
+    "confidence": {"score": 0.965, "probability": 0.965, "agreement": None, "samples": 1, "differences": 0},
     "diagnosis": None,
     "plan": None,
     "attempts": [

@@ -55,6 +55,10 @@ class Outcome:
     f1: float = 0.0
     psjs: float | None = None
     confidence: float | None = None
+    probability: float | None = None
+    """Probability of the completion, if the model returns it."""
+    differences: int = 0
+    """Number of differences between question and query."""
     total_ms: float | None = None
     """Milliseconds from question to answer without the time in the model's queue."""
     attempts: int = 0

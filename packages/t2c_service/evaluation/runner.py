@@ -242,6 +242,8 @@ async def _compare(
         "cypher": answer.cypher,
         "parameters": dict(answer.parameters),
         "confidence": answer.confidence.score if answer.confidence else None,
+        "probability": answer.confidence.probability if answer.confidence else None,
+        "differences": answer.confidence.differences if answer.confidence else 0,
         "total_ms": round(answer.timings_ms.get("total", 0.0) - answer.timings_ms.get("wait", 0.0), 3),
         "attempts": len(answer.attempts),
         "codes": [code for attempt in answer.attempts for code in attempt.codes],

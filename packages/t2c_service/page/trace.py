@@ -170,9 +170,17 @@ def confidence_tag(found: Confidence) -> None:
         parts.append(f"{found.agreement:.0%} of {found.samples} samples agree")
     if found.probability is not None:
         parts.append(f"model probability of the query {found.probability:.0%}")
+    if found.differences:
+        parts.append(
+            f"{found.differences} difference{'s' * (found.differences > 1)} between question and query"
+        )
+    if found.probability is None:
+        parts.append("for ranking answers; not a calibrated probability")
+    else:
+        parts.insert(0, "estimated probability that the answer is right")
     colour = " g-warn" if found.score < LOW_CONFIDENCE else ""
     with ui.label(f"confidence {found.score:.0%}").classes("g-tag" + colour):
-        ui.tooltip("; ".join([*parts, "for ranking answers; not a calibrated probability"]))
+        ui.tooltip("; ".join(parts))
 
 
 def diagnosis_note(found: Diagnosis, run: Callable[[str], Awaitable[None]] | None) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from t2c_core.consistency.findings import Finding, ValidationResult
+from t2c_core.consistency.query_analysis import Access, QueryAnalysis
+from t2c_core.consistency.question_analysis import QuestionAnalysis
 from t2c_core.graph.client import GraphClient
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
@@ -14,9 +17,7 @@ from t2c_core.values.index import IndexedValue, ValueIndex
 from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.model import from_content, merge
 from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
-from t2c_data.validators.findings import Finding, ValidationResult
-from t2c_data.validators.query_analysis import Access, QueryAnalysis
-from t2c_data.validators.question_analysis import QuestionAnalysis, SchemaPhrases
+from t2c_data.validators.schema_phrases import SchemaPhrases
 from t2c_data.validators.stage import ValidationContext, run_validators
 
 if TYPE_CHECKING:

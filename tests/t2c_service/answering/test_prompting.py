@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from t2c_core.consistency.question_match import QuestionMatcher
 from t2c_core.graph.client import QueryResult, ResultGraph
 from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.prompt.chat import describe
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
-from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_by_majority
+from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_attempt
 from t2c_service.answering.prompting.builder import PromptContext
 from t2c_service.answering.prompting.examples import Example, ExampleSelector, mask
 from t2c_service.answering.prompting.schema_pruning import prune_schema
@@ -142,11 +143,16 @@ def test_a_name_counts_as_used_where_its_value_is() -> None:
             for each in twice.links
         ),
     )
-    prepared = PromptContext(twice, SchemaTokenFormat(schema), schema)
-    attempt = Attempt(hypothesis=0, outcome="ran", cypher="MATCH …")
-    assert prepared.unused_mentions(attempt) == ("'female'", "'F'")
-    assert prepared.unused_mentions(attempt.model_copy(update={"parameters": {"v2": "F"}})) == ()
-    assert prepared.unused_mentions(Attempt(hypothesis=0, outcome="unanswerable")) == ()
+    prepared = PromptContext(twice, SchemaTokenFormat(schema), schema, matcher=QuestionMatcher(schema, None))
+    query = "MATCH (stop1:Stop1) RETURN stop1.name"
+    compared = "MATCH (stop1:Stop1) WHERE stop1.sex = $v2 RETURN stop1.name"
+    attempts = [
+        Attempt(hypothesis=0, outcome="ran", cypher=query),
+        Attempt(hypothesis=1, outcome="ran", cypher=compared, parameters={"v2": "F"}),
+        Attempt(hypothesis=2, outcome="unanswerable"),
+    ]
+    unused = [prepared.match(attempt).unused_mentions for attempt in attempts]
+    assert unused == [("'female'", "'F'"), (), ()]
 
 
 def tried(rows: Sequence[Sequence[Any]] | None, number: int, logprob: float | None = None) -> AttemptResult:
@@ -163,7 +169,7 @@ def tried(rows: Sequence[Sequence[Any]] | None, number: int, logprob: float | No
 
 def test_the_sample_that_most_agree_with_is_chosen_whatever_the_order_of_its_rows() -> None:
     samples = [tried([[9]], 0, -0.1), tried([[1], [2]], 1), tried(None, 2), tried([[2], [1]], 3)]
-    chosen = select_by_majority(samples)
+    chosen = select_attempt(samples)
     assert chosen is samples[1]
     confidence = compute_confidence(chosen, samples)
     assert confidence is not None
@@ -171,11 +177,11 @@ def test_the_sample_that_most_agree_with_is_chosen_whatever_the_order_of_its_row
 
 
 def test_among_equals_the_likelier_then_the_earlier_sample_is_chosen() -> None:
-    assert select_by_majority([tried([[1]], 0, -2.0), tried([[2]], 1, -1.0)]).attempt.hypothesis == 1
-    assert select_by_majority([tried([[1]], 0), tried([[2]], 1)]).attempt.hypothesis == 0
+    assert select_attempt([tried([[1]], 0, -2.0), tried([[2]], 1, -1.0)]).attempt.hypothesis == 1
+    assert select_attempt([tried([[1]], 0), tried([[2]], 1)]).attempt.hypothesis == 0
 
 
 def test_rows_go_before_no_rows_and_no_rows_before_failures() -> None:
-    assert select_by_majority([tried([], 0), tried([], 1), tried([[1]], 2)]).attempt.hypothesis == 2
-    assert select_by_majority([tried(None, 0), tried([], 1)]).attempt.hypothesis == 1
+    assert select_attempt([tried([], 0), tried([], 1), tried([[1]], 2)]).attempt.hypothesis == 2
+    assert select_attempt([tried(None, 0), tried([], 1)]).attempt.hypothesis == 1
     assert compute_confidence(tried(None, 0), [tried(None, 0)]) is None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.question_match import QuestionMatch
 from t2c_service.answering.records import Attempt, Confidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Sized
+    from collections.abc import Callable, Sequence
 
     from t2c_core.graph.client import QueryResult
     from t2c_service.answering.attempts.guarded_graph import ApprovedQuery
@@ -36,30 +37,46 @@ class AttemptResult:
         return self.attempt.outcome in {"ran", "passed", "unanswerable"}
 
 
-_RANK = {"ran": 0, "passed": 0, "unanswerable": 1, "refused": 2, "failed": 3}
+_RANK = {"ran": 0, "passed": 0, "unanswerable": 0, "refused": 1, "failed": 2}
+DIFFERENCE_COST = 1.5
+"""Nats that a difference between question and query takes from the log-probability of an attempt."""
+EMPTY_COST = 2.0
+"""Nats that an answer without rows takes."""
+MIN_PROBABILITY = 1e-6
+INTERCEPT, PROBABILITY_WEIGHT = 1.6, 0.75
+"""Coefficients of the logistic regression of correctness on log-probability (nats) and differences; see
+docs/decisions/confidence.md for the questions that they were fitted on."""
+DIFFERENCE_WEIGHT = -1.6
 
 
-def select_by_majority(
-    samples: Sequence[AttemptResult], unused_mentions: Callable[[Attempt], Sized] = lambda _: ()
+def select_attempt(
+    samples: Sequence[AttemptResult], match: Callable[[Attempt], QuestionMatch] = lambda _: QuestionMatch()
 ) -> AttemptResult:
     """Return the attempt to answer with.
 
-    Attempts with rows come before those without, usable ones before others; then the order is by fewest unused
-    mentions, most samples with the same rows, highest probability, lowest hypothesis number.
+    Attempts that agree on the rows add up their probabilities, or their votes where a probability is not known. The
+    group with the highest log-probability less the costs of differences and of an empty result wins; in it the attempt
+    with the fewest differences, then the more probable, then the earlier one.
 
     Args:
         samples: at least one attempt.
-        unused_mentions: function that returns the mentions of the question that an attempt does not use.
+        match: function that compares the query of an attempt with the question.
     """
-    votes = Counter(result_key(each) for each in samples)
+    is_known = all(each.attempt.mean_logprob is not None for each in samples if each.is_usable)
+    weights: defaultdict[str, float] = defaultdict(float)
+    differences: dict[str, int] = {}
+    for each in samples:
+        key = result_key(each)
+        weights[key] += _probability(each.attempt) if is_known else 1 / len(samples)
+        differences[key] = min(len(match(each.attempt)), differences.get(key, 1_000))
 
-    def preference(each: AttemptResult) -> tuple[bool, int, int, int, float, int]:
-        attempt = each.attempt
+    def preference(each: AttemptResult) -> tuple[int, float, int, float, int]:
+        attempt, key = each.attempt, result_key(each)
+        costs = DIFFERENCE_COST * differences[key] + EMPTY_COST * each.is_empty
         return (
-            not each.is_usable or each.is_empty,
             _RANK[attempt.outcome],
-            len(unused_mentions(attempt)),
-            -votes[result_key(each)],
+            costs - math.log(max(weights[key], MIN_PROBABILITY)),
+            len(match(attempt)),
             -_probability(attempt),
             attempt.hypothesis,
         )
@@ -67,12 +84,15 @@ def select_by_majority(
     return min(samples, key=preference)
 
 
-def compute_confidence(chosen: AttemptResult, samples: Sequence[AttemptResult]) -> Confidence | None:
+def compute_confidence(
+    chosen: AttemptResult, samples: Sequence[AttemptResult], match: QuestionMatch | None = None
+) -> Confidence | None:
     """Return the confidence of an attempt, or None if it has no query or nothing is known of it.
 
     Args:
         chosen: one of the samples.
         samples: attempts of the same round.
+        match: comparison of its query with the question; None if they were not compared.
     """
     attempt = chosen.attempt
     if attempt.outcome in {"refused", "failed"}:
@@ -86,8 +106,17 @@ def compute_confidence(chosen: AttemptResult, samples: Sequence[AttemptResult]) 
     known = [each for each in (agreement, probability) if each is not None]
     if not known:
         return None
-    score = round(sum(known) / len(known), 4)
-    return Confidence(score=score, probability=probability, agreement=agreement, samples=len(samples))
+    score = sum(known) / len(known)
+    if match is not None and probability is not None:
+        nats = math.log(max(probability, MIN_PROBABILITY))
+        score = _logistic(INTERCEPT + PROBABILITY_WEIGHT * nats + DIFFERENCE_WEIGHT * len(match))
+    return Confidence(
+        score=round(score, 4),
+        probability=probability,
+        agreement=agreement,
+        samples=len(samples),
+        differences=len(match or ()),
+    )
 
 
 def result_key(result: AttemptResult) -> str:
@@ -98,6 +127,10 @@ def result_key(result: AttemptResult) -> str:
     return "\n".join(
         sorted(json.dumps(row, ensure_ascii=False, sort_keys=True) for row in result.result.rows)
     )
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
 
 
 def _probability(attempt: Attempt) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.question_match import QuestionMatch
 from t2c_service.answering.explaining.missing_names import missing_names
 from t2c_service.answering.explaining.verbalise_rows import render_text
 from t2c_service.answering.records import Answer, GraphView, Plan
@@ -45,8 +46,8 @@ class AnswerContext:
     diagnosis: Diagnosis | None = None
     include_plan: bool = False
     min_confidence: float = 0.0
-    unused_mentions: tuple[str, ...] = ()
-    """Mentions of the question that the chosen query does not use."""
+    match: QuestionMatch = field(default_factory=QuestionMatch)
+    """How the chosen query and the question differ."""
 
     @property
     def is_too_uncertain(self) -> bool:
@@ -127,8 +128,7 @@ def _warnings(context: AnswerContext) -> Iterator[str]:
         and not context.min_confidence
     ):
         yield "Low confidence: review the query before relying on this answer."
-    if context.unused_mentions:
-        yield f"The query ignores {' and '.join(context.unused_mentions)}, which the question mentions."
+    yield from context.match.warnings()
     if result.truncated:
         yield "The result exceeds the limits and was truncated."
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.question_match import QuestionMatch, QuestionMatcher
 from t2c_core.grammar import GrammarCache
 from t2c_core.prompt import ChatFormat
 from t2c_service.answering.prompting.schema_pruning import prune_schema
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from t2c_core.grammar import Grammar
+    from t2c_core.interpretation.words import Words
     from t2c_core.prompt import PromptFormat
     from t2c_core.prompt.format import ParsedCompletion
     from t2c_core.schema.model import GraphSchema
@@ -56,6 +58,9 @@ class PromptContext:
     examples: tuple[tuple[LinkedQuestion, str], ...] = ()
     grammar: Grammar | None = None
     """Grammar that constrains completions, if any."""
+    matcher: QuestionMatcher | None = None
+    """Comparison of question and query."""
+    _matches: dict[int, QuestionMatch] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def has_dialogue(self) -> bool:
@@ -66,19 +71,15 @@ class PromptContext:
         """Parse a completion."""
         return self.format.parse(text, self.linked)
 
-    def unused_mentions(self, attempt: Attempt) -> tuple[str, ...]:
-        """Return the proper names of the question that a query does not use; empty for chat models."""
-        if self.has_dialogue or attempt.cypher is None:
-            return ()
-        values = self.linked.parameters()
-        used = {str(value).casefold() for value in attempt.parameters.values()}
-        return tuple(
-            each.text
-            for each in self.linked.links
-            if each.is_proper_name
-            and each.name not in attempt.parameters
-            and str(values[each.name]).casefold() not in used
-        )
+    def match(self, attempt: Attempt) -> QuestionMatch:
+        """Return how the query of an attempt and the question differ; nothing for chat models."""
+        if self.has_dialogue or attempt.cypher is None or self.matcher is None:
+            return QuestionMatch()
+        if attempt.hypothesis not in self._matches:
+            self._matches[attempt.hypothesis] = self.matcher.match(
+                self.linked, attempt.cypher, attempt.parameters
+            )
+        return self._matches[attempt.hypothesis]
 
     def initial_requests(self, samples: int) -> list[GenerationRequest]:
         """Return the requests for the most probable completions."""
@@ -127,6 +128,7 @@ class PromptBuilder:
         schema: schema as the principal may see it.
         format_: prompt format of the model.
         similar: selector of few-shot examples for chat models.
+        words: words of the graph, for the comparison of question and query.
         schema_chars: maximum characters of the schema text for chat models; a longer schema is pruned.
         is_constrained: whether completions are constrained to a grammar of the schema.
     """
@@ -137,6 +139,7 @@ class PromptBuilder:
         format_: PromptFormat,
         *,
         similar: ExampleSelector | None = None,
+        words: Words | None = None,
         schema_chars: int = 12_000,
         is_constrained: bool = False,
     ) -> None:
@@ -146,6 +149,7 @@ class PromptBuilder:
         self._schema_chars = schema_chars
         self._is_constrained = is_constrained
         self._grammars = GrammarCache(schema, format_)
+        self._matcher = QuestionMatcher(schema, words.content if words else None)
         self.is_quick = not isinstance(format_, ChatFormat)
         """Whether `prepare` is fast enough to be called in the event loop."""
         self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
@@ -154,7 +158,11 @@ class PromptBuilder:
         """Select schema, examples and grammar for a question."""
         if not isinstance(self._format, ChatFormat):
             return PromptContext(
-                linked, self._format, self._schema, grammar=self._grammar(linked, self._grammars)
+                linked,
+                self._format,
+                self._schema,
+                grammar=self._grammar(linked, self._grammars),
+                matcher=self._matcher,
             )
         part, grammars = self._format, self._grammars
         if self._is_large:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from t2c_core.consistency.findings import Finding
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import walk
-from t2c_data.validators.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from t2c_core.consistency.query_analysis import QueryAnalysis, ValueComparison
+    from t2c_core.consistency.question_analysis import QuestionAnalysis
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.literals import LiteralMention
-    from t2c_data.lexicon.model import Lexicon
-    from t2c_data.validators.query_analysis import QueryAnalysis, ValueComparison
-    from t2c_data.validators.question_analysis import QuestionAnalysis
 
 Direction = Literal["high", "low"]
 
@@ -61,10 +61,26 @@ _BEFORE_COUNT = re.compile(r"\b(?:top|first|limit(?:ed)? to)\s+$", re.IGNORECASE
 _AFTER_COUNT = re.compile(rf"\s+(?:{_HIGH}|{_LOW}|oldest|youngest)\b", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class KnownPhrases:
+    """Phrases of a graph that may hold a word of negation and negate nothing."""
+
+    nouns: tuple[str, ...] = ()
+    """Nouns of labels and properties: `no-fly list`."""
+    relationships: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Phrases by relationship type: `that does not go with {}`."""
+
+
 def check_operators(
-    question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema, lexicon: Lexicon | None = None
+    question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema, known: KnownPhrases
 ) -> list[Finding]:
     """Compare the comparisons, negations, superlatives and limits of a question with those of its query.
+
+    Args:
+        question: analysis of the question.
+        query: analysis of the query.
+        schema: schema of the graph.
+        known: phrases of the graph.
 
     Returns:
         `semantic.comparison`: a value is compared by another operator than the question's. `semantic.negation`: only
@@ -73,7 +89,7 @@ def check_operators(
         returns another number of rows than asked for.
     """
     found = [
-        *_comparisons(question, query), *_negations(question, query, lexicon), *_directions(question, query, schema),
+        *_comparisons(question, query), *_negations(question, query, known), *_directions(question, query, schema),
         *_limits(question, query),
     ]  # fmt: skip
     computes_other = query.functions & {"avg", "min", "max"} and not query.functions & {
@@ -125,19 +141,16 @@ def _agrees(each: ValueComparison, wanted: str, mention: LiteralMention) -> bool
     return sign == wanted
 
 
-def _negations(
-    question: QuestionAnalysis, query: QueryAnalysis, lexicon: Lexicon | None
-) -> Iterator[Finding]:
+def _negations(question: QuestionAnalysis, query: QueryAnalysis, known: KnownPhrases) -> Iterator[Finding]:
     used = {name for edge in query.edges for name in edge.types}
-    entries = [lexicon.relationships[name] for name in used & lexicon.relationships.keys()] if lexicon else []
-    if any(_NEGATION.search(phrase) for each in entries for phrase in (*each.forward, *each.backward)):
+    if any(_NEGATION.search(phrase) for name in used for phrase in known.relationships.get(name, ())):
         return  # a phrase such as "that does not go with {}" states the relationship
     text = question.bare
     for value in query.values:
         if isinstance(value, str) and len(value) > 1:
             text = _without(text, value)
-    if lexicon and _NEGATION.search(text):
-        for noun in _negative_nouns(lexicon):
+    if _NEGATION.search(text):
+        for noun in sorted(filter(_NEGATION.search, known.nouns), key=len, reverse=True):
             text = _without(text, noun)
     text = _NO_NEGATION.sub(" ", _RANGE.sub(" ", text))
     asked = bool(_NEGATION.search(text))
@@ -149,13 +162,6 @@ def _negations(
 
 def _without(text: str, words: str) -> str:
     return re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
-
-
-def _negative_nouns(lexicon: Lexicon) -> list[str]:
-    """List the nouns that hold a word of negation and negate nothing, longest first: `no-fly list`."""
-    nouns = [noun for each in lexicon.labels.values() for noun in each.nouns]
-    nouns += [noun for each in lexicon.properties.values() for noun in each.nouns]
-    return sorted({form for noun in nouns for form in noun if _NEGATION.search(form)}, key=len, reverse=True)
 
 
 def _directions(question: QuestionAnalysis, query: QueryAnalysis, schema: GraphSchema) -> Iterator[Finding]:

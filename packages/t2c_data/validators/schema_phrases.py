@@ -1,16 +1,13 @@
-"""What a question names: quoted values, numbers, dates, and elements of a schema by their phrases."""
+"""Phrases with which questions name the elements of a schema."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from rapidfuzz.distance import OSA
-
-from t2c_core.values.literals import LiteralMention, Quotation, find_literals, find_quotations
-from t2c_core.values.normalization import fold, stem, words
+from t2c_core.consistency.operators import KnownPhrases
+from t2c_core.consistency.question_analysis import phrase
 from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.identifiers import split_identifier
 from t2c_data.lexicon.model import Lexicon, Noun, from_content
@@ -18,35 +15,15 @@ from t2c_data.lexicon.model import Lexicon, Noun, from_content
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from t2c_core.consistency.question_analysis import Phrase
     from t2c_core.schema.model import GraphSchema
 
-MIN_MISSPELT = 6
-"""Minimum number of letters of a word in which one typing error is accepted."""
-_ASKING = frozenset("grouped ordered sorted listed ranked counted".split())
-"""Instructions that are no forms of a noun: `the average age, grouped by ...` names no age group."""
-_BREAK = re.compile(r"[,.;:!?()]")
 _SMALL = frozenset(
     "a an the of for in on at by to from with is are was were be been has have had and or not".split()
 )
-
 _MARKUP = re.compile(r"\[[^]]*\]|!unless .*")
 MAX_CUE_WORDS = 2
 """Maximum number of words of a cue phrase."""
-
-Phrase = tuple[str, ...]
-"""Stems of consecutive words."""
-
-
-def phrase(text: str) -> Phrase:
-    """Return the stems of the words of a text, with an empty one for punctuation between words."""
-    stems: list[str] = []
-    end = 0
-    for word in words(text):
-        if stems and _BREAK.search(text, end, word.start):
-            stems.append("")
-        stems.append(word.folded if word.folded in _ASKING else stem(word.folded))
-        end = word.end
-    return tuple(stems)
 
 
 @dataclass
@@ -72,6 +49,8 @@ class SchemaPhrases:
     """Units of properties: `kg`, `kilograms`."""
     spellings: frozenset[str] = field(default=frozenset(), init=False)
     """Stems that name properties and labels."""
+    known_phrases: KnownPhrases = field(default_factory=KnownPhrases, init=False)
+    """Phrases that may hold a word of negation and negate nothing."""
 
     def __post_init__(self) -> None:
         known = self.lexicon or from_content(draft_lexicon(self.schema), self.schema)
@@ -87,6 +66,11 @@ class SchemaPhrases:
                 each for each in phrase(split_identifier(kind.name)) if each not in _SMALL
             )
             self.relationship_stems[kind.name] = frozenset(_relationship_stems(known, kind.name))
+        entries = (*known.labels.values(), *known.properties.values())
+        self.known_phrases = KnownPhrases(
+            tuple(sorted({form for each in entries for noun in each.nouns for form in noun})),
+            {name: (*each.forward, *each.backward) for name, each in known.relationships.items()},
+        )
         spelt = (*self.properties.values(), *self.labels.values())
         self.spellings = frozenset(stem for phrases in spelt for each in phrases for stem in each)
 
@@ -125,77 +109,3 @@ def _relationship_stems(known: Lexicon, kind: str) -> Iterator[str]:
 
 def _plain(text: str) -> Phrase:
     return tuple(each for each in phrase(text) if each)
-
-
-@dataclass
-class QuestionAnalysis:
-    """Analysis of a question.
-
-    Args:
-        text: the question.
-    """
-
-    text: str
-
-    @cached_property
-    def folded(self) -> str:
-        """The case-folded words of the question, separated and surrounded by blanks."""
-        return f" {fold(self.text)} "
-
-    @cached_property
-    def quoted(self) -> list[list[Quotation]]:
-        """Quoted spans, each with its possible ends."""
-        return find_quotations(self.text)
-
-    @cached_property
-    def readings(self) -> list[LiteralMention]:
-        """Numbers, dates, years and months in the question."""
-        return find_literals(self.text)
-
-    @cached_property
-    def bare(self) -> str:
-        """The question with blanks for quoted spans."""
-        text = self.text
-        for ends in self.quoted:
-            text = text[: ends[0].start] + " " * (ends[0].end - ends[0].start) + text[ends[0].end :]
-        return text
-
-    @cached_property
-    def stems(self) -> Phrase:
-        """Stems of the words, quoted ones included."""
-        return phrase(self.text)
-
-    @cached_property
-    def bare_stems(self) -> Phrase:
-        """Stems of the words outside quotes."""
-        return phrase(self.bare)
-
-    def contains(self, value: str) -> bool:
-        """Return whether a text occurs in the question, ignoring case, accents and punctuation."""
-        return f" {fold(value)} " in self.folded
-
-    def names(self, found: Phrase, *, quoted: bool = True, spellings: frozenset[str] = frozenset()) -> bool:
-        """Return whether the question has these consecutive words.
-
-        One typing error in a long word is accepted.
-
-        Args:
-            found: the words.
-            quoted: whether quoted words count.
-            spellings: words of the schema, which are no misspelling of each other: `height`, `weight`.
-        """
-        held = self.stems if quoted else self.bare_stems
-        return any(
-            all(
-                one == other or (other not in spellings and _similar(one, other))
-                for one, other in zip(found, held[start:], strict=False)
-            )
-            for start in range(len(held) - len(found) + 1)
-        )
-
-
-@lru_cache(maxsize=100_000)
-def _similar(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    return min(len(one), len(other)) >= MIN_MISSPELT and OSA.distance(one, other, score_cutoff=1) <= 1
