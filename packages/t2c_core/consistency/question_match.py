@@ -22,10 +22,10 @@ from t2c_core.values.normalization import fold, stem, words
 from t2c_core.values.stopwords import STOPWORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from t2c_core.cypher.ast_nodes import Node
-    from t2c_core.schema.model import GraphSchema
+    from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
     from t2c_core.values.linker import LinkedQuestion
 
 Element = tuple[str, ...]
@@ -109,32 +109,31 @@ class QuestionMatcher:
         self._naming: dict[str, tuple[str, ...]] = {}
         nouns: list[str] = []
         phrases: dict[str, tuple[str, ...]] = {}
-        for each in (*schema.labels, *schema.types):
-            is_label = each in schema.labels
-            entry = labels.get(each.name) if is_label else _merged(types, each.name)
-            entry = entry if isinstance(entry, dict) else {}
-            keys = [entry.get("display_property"), *(entry.get("naming_properties") or ())]
-            self._naming[each.name] = tuple(str(key) for key in keys if key) or ("name", "title")
-            texts = list(_texts({key: value for key, value in entry.items() if key not in _NO_WORDS}))
-            self._add((each.name,), [split_identifier(each.name), *texts])
-            if is_label:
-                nouns += texts
-            else:
-                phrases[each.name] = tuple(texts)
+        for label in schema.labels:
+            entry = labels.get(label.name) or {}
+            named_by = (entry.get("display_property"), *(entry.get("naming_properties") or ()))
+            self._naming[label.name] = tuple(str(key) for key in named_by if key) or ("name", "title")
+            nouns += self._learn((label.name,), entry)
+        for kind in schema.types:
+            entries = [value for key, value in types.items() if key == kind.name or f"-{kind.name}->" in key]
+            phrases[kind.name] = tuple(self._learn((kind.name,), entries))
+        parts: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+        for each in parts:
             for own in each.properties:
-                held = (properties.get(each.name) or {}).get(own.name) or {}
-                words_of = list(_texts({key: value for key, value in held.items() if key not in _NO_WORDS}))
-                self._add((each.name, own.name), [split_identifier(own.name), *words_of])
-                nouns += words_of
+                entry = (properties.get(each.name) or {}).get(own.name) or {}
+                nouns += self._learn((each.name, own.name), entry)
         self._known = KnownPhrases(tuple(nouns), phrases)
 
-    def _add(self, element: Element, texts: Iterable[str]) -> None:
+    def _learn(self, element: Element, entry: Any) -> list[str]:
+        """Note the words of a lexicon entry and of the element's name, and return the former."""
+        texts = list(_texts(entry))
         self._elements[_stem(element[-1])].add(element)
-        for text in texts:
+        for text in (split_identifier(element[-1]), *texts):
             for each in words(_MARKUP.sub(" ", text)):
                 self._elements[_stem(each.folded)].add(element)
                 if degree := _DEGREE.fullmatch(each.folded):  # heaviest, heavier: heavy
                     self._elements[_stem(degree["base"])].add(element)
+        return texts
 
     def match(self, linked: LinkedQuestion, cypher: str, parameters: Mapping[str, Any]) -> QuestionMatch:
         """Compare a question with a query.
@@ -156,7 +155,9 @@ class QuestionMatcher:
             elif each.is_proper_name:
                 unused_mentions.append(each.text)
         unknown, unused = [], []
-        named = {(place.label_or_type, place.property) for each in mentions for place in each.occurrences}
+        named: set[Element] = {
+            (place.label_or_type, place.property) for each in mentions for place in each.occurrences
+        }
         is_linked = [
             (each.start, each.end) for each in linked.links if each in mentions or each.is_proper_name
         ]
@@ -233,12 +234,6 @@ _NO_WORDS = frozenset(
     {"kind", "display_property", "naming_properties", "key", "name", "is_default", "assumed", "hidden"}
 )
 """Fields of lexicon entries that hold no words."""
-
-
-def _merged(types: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the entries of a relationship type for all pairs of labels."""
-    found = {key: value for key, value in types.items() if key == name or f"-{name}->" in key}
-    return {str(number): entry for number, entry in enumerate(found.values())}
 
 
 def _texts(content: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from t2c_core.consistency.operators import KnownPhrases
 from t2c_core.consistency.question_analysis import phrase
 from t2c_data.lexicon.draft import draft_lexicon
 from t2c_data.lexicon.identifiers import split_identifier
-from t2c_data.lexicon.model import Lexicon, Noun, from_content
+from t2c_data.lexicon.model import LabelEntry, Lexicon, Noun, PropertyEntry, from_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ class SchemaPhrases:
                 each for each in phrase(split_identifier(kind.name)) if each not in _SMALL
             )
             self.relationship_stems[kind.name] = frozenset(_relationship_stems(known, kind.name))
-        entries = (*known.labels.values(), *known.properties.values())
+        entries: list[LabelEntry | PropertyEntry] = [*known.labels.values(), *known.properties.values()]
         self.known_phrases = KnownPhrases(
             tuple(sorted({form for each in entries for noun in each.nouns for form in noun})),
             {name: (*each.forward, *each.backward) for name, each in known.relationships.items()},
