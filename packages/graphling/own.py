@@ -183,7 +183,7 @@ def prepare(config: OwnConfig, steps: StepRunner, uri: str) -> None:
         "t2c-data", "build", *graph, "--out", home / "pairs", "--pairs", config.pairs, "--seed", config.seed),
         reads=[snapshot, words], parameters=[config.pairs, config.seed], resumes=True)  # fmt: skip
     steps.run("validated.jsonl", lambda: run_console_script(
-        "t2c-data", "validate", *graph, "--pairs", pairs, "--out", validated, "--keep-inconclusive"),
+        "t2c-data", "validate", *graph, "--pairs", pairs, "--out", validated, "--keep-inconclusive", "--no-run"),
         reads=[pairs, snapshot, words])  # fmt: skip
     steps.run("rows", lambda: run_console_script(
         "t2c-data", "export", "--pairs", validated, "--snapshot", snapshot, "--format", "atoms",

@@ -86,6 +86,9 @@ class ValidateConfig:
     """Folder of the model's cached replies; `llm_cache` beside the output if omitted."""
     workers: int = 6
     """Maximum number of queries in flight."""
+    run: bool = True
+    """Plan and run the queries. Pairs that `t2c-data build` has just made of this graph have run: without it, findings
+    that need the server or rows are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

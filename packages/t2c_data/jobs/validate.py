@@ -18,12 +18,15 @@ from t2c_data.llm.judge import Judge
 from t2c_data.llm.paraphrase import ParaphraseOptions, paraphrase
 from t2c_data.pairs import read_pairs, write_lines
 from t2c_data.validators.evaluation import evaluate_validators, read_labelled_pairs
-from t2c_data.validators.stage import PairValidator, ValidationContext, validate
+from t2c_data.validators.stage import PairValidator, ValidationContext, comparison_pool, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from t2c_data.jobs.config import ParaphraseConfig, ValidateConfig
+
+MIN_PAIRS_FOR_PROCESSES = 2_000
+"""Minimum number of pairs for which processes are started; each takes seconds to load the lexicon."""
 
 
 def run_validation(
@@ -40,7 +43,7 @@ def run_validation(
 
     async def run() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
-            validator = await _validator(config, stack, out.parent)
+            validator = await _validator(config, stack, out.parent, len(given))
             return await validate(
                 given, out, validator=validator, keep_inconclusive=config.keep_inconclusive, progress=progress
             )
@@ -73,7 +76,7 @@ def run_evaluation(
 
     async def run() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
-            validator = await _validator(config, stack, out.parent if out else Path.cwd())
+            validator = await _validator(config, stack, out.parent if out else Path.cwd(), len(labelled))
             return await evaluate_validators(labelled, validator, progress=progress)
 
     report = asyncio.run(run())
@@ -96,17 +99,24 @@ def run_paraphrase(config: ParaphraseConfig, pairs: Path, out: Path) -> dict[str
     return asyncio.run(_paraphrase(config, pairs, out))
 
 
-async def _validator(config: ValidateConfig, stack: AsyncExitStack, folder: Path) -> PairValidator:
+async def _validator(
+    config: ValidateConfig, stack: AsyncExitStack, folder: Path, pairs: int
+) -> PairValidator:
     schema = GraphSchema.load(config.snapshot)
     context = ValidationContext.load(config.snapshot, open_lexicon(config.lexicon, schema))
-    client = await stack.enter_async_context(config.graph.open(concurrency=config.workers))
+    client = None
+    if config.run:
+        client = await stack.enter_async_context(config.graph.open(concurrency=config.workers))
+    pool = None
+    if pairs >= MIN_PAIRS_FOR_PROCESSES:
+        pool = stack.enter_context(comparison_pool(config.snapshot, config.lexicon))
     judge = None
     if config.llm.url:
         endpoint = replace(config.llm, temperature=0.0)
         model = LLMClient(endpoint, config.llm_cache or cache_dir(folder))
         judge = Judge(await stack.enter_async_context(model), schema)
     encoder = Encoder() if config.encoder else None
-    return PairValidator(context, client, encoder=encoder, judge=judge, workers=config.workers)
+    return PairValidator(context, client, encoder=encoder, judge=judge, workers=config.workers, pool=pool)
 
 
 async def _paraphrase(config: ParaphraseConfig, pairs: Path, out: Path) -> dict[str, Any]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
+import multiprocessing
+import os
+from collections import Counter, deque
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from t2c_core.consistency.findings import VALIDATORS, Finding, ValidationResult
@@ -18,6 +22,7 @@ from t2c_core.consistency.question_analysis import QuestionAnalysis
 from t2c_core.guard.guard import Guard
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
+from t2c_data.lexicon.model import Lexicon
 from t2c_data.pairs import write_lines
 from t2c_data.validators.coherence import check_coherence
 from t2c_data.validators.entity import check_entities
@@ -34,13 +39,14 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient
     from t2c_data.dataset.sentence_encoder import Encoder
-    from t2c_data.lexicon.model import Lexicon
     from t2c_data.pairs import Pair
 
 MIN_COSINE_SIMILARITY = 0.25
 """Nearly all correct pairs have a higher similarity of question and verbalised query."""
 BATCH_SIZE = 256
 """Number of pairs that are validated at once."""
+MAX_BATCHES = (os.cpu_count() or 1) + 1
+"""Maximum number of batches in work: one a process, and one whose queries run."""
 
 Question = tuple[str, str, "Mapping[str, Any]"]
 """Question, query and parameters of a pair."""
@@ -110,23 +116,26 @@ class PairValidator:
 
     Args:
         context: schema and values.
-        client: client of the graph.
+        client: client of the graph; queries are not run and findings that need rows are left out if None.
         encoder: sentence encoder for the similarity of question and query; not checked if None.
         judge: asked about pairs without an error, if given.
         workers: maximum number of queries in flight.
+        pool: processes that compare questions and queries, made by `comparison_pool`; a thread if None.
     """
 
     def __init__(
         self,
         context: ValidationContext,
-        client: GraphClient,
+        client: GraphClient | None,
         *,
         encoder: Encoder | None = None,
         judge: PairJudge | None = None,
         workers: int = 6,
+        pool: ProcessPoolExecutor | None = None,
     ) -> None:
         self._context = context
-        self._executor = QueryExecutor(client, context.guard)
+        self._executor = QueryExecutor(client, context.guard) if client else None
+        self._pool = pool
         self._encoder = encoder
         self._judge = judge
         self._slots = asyncio.Semaphore(workers)
@@ -136,10 +145,7 @@ class PairValidator:
     ) -> list[tuple[ValidationResult, ExecutionEvidence]]:
         """Return validation result and execution evidence of some pairs."""
         evidence = await asyncio.gather(*(self._execute(cypher, values) for _, cypher, values in pairs))
-        found = [
-            run_validators(question, cypher, values, executed, self._context)
-            for (question, cypher, values), executed in zip(pairs, evidence, strict=True)
-        ]
+        found = await self._compare(pairs, evidence)
         for number, finding in self._dissimilar(pairs):
             found[number].append(finding)
         judged = await asyncio.gather(
@@ -150,9 +156,18 @@ class PairValidator:
             for findings, more, executed in zip(found, judged, evidence, strict=True)
         ]
 
+    async def _compare(
+        self, pairs: Sequence[Question], evidence: Sequence[ExecutionEvidence]
+    ) -> list[list[Finding]]:
+        """Compare questions and queries outside the event loop, so that other queries run meanwhile."""
+        if self._pool is None:
+            return await asyncio.to_thread(_compare, pairs, evidence, self._context)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _compare, pairs, evidence)
+
     async def _execute(self, cypher: str, parameters: Mapping[str, Any]) -> ExecutionEvidence:
-        if not cypher:
-            return ExecutionEvidence()
+        if not cypher or self._executor is None:
+            return ExecutionEvidence(planned=bool(cypher))
         async with self._slots:
             return await self._executor.execute(cypher, parameters)
 
@@ -177,6 +192,42 @@ class PairValidator:
             if cosine < MIN_COSINE_SIMILARITY:
                 detail = f"the cosine similarity of question and verbalised query is {cosine:.2f}"
                 yield number, Finding("semantic.far", detail)
+
+
+_context: ValidationContext | None = None
+"""Schema and values in a process of `comparison_pool`."""
+
+
+def comparison_pool(snapshot: Path, lexicon: Path | None) -> ProcessPoolExecutor:
+    """Return processes, one a core, that compare questions and queries.
+
+    Args:
+        snapshot: folder that `t2c-graph snapshot` wrote.
+        lexicon: lexicon of the graph; drafted from the schema if None.
+    """
+    return ProcessPoolExecutor(
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_load_context,
+        initargs=(snapshot, lexicon),
+    )
+
+
+def _load_context(snapshot: Path, lexicon: Path | None) -> None:
+    global _context  # noqa: PLW0603  (one context a process)
+    known = Lexicon.load(lexicon, GraphSchema.load(snapshot)) if lexicon else None
+    _context = ValidationContext.load(snapshot, known)
+
+
+def _compare(
+    pairs: Sequence[Question], evidence: Sequence[ExecutionEvidence], context: ValidationContext | None = None
+) -> list[list[Finding]]:
+    context = context or _context
+    if context is None:
+        raise RuntimeError("a process of comparison_pool has no context")
+    return [
+        run_validators(question, cypher, values, executed, context)
+        for (question, cypher, values), executed in zip(pairs, evidence, strict=True)
+    ]
 
 
 async def validate(
@@ -223,10 +274,17 @@ async def validate(
 async def _each(
     pairs: Sequence[Pair], validator: PairValidator
 ) -> AsyncIterator[tuple[Pair, ValidationResult]]:
-    for start in range(0, len(pairs), BATCH_SIZE):
-        part = pairs[start : start + BATCH_SIZE]
-        found = await validator.validate_pairs(
-            [(each.question, each.cypher, each.parameters) for each in part]
-        )
-        for pair, (result, _) in zip(part, found, strict=True):
-            yield pair, result
+    parts = [pairs[start : start + BATCH_SIZE] for start in range(0, len(pairs), BATCH_SIZE)]
+    running: deque[asyncio.Task[list[tuple[ValidationResult, ExecutionEvidence]]]] = deque()
+    waiting = iter(parts)
+    try:
+        for part in parts:
+            for following in islice(waiting, MAX_BATCHES - len(running)):
+                questions = [(each.question, each.cypher, each.parameters) for each in following]
+                running.append(asyncio.create_task(validator.validate_pairs(questions)))
+            found = await running.popleft()
+            for pair, (result, _) in zip(part, found, strict=True):
+                yield pair, result
+    finally:
+        for task in running:
+            task.cancel()
