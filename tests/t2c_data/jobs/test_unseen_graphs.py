@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,28 @@ def test_a_graph_with_odd_names_goes_from_csv_to_validated_pairs(empty_graph: An
     ]
     assert sum(row["keep"] for row in rows) == report["kept"]
     assert all(row["reasons"] for row in rows if not row["keep"])
+
+
+def test_pairs_that_have_run_are_validated_without_a_server_and_in_processes(
+    empty_graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_odd_graph(tmp_path / "csv")
+    pairs = build(empty_graph, tmp_path / "csv") / "pairs.jsonl"
+    wrong = [json.loads(line) for line in pairs.read_text(encoding="utf-8").splitlines()]
+    wrong[0]["cypher"] = "MATCH (n:Nowhere) RETURN n.name"
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in wrong), encoding="utf-8")
+    online = ValidateConfig(graph=GraphConnection(uri=empty_graph.uri), snapshot=empty_graph.snapshot)
+    run_validation(online, pairs, tmp_path / "run.jsonl")
+    monkeypatch.setattr("t2c_data.jobs.validate.MIN_PAIRS_FOR_PROCESSES", 1)
+    offline = replace(online, graph=GraphConnection(uri="bolt://127.0.0.1:1"), run=False)
+    run_validation(offline, pairs, tmp_path / "compared.jsonl")
+    ran, compared = (
+        [json.loads(line)["reasons"] for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("run.jsonl", "compared.jsonl")
+    )
+    of_rows = {"coherence.empty", "coherence.null", "coherence.zero", "coherence.duplicates"}
+    assert compared == [[code for code in codes if code not in of_rows] for codes in ran]
+    assert "schema.label" in compared[0]
 
 
 def test_hostile_texts_do_no_harm_and_hidden_values_show_nowhere(empty_graph: Any, tmp_path: Path) -> None:
