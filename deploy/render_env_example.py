@@ -39,6 +39,10 @@ HEAD = f"""\
 # MODEL_DTYPE=float32
 # MODEL_GPUS=1
 # GRAFANA_PORT=3000
+# Limit of the processors of each container; 0: none.
+# CPUS=0
+# Certificates of a proxy that signs for other hosts, for `docker compose build`.
+# CA_BUNDLE=
 
 # ---- Settings of the service; the values shown are the defaults ----------------------------------------------
 """
