@@ -22,7 +22,7 @@ from t2c_core.values.normalization import fold, stem, words
 from t2c_core.values.stopwords import STOPWORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from t2c_core.cypher.ast_nodes import Node
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
@@ -47,6 +47,7 @@ _NOT_BEFORE = re.compile(
     r"\b(?:not|never|except|excluding|without|other than|different from|unlike|n['\u2019]t|no)\b(?:\W+\w+){0,4}\W*$",
     re.IGNORECASE,
 )
+_QUOTES = "\"'“”‘’"
 _DEGREE = re.compile(r"(?P<base>\w{3,}?)(?:i?er|i?est)")
 """Comparatives and superlatives."""
 _OPERATION_WORDS = frozenset(
@@ -79,15 +80,16 @@ class QuestionMatch:
         """Return the number of differences."""
         return sum(len(getattr(self, each.name)) for each in fields(self))
 
-    def warnings(self) -> Iterator[str]:
-        """Yield the differences as sentences."""
-        ignored = (*self.unused_mentions, *self.unknown, *self.unused)
+    def reasons(self) -> Iterator[str]:
+        """Yield the differences as clauses."""
+        ignored = (*self.unused_mentions, *self.unused)
+        if self.unknown:
+            yield f"nothing in this graph is called {_quoted(self.unknown)}"
         if ignored:
-            yield f"The query ignores {' and '.join(ignored)}, which the question mentions."
+            yield f"the query ignores {_quoted(ignored)}, which the question mentions"
         if self.unasked:
-            yield f"The query uses {' and '.join(self.unasked)}, which the question does not ask for."
-        for each in self.contradictions:
-            yield f"Question and query differ: {each}."
+            yield f"the query uses {' and '.join(self.unasked)}, which the question does not ask for"
+        yield from self.contradictions
 
 
 class QuestionMatcher:
@@ -234,6 +236,10 @@ _NO_WORDS = frozenset(
     {"kind", "display_property", "naming_properties", "key", "name", "is_default", "assumed", "hidden"}
 )
 """Fields of lexicon entries that hold no words."""
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return " and ".join(f"“{text.strip(_QUOTES)}”" for text in texts)
 
 
 def _texts(content: Any) -> Iterator[str]:

@@ -150,9 +150,10 @@ def test_without_a_lexicon_no_word_is_unknown() -> None:
     assert MATCHER.match(asked, cypher, {}).unknown == ("gross", "tonnage")
 
 
-def test_differences_are_told_in_sentences() -> None:
+def test_differences_are_told_in_words() -> None:
     found = match("phone number and flag of the ports", "MATCH (port:Port) RETURN port.name, port.country")
-    assert list(found.warnings()) == [
-        "The query ignores phone and flag, which the question mentions.",
-        "The query uses Port.country, which the question does not ask for.",
+    assert list(found.reasons()) == [
+        "nothing in this graph is called “phone”",
+        "the query ignores “flag”, which the question mentions",
+        "the query uses Port.country, which the question does not ask for",
     ]

@@ -103,7 +103,8 @@ def _status(context: AnswerContext) -> Status:
 def _text(status: Status, context: AnswerContext) -> str:
     result = context.result
     if context.is_too_uncertain:
-        return TOO_UNCERTAIN
+        reasons = "; ".join(context.match.reasons())
+        return f"{TOO_UNCERTAIN[:-1]}: {reasons}." if reasons else TOO_UNCERTAIN
     if context.missing_names:
         return f"{UNANSWERABLE[:-1]}: {'; '.join(context.missing_names)}."
     if result is not None:
@@ -128,7 +129,8 @@ def _warnings(context: AnswerContext) -> Iterator[str]:
         and not context.min_confidence
     ):
         yield "Low confidence: review the query before relying on this answer."
-    yield from context.match.warnings()
+    for reason in context.match.reasons():
+        yield f"{reason[:1].upper()}{reason[1:]}."
     if result.truncated:
         yield "The result exceeds the limits and was truncated."
 
