@@ -153,15 +153,18 @@ class Answerer:
             with timer("prompt"):
                 prompt = await self._build_prompt(linked, listener)
             chosen, attempts, samples = await self._generate(prompt, options, listener)
+            match = prompt.match(chosen.attempt)
             context = AnswerContext(
                 question=question,
                 links=links,
                 chosen=chosen,
                 attempts=tuple(attempts),
                 confidence=compute_confidence(
-                    chosen, samples if chosen in samples else [chosen], prompt.match(chosen.attempt)
+                    chosen,
+                    samples if chosen in samples else [chosen],
+                    None if prompt.has_dialogue else match,
                 ),
-                match=prompt.match(chosen.attempt),
+                match=match,
             )
             return await self._finish(context, options, timer, listener)
 

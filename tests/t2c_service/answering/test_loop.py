@@ -10,6 +10,8 @@ import pytest
 from tests.model_doubles import Reply
 from tests.t2c_service.conftest import Script, running
 
+from t2c_service.answering.attempts.confidence import INTERCEPT, PROBABILITY_WEIGHT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,7 +71,7 @@ async def test_a_query_that_ignores_a_name_is_retried(client: httpx2.AsyncClient
     script.says = [UNNAMED, HALF_LIFE]
     answer = await ask(client, NAMED)
     assert (answer["cypher"], answer["rows"]) == (HALF_LIFE, [[40.0]])
-    assert any("ignored a value of the question" in warning for warning in answer["warnings"])
+    assert any("it differed from the question" in warning for warning in answer["warnings"])
     assert len(answer["attempts"]) == 2
 
 
@@ -89,15 +91,22 @@ async def test_a_name_that_no_query_uses_is_a_warning(client: httpx2.AsyncClient
     script.says = [UNNAMED, UNNAMED]
     answer = await ask(client, NAMED)
     assert answer["cypher"] == UNNAMED
-    assert any('ignores "Warfarin"' in warning for warning in answer["warnings"])
+    assert any("ignores “Warfarin”" in warning for warning in answer["warnings"])
 
 
-async def test_confidence_of_one_sample_is_the_models(client: httpx2.AsyncClient, script: Script) -> None:
+async def test_confidence_comes_from_the_probability_and_the_differences(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
     script.says = [HALF_LIFE]
     confidence = (await ask(client))["confidence"]
     assert confidence["agreement"] is None
     assert confidence["probability"] == pytest.approx(math.exp(-0.5 * 2), abs=1e-3)  # two tokens at -0.5
-    assert confidence["score"] == confidence["probability"]
+    likely = 1 / (1 + math.exp(-(INTERCEPT - PROBABILITY_WEIGHT)))
+    assert confidence["score"] == pytest.approx(likely, abs=1e-3)
+    script.says = [UNNAMED, UNNAMED]
+    differing = (await ask(client, NAMED))["confidence"]
+    assert differing["differences"] > 0
+    assert differing["score"] < confidence["score"]
 
 
 async def test_low_confidence_is_a_warning(client: httpx2.AsyncClient, script: Script) -> None:

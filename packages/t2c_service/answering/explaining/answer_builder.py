@@ -121,7 +121,7 @@ def _warnings(context: AnswerContext) -> Iterator[str]:
         return
     if attempt.round > 1:
         earlier = next(each.attempt for each in context.attempts if each is not context.chosen)
-        reason = earlier.message or ("no rows" if earlier.rows == 0 else "it ignored a value of the question")
+        reason = earlier.message or ("no rows" if earlier.rows == 0 else "it differed from the question")
         yield f"The first query was not used ({reason}); this is attempt {attempt.hypothesis + 1}."
     if (
         context.confidence is not None
