@@ -35,9 +35,9 @@ own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or C
 	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
 	  $(if $(PAIRS),--pairs '$(PAIRS)')
 
-starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (an hour)
+starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours)
 	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
-	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),46)' --pairs '$(or $(PAIRS),100000)' --kv-heads 1
+	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),56)' --distil-minutes '$(or $(DISTIL_MINUTES),46)' --pairs '$(or $(PAIRS),60000)' --kv-heads 1
 
 check: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

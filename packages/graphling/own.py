@@ -75,6 +75,8 @@ class OwnConfig:
     """JSONL of questions by others to evaluate on."""
     minutes: float = 25.0
     """Minutes for everything: half of them train the teacher, a quarter distils."""
+    distil_minutes: float | None = None
+    """Minutes of distillation, instead of a quarter of the minutes; the student goes on learning in them."""
     pairs: int = 60_000
     """Number of pairs to build."""
     kv_heads: int = 2
@@ -96,8 +98,9 @@ class OwnConfig:
             path = getattr(self, key)
             if path and not path.exists():
                 raise ValueError(f"{key.upper()}={path}: no such file or folder")
-        if self.minutes <= 0:
-            raise ValueError(f"invalid MINUTES={self.minutes}: expected more than 0")
+        for key in ("minutes", "distil_minutes"):
+            if (value := getattr(self, key)) is not None and value <= 0:
+                raise ValueError(f"invalid {key.upper()}={value}: expected more than 0")
 
     @property
     def home(self) -> Path:
@@ -207,7 +210,8 @@ def convert(config: OwnConfig, steps: StepRunner) -> None:
 
 def distil(config: OwnConfig, steps: StepRunner) -> None:
     """Train the converted model towards its teacher."""
-    recipe = {"init_checkpoint": "converted", "max_minutes": config.minutes * DISTILLATION_SHARE}
+    minutes = config.distil_minutes or config.minutes * DISTILLATION_SHARE
+    recipe = {"init_checkpoint": "converted", "max_minutes": minutes}
     reads = [config.home / "converted", config.home / "teacher"]
     run_training(config, steps, "model", RECIPES / "distil.yaml", recipe, reads)
 

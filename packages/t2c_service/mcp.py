@@ -21,14 +21,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: TC002
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
+from pydantic import BaseModel, Field, JsonValue
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from t2c_core.errors import T2CError
 from t2c_core.prompt.chat import describe
-from t2c_core.schema.model import ParameterValue
 from t2c_service.access.principals import LOCAL_ADMIN, Principal
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
@@ -38,6 +37,8 @@ from t2c_service.errors import ProblemType, ServiceError, problem_type_of
 from t2c_service.service import RequestContext, Service
 
 PATH = "/mcp"
+ACCEPT = "application/json, text/event-stream"
+"""The media types without which the SDK refuses a request with 406; many clients name one of them or none."""
 INSTRUCTIONS = (
     "Answers questions about a Neo4j graph. Use `ask` for a question in natural language; it returns rows and the "
     "Cypher that produced them. Use `get_schema` and `run_read_cypher` to query on your own: only read-only queries "
@@ -124,7 +125,7 @@ class Tools:
         cypher: Annotated[str, Field(description="A read-only query, with parameters for values.")],
         context: Context[Any, Any],
         parameters: Annotated[
-            dict[str, ParameterValue] | None,
+            dict[str, JsonValue] | None,
             Field(description="Values by name, without the dollar sign."),
         ] = None,
         database: DatabaseName = None,
@@ -258,6 +259,8 @@ class McpEndpoint:
         if not principal.scopes & {"query", "cypher", "schema"}:
             principal.require("query")
         state["context"] = RequestContext(principal=principal, request_id=request_id, channel="mcp")
+        if scope["method"] == "POST":  # replies are JSON, whatever a client says it accepts
+            MutableHeaders(scope=scope)["accept"] = ACCEPT
         assert self._manager is not None  # noqa: S101  (the lifespan runs it)
         await self._manager.handle_request(scope, receive, send)
 

@@ -25,6 +25,7 @@ from graphling.step_runner import StepRunner
         (["--name", "a", "--uri", "bolt://x", "--lexicon", "nothing.yaml"], "LEXICON=nothing.yaml"),
         (["--name", "a", "--uri", "bolt://x", "--minutes", "0"], "MINUTES=0.0"),
         (["--name", "a", "--uri", "bolt://x", "--minutes", "many"], "many"),
+        (["--name", "a", "--uri", "bolt://x", "--distil-minutes", "-1"], "DISTIL_MINUTES=-1.0"),
     ],
 )
 def test_invalid_options_end_with_status_2_before_anything_is_made(arguments, message, capsys, monkeypatch):

@@ -95,6 +95,29 @@ async def test_what_must_not_run_is_refused_with_its_reason(settings: Settings) 
     assert "parse.write" in result["reasons"][0]
 
 
+@pytest.mark.parametrize("accept", [None, "application/json", "*/*", "text/event-stream"])
+async def test_a_client_may_accept_what_it_likes(settings: Settings, accept: str | None) -> None:
+    headers = {"Content-Type": "application/json"} | ({"Accept": accept} if accept else {})
+    async with serving(settings) as http:
+        if accept is None:
+            del http.headers["accept"]
+        response = await http.post("/mcp", content=json.dumps(FRAME), headers=headers)
+    assert response.status_code == 200, response.text
+    assert len(response.json()["result"]["tools"]) == 3
+
+
+async def test_tools_take_nulls_and_maps_as_parameters(settings: Settings) -> None:
+    cypher = "UNWIND $rows AS row RETURN row.n AS n"
+    async with tools(settings) as client:
+        found = told(
+            await client.call_tool(
+                "run_read_cypher",
+                {"cypher": cypher, "parameters": {"rows": [{"n": "Warfarin"}, {"n": None}]}},
+            )
+        )
+    assert found["rows"] == [["Warfarin"], [None]]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "reason"),
     [
@@ -103,7 +126,8 @@ async def test_what_must_not_run_is_refused_with_its_reason(settings: Settings) 
         ("ask", {"question": "x", "max_rows": 0}, "max_rows"),
         ("ask", {"question": "x", "database": "other"}, "unknown database"),
         ("run_read_cypher", {"cypher": 3}, "cypher"),
-        ("run_read_cypher", {"cypher": "RETURN 1", "parameters": {"v": {"a": 1}}}, "parameters"),
+        ("run_read_cypher", {"cypher": "RETURN 1", "parameters": {"v": 2**70}}, "64 bits"),
+        ("run_read_cypher", {"cypher": "RETURN 1", "parameters": [1]}, "parameters"),
         ("no_such_tool", {}, "no_such_tool"),
     ],
 )

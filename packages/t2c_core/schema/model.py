@@ -6,19 +6,20 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from t2c_core.errors import SnapshotError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 FORMAT_VERSION = 1
 
 Scalar = str | int | float | bool
 """A JSON scalar; dates and times are ISO 8601 text."""
-ParameterValue = Scalar | list[Scalar]
-"""Value of a query parameter."""
+ParameterValue: TypeAlias = "Scalar | Sequence[ParameterValue] | Mapping[str, ParameterValue] | None"
+"""Value of a query parameter, any JSON value."""
 
 PropertyType = Literal[
     "STRING", "INTEGER", "FLOAT", "BOOLEAN", "DATE", "LOCAL TIME", "ZONED TIME", "LOCAL DATETIME",

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from t2c_service.errors import QuestionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_INTEGER = 2**63 - 1
 MAX_PARAMETERS = 100
 MAX_ITEMS = 1000
+"""Maximum number of values, keys included, in one parameter."""
+MAX_DEPTH = 10
 
 
 def normalize_question(question: str, max_chars: int) -> str:
@@ -39,7 +41,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Check the parameters of a query.
 
     Args:
-        parameters: values by name: text, numbers, booleans, or lists of them.
+        parameters: JSON values by name.
 
     Raises:
         QuestionError: there are too many parameters, or the database cannot represent one of them.
@@ -47,14 +49,35 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     if len(parameters) > MAX_PARAMETERS:
         raise _invalid(f"{len(parameters)} parameters; at most {MAX_PARAMETERS} are allowed")
     for name, value in parameters.items():
-        items = value if isinstance(value, list) else [value]
-        if len(items) > MAX_ITEMS:
-            raise _invalid(f"a list of {len(items)} values; at most {MAX_ITEMS} are allowed")
-        for each in (name, *items):
-            if isinstance(each, int) and not -MAX_INTEGER - 1 <= each <= MAX_INTEGER:
-                raise _invalid("an integer of more than 64 bits")
-            if isinstance(each, str) and any("\ud800" <= char <= "\udfff" for char in each):
-                raise _invalid("half a character (a lone surrogate)")
+        _check_value(name)
+        if sum(1 for _ in _parts(value)) > MAX_ITEMS:
+            raise _invalid(f"a value of more than {MAX_ITEMS} parts")
+        for each in _parts(value):
+            _check_value(each)
+
+
+def _check_value(value: Any) -> None:
+    if isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise _invalid("an integer of more than 64 bits")
+    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        raise _invalid("half a character (a lone surrogate)")
+
+
+def _parts(value: Any, depth: int = 0) -> Iterator[Any]:
+    """Yield a value, and the keys and values inside lists and maps.
+
+    Raises:
+        QuestionError: they are nested too deeply.
+    """
+    if depth > MAX_DEPTH:
+        raise _invalid(f"lists and maps nested more than {MAX_DEPTH} deep")
+    yield value
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _parts(each, depth + 1)
 
 
 def _invalid(found: str) -> QuestionError:

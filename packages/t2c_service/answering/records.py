@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, computed_field
 
-from t2c_core.schema.model import ParameterValue, Scalar  # noqa: TC001  (pydantic reads it)
+from t2c_core.schema.model import Scalar  # noqa: TC001  (pydantic reads it)
 
 if TYPE_CHECKING:
     from t2c_core.graph.client import QueryResult
@@ -86,7 +86,7 @@ class Attempt(_Record):
     `failed`: no completion, or an error of the database."""
     cypher: str | None = None
     """Query after repairs."""
-    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
     generated_cypher: str | None = Field(
         default=None, validation_alias=AliasChoices("generated_cypher", "written")
     )
@@ -215,7 +215,7 @@ class Answer(_Record):
     """What the query asks for, in words, made from the query alone; None if it has a form without words."""
     cypher: str | None = None
     """Query that ran, or the last one attempted."""
-    parameters: dict[str, ParameterValue] = Field(default_factory=dict)
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     """Rows; cells in the order of the columns."""

@@ -31,27 +31,36 @@ from t2c_service.errors import QuestionError
 router = APIRouter(prefix=CHAT_PREFIX, tags=["chat"], responses=PROBLEM_RESPONSES)
 
 OWNED_BY = "graphling"
-
-
-class TextPart(BaseModel):
-    """A text part of a message."""
-
-    type: Literal["text"]
-    text: str
+TEXT_PARTS = frozenset({"text", "input_text"})
+"""Types of the parts of a message that are read; reasoning, images, files and tool calls are not."""
 
 
 class Message(BaseModel):
     """One message of a chat."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart] | None = None
+    role: str = Field(max_length=63)
+    content: str | list[str | dict[str, Any]] | None = Field(
+        default=None, description="Text, or parts; parts other than text, such as images, are ignored."
+    )
 
     @property
     def text(self) -> str:
         """The text of all parts."""
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content)
-        return self.content or ""
+        if not isinstance(self.content, list):
+            return self.content or ""
+        texts = (part if isinstance(part, str) else _text_of(part) for part in self.content)
+        return "\n".join(text for text in texts if text)
+
+
+def _text_of(part: dict[str, Any]) -> str:
+    text = part.get("text") if part.get("type") in TEXT_PARTS else None
+    return text if isinstance(text, str) else ""
+
+
+class StreamOptions(BaseModel):
+    """Options of a stream."""
+
+    include_usage: bool = False
 
 
 class ChatRequest(BaseModel):
@@ -66,6 +75,7 @@ class ChatRequest(BaseModel):
     model: str = Field(max_length=63, description="Name of the database.")
     messages: list[Message] = Field(min_length=1, max_length=1000)
     stream: bool = Field(default=False, description="Whether to stream the completion as events.")
+    stream_options: StreamOptions | None = None
 
 
 class Usage(BaseModel):
@@ -140,7 +150,9 @@ async def complete(
     completion = _completion(await run_until_disconnect(request, work), body.model, request_id)
     if body.stream:
         return StreamingResponse(
-            _events(completion), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _events(completion, usage=bool(body.stream_options and body.stream_options.include_usage)),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
     return completion
 
@@ -156,6 +168,13 @@ async def models(service: ServiceDependency, principal: SchemaPrincipal) -> Mode
     )
 
 
+@router.get("/models/{model}", summary="One database as a model, OpenAI-compatible")
+async def model_entry(model: str, service: ServiceDependency, principal: SchemaPrincipal) -> ModelEntry:
+    """Return a database that the principal has access to."""
+    database = service.database_for(model, principal)
+    return ModelEntry(id=database.name, created=int(database.created_at))
+
+
 def _completion(answer: Answer, model: str, request_id: str) -> ChatResponse:
     tokens = sum(attempt.tokens for attempt in answer.attempts)
     return ChatResponse(
@@ -167,8 +186,8 @@ def _completion(answer: Answer, model: str, request_id: str) -> ChatResponse:
     )
 
 
-def _events(completion: ChatResponse) -> Iterator[str]:
-    """Yield a completion as chunks; the whole text is in one of them."""
+def _events(completion: ChatResponse, *, usage: bool) -> Iterator[str]:
+    """Yield a completion as chunks; the whole text is in one of them, the usage, if wanted, in the last."""
     message = completion.choices[0].message
     head = completion.model_dump(include={"id", "created", "model"}) | {"object": "chat.completion.chunk"}
     deltas: list[tuple[dict[str, Any], str | None]] = [
@@ -178,4 +197,7 @@ def _events(completion: ChatResponse) -> Iterator[str]:
     for delta, reason in deltas:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         yield f"data: {json.dumps(head | {'choices': [choice]}, ensure_ascii=False)}\n\n"
+    if usage:
+        last = head | {"choices": [], "usage": completion.usage.model_dump()}
+        yield f"data: {json.dumps(last)}\n\n"
     yield "data: [DONE]\n\n"

@@ -26,6 +26,10 @@ PAGE_FILES = "/_nicegui"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that monitoring requests all the time; they are logged at level DEBUG."""
 ROUTES = PROBES | {"/", "/query", "/cypher", "/schema", "/databases", "/examples", "/mcp", "/openapi.json"}
+UNSPECIFIC_TYPES = frozenset(
+    {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
+)
+"""What clients send where nobody set a media type; every body here is JSON."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ID_HEADER = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -75,6 +79,7 @@ class RequestMiddleware:
         request_id = given if _VALID_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
+        _assume_json(scope, headers)
         length = headers.get("content-length", "")
         is_probe = scope["path"] in PROBES  # probes of an orchestrator name the address of the container
         if self._hosts and not is_probe and _host(headers) not in self._hosts:
@@ -150,6 +155,17 @@ class RequestMiddleware:
 
     def _too_long(self) -> str:
         return f"the body exceeds {self._max_body_bytes} bytes"
+
+
+def _assume_json(scope: Scope, headers: Headers) -> None:
+    """Read a body as JSON where a program such as curl does not say what it is.
+
+    Browsers send a form of another site with these types and without asking first; they name its origin.
+    """
+    is_program = "origin" not in headers and "sec-fetch-site" not in headers
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if scope.get("method") == "POST" and is_program and media_type in UNSPECIFIC_TYPES:
+        MutableHeaders(scope=scope)["content-type"] = "application/json"
 
 
 def _add_security_headers(headers: MutableHeaders, request_id: str) -> None:

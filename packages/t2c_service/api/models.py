@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
-from t2c_core.schema.model import ParameterValue  # noqa: TC001  (pydantic reads it)
 from t2c_service.answering.loop import AskOptions
 from t2c_service.answering.records import Answer
 
@@ -77,7 +76,7 @@ class CypherRequest(_Request):
     )
 
     cypher: str = Field(description="A read-only query.", min_length=1, examples=[CYPHER])
-    parameters: dict[str, ParameterValue] = Field(
+    parameters: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="Values of its parameters by name, without the dollar sign.",
         examples=[{"v1": "Asthma"}],

@@ -257,8 +257,44 @@ async def test_ones_own_query_runs_through_the_same_guard(client: httpx2.AsyncCl
         assert (answer["status"], answer["attempts"][0]["codes"]) == ("refused", [code])
 
 
-@pytest.mark.parametrize("parameters", [{"v1": {"a": 1}}, {"v1": [[1]]}, {"v1": None}, [1], "x"])
-async def test_parameters_are_plain_values(client: httpx2.AsyncClient, parameters: object) -> None:
+@pytest.mark.parametrize(
+    ("cypher", "parameters", "rows"),
+    [
+        ("RETURN $n IS NULL AS x", {"n": None}, [[True]]),
+        (
+            "UNWIND $rows AS row RETURN row.n AS x",
+            {"rows": [{"n": "Warfarin"}, {"n": None}]},
+            [["Warfarin"], [None]],
+        ),
+        (
+            "MATCH (d:Drug) WHERE d.name IN $names RETURN d.name AS x",
+            {"names": ["Warfarin", 1, None]},
+            [["Warfarin"]],
+        ),
+        ("RETURN $m.a.b AS x", {"m": {"a": {"b": [1, [2]]}}}, [[[1, [2]]]]),
+    ],
+)
+async def test_parameters_are_any_json_value(
+    client: httpx2.AsyncClient, cypher: str, parameters: object, rows: list[list[object]]
+) -> None:
+    answer = (await client.post("/cypher", json={"cypher": cypher, "parameters": parameters})).json()
+    assert (answer.get("rows"), answer.get("parameters")) == (rows, parameters), answer
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        [1],
+        "x",
+        {"v1": 2**70},
+        {"v1": [{"a": 2**70}]},
+        {"v1": list(range(2000))},
+        {"v1": json.loads("[" * 20 + "]" * 20)},
+    ],
+)
+async def test_parameters_that_no_database_takes_are_problems(
+    client: httpx2.AsyncClient, parameters: object
+) -> None:
     response = await client.post("/cypher", json={"cypher": "RETURN $v1", "parameters": parameters})
     assert response.status_code == 422
 

@@ -81,6 +81,55 @@ async def test_a_streamed_answer_is_the_same(settings: Settings, script: Script)
 
 
 @pytest.mark.graph
+@pytest.mark.parametrize(
+    "content",
+    [
+        [
+            {"type": "thinking", "thinking": "Hm."},
+            {"type": "text", "text": "What is the half-life of warfarin?"},
+        ],
+        [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+            {"type": "input_text", "text": "What is the half-life of warfarin?"},
+        ],
+        ["What is the half-life of warfarin?", {"type": "file", "file": {"file_id": "f"}}],
+    ],
+)
+async def test_parts_that_are_no_text_are_ignored(
+    settings: Settings, script: Script, content: list[Any]
+) -> None:
+    script.by_words = {"half-life": HALF_LIFE}
+    async with chatting(settings) as client:
+        chat: list[Any] = [
+            {"role": "function", "name": "f", "content": "3"},
+            {"role": "tool", "tool_call_id": "1", "content": [{"type": "tool_result", "content": "x"}]},
+            {"role": "user", "content": content},
+        ]
+        reply = await client.chat.completions.create(model="default", messages=chat)
+    assert "40" in (reply.choices[0].message.content or "")
+
+
+@pytest.mark.graph
+async def test_a_stream_ends_with_the_usage_where_it_is_wanted(settings: Settings, script: Script) -> None:
+    script.by_words = {"doses": DOSES}
+    async with chatting(settings) as client:
+        parts = await client.chat.completions.create(
+            model="default", messages=user("doses"), stream=True, stream_options={"include_usage": True}
+        )
+        chunks = [part async for part in parts]
+    assert [bool(chunk.usage) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert chunks[-1].choices == []
+
+
+@pytest.mark.graph
+async def test_one_model_is_looked_up_by_its_name(settings: Settings) -> None:
+    async with chatting(settings) as client:
+        assert (await client.models.retrieve("default")).id == "default"
+        with pytest.raises(openai.NotFoundError, match="unknown database 'gpt-5'"):
+            await client.models.retrieve("gpt-5")
+
+
+@pytest.mark.graph
 async def test_problems_are_problems(settings: Settings, tmp_path: Path) -> None:
     keys = KeyStore(tmp_path / "keys.json")
     key = keys.create(KeyPermissions(name="reader", scopes=("query", "schema")))[0]

@@ -249,6 +249,27 @@ async def test_wrong_requests_are_problems(
     assert problem["request_id"] == response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    "media_type", [None, "application/x-www-form-urlencoded", "text/plain; charset=utf-8"]
+)
+async def test_a_program_need_not_name_the_media_type(
+    client: httpx2.AsyncClient, script: Script, media_type: str | None
+) -> None:
+    script.says = [HALF_LIFE]
+    headers = {"Content-Type": media_type} if media_type else {}
+    body = json.dumps({"question": "What is the half-life of warfarin?"})
+    response = await client.post("/query", content=body, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.json()["rows"] == [[40.0]]
+
+
+@pytest.mark.parametrize("sent", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+async def test_a_form_of_another_site_is_not_read(client: httpx2.AsyncClient, sent: dict[str, str]) -> None:
+    body = json.dumps({"question": "What is the half-life of warfarin?"})
+    response = await client.post("/query", content=body, headers={"Content-Type": "text/plain", **sent})
+    assert response.status_code == 422
+
+
 async def test_a_long_body_is_not_read(client: httpx2.AsyncClient) -> None:
     response = await client.post("/query", json={"question": "x" * 100_000})
     assert response.status_code == 413
