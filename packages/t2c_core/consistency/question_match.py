@@ -47,6 +47,22 @@ _NOT_BEFORE = re.compile(
     r"\b(?:not|never|except|excluding|without|other than|different from|unlike|n['\u2019]t|no)\b(?:\W+\w+){0,4}\W*$",
     re.IGNORECASE,
 )
+_ASKING = re.compile(
+    r"\W*(?:please\W+)?(?:which|what|list|show|name|find|give|get|tell|display)\s+(?:me |all |the |every )*",
+    re.IGNORECASE,
+)
+_CLAUSE_WORDS = frozenset(
+    "is are was were do does did has have had of in on for with that who which where by from".split()
+)
+_FUNCTION_STEMS = frozenset(
+    map(
+        stem,
+        """a an the of for in on at by to from with is are was were be been has have had do does did that which who
+        and or not no whose where it its their they this than what how many much""".split(),
+    )
+)
+MAX_MODIFIERS = 4
+"""Maximum number of words from `which` to the noun, that one included."""
 _QUOTES = "\"'“”‘’"
 _DEGREE = re.compile(r"(?P<base>\w{3,}?)(?:i?er|i?est)")
 """Comparatives and superlatives."""
@@ -119,6 +135,12 @@ class QuestionMatcher:
         for kind in schema.types:
             entries = [value for key, value in types.items() if key == kind.name or f"-{kind.name}->" in key]
             phrases[kind.name] = tuple(self._learn((kind.name,), entries))
+        self._type_stems = {
+            kind.name: frozenset(key for key, held in self._elements.items() if (kind.name,) in held)
+            - _FUNCTION_STEMS
+            for kind in schema.types
+        }
+        self._label_stems = self._head_nouns(labels)
         parts: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
         for each in parts:
             for own in each.properties:
@@ -136,6 +158,18 @@ class QuestionMatcher:
                 if degree := _DEGREE.fullmatch(each.folded):  # heaviest, heavier: heavy
                     self._elements[_stem(degree["base"])].add(element)
         return texts
+
+    def _head_nouns(self, entries: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return labels by the stem of the last word of a noun; None where it may name several."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for label in self._schema.labels:
+            entry = entries.get(label.name) or {}
+            nouns = [split_identifier(label.name), *_texts([entry.get("nouns"), entry.get("animate_nouns")])]
+            for noun in nouns:
+                held = words(noun)
+                if held:
+                    found[_stem(held[-1].folded)].add(label.name)
+        return {key: next(iter(labels)) if len(labels) == 1 else None for key, labels in found.items()}
 
     def match(self, linked: LinkedQuestion, cypher: str, parameters: Mapping[str, Any]) -> QuestionMatch:
         """Compare a question with a query.
@@ -182,9 +216,57 @@ class QuestionMatcher:
             unasked=tuple(self._unasked(query, named)),
             contradictions=(
                 *self._contradictions(QuestionAnalysis(linked.question), query, used),
+                *self._other_relationships(linked, query),
+                *self._other_results(linked, query),
                 *_negated_values(linked, query, parameters),
             ),
         )
+
+    def _other_relationships(self, linked: LinkedQuestion, query: QueryAnalysis) -> Iterator[str]:
+        """Yield types that are named and not used, where one that is not named joins the same labels."""
+        said = {_stem(word.folded) for word in words(linked.question)} - _FUNCTION_STEMS
+        used = {name for edge in query.edges for name in edge.types}
+        ends = {(each.source, each.target): set[str]() for each in self._schema.triples}
+        for each in self._schema.triples:
+            ends[each.source, each.target].add(each.type)
+        for kind in sorted(used):
+            if self._type_stems.get(kind, frozenset()) & said:
+                continue
+            rivals = set().union(*(types for types in ends.values() if kind in types)) - used
+            shared = self._type_stems.get(kind, frozenset())
+            for rival in sorted(rivals):
+                if (self._type_stems[rival] - shared) & said:
+                    yield f"{rival} is asked for; the query follows {kind}"
+
+    def _other_results(self, linked: LinkedQuestion, query: QueryAnalysis) -> Iterator[str]:
+        """Yield results that cannot be asked for: what the question gives, or nothing of what it asks for."""
+        plain = [item for item in query.items if not item.aggregate]
+        if not plain or len(plain) < len(query.items) or query.returns_elements:
+            return
+        returned = {access for item in plain for access in item.accesses}
+        fixed = {
+            each.accesses[0]
+            for each in query.comparisons
+            if each.operator == "=" and not each.negated and len(each.accesses) == 1 and not each.computed
+        }
+        if returned and returned <= fixed and all(isinstance(item.expression, t.Property) for item in plain):
+            yield "the query returns only what the question gives"
+        owners = _owners(query)
+        labels = {owner for access in returned for owner in owners.get(access.variable, ())}
+        asked = self._asked_label(linked.question)
+        if asked and labels and asked not in labels:
+            yield f"{asked} is asked for; the query returns no property of it"
+
+    def _asked_label(self, question: str) -> str | None:
+        """Return the label whose noun follows `which`, `list` and the like in the same clause."""
+        found = _ASKING.match(question)
+        for word in words(question[found.end() :])[:MAX_MODIFIERS] if found else ():
+            key = _stem(word.folded)
+            if key in self._label_stems:
+                return self._label_stems[key]
+            if word.folded in _CLAUSE_WORDS or any(key in stems for stems in self._type_stems.values()):
+                return None
+        return None
 
     def _used(self, query: QueryAnalysis) -> set[Element]:
         owners = _owners(query)

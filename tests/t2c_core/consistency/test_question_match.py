@@ -25,8 +25,11 @@ SCHEMA = GraphSchema(
             properties=(Property(name="name", type="STRING"), Property(name="country", type="STRING")),
         ),
     ),
-    types=(RelationshipType(name="CALLS_AT", count=9),),
-    triples=(Triple(source="Ship", type="CALLS_AT", target="Port", count=9),),
+    types=(RelationshipType(name="CALLS_AT", count=9), RelationshipType(name="BUILT_IN", count=9)),
+    triples=(
+        Triple(source="Ship", type="CALLS_AT", target="Port", count=9),
+        Triple(source="Ship", type="BUILT_IN", target="Port", count=9),
+    ),
 )
 LEXICON = {
     "labels": {"Ship": {"nouns": ["ship|ships", "vessel|vessels"]}, "Port": {"nouns": ["port|ports"]}},
@@ -37,7 +40,10 @@ LEXICON = {
         },
         "Port": {"country": {"nouns": ["country|countries"]}},
     },
-    "types": {"CALLS_AT": {"forward": ["that [visits|visit] {}"], "backward": ["visited by {}"]}},
+    "types": {
+        "CALLS_AT": {"forward": ["that [visits|visit] {}"], "backward": ["visited by {}"]},
+        "BUILT_IN": {"forward": ["built in {}"], "backward": ["where {} was built"]},
+    },
 }
 CALLS = "MATCH (ship:Ship)-[calls_at:CALLS_AT]->(port:Port) "
 MATCHER = QuestionMatcher(SCHEMA, LEXICON)
@@ -119,6 +125,36 @@ def test_a_query_that_answers_the_question_has_no_difference(question: str, cyph
 )
 def test_each_difference_is_named(question: str, cypher: str, differences: dict[str, Any]) -> None:
     assert match(question, cypher) == QuestionMatch(**differences)
+
+
+@pytest.mark.parametrize(
+    ("question", "cypher", "difference"),
+    [
+        (
+            "which ports does no ship visit?",
+            "MATCH (port:Port) WHERE NOT EXISTS { MATCH (ship:Ship)-[built_in:BUILT_IN]->(port:Port) } RETURN port.name",
+            "CALLS_AT is asked for; the query follows BUILT_IN",
+        ),
+        (
+            "Which long ships visit a port?",
+            CALLS + "RETURN port.country",
+            "Ship is asked for; the query returns no property of it",
+        ),
+    ],
+)
+def test_another_relationship_or_another_thing_is_a_contradiction(
+    question: str, cypher: str, difference: str
+) -> None:
+    assert difference in match(question, cypher).contradictions
+
+
+def test_a_query_that_returns_what_the_question_gives_answers_nothing() -> None:
+    links = {"Valletta Harbour": ("Port", "name")}
+    question = "what else do ships visit together with Valletta Harbour?"
+    echoed = match(question, CALLS + "WHERE port.name = $v1 RETURN port.name", links)
+    assert "the query returns only what the question gives" in echoed.contradictions
+    other = match(question, CALLS + "WHERE port.name <> $v1 RETURN port.name", links)
+    assert "the query returns only what the question gives" not in other.contradictions
 
 
 def test_a_name_that_the_query_ignores_is_a_difference_and_no_unknown_word() -> None:
