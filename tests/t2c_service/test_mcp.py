@@ -170,8 +170,9 @@ async def test_keys_and_policies_hold_for_tools_too(
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "http://127.0.0.1"}, 200),
-        ({"Content-Type": "text/plain"}, 400),
-        ({"Accept": "image/png"}, 406),
+        ({"Content-Type": "text/plain"}, 200),
+        ({"Content-Type": "text/plain", "Sec-Fetch-Site": "cross-site"}, 400),
+        ({"Accept": "image/png"}, 200),
     ],
 )
 async def test_other_sites_and_hosts_are_kept_out(

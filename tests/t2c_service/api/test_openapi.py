@@ -50,6 +50,7 @@ OPERATIONS = [
     ("/cypher", "POST"),
     ("/v1/chat/completions", "POST"),
     ("/v1/models", "GET"),
+    ("/v1/models/{model}", "GET"),
     ("/schema", "GET"),
     ("/databases", "GET"),
     ("/examples", "GET"),

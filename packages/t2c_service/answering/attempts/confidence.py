@@ -110,6 +110,7 @@ def compute_confidence(
     if match is not None and probability is not None:
         nats = math.log(max(probability, MIN_PROBABILITY))
         score = _logistic(INTERCEPT + PROBABILITY_WEIGHT * nats + DIFFERENCE_WEIGHT * len(match))
+        score = score if agreement is None else (score + agreement) / 2
     return Confidence(
         score=round(score, 4),
         probability=probability,

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from t2c_service.answering.attempts.confidence import AttemptResult
     from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
 
-LOW_CONFIDENCE = 0.3
-"""Confidence below which an answer carries a warning where no `limits.min_confidence` refuses it; most such answers
-to the demo's questions are wrong."""
+LOW_CONFIDENCE = 0.5
+"""Confidence below which an answer carries a warning where no `limits.min_confidence` refuses it: it is more likely
+wrong than right."""
 STATUS_BY_OUTCOME: dict[str, Status] = {
     "passed": "answered",
     "unanswerable": "unanswerable",
