@@ -18,7 +18,6 @@ MODULES = sorted(each for each in PACKAGES.rglob("*.py") if each.name != "__init
 MAX_MODULES = 12
 LARGER_FOLDERS = {
     "t2c_core/cypher": "one module per part of the grammar",
-    "t2c_data/validators": "a module per validator, its readers of question and query, the stage and its evaluation",
     "t2c_service": "what runs is assembled at the root: settings, databases, service, app, server",
 }
 MAX_LINES = 500

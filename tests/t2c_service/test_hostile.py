@@ -99,7 +99,8 @@ HEADERS = [
     ({"Accept": "text/event-stream;q=0, */*" * 50}, 200),
     ({"Accept": "\x00"}, 200),
     ({"Content-Type": "application/json; charset=utf-7"}, 200),
-    ({"Content-Type": "application/x-www-form-urlencoded"}, 422),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, 200),  # as curl names any body
+    ({"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://evil.example"}, 422),
     ({"Content-Type": "multipart/form-data; boundary=x"}, 422),
     ({"Content-Encoding": "gzip"}, 200),
     ({"Transfer-Encoding": "chunked, chunked"}, 200),
