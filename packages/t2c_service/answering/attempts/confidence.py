@@ -43,10 +43,10 @@ DIFFERENCE_COST = 1.5
 EMPTY_COST = 2.0
 """Nats that an answer without rows takes."""
 MIN_PROBABILITY = 1e-6
-INTERCEPT, PROBABILITY_WEIGHT = 1.6, 0.75
+INTERCEPT, PROBABILITY_WEIGHT = 2.7, 1.7
 """Coefficients of the logistic regression of correctness on log-probability (nats) and differences; see
 docs/decisions/confidence.md for the questions that they were fitted on."""
-DIFFERENCE_WEIGHT = -1.6
+DIFFERENCE_WEIGHT = -0.9
 
 
 def select_attempt(
