@@ -188,7 +188,7 @@ class QuestionMatcher:
             texts = {str(own[each.name]), str(each.value), *(str(place.value) for place in each.occurrences)}
             if each.name in parameters or any(text.casefold() in values for text in texts):
                 mentions.append(each)
-            elif each.is_proper_name:
+            elif each.is_proper_name or each.kind in {"year", "month", "date"}:
                 unused_mentions.append(each.text)
         unknown, unused = [], []
         named: set[Element] = {

@@ -127,7 +127,7 @@ class Conditions:
             case t.Logical(operator, operands):
                 return join([self.clause(each) for each in operands], operator.lower())
             case t.Not(t.SubqueryExpression("EXISTS", query)):
-                return f"there is no {self._reader.subquery(query, 'singular')}"
+                return f"there is no {self._reader.subquery(query, 'singular').removeprefix('a ').removeprefix('an ')}"
             case t.Not(operand):
                 return f"it is not true that {self.clause(operand)}"
             case t.SubqueryExpression("EXISTS", query):

@@ -165,6 +165,16 @@ def test_a_name_that_the_query_ignores_is_a_difference_and_no_unknown_word() -> 
     assert not used
 
 
+def test_a_year_that_the_query_ignores_is_a_difference() -> None:
+    question = "how many ships were there in 2024?"
+    start = question.index("2024")
+    year = LinkedMention("v1", start, start + 4, "2024", "year", (), 2024)
+    asked = LinkedQuestion(question, (year,))
+    assert MATCHER.match(asked, "MATCH (ship:Ship) RETURN count(*)", {}).unused_mentions == ("2024",)
+    cypher = "MATCH (ship:Ship) WHERE ship.lengthM = $v1 RETURN count(*)"
+    assert not MATCHER.match(asked, cypher, {"v1": 2024}).unused_mentions
+
+
 def test_a_value_is_excluded_by_both_or_by_neither() -> None:
     links = {"Malta": ("Port", "country")}
     equal, other = (

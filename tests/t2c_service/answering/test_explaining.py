@@ -37,6 +37,9 @@ from t2c_service.answering.explaining.verbalise_rows import (
         ("ICDCode", "icd code"),
         ("drug.price * 2", "drug.price * 2"),
         ("count(drug) > 3", "count(drug) > 3"),
+        ("100.0 * count(CASE WHEN drug.generic = true THEN 1 END) / count(*)", "percentage"),
+        ("count(CASE WHEN drug.generic = true THEN 1 END)", "number"),
+        ("avg(COUNT { MATCH (drug:Drug)-[treats:TREATS]->(d:Disease) })", "average number"),
     ],
 )
 def test_columns_are_named_for_people(column: str, text: str) -> None:

@@ -80,6 +80,15 @@ async def test_an_answer_says_what_its_query_asks_for(client: httpx2.AsyncClient
     assert (await ask(client))["interpretation"] == "The highest half life hours of drugs"
 
 
+async def test_a_name_of_one_letter_is_no_word_of_an_answer(
+    client: httpx2.AsyncClient, script: Script
+) -> None:
+    script.says = ["MATCH (d:Drug) WITH d.name AS g, count(*) AS n RETURN g ORDER BY g LIMIT 1"]
+    answer = await ask(client, "Which drug comes first by name?")
+    assert answer["columns"] == ["g"]
+    assert answer["answer"].startswith("D name: ")
+
+
 async def test_a_query_that_may_not_run_is_not_put_into_words(
     client: httpx2.AsyncClient, script: Script
 ) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from t2c_core.consistency.query_analysis import QueryAnalysis
 from t2c_core.consistency.question_match import QuestionMatch
+from t2c_core.cypher.render import render
 from t2c_service.answering.explaining.missing_names import missing_names
 from t2c_service.answering.explaining.verbalise_rows import render_text
 from t2c_service.answering.records import Answer, GraphView, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from t2c_core.graph.client import PlanFacts, QueryResult
     from t2c_service.answering.attempts.confidence import AttemptResult
@@ -108,11 +110,26 @@ def _text(status: Status, context: AnswerContext) -> str:
     if context.missing_names:
         return f"{UNANSWERABLE[:-1]}: {'; '.join(context.missing_names)}."
     if result is not None:
-        return render_text(result.columns, result.rows, truncated=result.truncated)
+        columns = _spoken_columns(context.chosen.attempt.cypher, result.columns)
+        return render_text(columns, result.rows, truncated=result.truncated)
     if context.chosen.approved is not None:
         estimate = context.chosen.approved.plan.estimated_rows
         return f"Not run, as requested. The planner estimates {estimate:,.0f} rows."
     return {"unanswerable": UNANSWERABLE, "refused": REFUSED, "failed": FAILED}[status]
+
+
+def _spoken_columns(cypher: str | None, columns: Sequence[str]) -> Sequence[str]:
+    """Replace names of one letter that an earlier clause gave by their expressions."""
+    if cypher is None or all(len(name) > 1 for name in columns):
+        return columns
+    query = QueryAnalysis(cypher)
+    returned = query.result.items if query.result else ()
+    if len(returned) != len(columns):
+        return columns
+    return [
+        name if len(name) > 1 or item.alias else render(resolved.expression)
+        for name, item, resolved in zip(columns, returned, query.items, strict=True)
+    ]
 
 
 def _warnings(context: AnswerContext) -> Iterator[str]:

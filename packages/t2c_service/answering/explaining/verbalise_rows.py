@@ -33,6 +33,9 @@ _FUNCTIONS = {
 _CALL = re.compile(
     r"(?P<function>\w+)\(\s*(?P<distinct>DISTINCT\s+)?(?P<inside>.*)\)", re.IGNORECASE | re.DOTALL
 )
+SHARE = "100.0 * count(CASE "
+"""How queries of our own models begin a percentage."""
+_OF_COUNTS = re.compile(r"(?P<function>avg|min|max|sum)\(COUNT \{", re.IGNORECASE)
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _IDENTIFIER = re.compile(r"`[^`]*`|\w+")
 
@@ -164,8 +167,8 @@ def _plain(text: str) -> str:
 def heading(column: str) -> str:
     """Return a column name in words, `number of cases` for `count(case_)`; other expressions stay as they are."""
     column = column.strip()
-    if column == "count(*)":
-        return "number"
+    if known := _of_counts(column):
+        return known
     call = _CALL.fullmatch(column)
     if call is None:
         return _words_of_path(column) or column
@@ -178,6 +181,16 @@ def heading(column: str) -> str:
     if function in _FUNCTIONS:
         return f"{_FUNCTIONS[function]} {'different ' if call['distinct'] else ''}{inside}"
     return column
+
+
+def _of_counts(column: str) -> str | None:
+    """Return the heading of a count, a share or an aggregate of counts."""
+    if column == "count(*)" or column.startswith("count(CASE "):
+        return "number"
+    if column.startswith(SHARE):
+        return "percentage"
+    nested = _OF_COUNTS.match(column)
+    return f"{_FUNCTIONS[nested['function'].lower()]} number" if nested else None
 
 
 def _words_of_path(text: str) -> str | None:
