@@ -165,6 +165,7 @@ class Answerer:
                     None if prompt.has_dialogue else match,
                 ),
                 match=match,
+                min_confidence=self._limits.min_confidence,
             )
             return await self._finish(context, options, timer, listener)
 
@@ -235,7 +236,7 @@ class Answerer:
                 diagnosis = await diagnose(self._guarded, chosen.approved, self._diagnosis_budget)
             if diagnosis is not None:
                 listener(ProgressEvent("diagnosed", diagnosis.model_dump(mode="json")))
-        if chosen.result is not None and chosen.result.rows and options.include_graph:
+        if context.result is not None and context.result.rows and options.include_graph:
             with timer("graph"):
                 view = await self._graph_builder.build(chosen)
         answer = build_answer(
@@ -245,7 +246,6 @@ class Answerer:
                 view=view,
                 diagnosis=diagnosis,
                 include_plan=options.include_plan or options.dry_run,
-                min_confidence=self._limits.min_confidence,
             )
         )
         set_span_attributes(status=answer.status, attempts=len(context.attempts), request_id=REQUEST_ID.get())
