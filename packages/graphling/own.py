@@ -76,7 +76,7 @@ class OwnConfig:
     minutes: float = 25.0
     """Minutes for everything: half of them train the teacher, a quarter distils."""
     distil_minutes: float | None = None
-    """Minutes of distillation, instead of a quarter of the minutes; the student goes on learning in them."""
+    """Minutes of distillation, instead of a quarter of the minutes; the student is trained further in them."""
     pairs: int = 60_000
     """Number of pairs to build."""
     kv_heads: int = 2

@@ -149,7 +149,9 @@ class PromptBuilder:
         self._schema_chars = schema_chars
         self._is_constrained = is_constrained
         self._grammars = GrammarCache(schema, format_)
-        self._matcher = QuestionMatcher(schema, words.content if words else None)
+        self._matcher = None
+        if not isinstance(format_, ChatFormat):  # queries of chat models are not compared
+            self._matcher = QuestionMatcher(schema, words.content if words else None)
         self.is_quick = not isinstance(format_, ChatFormat)
         """Whether `prepare` is fast enough to be called in the event loop."""
         self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
