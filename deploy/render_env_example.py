@@ -41,8 +41,12 @@ HEAD = f"""\
 # GRAFANA_PORT=3000
 # Limit of the processors of each container; 0: none.
 # CPUS=0
-# Certificates of a proxy that signs for other hosts, for `docker compose build`.
+# For `docker compose build`: certificates of a proxy that signs for other hosts, a configuration of pip with an index
+# of your own; and where the images of others are, if not at Docker Hub.
 # CA_BUNDLE=
+# PIP_CONFIG_FILE=
+# PYTHON_IMAGE=python:3.11-slim-bookworm
+# NEO4J_IMAGE=neo4j:2026.08.1-community
 
 # ---- Settings of the service; the values shown are the defaults ----------------------------------------------
 """

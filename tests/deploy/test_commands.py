@@ -31,6 +31,7 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"
+NEW_PASSWORD = "another horse battery"
 GRAPH = {
     "people.csv": ":ID,:LABEL,name\n1,Person,Ada\n2,Person,Bo\n",
     "KNOWS.csv": ":START_ID,:END_ID,:TYPE\n1,2,KNOWS\n",
@@ -48,7 +49,9 @@ class Configured(EmbeddedGraph):
         return {**settings, **{key: ours[key] for key in differs}}
 
 
-def load(tmp_path: Path, compose: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def load(
+    tmp_path: Path, compose: dict[str, Any], password: str = PASSWORD
+) -> subprocess.CompletedProcess[str]:
     places = {
         "/source": tmp_path / "source",
         "/graph": tmp_path / "graph",
@@ -56,7 +59,7 @@ def load(tmp_path: Path, compose: dict[str, Any]) -> subprocess.CompletedProcess
     }
     arguments = [str(places.get(each, each)) for each in compose["services"]["load"]["command"]]
     secret = tmp_path / "password"
-    secret.write_text(PASSWORD + "\n")
+    secret.write_text(password + "\n")
     return subprocess.run(
         [sys.executable, DEPLOY / "init_graph.py", *arguments],
         env={**os.environ, "GRAPH_PASSWORD_FILE": str(secret)},
@@ -104,7 +107,41 @@ def test_the_loader_fills_a_store_that_the_hardened_server_then_only_reads(
             for source in ("file:///etc/passwd", "http://127.0.0.1:1/x", "https://example.org/x"):
                 with pytest.raises(neo4j.exceptions.Neo4jError):
                     driver.execute_query("LOAD CSV FROM $source AS line RETURN line", source=source)
+        refused = load(tmp_path, compose, NEW_PASSWORD)
+        assert refused.returncode == 1
+        assert "stop it first" in refused.stderr
+        assert run_check(check, 7687, port) == 0
     assert run_check(check, 7687, port) != 0
+
+
+def test_the_loader_sets_a_changed_password_and_imports_a_changed_graph(
+    tmp_path: Path, compose: dict[str, Any]
+) -> None:
+    (tmp_path / "source").mkdir()
+    for name, text in GRAPH.items():
+        (tmp_path / "source" / name).write_text(text)
+    (tmp_path / "source" / "people.csv").write_text(GRAPH["people.csv"] + "3,Person,Cy\n")
+    for password, status, nodes in (
+        (PASSWORD, "loaded", 3),
+        (NEW_PASSWORD, "password_changed", 3),
+        (NEW_PASSWORD, "already_loaded", 3),
+    ):
+        done = load(tmp_path, compose, password)
+        assert done.returncode == 0, done.stderr
+        assert (json.loads(done.stdout)["status"], json.loads(done.stdout)["nodes"]) == (status, nodes)
+    (tmp_path / "source" / "people.csv").write_text(GRAPH["people.csv"])
+    changed = json.loads(load(tmp_path, compose, NEW_PASSWORD).stdout)
+    assert (changed["status"], changed["nodes"]) == ("loaded", 2)
+    kept = (tmp_path / "graph" / "data" / "loaded.json").read_text()
+    assert NEW_PASSWORD not in kept
+    with Configured(tmp_path / "graph") as server:
+        with neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", NEW_PASSWORD)) as driver:
+            assert driver.execute_query("MATCH (n:Person) RETURN count(n)").records[0][0] == 2
+        with (
+            neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", PASSWORD)) as driver,
+            pytest.raises(neo4j.exceptions.AuthError),
+        ):
+            driver.verify_connectivity()
 
 
 def test_the_loader_asks_for_a_password(tmp_path: Path) -> None:

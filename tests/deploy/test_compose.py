@@ -56,6 +56,17 @@ def test_no_container_asks_for_more_processors_than_a_machine_may_have(compose: 
         assert with_defaults(each["deploy"]["resources"]["limits"]["cpus"]) == "0", name
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_health_checks_call_only_programs_that_images_have(name: str) -> None:
+    """Debian's packages and vLLM's CUDA image have `python3`, and `python` only by chance."""
+    merged = read_compose("compose.yaml")["services"]
+    for service, changes in read_compose(name)["services"].items():
+        check = {**merged.get(service, {}), **changes}.get("healthcheck")
+        if check:
+            program = check["test"][1]
+            assert program in {"python3", "bash", "wget"} or (program == "python" and service == "service")
+
+
 def test_the_model_is_healthy_once_it_has_completed_a_prompt(compose: dict[str, Any]) -> None:
     check = compose["services"]["model"]["healthcheck"]
     assert check["test"][:3] == ["CMD", "python3", "-c"]
@@ -71,7 +82,7 @@ def test_no_secret_is_made_of_a_variable_for_a_read_only_container(compose: dict
 
 def test_images_are_pinned_and_commands_that_last_have_a_health_check(compose: dict[str, Any]) -> None:
     for name, each in compose["services"].items():
-        tag = each["image"].rpartition(":")[2]
+        tag = with_defaults(each["image"]).rpartition(":")[2]
         assert re.match(r"v?\d+\.\d+", tag), name
         assert ("healthcheck" in each) == (each["restart"] != "no"), name
 
@@ -110,14 +121,18 @@ def test_what_is_mounted_is_there_and_what_is_built_has_its_file(compose: dict[s
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "vllm/Dockerfile"])
-def test_images_are_built_in_stages_run_as_nobody_special_and_copy_only_what_is_let_in(name: str) -> None:
+def test_images_are_built_in_stages_run_as_nobody_special_and_copy_only_what_is_let_in(
+    name: str, compose: dict[str, Any]
+) -> None:
     text = (DEPLOY / name).read_text("utf-8")
     assert text.count("\nFROM ") >= 2
-    last = text.rpartition("\nFROM ")[2] if name.startswith("vllm") else text
-    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last, re.MULTILINE)
+    runtime = text.partition(" AS runtime\n" if name.startswith("vllm") else " AS base\n")[2]
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", runtime, re.MULTILINE)
+    assert "USER 0" not in text
     assert ":latest" not in text
     assert "# syntax=" not in text, "it fetches an image for nothing, and fails without a network"
-    assert "--mount=type=secret,id=ca-bundle" in text
+    for secret in compose["services"]["load"]["build"]["secrets"]:
+        assert f"--mount=type=secret,id={secret}" in text
     allowed = [
         line[1:]
         for line in (DEPLOY / f"{name}.dockerignore").read_text("utf-8").splitlines()
@@ -127,6 +142,21 @@ def test_images_are_built_in_stages_run_as_nobody_special_and_copy_only_what_is_
         for source in line.split()[:-1]:
             assert source in allowed, source
             assert (DEPLOY.parent / source).exists(), source
+
+
+def test_images_of_others_can_be_fetched_from_elsewhere(compose: dict[str, Any]) -> None:
+    """The name in compose.yaml reaches every stage that begins with an image of others."""
+    default = "python:3.11-slim-bookworm"
+    for name, each in compose["services"].items():
+        if "build" in each:
+            assert with_defaults(each["build"]["args"]["PYTHON_IMAGE"]) == default, name
+            text = (
+                (DEPLOY / each["build"]["context"] / each["build"]["dockerfile"]).resolve().read_text("utf-8")
+            )
+            assert f"ARG PYTHON_IMAGE={default}\n" in text
+            stages = re.findall(r" AS (\S+)$", text, re.MULTILINE)
+            assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) <= {"${PYTHON_IMAGE}", *stages}
+    assert compose["services"]["graph"]["image"].startswith("${NEO4J_IMAGE:-neo4j:")
 
 
 def test_the_gpu_file_changes_only_what_it_must(compose: dict[str, Any]) -> None:
