@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher import cypher25
 from t2c_core.cypher.expressions import arguments, dotted_name, expression, where
+from t2c_core.cypher.hints import skip_hints
 from t2c_core.cypher.lexer import END
 from t2c_core.cypher.patterns import patterns
 
@@ -48,7 +50,8 @@ def subquery(tokens: TokenStream, kind: str) -> Query:
     """Parse the query of EXISTS, COUNT or COLLECT; for the first two, a bare pattern with WHERE is one MATCH."""
     if kind == "COLLECT":
         return query(tokens)
-    if tokens.key in REJECTED or (tokens.key in _CLAUSES and tokens.keys[tokens.at + 1] != "="):
+    begins_clause = tokens.key in _CLAUSES and tokens.keys[tokens.at + 1] != "="
+    if tokens.key in REJECTED or begins_clause or cypher25.begins_clause(tokens):
         return _union(tokens, must_end=False)
     position = tokens.starts[tokens.at]
     matched, condition, mode = _matched(tokens)
@@ -66,16 +69,23 @@ def _union(tokens: TokenStream, *, must_end: bool) -> Query:
         if len(kinds) > 1:
             raise tokens.error("UNION and UNION ALL cannot be mixed", at=tokens.at - 1)
         parts.append(_single(tokens, must_end=must_end))
+    if len(parts) > 1 and any("NEXT" in each.message for each in tokens.rewrites):
+        raise tokens.error("UNION and NEXT cannot be mixed; use CALL { … UNION … }")
     return t.Query(tuple(parts), True in kinds, position=position)
 
 
 def _single(tokens: TokenStream, *, must_end: bool) -> t.SingleQuery:
     position = tokens.starts[tokens.at]
     clauses: list[Clause] = []
-    while tokens.key in _CLAUSES:
+    while tokens.key in _CLAUSES or cypher25.begins_clause(tokens):
         if clauses and isinstance(clauses[-1], t.Return | t.Finish):
             raise tokens.error(f"unexpected clause after {tokens.keys[tokens.at - 1]}")
-        clauses.append(_CLAUSES[tokens.key](tokens))
+        if tokens.key in _CLAUSES:
+            clauses.append(_CLAUSES[tokens.key](tokens))
+        else:
+            clauses.append(cypher25.clause(tokens, is_first=not clauses))
+        if tokens.key == "NEXT" and isinstance(clauses[-1], t.Return):
+            clauses[-1] = cypher25.next_query(tokens, clauses[-1])
     if tokens.key not in (END, "}", "UNION", ";") or not clauses:
         raise _rejection(tokens)
     if must_end and not _is_final(clauses[-1]):
@@ -87,7 +97,7 @@ def _rejection(tokens: TokenStream) -> CypherSyntaxError:
     """Return the error for a token where a clause may begin."""
     reason = REJECTED.get(tokens.key)
     if reason is None:
-        return tokens.unexpected("a clause")
+        return cypher25.refusal(tokens) or tokens.unexpected("a clause")
     if reason == "statements":
         return tokens.error("only one statement is allowed", reason)
     return tokens.error(f"{tokens.texts[tokens.at].upper()} is not allowed in a read-only query", reason)
@@ -127,7 +137,9 @@ def _matched(tokens: TokenStream) -> tuple[tuple[PathPattern, ...], Expression |
                     raise tokens.error(f"Cypher 5 has no {meaning}")
                 mode = meaning
                 tokens.advance(len(phrase))
-    return patterns(tokens), where(tokens), mode
+    matched = patterns(tokens)
+    skip_hints(tokens)
+    return matched, where(tokens), mode
 
 
 def _unwind(tokens: TokenStream) -> t.Unwind:

@@ -15,7 +15,8 @@ _TO_ESCAPE = str.maketrans(
 )
 _DECIMAL = re.compile(r"0|[1-9](?:_?[0-9])*")
 _BASED = re.compile(r"0x[0-9A-Fa-f_]*[0-9A-Fa-f]|0o[0-7_]*[0-7]")
-_FLOAT = re.compile(r"(?:[0-9](?:_?[0-9])*)?(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?(?:_?[0-9])+)?")
+_FLOAT = re.compile(r"(?:[0-9](?:_?[0-9])*)?(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?(?:_?[0-9])+)?[dDfF]?")
+"""The server reads the suffixes of Java, all as double precision."""
 
 
 def read_string(text: str) -> str:
@@ -54,14 +55,14 @@ def read_integer(text: str, position: int, *, negative: bool) -> Integer:
 
 
 def read_float(text: str, position: int, *, negative: bool) -> Float:
-    """Return the node of a number with a decimal point or exponent.
+    """Return the node of a number with a decimal point or exponent, and possibly a suffix: `1.5d`, `1.5f`.
 
     Raises:
         CypherSyntaxError: letters follow the number, or it is too large.
     """
     if not _FLOAT.fullmatch(text):
         raise CypherSyntaxError(f"invalid number: {text[:40]}", position=position, reason="token")
-    value = float(text)
+    value = float(text.rstrip("dDfF"))
     if math.isinf(value):
         raise CypherSyntaxError("number out of range", position=position, reason="syntax")
     return Float(-value if negative else value, position=position)

@@ -18,6 +18,7 @@ from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Node, Query
+    from t2c_core.cypher.token_stream import Rewrite
     from t2c_core.cypher.unicode import Version
 
 MAX_HEIGHT = 120
@@ -25,11 +26,22 @@ MAX_HEIGHT = 120
 
 
 def parse(text: str, *, version: Version = 5) -> Query:
+    """Parse a query of the read-only Cypher subset; as `parse_with_rewrites`, without the rewrites."""
+    return parse_with_rewrites(text, version=version)[0]
+
+
+def parse_with_rewrites(text: str, *, version: Version = 5) -> tuple[Query, tuple[Rewrite, ...]]:
     """Parse a query of the read-only Cypher subset.
+
+    Hints to the planner are left out of the tree, and LET, FILTER, FOR and NEXT of Cypher 25 become WITH and UNWIND, so
+    that the text has to be rendered again where there are rewrites.
 
     Args:
         text: One query, optionally followed by one semicolon.
         version: Language version in which the server will read it.
+
+    Returns:
+        The tree, and what it does not contain as written.
 
     Raises:
         CypherSyntaxError: The text is not such a query; has position and reason.
@@ -44,7 +56,7 @@ def parse(text: str, *, version: Version = 5) -> Query:
         raise tokens.unexpected("the end of the query")
     if len(found.keys) > MAX_HEIGHT:
         _check_height(tree)
-    return tree
+    return tree, tuple(tokens.rewrites)
 
 
 def _check_height(tree: Query) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher.ast_nodes import Variable
 from t2c_core.cypher.lexer import DASH, END, INTEGER, LEFT, NAME, NAME_STARTS, RIGHT, Tokens
@@ -23,6 +24,16 @@ AFTER_NODE_VARIABLE = (")", ":", "{", "$", "WHERE", "IS")
 AFTER_RELATIONSHIP_VARIABLE = ("]", ":", "*", "{", "$", "WHERE", "IS")
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A part of the text that the tree does not contain as written."""
+
+    kind: Literal["hint", "language"]
+    """A hint to the planner, which is left out, or a clause of Cypher 25, which becomes one of Cypher 5."""
+    message: str
+    position: int
+
+
 class TokenStream:
     """A position in the tokens of one query.
 
@@ -35,8 +46,8 @@ class TokenStream:
     """
 
     __slots__ = (
-        "at", "cases", "closings", "key", "keys", "last_pipe_in_bracket", "pattern", "query", "reserved", "starts",
-        "texts", "version",
+        "at", "cases", "closings", "key", "keys", "last_pipe_in_bracket", "pattern", "query", "reserved", "rewrites",
+        "starts", "texts", "version",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +72,8 @@ class TokenStream:
         """Indexes of `|` tokens which separate the parts of a comprehension or reduce(), not label alternatives."""
         self.cases = 0
         """Number of CASE expressions which are open."""
+        self.rewrites: list[Rewrite] = []
+        """What was read as something else."""
 
     def advance(self, count: int = 1) -> None:
         """Move to the next token."""

@@ -17,7 +17,7 @@ from t2c_core.guard.verdict import GuardRejectionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from t2c_core.guard.dataflow.values import AnalysisResult, Binding
+    from t2c_core.guard.dataflow.values import AnalysisResult, Binding, RelationshipPatternRef
     from t2c_core.guard.repair import PendingRewrites
     from t2c_core.guard.schema.index import SchemaIndex
 
@@ -25,10 +25,12 @@ MAX_HOPS = 20
 """Maximum length of one variable-length pattern."""
 DEFAULT_MAX_HOPS = 15
 """Upper bound added to an unbounded pattern over relationships of any type or in both directions."""
+MIN_DENSE_HOPS = 3
+"""Minimum upper bound that is added to an unbounded pattern over many relationships; a lower one refuses the query."""
 MAX_ALL_HOPS = 40
 """Maximum total length of all variable-length patterns of a path."""
 MAX_ROWS = 100_000_000
-"""Maximum estimated size of a Cartesian product."""
+"""Maximum estimated size of a Cartesian product, and number of paths of an unbounded pattern."""
 MAX_DISCONNECTED_WEIGHT = 6
 """Maximum weight of disconnected patterns if no counts are known: 2 for a single labelled node, 3 for any other."""
 
@@ -41,6 +43,9 @@ def check_cost(analysis: AnalysisResult, index: SchemaIndex | None, rewrites: Pe
     """
     for each in analysis.paths:
         _check_hops(each.pattern, rewrites)
+    if index is not None:
+        for use in analysis.relationships:
+            _check_density(use, index, rewrites)
     _check_cartesian_product(analysis, index)
 
 
@@ -90,6 +95,34 @@ def _check_hops(path: t.PathPattern, rewrites: PendingRewrites) -> None:
         )
 
 
+def _check_density(use: RelationshipPatternRef, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    """Bound or refuse an unbounded pattern between nodes of which there are many, if it matches too many paths."""
+    least, most = use.lengths
+    ends = [each for each in (use.left, use.right) if each is not None]
+    if most is not None or use.shortest or use.pattern.direction == "-" or use.binding.labels is None:
+        return  # bounded, or given an upper bound by `_check_hops`
+    if len(ends) < 2 or any(each.is_selective for each in ends):
+        return
+    growth = index.path_growth(
+        use.binding.labels, ends[0].possible_labels, use.pattern.direction, DEFAULT_MAX_HOPS
+    )
+    bound = next((hops for hops, paths in enumerate(growth) if paths > MAX_ROWS), None)
+    if bound is None:
+        return
+    types = "|".join(sorted(use.binding.labels))
+    reason = f"about {growth[bound]:.0e} paths of {bound + 1} {types} relationships".replace(
+        "e+0", "e"
+    ).replace("e+", "e")
+    if bound < max(MIN_DENSE_HOPS, least):
+        raise GuardRejectionError(
+            "cost.hops",
+            f"{reason}; add an upper bound, for example `[:{types}*..2]`, or a condition on one end",
+            use.pattern.position,
+        )
+    rewrites.add(use.pattern, lambda node: _with_upper_bound(node, bound))
+    rewrites.record("repair.hops", f"at most {bound} relationships: {reason}", use.pattern.position)
+
+
 def _is_repeated(part: t.Node) -> bool:
     return isinstance(part, t.ParenthesizedPath) or (
         isinstance(part, t.RelationshipPattern) and (part.length is not None or part.quantifier is not None)
@@ -109,11 +142,11 @@ def _unbounded_length(lower: int, *, is_shortest: bool) -> int:
     return lower if is_shortest else DEFAULT_MAX_HOPS
 
 
-def _with_upper_bound(node: t.Node) -> t.Node:
+def _with_upper_bound(node: t.Node, hops: int = DEFAULT_MAX_HOPS) -> t.Node:
     if isinstance(node, t.RelationshipPattern) and node.length is not None:
-        return replace(node, length=replace(node.length, most=DEFAULT_MAX_HOPS))
+        return replace(node, length=replace(node.length, most=hops))
     repeated = cast("t.RelationshipPattern | t.ParenthesizedPath", node)
-    quantifier = replace(cast("t.Quantifier", repeated.quantifier), most=DEFAULT_MAX_HOPS)
+    quantifier = replace(cast("t.Quantifier", repeated.quantifier), most=hops)
     return replace(repeated, quantifier=quantifier)
 
 

@@ -11,14 +11,15 @@ Needs no database. Afterwards the server's plan is checked (`guard.plan`), and t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from t2c_core.cypher.parser import parse
+from t2c_core.cypher.parser import parse, parse_with_rewrites
 from t2c_core.cypher.render import render
 from t2c_core.errors import CypherSyntaxError, QueryRejectedError
 from t2c_core.guard.cost import add_limit, check_cost
 from t2c_core.guard.dataflow.analyzer import analyze
-from t2c_core.guard.identifier_repair import BacktickRepairer, RepairedText
+from t2c_core.guard.identifier_repair import BacktickRepairer
 from t2c_core.guard.language.allowlist import check_allowed
 from t2c_core.guard.language.complexity import check_limits, walk_with_depth
 from t2c_core.guard.policy.enforcement import enforce_policy
@@ -27,6 +28,7 @@ from t2c_core.guard.policy.visibility import Visibility
 from t2c_core.guard.repair import PendingRewrites, parameterize_literals, replace_deprecated
 from t2c_core.guard.schema.check import check_schema, check_variables_defined, infer_labels
 from t2c_core.guard.schema.index import SchemaIndex
+from t2c_core.guard.schema.value_types import check_value_types
 from t2c_core.guard.verdict import GuardRejectionError, GuardVerdict, Repair
 
 if TYPE_CHECKING:
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 
 _AMBIGUOUS = ("\\u", "/*", "//")
 """Escapes and comments, which another lexer could read differently; a query with one is rendered again."""
+_UNQUOTED = frozenset(
+    {
+        "parse.syntax", "allow.function", "scope.variable", "schema.label", "schema.type", "schema.property",
+        "schema.owner",
+    }
+)  # fmt: skip
+"""Reasons for which a query is refused whose names lack backticks."""
 
 
 class Guard:
@@ -65,22 +74,19 @@ class Guard:
             cypher: Query.
             parameters: Values by parameter name without the dollar sign, as far as they are known.
         """
-        repaired: RepairedText | None = None
-        try:
-            try:
-                tree = parse(cypher)
-            except CypherSyntaxError as error:
-                tree, repaired = self._parse_with_backticks(cypher, error)
-                return repaired.with_repairs(self._check_tree(repaired.cypher, tree, parameters or {}))
-            return self._check_tree(cypher, tree, parameters or {})
-        except CypherSyntaxError as error:
-            code, message, position = f"parse.{error.reason}", str(error), error.position
-        except GuardRejectionError as error:
-            code, message, position = error.codes[0], str(error), max(error.position or 0, 0)
-            position = repaired.original_position(position) if repaired else position
-        return GuardVerdict(
-            verdict="refuse", cypher=cypher, codes=(code,), message=message, position=position
-        )
+        verdict = self._check_text(cypher, parameters or {})
+        if verdict.allowed or self._backticks is None or verdict.codes[0] not in _UNQUOTED:
+            return verdict
+        repaired = self._backticks.repair(cypher)
+        if repaired is None:
+            return verdict
+        second = self._check_text(repaired.cypher, parameters or {})
+        if second.allowed:
+            return repaired.with_repairs(second)
+        if verdict.codes[0] == "parse.syntax" and not second.codes[0].startswith("parse."):
+            position = repaired.original_position(second.position or 0)
+            return replace(second, cypher=cypher, position=position)
+        return verdict
 
     def require(self, cypher: str, parameters: Mapping[str, object] | None = None) -> GuardVerdict:
         """Return the verdict on a query if it is allowed.
@@ -99,17 +105,34 @@ class Guard:
             code.startswith(("policy.", "schema.")) for code in self.check(cypher, parameters).codes
         )
 
-    def _parse_with_backticks(self, cypher: str, error: CypherSyntaxError) -> tuple[Query, RepairedText]:
-        """Parse a text after adding missing backticks, or raise the error of the original text."""
-        repaired = self._backticks.repair(cypher) if self._backticks and error.reason == "syntax" else None
-        if repaired is None:
-            raise error
+    def _check_text(self, cypher: str, parameters: Mapping[str, object]) -> GuardVerdict:
+        """Return the verdict on a text as it is written."""
         try:
-            return parse(repaired.cypher), repaired
-        except CypherSyntaxError:
-            raise error from None
+            tree, rewritten = parse_with_rewrites(cypher)
+            repairs = [Repair(f"repair.{each.kind}", each.message, each.position) for each in rewritten]
+            return self._check_tree(cypher, tree, parameters, repairs)
+        except CypherSyntaxError as error:
+            code, message, position = f"parse.{error.reason}", str(error), error.position
+        except GuardRejectionError as error:
+            code, message, position = error.codes[0], str(error), max(error.position or 0, 0)
+        return GuardVerdict(
+            verdict="refuse", cypher=cypher, codes=(code,), message=message, position=position
+        )
 
-    def _check_tree(self, cypher: str, tree: Query, parameters: Mapping[str, object]) -> GuardVerdict:
+    def _check_tree(
+        self, cypher: str, tree: Query, parameters: Mapping[str, object], repairs: list[Repair]
+    ) -> GuardVerdict:
+        """Return the verdict on a tree.
+
+        Args:
+            cypher: Text of the tree.
+            tree: Syntax tree.
+            parameters: Values by parameter name, as far as they are known.
+            repairs: What the parser changed.
+
+        Raises:
+            GuardRejectionError: The query is refused.
+        """
         visited = list(walk_with_depth(tree))
         deprecated = PendingRewrites()
         replace_deprecated(visited, deprecated)
@@ -126,10 +149,11 @@ class Guard:
         enforce_policy(tree, analysis, self._visibility, self._schema, rewrites)
         if self._index is not None:
             check_schema(analysis, self._index, rewrites)
+            check_value_types(visited, analysis, self._index, parameters, rewrites)
         check_cost(analysis, self._index, rewrites)
         parameterize_literals(visited, parameters, rewrites)
         add_limit(tree, self._policy.max_rows, rewrites)
-        return _allow(cypher, rewrites.apply(tree), [*deprecated.repairs, *rewrites.repairs])
+        return _allow(cypher, rewrites.apply(tree), [*repairs, *deprecated.repairs, *rewrites.repairs])
 
 
 def _allow(cypher: str, tree: Query, repairs: list[Repair]) -> GuardVerdict:

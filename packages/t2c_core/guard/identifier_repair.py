@@ -1,7 +1,8 @@
 """Adds missing backticks to names of the schema: `(:Adverse Event)`, `n.first name`.
 
-Works on the tokens of a text that could not be parsed. A name is escaped only if the schema has it and only where
-nothing but a name can stand; the result is checked like any other text.
+Works on the tokens of a refused text: it cannot be parsed without backticks, or `n.first-name` is a subtraction.
+A name is escaped only if the schema has it, and only where nothing but a name can stand; the result is checked like any
+other text.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from t2c_core.cypher.identifiers import format_identifier
-from t2c_core.cypher.lexer import END, NAME_STARTS, tokenize
+from t2c_core.cypher.lexer import END, FLOAT, NAME_STARTS, tokenize
 from t2c_core.errors import CypherSyntaxError
 from t2c_core.guard.verdict import Repair
 
@@ -65,7 +66,7 @@ class BacktickRepairer:
         """Escape names with backticks; return None if no name lacks them.
 
         Args:
-            cypher: A text that could not be parsed.
+            cypher: A text that was refused.
         """
         if not (self._labels or self._keys) or "\\u" in cypher:  # an escape shifts the positions of tokens
             return None
@@ -85,6 +86,7 @@ class BacktickRepairer:
             length = self._length(cypher, tokens, index, brackets[-1]) if index else 0
             if length:
                 start, end = _span(tokens, index, length)
+                start += tokens.keys[index] == FLOAT and cypher[start] == "."
                 added += [start, end]
                 repairs.append(
                     Repair("repair.backticks", f"{cypher[start:end]} escaped with backticks", start)
@@ -98,6 +100,8 @@ class BacktickRepairer:
     def _length(self, cypher: str, tokens: Tokens, index: int, bracket: str) -> int:
         """Return the number of tokens of the name without backticks that begins at a token; 0 if there is none."""
         before = tokens.keys[index - 1]
+        if tokens.keys[index] == FLOAT and cypher[tokens.starts[index]] == ".":  # the dot of `n.2fa enabled`
+            return _longest(self._keys, cypher, tokens, index)
         if before in _BEFORE_LABELS and bracket != "{":  # a colon in a map stands before a value
             return _longest(self._labels, cypher, tokens, index)
         if before == ".":
@@ -111,12 +115,13 @@ class BacktickRepairer:
 def _by_first_token(names: Iterable[str]) -> _Names:
     found: _Names = {}
     for name in sorted({each.casefold() for each in names if format_identifier(each) != each}):
-        try:
-            texts = [text for text in tokenize(name).texts if text]
-        except CypherSyntaxError:  # a quote or the like in a name hides where the name ends
-            continue
-        if texts:
-            found.setdefault(texts[0], []).append((len(texts), name))
+        for prefix in ("", ".") if name[0].isdigit() else ("",):  # a dot before a digit belongs to a number
+            try:
+                texts = [text for text in tokenize(prefix + name).texts if text]
+            except CypherSyntaxError:  # a quote or the like in a name hides where the name ends
+                continue
+            if texts:
+                found.setdefault(texts[0], []).append((len(texts), prefix + name))
     for each in found.values():
         each.sort(reverse=True)
     return found

@@ -111,8 +111,15 @@ def parameterize_literals(
         found = names.get(literal.value.casefold(), [])
         if len(found) == 1:
             parameter = t.Parameter(found[0])
-            rewrites.add(literal, lambda _node, parameter=parameter: parameter)  # type: ignore[misc]
+            rewrites.add(literal, lambda node, parameter=parameter: _parameterized(node, parameter))  # type: ignore[misc]
             rewrites.record("repair.parameter", f"'{literal.value}' → ${found[0]}", literal.position)
+
+
+def _parameterized(node: t.Node, parameter: t.Parameter) -> t.Node:
+    """Return the parameter for a string, or a cast of the string with the parameter in it."""
+    if isinstance(node, t.FunctionInvocation):
+        return replace(node, arguments=(parameter,))
+    return parameter if isinstance(node, t.String) else node
 
 
 def _compared_strings(visited: Sequence[VisitedNode]) -> list[t.String]:

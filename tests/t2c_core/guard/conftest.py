@@ -22,7 +22,10 @@ def rows(name):
 
 
 def _properties(text):
-    return tuple(Property(name=each, type="STRING") for each in text.split())
+    return tuple(
+        Property(name=each, type="DATE" if each.lower().endswith("date") else "STRING")
+        for each in text.split()
+    )
 
 
 LABELS = {

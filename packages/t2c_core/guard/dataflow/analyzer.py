@@ -54,30 +54,38 @@ class DataFlowAnalyzer(Expressions):
         self.result = AnalysisResult()
         self._depth = 0
 
-    def query(self, query: t.Query, scope: Scope, *, is_outermost: bool = False) -> dict[str, Value]:
+    def query(
+        self, query: t.Query, scope: Scope, constants: Scope | None = None, *, is_outermost: bool = False
+    ) -> dict[str, Value]:
         """Analyze a query and return its columns.
 
         Args:
             query: Syntax tree of a query or subquery.
             scope: Variables that the query may use.
+            constants: Those of them that WITH does not remove.
             is_outermost: Whether its columns are the result.
         """
         columns: dict[str, Value] = {}
         for number, part in enumerate(query.parts):
-            found = self._part(part, dict(scope), is_outermost=is_outermost)
+            found = self._part(part, dict(scope), constants or {}, is_outermost=is_outermost)
             if number == 0:
                 columns = found
             else:
                 columns = {name: join(value, found.get(name, TOP)) for name, value in columns.items()}
         return columns
 
-    def _part(self, part: t.SingleQuery, scope: Scope, *, is_outermost: bool) -> dict[str, Value]:
+    def _part(
+        self, part: t.SingleQuery, scope: Scope, constants: Scope, *, is_outermost: bool
+    ) -> dict[str, Value]:
         for clause in part.clauses:
             if isinstance(clause, t.With):
                 columns = self._project(clause, scope)
                 if clause.where is not None:
                     self.value(clause.where, {**scope, **columns})
-                scope = columns
+                both = {
+                    name: join(constants[name], columns[name]) for name in constants.keys() & columns.keys()
+                }
+                scope = {**constants, **columns, **both}
             elif isinstance(clause, t.Return):
                 columns = self._project(clause, scope)
                 if is_outermost:
@@ -128,8 +136,9 @@ class DataFlowAnalyzer(Expressions):
             imported = {each.name: self._variable(each, scope) for each in clause.imports}
         else:
             imported = dict(scope) if isinstance(clause.query.parts[0].clauses[0], t.With) else {}
+        imports_by_with = clause.imports is None and not clause.star
         self._enter()
-        scope.update(self.query(clause.query, imported))
+        scope.update(self.query(clause.query, imported, {} if imports_by_with else imported))
         self._leave()
 
     def _enter(self) -> None:
@@ -249,16 +258,18 @@ class DataFlowAnalyzer(Expressions):
                 scope[name] = ListOf(value) if part.quantifier is not None else value
 
     def _neighbours(self, pattern: t.PathPattern, found: list[Binding | None]) -> None:
+        selector = pattern.selector.kind if pattern.selector is not None else "ALL"
+        shortest = pattern.shortest is not None or selector not in ("ALL", "ANY")
         for index, part in enumerate(pattern.parts):
             binding = found[index]
             if isinstance(part, t.RelationshipPattern) and binding is not None:
                 left = found[index - 1] if index else None
                 right = found[index + 1] if index + 1 < len(found) else None
-                self.result.relationships.append(RelationshipPatternRef(part, binding, left, right))
+                self.result.relationships.append(RelationshipPatternRef(part, binding, left, right, shortest))
 
     def _subquery(self, node: t.SubqueryExpression, scope: Scope) -> Value:
         self._enter()
-        columns = self.query(node.query, scope)
+        columns = self.query(node.query, scope, scope)
         self._leave()
         if node.kind != "COLLECT":
             return NON_ENTITY

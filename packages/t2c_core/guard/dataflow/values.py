@@ -154,11 +154,23 @@ class RelationshipPatternRef:
     binding: Binding
     left: Binding | None
     right: Binding | None
+    shortest: bool = False
+    """Whether only shortest paths are matched."""
 
     @property
     def is_single(self) -> bool:
         """Whether the pattern matches exactly one relationship."""
         return self.pattern.length is None and self.pattern.quantifier is None
+
+    @property
+    def lengths(self) -> tuple[int, int | None]:
+        """Minimum and maximum number of relationships that the pattern matches; None is unbounded."""
+        if self.pattern.length is not None:
+            least = self.pattern.length.least
+            return 1 if least is None else least, self.pattern.length.most
+        if self.pattern.quantifier is not None:
+            return self.pattern.quantifier.least, self.pattern.quantifier.most
+        return 1, 1
 
 
 @dataclass(frozen=True, slots=True)

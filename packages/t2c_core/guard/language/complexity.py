@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.traversal import children, walk
+from t2c_core.guard.language.bounds import IntegerBounds
 from t2c_core.guard.language.redos import is_redos_safe
 from t2c_core.guard.verdict import GuardRejectionError
 
@@ -115,6 +116,7 @@ def check_limits(query: t.Query, visited: Sequence[VisitedNode], parameters: Par
         GuardRejectionError: `limits.depth`, `limits.operators`, `limits.clauses`, `limits.patterns`, `limits.range`,
             `limits.loops`, `limits.list`, `limits.grow` or `limits.regex`.
     """
+    bounds = IntegerBounds((each.node for each in visited), parameters)
     counts: Counter[type[t.Node]] = Counter()
     operators = 0
     rows = 1
@@ -134,7 +136,7 @@ def check_limits(query: t.Query, visited: Sequence[VisitedNode], parameters: Par
         if kind in _OPERATORS:
             operators += _OPERATORS[kind](node)
         if kind in _CHECKS:
-            rows *= _CHECKS[kind](node, parameters)
+            rows *= _CHECKS[kind](node, bounds)
             if rows > MAX_ROWS:
                 code = "limits.list" if kind is t.Unwind else "limits.range"
                 raise GuardRejectionError(
@@ -208,7 +210,7 @@ def _clause_amplification(clause: t.Clause) -> int:
     return 1
 
 
-def _check_access(node: t.Property | t.ContainerIndex | t.ListSlice, _parameters: Parameters) -> int:
+def _check_access(node: t.Property | t.ContainerIndex | t.ListSlice, _bounds: IntegerBounds) -> int:
     inner: t.Node = node
     for _ in range(MAX_ACCESSES):
         if not isinstance(inner, _ACCESSES):
@@ -217,7 +219,7 @@ def _check_access(node: t.Property | t.ContainerIndex | t.ListSlice, _parameters
     raise GuardRejectionError("limits.depth", f"more than {MAX_ACCESSES} accesses in a row", node.position)
 
 
-def _check_items(node: t.ListLiteral | t.MapLiteral, _parameters: Parameters) -> int:
+def _check_items(node: t.ListLiteral | t.MapLiteral, _bounds: IntegerBounds) -> int:
     items = node.items if isinstance(node, t.ListLiteral) else node.entries
     if len(items) > MAX_ITEMS:
         raise GuardRejectionError(
@@ -226,49 +228,28 @@ def _check_items(node: t.ListLiteral | t.MapLiteral, _parameters: Parameters) ->
     return 1
 
 
-def _check_unwind(node: t.Unwind, _parameters: Parameters) -> int:
+def _check_unwind(node: t.Unwind, _bounds: IntegerBounds) -> int:
     return max(len(node.expression.items), 1) if isinstance(node.expression, t.ListLiteral) else 1
 
 
-def _check_function(node: t.FunctionInvocation, parameters: Parameters) -> int:
+def _check_function(node: t.FunctionInvocation, bounds: IntegerBounds) -> int:
     name = node.name[-1].lower()
     if name == "replace" and replace_amplification(node) > MAX_AMPLIFICATION:
         raise GuardRejectionError("limits.grow", "nested replace() makes a string too long", node.position)
     if name != "range" or len(node.name) > 1:
         return 1
-    sizes = [_upper_bound(each, parameters) for each in node.arguments]
+    sizes = [bounds.bound(each) for each in node.arguments]
     known = [each for each in sizes if each is not None]
     if len(known) < len(sizes) or len(sizes) not in (2, 3) or max(known) > MAX_RANGE:
         raise GuardRejectionError(
             "limits.range",
-            f"range() takes integers with a known value up to {MAX_RANGE}, or size() of a list",
+            f"range() takes integers whose values are known and at most {MAX_RANGE}, or size() of a list",
             node.position,
         )
     return int(max(known[:2])) + 1
 
 
-def _upper_bound(node: t.Expression, parameters: Parameters) -> int | None:  # noqa: PLR0911 - one per form
-    """Return the largest absolute value of a number, 0 for the size of an existing list, or None if unknown."""
-    if isinstance(node, t.Integer):
-        return abs(node.value)
-    if isinstance(node, t.UnaryOp):
-        return _upper_bound(node.operand, parameters)
-    if isinstance(node, t.Parameter):
-        value = parameters.get(node.name)
-        return abs(value) if isinstance(value, int) else None
-    if isinstance(node, t.FunctionInvocation) and len(node.name) == 1 and len(node.arguments) == 1:
-        name = node.name[0].lower()
-        if name in ("size", "length"):
-            return 0
-        return _upper_bound(node.arguments[0], parameters) if name in ("tointeger", "abs") else None
-    if isinstance(node, t.Arithmetic) and set(node.operators) <= {"+", "-", "/"}:
-        parts = [_upper_bound(each, parameters) for each in node.operands]
-        known = [each for each in parts if each is not None]
-        return sum(known) if len(known) == len(parts) else None
-    return None
-
-
-def _check_reduce(node: t.ReduceExpression, _parameters: Parameters) -> int:
+def _check_reduce(node: t.ReduceExpression, _bounds: IntegerBounds) -> int:
     """Check that the accumulator of reduce() does not double with each step."""
     if amplification_factor(node.step, node.accumulator.name) > 1:
         raise GuardRejectionError(
@@ -277,14 +258,14 @@ def _check_reduce(node: t.ReduceExpression, _parameters: Parameters) -> int:
     return 1
 
 
-def _check_regex(node: t.BinaryPredicate, parameters: Parameters) -> int:
+def _check_regex(node: t.BinaryPredicate, bounds: IntegerBounds) -> int:
     if node.operator != "=~":
         return 1
     pattern: object = None
     if isinstance(node.right, t.String):
         pattern = node.right.value
     elif isinstance(node.right, t.Parameter):
-        pattern = parameters.get(node.right.name)
+        pattern = bounds.parameters.get(node.right.name)
     if not isinstance(pattern, str) or not is_redos_safe(pattern, of_property=_is_stored(node.left)):
         raise GuardRejectionError(
             "limits.regex",
@@ -399,7 +380,7 @@ _OPERATORS: dict[type[t.Node], Callable[[Any], int]] = {
     t.LabelPredicate: _count_one,
 }
 """Number of operators of a node."""
-_CHECKS: dict[type[t.Node], Callable[[Any, Parameters], int]] = {
+_CHECKS: dict[type[t.Node], Callable[[Any, IntegerBounds], int]] = {
     t.Property: _check_access,
     t.ContainerIndex: _check_access,
     t.ListSlice: _check_access,

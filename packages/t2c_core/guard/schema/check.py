@@ -62,6 +62,7 @@ def check_schema(analysis: AnalysisResult, index: SchemaIndex, rewrites: Pending
     infer_labels(analysis, index)
     for use in analysis.relationships:
         _check_direction(use, index, rewrites)
+        _check_path_direction(use, index, rewrites)
     infer_labels(analysis, index)
     for read in analysis.reads:
         if isinstance(read.subject, Entity):
@@ -112,7 +113,8 @@ def _possible_endpoints(
     use: RelationshipPatternRef, index: SchemaIndex, *, is_reversed: bool = False
 ) -> set[Endpoints]:
     """Return the labels of the left and right node that the schema leaves possible."""
-    endpoints = index.endpoint_labels(use.binding.labels)
+    types = use.binding.labels
+    endpoints = index.endpoint_labels(types) if use.is_single else index.path_endpoints(types, *use.lengths)
     direction = _REVERSED.get(use.pattern.direction, "-") if is_reversed else use.pattern.direction
     possible: set[Endpoints] = set()
     if direction != "<-":
@@ -141,13 +143,34 @@ def _check_direction(use: RelationshipPatternRef, index: SchemaIndex, rewrites: 
     reverse = _possible_endpoints(use, index, is_reversed=True) if use.pattern.direction != "-" else None
     if not reverse:
         raise GuardRejectionError("schema.pattern", _impossible(use, index), use.pattern.position)
+    _reverse(use, rewrites)
+    _narrow(use, reverse)
+
+
+def _reverse(use: RelationshipPatternRef, rewrites: PendingRewrites) -> None:
     direction = _REVERSED[use.pattern.direction]
     rewrites.add(use.pattern, lambda node: replace(cast("t.RelationshipPattern", node), direction=direction))
     types = "|".join(sorted(use.binding.labels or ()))
     rewrites.record(
         "repair.direction", f"direction of {types or 'a relationship'} reversed", use.pattern.position
     )
-    _narrow(use, reverse)
+
+
+def _check_path_direction(use: RelationshipPatternRef, index: SchemaIndex, rewrites: PendingRewrites) -> None:
+    """Reverse a variable-length pattern that matches only in the other direction.
+
+    One that matches in neither is left alone, since the labels of the nodes between its ends are not known.
+    """
+    least, most = use.lengths
+    is_directed = use.pattern.direction != "-" and use.binding.labels is not None
+    ends = [each.possible_labels if each else None for each in (use.left, use.right)]
+    if use.is_single or not is_directed or None in ends or not index.has_all_triples(use.binding.labels):
+        return
+    may_be_empty = least == 0 and bool((ends[0] or frozenset()) & (ends[1] or frozenset()))
+    if may_be_empty or most == 0 or _possible_endpoints(use, index):
+        return
+    if _possible_endpoints(use, index, is_reversed=True):
+        _reverse(use, rewrites)
 
 
 def _impossible(use: RelationshipPatternRef, index: SchemaIndex) -> str:

@@ -32,6 +32,8 @@ class SchemaIndex:
         self.node_count = sum(self.counts.values())
         named: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
         self.properties = {each.name: frozenset(key.name for key in each.properties) for each in named}
+        self.property_types = {(each.name, key.name): key.type for each in named for key in each.properties}
+        """Most frequent type of each property of a label or type."""
         self.labels_or_types: dict[str, set[str]] = {}
         """Labels and types by property."""
         for name, keys in self.properties.items():
@@ -53,9 +55,63 @@ class SchemaIndex:
             return self._endpoints.get(next(iter(types)), set())
         return set[Endpoints]().union(*(self._endpoints.get(each, set()) for each in types))
 
+    def path_endpoints(self, types: frozenset[str] | None, least: int, most: int | None) -> set[Endpoints]:
+        """Return the labels at both ends of a path of `least` to `most` relationships of some types.
+
+        Paths of no relationship are left out.
+        """
+        step: dict[str, set[str]] = {}
+        for start, end in self.endpoint_labels(types):
+            step.setdefault(start, set()).add(end)
+        found: set[Endpoints] = set()
+        for first in step:
+            reached = frozenset({first})
+            seen: set[frozenset[str]] = set()
+            hops = 0
+            while reached and (most is None or hops < most) and not (hops >= least and reached in seen):
+                seen.add(reached)
+                reached = frozenset(end for each in reached for end in step.get(each, ()))
+                hops += 1
+                if hops >= least:
+                    found |= {(first, end) for end in reached}
+        return found
+
     def has_all_triples(self, types: frozenset[str] | None) -> bool:
         """Return whether the schema lists all triples of some types, or of any type if None."""
         return not (self.partial_triples if types is None else self.partial_triples & types)
+
+    def path_growth(
+        self, types: frozenset[str] | None, starts: frozenset[str] | None, direction: str, hops: int
+    ) -> list[float]:
+        """Estimate the number of paths of 1, 2, … `hops` relationships that begin at all nodes of some labels.
+
+        A node of several labels is counted by the label that gives most paths, so that none is counted twice.
+
+        Args:
+            types: relationship types; any if None.
+            starts: labels of the first node; any if None.
+            direction: `->` or `<-`, from the first node.
+            hops: maximum number of relationships.
+        """
+        steps = [
+            (each.source, each.target, each.count)
+            if direction == "->"
+            else (each.target, each.source, each.count)
+            for each in self._triples
+            if types is None or each.type in types
+        ]
+        paths = {
+            name: float(self.counts.get(name, 0)) for name in (self.labels if starts is None else starts)
+        }
+        growth: list[float] = []
+        while len(growth) < hops:
+            longer: dict[str, float] = {}
+            for first, second, count in steps:
+                found = paths.get(first, 0.0) * count / max(self.counts.get(first, 0), 1)
+                longer[second] = max(longer.get(second, 0.0), found)
+            paths = longer
+            growth.append(max(paths.values(), default=0.0))
+        return growth
 
     def relationship_count(
         self, types: frozenset[str] | None, first: frozenset[str] | None, second: frozenset[str] | None
