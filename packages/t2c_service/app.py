@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from t2c_service.api import chat, health, problems, query, schema
+from t2c_service.api import chat, feedback, health, problems, query, schema, verified
 from t2c_service.api.middleware import RequestMiddleware
 from t2c_service.bootstrap import open_service
 from t2c_service.mcp import mount_mcp
@@ -50,8 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
     )
-    for router in (query.router, chat.router, schema.router, health.router):
-        app.include_router(router)
+    for part in (query, verified, feedback, chat, schema, health):
+        app.include_router(part.router)
     problems.register_exception_handlers(app)
     mcp = mount_mcp(app, max_body_bytes=settings.limits.max_body_bytes)
     if settings.page:

@@ -15,8 +15,9 @@ from t2c_service.access.concurrency import ConcurrencyLimiter
 from t2c_service.access.keys import Authenticator, KeyStore
 from t2c_service.access.rate_limits import RateLimiter, RedisRateLimiter
 from t2c_service.background_tasks import background_tasks
-from t2c_service.databases import Database, DatabaseResources
+from t2c_service.databases import Database, DatabaseResources, check_database_files
 from t2c_service.errors import SettingsError
+from t2c_service.feedback.store import FeedbackStore
 from t2c_service.neo4j_connections import open_graph
 from t2c_service.observability import Metrics
 from t2c_service.service import Service
@@ -73,10 +74,27 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             rate_limiter=rate_limiter,
             concurrency_limiter=slots,
             audit=AuditLog(access.audit_log),
+            feedback=FeedbackStore(settings.feedback.file, max_bytes=settings.feedback.max_bytes),
             metrics=metrics,
         )
         await stack.enter_async_context(background_tasks(service))
         yield service
+
+
+def check_files(settings: Settings) -> dict[str, object]:
+    """Read every file that the settings name, and return a summary by database.
+
+    Raises:
+        SnapshotError, SettingsError, KeysError, PolicyError: A file of the settings is missing or invalid.
+    """
+    found: dict[str, object] = {
+        "databases": {
+            name: check_database_files(each, settings.limits) for name, each in settings.all_databases.items()
+        }
+    }
+    if settings.access.keys_file:
+        found["keys"] = len(KeyStore(settings.access.keys_file).records())
+    return found
 
 
 async def open_model(settings: ModelSettings) -> CypherModel:

@@ -1,4 +1,4 @@
-"""`t2c-service`: serve, ask, evaluate, MCP and keys from the command line.
+"""`t2c-service`: serve, ask, evaluate, MCP, keys, feedback and doctor from the command line.
 
 Results go to standard output, logs and errors to standard error.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from t2c_service.access.commands import DEPRECATED_FLAGS, keys
+from t2c_service.feedback.commands import feedback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +27,12 @@ app = App(
     name="t2c-service",
     suppress_keyboard_interrupt=False,
     help="Answer questions about a graph with read-only Cypher. Exit status 0: done, 1: failed, 2: invalid input.",
+    version=lambda: version("graphling"),
     version_flags=["--version"],
     result_action="return_value",
 )
 app.command(keys)
+app.command(feedback)
 
 
 @app.command
@@ -103,7 +107,7 @@ def ask(
 
 @app.command
 def mcp(*, config: Path | None = None) -> int:
-    """Serve the tools ask, run_read_cypher and get_schema to an MCP client over standard input and output.
+    """Serve ask, run_read_cypher, get_schema and verified queries to an MCP client over standard input and output.
 
     Parameters
     ----------
@@ -117,6 +121,27 @@ def mcp(*, config: Path | None = None) -> int:
     settings = load_settings(config)
     _log(logging.WARNING)
     asyncio.run(_mcp(settings))
+    return 0
+
+
+@app.command
+def doctor(*, config: Path | None = None) -> int:
+    """Check the settings and every file that they name, and print what was found as JSON; needs no graph or model.
+
+    Snapshot, policy, lexicon, examples, verified queries and API keys are read as `serve` reads them.
+
+    Parameters
+    ----------
+    config
+        YAML file of settings.
+    """
+    import json
+
+    from t2c_service.bootstrap import check_files
+    from t2c_service.settings_loader import load_settings
+
+    _log(logging.WARNING)
+    print(json.dumps(check_files(load_settings(config)), ensure_ascii=False, indent=1))
     return 0
 
 
@@ -242,6 +267,8 @@ def _readable(answer: Answer) -> str:
     lines = [answer.answer]
     if answer.interpretation:
         lines.append(f"\n  Understood as: {answer.interpretation}")
+    if answer.verified_query:
+        lines.append(f"\n  Verified query: {answer.verified_query}")
     if answer.cypher:
         values = "".join(f"\n  ${name} = {value!r}" for name, value in answer.parameters.items())
         lines.append(f"\n  {answer.cypher}{values}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from t2c_core.errors import PolicyError, T2CError
+from t2c_core.guard.guard import Guard
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.guard.policy.visibility import Visibility, check_names
 from t2c_core.interpretation.words import Words
@@ -24,6 +25,8 @@ from t2c_core.values.linker import LinkedQuestion, Linker
 from t2c_service.access.schema_filter import FilteredLinker, filter_examples
 from t2c_service.answering.loop import Answerer, AnswererDependencies
 from t2c_service.answering.prompting.examples import Example, ExampleSelector, load_examples
+from t2c_service.answering.verified.catalogue import VerifiedQueries
+from t2c_service.answering.verified.definition import check_verified_queries, load_verified_queries
 from t2c_service.errors import ForbiddenError
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
+    from t2c_core.schema.model import NodeLabel, RelationshipType
     from t2c_service.answering.prompting.examples import Encoder, MentionLinker
     from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import DatabaseSettings, LimitSettings, Part
@@ -42,7 +46,7 @@ _Cached = TypeVar("_Cached")
 MAX_POLICIES = 64
 """Maximum number of policies of principals for which answerers and examples are cached."""
 Signature = tuple[tuple[int, int, int], ...]
-"""Time, inode and size of the snapshot's manifest and of the policy file."""
+"""Time, inode and size of the snapshot's manifest, of the policy file and of the file of verified queries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +64,18 @@ class DatabaseResources:
     disabled_components: frozenset[Part] = frozenset()
     """Components of answering that are disabled."""
 
+    def load(self) -> LoadedSnapshot:
+        """Load snapshot, policy, lexicon, examples and verified queries.
+
+        Raises:
+            SnapshotError, PolicyError, SettingsError: A file of the settings is missing or invalid.
+        """
+        return _load(self.settings, self.limits, chats=self.prompt == "chat", encoder=self.encoder)
+
 
 @dataclass(eq=False)
 class LoadedSnapshot:
-    """One snapshot in memory, with the policy and examples that belong to it."""
+    """One snapshot in memory, with the policy, examples and verified queries that belong to it."""
 
     whole_schema: GraphSchema
     schema: GraphSchema
@@ -74,12 +86,14 @@ class LoadedSnapshot:
     words: Words
     examples: tuple[Example, ...]
     similar: ExampleSelector | None
+    verified: VerifiedQueries
     file_signature: Signature | None
     created_at: float
     """Time of the snapshot, in seconds since the epoch."""
     answerers: dict[Policy, Answerer] = field(default_factory=dict)
     """Answerers by policy of the principal."""
     visible_examples: dict[Policy, tuple[Example, ...]] = field(default_factory=dict)
+    visible_verified: dict[Policy, VerifiedQueries] = field(default_factory=dict)
     active_users: int = 0
     is_replaced: bool = False
 
@@ -111,7 +125,7 @@ class Database:
         Raises:
             SnapshotError, PolicyError, SettingsError: A file of the settings is missing or invalid.
         """
-        return cls(resources, await asyncio.to_thread(_load, resources))
+        return cls(resources, await asyncio.to_thread(resources.load))
 
     @property
     def name(self) -> str:
@@ -165,6 +179,14 @@ class Database:
             _remember(snapshot.visible_examples, policy, known)
         return known
 
+    def verified_for(self, policy: Policy) -> VerifiedQueries:
+        """Return the verified queries without those that the policy of a principal refuses.
+
+        Raises:
+            ForbiddenError: The policy hides names that the graph does not have.
+        """
+        return _visible_verified(self._snapshot, policy)
+
     def check_policy(self, policy: Policy) -> None:
         """Check that the graph has the names that a policy hides.
 
@@ -185,10 +207,10 @@ class Database:
             snapshot.release()
 
     async def reload_if_changed(self) -> bool:
-        """Load snapshot and policy again if one of them was replaced; return whether they are in use now.
+        """Load all files again if one of them was replaced; return whether they are in use now.
 
-        The present ones stay in use if the new ones are invalid. A snapshot appears as a whole; a policy file may be
-        written in parts, so it is loaded once two looks in a row find it unchanged.
+        The present ones stay in use if the new ones are invalid. A snapshot appears as a whole; other files may be
+        written in parts, so they are loaded once two looks in a row find them unchanged.
         """
         async with self._changing:
             settings, loaded = self.resources.settings, self._snapshot.file_signature
@@ -199,9 +221,13 @@ class Database:
                 self._pending = signature
                 return False
             try:
-                snapshot = await asyncio.to_thread(_load, self.resources)
+                snapshot = await asyncio.to_thread(self.resources.load)
             except (T2CError, ValueError) as error:
-                log.warning("%s: the new snapshot or policy is not used: %s", self.name, error)
+                log.warning(
+                    "%s: a new snapshot, policy or verified query is not used: %s",
+                    self.name,
+                    error,
+                )
                 return False
             if snapshot.file_signature != _signature(settings):
                 snapshot.index.close()
@@ -262,6 +288,7 @@ class Database:
             policy=replace(snapshot.policy, hidden=hidden),
             words=snapshot.words,
             similar=None if policy.hidden or "examples" in disabled_components else snapshot.similar,
+            verified=_visible_verified(snapshot, policy),
             database=self.name,
             is_constrained="grammar" not in disabled_components,
             allow_repairs="repair" not in disabled_components,
@@ -279,19 +306,49 @@ class NoLinker:
         return LinkedQuestion(question, ())
 
 
-def _load(resources: DatabaseResources) -> LoadedSnapshot:
-    settings = resources.settings
+def check_database_files(settings: DatabaseSettings, limits: LimitSettings) -> dict[str, object]:
+    """Load the files of a database, and return a summary of them.
+
+    Raises:
+        SnapshotError, PolicyError, SettingsError, ValueError: A file is missing or invalid.
+    """
+    loaded = _load(settings, limits)
+    loaded.index.close()
+    return {
+        "schema_version": loaded.schema.version,
+        "hidden": sorted(loaded.policy.hidden),
+        "examples": len(loaded.examples),
+        "verified_queries": [each.name for each in loaded.verified],
+    }
+
+
+def _load(
+    settings: DatabaseSettings,
+    limits: LimitSettings,
+    *,
+    chats: bool = False,
+    encoder: Encoder | None = None,
+) -> LoadedSnapshot:
     file_signature = _signature(settings)
     whole = GraphSchema.load(settings.snapshot)
-    policy = _policy(settings, whole, resources.limits.max_rows)
-    schema = Visibility(policy.hidden, whole).filter_schema(whole)
+    policy = _policy(settings, whole, limits.max_rows)
+    visibility = Visibility(policy.hidden, whole)
+    schema = visibility.filter_schema(whole)
+    verified = load_verified_queries(settings.verified_queries)
+    parts: tuple[NodeLabel | RelationshipType, ...] = (*schema.labels, *schema.types)
+    properties = {
+        (part.name, key.name)
+        for part in parts
+        for key in part.properties
+        if visibility.shows_values(part.name, key.name)
+    }
+    check_verified_queries(verified, Guard(whole, policy), properties, settings.verified_queries)
     examples = filter_examples(load_examples(settings.examples), policy, whole, keep_without_query=True)
     index = ValueIndex(settings.snapshot / VALUES_FILE)
     try:
         linker = Linker(index, schema)
         visible = FilteredLinker(linker, policy, whole)
-        chats = resources.prompt == "chat"
-        similar = ExampleSelector(examples, visible, encoder=resources.encoder) if chats else None
+        similar = ExampleSelector(examples, visible, encoder=encoder) if chats else None
     except BaseException:
         index.close()
         raise
@@ -304,6 +361,7 @@ def _load(resources: DatabaseResources) -> LoadedSnapshot:
         words=Words.load(settings.lexicon) if settings.lexicon else Words(),
         examples=examples,
         similar=similar if similar and len(similar) else None,
+        verified=VerifiedQueries(verified, index.folded),
         file_signature=file_signature,
         created_at=file_signature[0][0] / 1e9 if file_signature else time.time(),
     )
@@ -331,6 +389,18 @@ def _filter_schema(snapshot: LoadedSnapshot, policy: Policy) -> GraphSchema:
     return Visibility(policy.hidden, snapshot.whole_schema).filter_schema(snapshot.schema)
 
 
+def _visible_verified(snapshot: LoadedSnapshot, policy: Policy) -> VerifiedQueries:
+    if not policy.hidden:
+        return snapshot.verified
+    known = snapshot.visible_verified.get(policy)
+    if known is None:
+        whole = replace(snapshot.policy, hidden=snapshot.policy.hidden | policy.hidden)
+        guard = Guard(_filter_schema(snapshot, policy), whole)
+        known = snapshot.verified.visible(guard, Visibility(whole.hidden, snapshot.whole_schema))
+        _remember(snapshot.visible_verified, policy, known)
+    return known
+
+
 def _remember(cache: dict[Policy, _Cached], policy: Policy, value: _Cached) -> None:
     if len(cache) >= MAX_POLICIES:
         del cache[next(iter(cache))]
@@ -339,7 +409,8 @@ def _remember(cache: dict[Policy, _Cached], policy: Policy, value: _Cached) -> N
 
 def _signature(settings: DatabaseSettings) -> Signature | None:
     """Return the signature of the files, or None if one is missing."""
-    files = [settings.snapshot / MANIFEST_FILE, *([settings.policy] if settings.policy else [])]
+    others = (settings.policy, settings.verified_queries)
+    files = [settings.snapshot / MANIFEST_FILE, *(each for each in others if each is not None)]
     try:
         found = [each.stat() for each in files]
     except OSError:

@@ -10,6 +10,11 @@ ServiceError                        500 fault
 ├── UnauthenticatedError            401 unauthenticated
 ├── ForbiddenError                  403 forbidden
 ├── UnknownDatabaseError            404 unknown-database
+├── UnknownQueryError               404 unknown-query
+├── UnknownAnswerError              404 unknown-answer
+├── FeedbackError (ValueError)      500 fault; invalid file of feedback: exit 2
+│   ├── FeedbackDisabledError       404 no-feedback
+│   └── FeedbackFullError           507 feedback-full
 ├── RateLimitedError                429 rate-limited
 ├── OverloadedError                 503 overloaded
 ├── DeadlineError                   504 timeout
@@ -90,6 +95,34 @@ class UnknownDatabaseError(ServiceError):
     """The database does not exist, or the principal has no access to it."""
 
     problem_type = ProblemType(404, "unknown-database", "Database not found")
+
+
+class UnknownQueryError(ServiceError):
+    """There is no verified query of this name, or the principal may not run it."""
+
+    problem_type = ProblemType(404, "unknown-query", "Verified query not found")
+
+
+class UnknownAnswerError(ServiceError):
+    """The principal has not received an answer of this id lately."""
+
+    problem_type = ProblemType(404, "unknown-answer", "Answer not found")
+
+
+class FeedbackError(ServiceError, ValueError):
+    """The file of feedback cannot be read or written."""
+
+
+class FeedbackDisabledError(FeedbackError):
+    """The service keeps no feedback."""
+
+    problem_type = ProblemType(404, "no-feedback", "Feedback is not kept")
+
+
+class FeedbackFullError(FeedbackError):
+    """The file of feedback has reached its maximum size."""
+
+    problem_type = ProblemType(507, "feedback-full", "Insufficient storage")
 
 
 class RateLimitedError(ServiceError):

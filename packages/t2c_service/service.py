@@ -24,6 +24,7 @@ from t2c_service.errors import (
     GRAPH_UNAVAILABLE,
     INTERNAL_ERROR,
     DeadlineError,
+    FeedbackDisabledError,
     ForbiddenError,
     ModelError,
     OverloadedError,
@@ -33,6 +34,8 @@ from t2c_service.errors import (
     UnknownDatabaseError,
     problem_type_of,
 )
+from t2c_service.feedback.intake import make_record
+from t2c_service.feedback.store import RecentAnswers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -46,12 +49,16 @@ if TYPE_CHECKING:
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.records import Answer
     from t2c_service.databases import Database
+    from t2c_service.feedback.intake import GivenFeedback
+    from t2c_service.feedback.store import FeedbackRecord, FeedbackStore
     from t2c_service.observability import Metrics
     from t2c_service.settings import Scope, Settings
 
 
 CANCELLED = "given-up"
 """Status of a question whose client disconnected, or that was cut off when the service stopped."""
+MAX_NAME_CHARS = 80
+"""Maximum number of characters of an unknown name in a message or record."""
 REJECTION_KINDS = frozenset(
     each.problem_type.kind
     for each in (OverloadedError, RateLimitedError, UnauthenticatedError, ForbiddenError)
@@ -90,6 +97,7 @@ class _Request:
     database: str | None
     question: str = ""
     cypher: str | None = None
+    verified_query: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +112,8 @@ class Service:
     concurrency_limiter: ConcurrencyLimiter
     audit: AuditLog
     metrics: Metrics
+    feedback: FeedbackStore
+    recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     hardening_results: dict[str, str] = field(default_factory=dict)
     """Findings of the hardening check by dependency name."""
 
@@ -190,7 +200,7 @@ class Service:
         if name is None and known:
             return next(iter(known.values()))
         if name not in known:
-            asked = (name or self.default_database.name)[:80]
+            asked = (name or self.default_database.name)[:MAX_NAME_CHARS]
             raise UnknownDatabaseError(
                 f"unknown database {asked!r}; available: {', '.join(sorted(known)) or 'none'}"
             )
@@ -249,6 +259,79 @@ class Service:
             lambda answerer, _, chosen: answerer.run(cypher, values, chosen),
         )
 
+    async def run_verified(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        options: AskOptions | None = None,
+        *,
+        database: str | None = None,
+        context: RequestContext = ANONYMOUS_CONTEXT,
+    ) -> Answer:
+        """Run a verified query with given values.
+
+        Args:
+            name: Name of the query.
+            arguments: Values by parameter name.
+            options: Options of this query.
+            database: Name of the database; the default one if None.
+            context: Principal and channel of the request.
+
+        Raises:
+            UnknownQueryError: There is no such query, or the principal may not run it.
+            QuestionError: A value is missing or invalid.
+            T2CError, ServiceError: See `ask`.
+        """
+        request = self._request(context, "query", database, verified_query=name)
+        return await self._answer(
+            request,
+            options,
+            lambda: check_parameters(dict(arguments)),
+            lambda answerer, _, chosen: answerer.run_verified(name, arguments, chosen),
+        )
+
+    async def give_feedback(
+        self, given: GivenFeedback, context: RequestContext = ANONYMOUS_CONTEXT
+    ) -> FeedbackRecord:
+        """Keep feedback about an answer of the same principal; a corrected query passes the guard first.
+
+        Args:
+            given: The feedback.
+            context: Principal and channel of the request.
+
+        Raises:
+            FeedbackDisabledError, FeedbackFullError, FeedbackError: It cannot be kept.
+            UnknownAnswerError: There is no such answer.
+            QuestionError: The guard or the server refuses the corrected query.
+            T2CError, ServiceError: See `ask`.
+        """
+        request = self._request(context, "query", None, cypher=given.cypher or "")
+        principal = request.principal
+        async with self._problems_recorded(request):
+            principal.require("query")
+            if not self.feedback.is_enabled:
+                raise FeedbackDisabledError("this service keeps no feedback; `feedback.file` is not set")
+            answer = self.recent_answers.find(principal.subject, given.answer_id)
+            async with self._admit(replace(request, database=answer.database)) as database:
+                with database.answerer(principal.policy) as answerer:
+                    record = await make_record(given, answer, answerer)
+            record = record.model_copy(update={"caller": principal.name, "channel": context.channel})
+            await asyncio.to_thread(self.feedback.append, record)
+        self.metrics.feedback.labels(answer.database, given.verdict).inc()
+        self._write(
+            AuditRecord(
+                request_id=context.request_id,
+                channel=context.channel,
+                caller=principal.name,
+                key=principal.key_id,
+                database=answer.database,
+                question=answer.question,
+                cypher=record.corrected_cypher,
+                status=f"feedback-{given.verdict}",
+            )
+        )
+        return record
+
     async def check(self) -> dict[str, DependencyStatus]:
         """Check all dependencies now; the result goes into the metrics too."""
         checks: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -282,29 +365,16 @@ class Service:
         answer: Callable[[Answerer, Any, AskOptions], Awaitable[Answer]],
     ) -> Answer:
         """Validate, admit and answer a request within its time limit; record the outcome."""
-        limit_s = self.settings.limits.request_timeout_s
-        is_admitted = False
-        try:
+        async with self._problems_recorded(request):
             valid = validate()
-            try:
-                async with asyncio.timeout(limit_s) as timeout, self._admit(request) as database:
-                    is_admitted = True
-                    with database.answerer(request.principal.policy) as answerer:
-                        chosen = _apply_principal_limits(options or AskOptions(), request.principal)
-                        result = await answer(answerer, valid, chosen)
-            except TimeoutError as error:
-                if not timeout.expired():
-                    raise
-                if is_admitted:
-                    raise DeadlineError(f"no answer within {limit_s:.3g} s") from error
-                raise OverloadedError(f"no slot became free within {limit_s:.3g} s") from error
-        except asyncio.CancelledError:
-            self._record_problem(request, CANCELLED)
-            raise
-        except Exception as error:
-            self._record_problem(request, problem_type_of(error).kind)
-            raise
+            async with self._admit(request) as database:
+                with database.answerer(request.principal.policy) as answerer:
+                    chosen = _apply_principal_limits(options or AskOptions(), request.principal)
+                    result = await answer(answerer, valid, chosen)
         context = request.context
+        result = result.model_copy(update={"request_id": context.request_id})
+        if self.feedback.is_enabled:
+            self.recent_answers.remember(request.principal.subject, result)
         self.metrics.record_answer(result, context.channel)
         record = from_answer(
             result, request.principal, request_id=context.request_id, channel=context.channel
@@ -314,7 +384,35 @@ class Service:
         return result
 
     @asynccontextmanager
+    async def _problems_recorded(self, request: _Request) -> AsyncIterator[None]:
+        """Record a request that ends with a problem."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._record_problem(request, CANCELLED)
+            raise
+        except Exception as error:
+            self._record_problem(request, problem_type_of(error).kind)
+            raise
+
+    @asynccontextmanager
     async def _admit(self, request: _Request) -> AsyncIterator[Database]:
+        """Hold a slot from entry to exit, within the time limit of a request."""
+        limit_s = self.settings.limits.request_timeout_s
+        is_admitted = False
+        try:
+            async with asyncio.timeout(limit_s) as timeout, self._slot(request) as database:
+                is_admitted = True
+                yield database
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            if is_admitted:
+                raise DeadlineError(f"no answer within {limit_s:.3g} s") from error
+            raise OverloadedError(f"no slot became free within {limit_s:.3g} s") from error
+
+    @asynccontextmanager
+    async def _slot(self, request: _Request) -> AsyncIterator[Database]:
         """Check the principal's scope, access and limits, then hold a slot."""
         principal = request.principal
         principal.require(request.scope)
@@ -347,6 +445,7 @@ class Service:
                 database=database or "",
                 question=request.question[: limits.max_question_chars],
                 cypher=cypher or None,
+                verified_query=(request.verified_query or "")[:MAX_NAME_CHARS] or None,
                 status=kind,
             )
         )

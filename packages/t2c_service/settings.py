@@ -6,7 +6,7 @@ import ipaddress
 import json
 import os
 from pathlib import Path  # noqa: TC003  (pydantic reads it)
-from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
@@ -48,6 +48,8 @@ RENAMED: Mapping[str, str] = {
     "canary": "hardening_check",
 }
 """Present names by deprecated ones; `settings_loader` accepts both and warns."""
+SHORT: Mapping[str, str] = {"graph": "graph.uri", "model": "model.path"}
+"""Settings that the variable of a group sets if it is no JSON: `T2C_GRAPH=bolt://localhost:7687`."""
 
 
 class SettingsPart(BaseModel):
@@ -68,6 +70,16 @@ class GraphSettings(SettingsPart):
     """Name of the database on the server; its default database if not set."""
     home: Path | None = None
     """Folder of an embedded store, which is started when no server answers at `uri`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_credentials(cls, content: Any) -> Any:
+        """Use NEO4J_USERNAME and NEO4J_PASSWORD, as all commands do, unless a password is set."""
+        password = os.environ.get("NEO4J_PASSWORD")
+        if not password or not isinstance(content, dict) or content.get("password"):
+            return content
+        user = {"user": name} if (name := os.environ.get("NEO4J_USERNAME")) else {}
+        return {**user, **content, "password": password}
 
 
 class ModelSettings(SettingsPart):
@@ -176,6 +188,15 @@ class AccessSettings(SettingsPart):
     """JSONL file to which every question and query is appended: principal, query, outcome, number of rows."""
 
 
+class FeedbackSettings(SettingsPart):
+    """Feedback about answers."""
+
+    file: Path | None = None
+    """JSONL file to which verdicts on answers and corrected queries are appended; no feedback is kept without it."""
+    max_bytes: Annotated[int, Field(ge=1000, le=10_000_000_000)] = 10_000_000
+    """Maximum size of that file; further feedback is refused."""
+
+
 class ObservabilitySettings(SettingsPart):
     """Logs and traces."""
 
@@ -194,6 +215,7 @@ class DatabaseSettings(SettingsPart):
     policy: Path | None = None
     lexicon: Path | None = None
     examples: Path | None = None
+    verified_queries: Path | None = None
     model: ModelSettings | None = None
     """The model of this graph; the `model` of the service if not set."""
     prompt: Literal["atoms", "chat"] | None = None
@@ -233,6 +255,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     access: AccessSettings = AccessSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     database: Annotated[str, Field(pattern=DATABASE_NAME)] = "default"
     """Name of this graph where there are several."""
     databases: dict[Annotated[str, Field(pattern=DATABASE_NAME)], DatabaseSettings] = Field(default={})
@@ -249,6 +272,9 @@ class Settings(BaseSettings):
     examples: Path | None = None
     """JSONL of example questions: `question`, and `featured: true` for those to show first. Examples with `cypher`
     serve as few-shot examples for chat models."""
+    verified_queries: Path | None = None
+    """YAML file of verified queries: named, parameterised queries that answer questions with their wordings before the
+    model is asked."""
     ablate: tuple[Part, ...] = ()
     """Components of answering to disable, for ablation measurements."""
     page: bool = True
@@ -287,6 +313,7 @@ class Settings(BaseSettings):
             policy=self.policy,
             lexicon=self.lexicon,
             examples=self.examples,
+            verified_queries=self.verified_queries,
             title="" if self.databases else self.title,
         )
         return {self.database: first, **self.databases}
@@ -317,6 +344,8 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if name.upper().startswith(PREFIX):
             key = name[len(PREFIX) :].lower().replace("__", ".")
             key = RENAMED.get(key, key)
+            if key in SHORT and not value.lstrip().startswith("{"):
+                key = SHORT[key]
             if key in lists and not value.lstrip().startswith("["):
                 value = json.dumps([part.strip() for part in value.split(",") if part.strip()])  # noqa: PLW2901
             found[variable_of(key)] = value

@@ -50,6 +50,8 @@ class AuditRecord:
     database: str = ""
     question: str = ""
     cypher: str | None = None
+    verified_query: str | None = None
+    """Name of the verified query, if one was run."""
     status: str
     """Status of the answer, or kind of the problem."""
     codes: tuple[str, ...] = ()
@@ -107,6 +109,7 @@ def from_answer(answer: Answer, principal: Principal, *, request_id: str, channe
         database=answer.database,
         question=answer.question,
         cypher=mask_literals(answer.cypher) if answer.cypher and is_policy else answer.cypher,
+        verified_query=answer.verified_query,
         status=answer.status,
         codes=codes,
         rows=len(answer.rows),

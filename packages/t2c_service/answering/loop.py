@@ -25,16 +25,20 @@ from t2c_service.answering.progress_events import (
 )
 from t2c_service.answering.prompting.builder import PromptBuilder, PromptContext
 from t2c_service.answering.records import Answer, LinkedValue
+from t2c_service.answering.verified.catalogue import VerifiedQueries
 from t2c_service.errors import DeadlineError
 from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.examples import ExampleSelector, MentionLinker
+    from t2c_service.answering.verified.catalogue import VerifiedMatch
     from t2c_service.models.protocol import CypherModel
     from t2c_service.settings import LimitSettings
 
@@ -64,6 +68,8 @@ class AnswererDependencies:
     words: Words = field(default_factory=Words)
     """Nouns and phrases with which an answer says what its query asks for."""
     similar: ExampleSelector | None = None
+    verified: VerifiedQueries = field(default_factory=VerifiedQueries)
+    """Queries that answer questions with their wordings before the model is asked."""
     database: str = ""
     is_constrained: bool = False
     """Whether completions are constrained to a grammar."""
@@ -132,6 +138,40 @@ class Answerer:
         """
         return await self._within_deadline(self._run(cypher, parameters, options or AskOptions()))
 
+    async def run_verified(
+        self, name: str, arguments: Mapping[str, Any], options: AskOptions | None = None
+    ) -> Answer:
+        """Run a verified query.
+
+        Args:
+            name: name of the query.
+            arguments: values by parameter name.
+            options: options of this query.
+
+        Raises:
+            UnknownQueryError, QuestionError: there is no such query, or a value is invalid.
+            GraphUnavailableError: the graph is down.
+            DeadlineError: the time limit `request_timeout_s` was exceeded.
+        """
+        found = self._parts.verified.bind(name, arguments)
+        return await self._within_deadline(
+            self._answer_verified("", found, options or AskOptions(), no_op_callback)
+        )
+
+    def allows(self, cypher: str, parameters: Mapping[str, Any]) -> bool:
+        """Return whether the guard allows a query; the server is not asked."""
+        return self._guarded.allows(cypher, parameters)
+
+    async def check(self, cypher: str, parameters: Mapping[str, Any]) -> str:
+        """Return a query as the guard and the planner allow it, repaired if needed; it is not run.
+
+        Raises:
+            QueryRejectedError: the query must not run.
+            QueryError: the server rejects it.
+            GraphUnavailableError: the graph is down.
+        """
+        return (await self._guarded.check(cypher, parameters)).cypher
+
     async def _within_deadline(self, work: Any) -> Answer:
         try:
             async with asyncio.timeout(self._limits.request_timeout_s):
@@ -141,6 +181,9 @@ class Answerer:
             raise DeadlineError(f"no answer within {self._limits.request_timeout_s:.3g} s") from error
 
     async def _answer(self, question: str, options: AskOptions, listener: ProgressCallback) -> Answer:
+        verified = await asyncio.to_thread(self._parts.verified.match, question)
+        if verified is not None:
+            return await self._answer_verified(question, verified, options, listener)
         timer = StageTimer()
         with timer("total"):
             with timer("link"):
@@ -173,8 +216,30 @@ class Answerer:
         timer = StageTimer()
         with timer("total"):
             attempt = await self._runner.run(cypher, parameters, self._budget(options), no_op_callback)
-            context = AnswerContext(question="", links=(), chosen=attempt, attempts=(attempt,))
+            context = AnswerContext(
+                question="", links=(), chosen=attempt, attempts=(attempt,), origin="caller"
+            )
             return await self._finish(context, options, timer, no_op_callback)
+
+    async def _answer_verified(
+        self, question: str, found: VerifiedMatch, options: AskOptions, listener: ProgressCallback
+    ) -> Answer:
+        timer = StageTimer()
+        with timer("total"):
+            links = [each.model_dump(mode="json") for each in found.links]
+            listener(ProgressEvent("linked", {"linked_values": links}))
+            attempt = await self._runner.run(
+                found.query.cypher, found.parameters, self._budget(options), listener
+            )
+            context = AnswerContext(
+                question=question,
+                links=found.links,
+                chosen=attempt,
+                attempts=(attempt,),
+                origin="verified",
+                verified_query=found.query.name,
+            )
+            return await self._finish(context, options, timer, listener)
 
     async def _build_prompt(self, linked: LinkedQuestion, listener: ProgressCallback) -> PromptContext:
         if self._prompts.is_quick:
@@ -253,7 +318,7 @@ class Answerer:
             update={
                 "database": self._parts.database,
                 "timings_ms": timer.timings_ms,
-                "model": self._parts.model.name if context.question else "",
+                "model": self._parts.model.name if context.origin == "model" else "",
                 "schema_version": self._parts.schema.version,
             }
         )

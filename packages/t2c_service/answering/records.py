@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from t2c_core.values.linker import LinkedMention
 
 Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
+Origin = Literal["model", "verified", "caller"]
 Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]
 
 
@@ -213,6 +214,10 @@ class Answer(_Record):
     """Answer as plain text; `[n]` cites row n."""
     interpretation: str | None = None
     """What the query asks for, in words, made from the query alone; None if it has a form without words."""
+    origin: Origin = "model"
+    """Where the query comes from: the model, a verified query, or the caller."""
+    verified_query: str | None = None
+    """Name of the verified query."""
     cypher: str | None = None
     """Query that ran, or the last one attempted."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
@@ -236,3 +241,5 @@ class Answer(_Record):
     and `total`; samples add up."""
     model: str
     schema_version: str
+    request_id: str = ""
+    """Id of the request that was answered, which feedback refers to."""

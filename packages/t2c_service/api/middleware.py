@@ -25,7 +25,20 @@ log = logging.getLogger("t2c_service.access")
 PAGE_FILES = "/_nicegui"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that monitoring requests all the time; they are logged at level DEBUG."""
-ROUTES = PROBES | {"/", "/query", "/cypher", "/schema", "/databases", "/examples", "/mcp", "/openapi.json"}
+ROUTES = PROBES | {
+    *(
+        "/",
+        "/query",
+        "/cypher",
+        "/verified-queries",
+        "/feedback",
+        "/schema",
+        "/databases",
+        "/examples",
+        "/mcp",
+    ),
+    "/openapi.json",
+}
 UNSPECIFIC_TYPES = frozenset(
     {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
 )

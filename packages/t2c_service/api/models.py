@@ -91,6 +91,8 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
     "database": "default",
     "status": "answered",
     "answer": "2 results: “Salbutamol” [1]; “Budesonide” [2].",
+    "origin": "model",
+    "verified_query": None,
     "interpretation": "Drugs that treat the disease “Asthma”",
     "cypher": CYPHER,
     "parameters": {"v1": "Asthma"},
@@ -152,3 +154,8 @@ class QueryResponse(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER_EXAMPLE]})
 
     request_id: str
+
+    @classmethod
+    def of(cls, answer: Answer, request_id: str) -> QueryResponse:
+        """Return the response with an answer."""
+        return cls(**(dict(answer) | {"request_id": request_id}))

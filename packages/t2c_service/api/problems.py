@@ -81,6 +81,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         500: "Internal server error",
         503: "Graph database, model or service unavailable",
         504: "Request timed out",
+        507: "Insufficient storage",
     }.items()
 }
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus} | {

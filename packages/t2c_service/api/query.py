@@ -69,7 +69,7 @@ async def query(
             stream.events(first), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"}
         )
     work = service.ask(body.question, options, database=body.database, context=context)
-    return QueryResponse(request_id=request_id, **dict(await run_until_disconnect(request, work)))
+    return QueryResponse.of(await run_until_disconnect(request, work), request_id)
 
 
 @router.post("/cypher", summary="Run a given query through the guard")
@@ -83,7 +83,7 @@ async def cypher(
     """Run Cypher through the same guard and limits; a refusal is an answer with reason codes."""
     options = body.options.to_ask_options()
     work = service.run(body.cypher, body.parameters, options, database=body.database, context=context)
-    return QueryResponse(request_id=request_id, **dict(await run_until_disconnect(request, work)))
+    return QueryResponse.of(await run_until_disconnect(request, work), request_id)
 
 
 class AnswerEventStream:

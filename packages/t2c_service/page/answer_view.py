@@ -9,6 +9,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from t2c_service.answering.explaining.verbalise_rows import format_value, render_segments
 from t2c_service.page.charts import graph_chart, label_colours, label_of, name_of, row_chart
+from t2c_service.page.feedback_bar import FeedbackBar
 from t2c_service.page.query_editor import QueryView, occurrences
 from t2c_service.page.tables import NUMBER, as_csv, as_json, table_columns, table_rows
 from t2c_service.page.trace import ProgressView, confidence_tag, diagnosis_note, trace_card
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nicegui.events import EChartPointClickEventArguments
 
     from t2c_service.answering.records import Answer, GraphView
+    from t2c_service.page.session import PageSession
 
 STATUS = {
     "answered": ("Answered", "g-good"),
@@ -43,11 +45,15 @@ class ResultView:
 
     Args:
         dark: Dark mode of the page.
+        session: Session of the page.
         run: Runs an edited query; None if the user lacks the scope.
     """
 
-    def __init__(self, dark: ui.dark_mode, run: Callable[[str], Awaitable[None]] | None) -> None:
+    def __init__(
+        self, dark: ui.dark_mode, session: PageSession, run: Callable[[str], Awaitable[None]] | None
+    ) -> None:
         self._dark = dark
+        self._session = session
         self.run = run
 
     def build(self) -> None:
@@ -85,6 +91,9 @@ class ResultView:
             with ui.row().classes("g-said-head"):
                 _question(answer)
                 with ui.row().classes("gap-2 justify-end"):
+                    if answer.verified_query is not None:
+                        with ui.label("Verified query").classes("g-tag g-good"):
+                            ui.tooltip(f"Answered by the verified query {answer.verified_query}")
                     if answer.confidence is not None and answer.status == "answered":
                         confidence_tag(answer.confidence)
                     ui.label(title).classes(f"g-tag {colour}")
@@ -100,12 +109,23 @@ class ResultView:
                 ui.label(f"Understood as: {answer.interpretation}").classes("g-muted g-small g-break").mark(
                     "interpretation"
                 )
-            for warning in answer.warnings:
-                ui.label(warning).classes("g-note g-break")
-            if answer.diagnosis is not None:
-                diagnosis_note(answer.diagnosis, self.run)
-            if answer.status in {"refused", "failed"}:
-                ui.label(answer.attempts[-1].message).classes("g-note g-bad g-break")
+            self._notes(answer)
+
+    def _notes(self, answer: Answer) -> None:
+        """Draw warnings, diagnosis, the reason of a refusal and the thumbs."""
+        for warning in answer.warnings:
+            ui.label(warning).classes("g-note g-break")
+        if answer.diagnosis is not None:
+            diagnosis_note(answer.diagnosis, self.run)
+        if answer.status in {"refused", "failed"}:
+            ui.label(answer.attempts[-1].message).classes("g-note g-bad g-break")
+        if self._session.keeps_feedback and answer.question and answer.request_id:
+            FeedbackBar(
+                answer,
+                self._session.give_feedback,
+                self._session.service.describe,
+                may_correct=self.run is not None,
+            )
 
     def _citation(self, row: int) -> None:
         mark = Span(str(row), tag="button").classes("g-cite").props(f"aria-label='Row {row}'")

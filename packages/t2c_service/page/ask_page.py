@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from t2c_service.answering.records import Answer
+    from t2c_service.answering.verified.definition import VerifiedQuery
     from t2c_service.page.session import HistoryEntry, PageSession
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,9 @@ class AskPage:
         self._session = session
         self._is_busy = False
         self._dark = ui.dark_mode(None)
-        self._result = ResultView(self._dark, self._run if session.has_scope("cypher") else None)
+        self._result = ResultView(self._dark, session, self._run if session.has_scope("cypher") else None)
         self._shown: Answer | None = None
+        self._has_examples = False
 
     async def build(self) -> None:
         """Build the page, then restore what the browser stores."""
@@ -186,8 +188,9 @@ class AskPage:
             )
 
     def _examples(self) -> None:
-        examples = self._session.examples
-        if not examples:
+        examples, verified = self._session.examples, self._session.verified_queries
+        self._has_examples = bool(examples or verified)
+        if not self._has_examples:
             return
         shown = [each for each in examples if each.featured][:MAX_FEATURED] or list(examples[:MAX_FEATURED])
         with ui.row().classes("g-examples"):
@@ -199,6 +202,15 @@ class AskPage:
                         .on("click", partial(self._ask_example, each.question))
                     ):
                         ui.label(each.question)
+                for query in verified[:MAX_FEATURED]:
+                    with (
+                        ui.element("button")
+                        .classes("g-example g-verified")
+                        .on("click", partial(self._ask_verified, query))
+                    ):
+                        ui.icon("verified", size="16px")
+                        ui.label(query.example() or query.questions[0])
+                        ui.tooltip(f"Verified query {query.name}: {query.description}")
             with (
                 ui.button("More examples", icon="expand_more").props(
                     "flat dense no-caps color=primary"
@@ -207,12 +219,24 @@ class AskPage:
             ):
                 for each in examples[:MAX_MENU]:
                     ui.menu_item(each.question, partial(self._ask_example, each.question))
-            more.set_visibility(len(examples) > len(shown))
+                for query in verified[:MAX_MENU]:
+                    text = query.example() or query.questions[0]
+                    ui.menu_item(f"{text} (verified)", partial(self._ask_verified, query))
+            more.set_visibility(len(examples) > len(shown) or len(verified) > MAX_FEATURED)
             self._more = more
 
     async def _ask_example(self, question: str) -> None:
         self._question.value = question
         await self._ask()
+
+    async def _ask_verified(self, query: VerifiedQuery) -> None:
+        """Ask the example of a verified query, or put its wording into the box for the values to be filled in."""
+        example = query.example()
+        if example is not None:
+            await self._ask_example(example)
+            return
+        self._question.value = query.questions[0]
+        self._question.run_method("focus")
 
     async def _ask(self) -> None:
         question = (self._question.value or "").strip()
@@ -286,7 +310,7 @@ class AskPage:
     def _collapse(self) -> None:
         """Hide heading and examples."""
         self._head.set_visibility(False)
-        if self._session.examples:
+        if self._has_examples:
             self._offered.set_visibility(False)
             self._more.set_visibility(True)
             self._more.text = "Examples"

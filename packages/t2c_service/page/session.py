@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2c_service.errors import ServiceError
+from t2c_service.feedback.intake import GivenFeedback
 from t2c_service.service import RequestContext
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.examples import Example
     from t2c_service.answering.records import Answer
+    from t2c_service.answering.verified.definition import VerifiedQuery
     from t2c_service.databases import Database
+    from t2c_service.feedback.store import Verdict
     from t2c_service.service import Service
     from t2c_service.settings import Scope
 
@@ -93,6 +96,14 @@ class PageSession:
         """Visible example questions; none without the scope `schema`."""
         return self.database.examples_for(self._principal.policy) if self.has_scope("schema") else ()
 
+    @property
+    def verified_queries(self) -> tuple[VerifiedQuery, ...]:
+        """Verified queries with wordings that the session may ask; none without the scope `schema`."""
+        if not self.has_scope("schema"):
+            return ()
+        found = self.database.verified_for(self._principal.policy)
+        return tuple(each for each in found if each.questions)
+
     async def ask(self, question: str, on_event: ProgressCallback) -> Answer:
         """Answer a question; see `Service.ask`."""
         answer = await self.service.ask(
@@ -104,6 +115,16 @@ class PageSession:
     async def run(self, cypher: str, parameters: Mapping[str, Any]) -> Answer:
         """Run a given query; see `Service.run`."""
         return await self.service.run(cypher, dict(parameters), database=self._name, context=self._context())
+
+    @property
+    def keeps_feedback(self) -> bool:
+        """Whether feedback about answers is kept."""
+        return self.service.feedback.is_enabled
+
+    async def give_feedback(self, answer: Answer, verdict: Verdict, cypher: str | None, comment: str) -> None:
+        """Keep feedback about an answer of this session; see `Service.give_feedback`."""
+        given = GivenFeedback(answer_id=answer.request_id, verdict=verdict, cypher=cypher, comment=comment)
+        await self.service.give_feedback(given, self._context())
 
     def remember(self, entry: HistoryEntry) -> None:
         """Add a question to the history, or move it to the front."""

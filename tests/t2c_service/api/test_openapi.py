@@ -48,6 +48,9 @@ CHECKS = [
 OPERATIONS = [
     ("/query", "POST"),
     ("/cypher", "POST"),
+    ("/verified-queries", "GET"),
+    ("/verified-queries/{name}", "POST"),
+    ("/feedback", "POST"),
     ("/v1/chat/completions", "POST"),
     ("/v1/models", "GET"),
     ("/v1/models/{model}", "GET"),

@@ -347,3 +347,57 @@ async def test_a_key_opens_the_graphs_that_it_is_for(
         await expect(page.get_by_role("alert")).to_contain_text("invalid API key", timeout=WAIT_MS)
         assert (seen.other_hosts, seen.errors) == ([], [])
         await context.close()
+
+
+VERIFIED = """
+queries:
+- name: drugs_for_disease
+  description: Drugs that treat a disease.
+  questions: ["Which drugs are there for {disease}?"]
+  cypher: >-
+    MATCH (drug:Drug)-[treats:TREATS]->(disease:Disease) WHERE disease.name = $disease RETURN drug.name ORDER BY drug.name
+  parameters: {disease: {values_of: Disease.name, example: Asthma}}
+- name: beds_of_ward
+  description: Beds of a ward.
+  questions: ["Beds of {ward}"]
+  cypher: MATCH (ward:Ward) WHERE ward.name = $ward RETURN ward.beds
+  parameters: {ward: {values_of: Ward.name}}
+"""
+
+
+async def test_a_verified_query_answers_and_feedback_is_kept(
+    graph: TestGraph, browser: Browser, script: Script, tmp_path: Path
+) -> None:
+    (tmp_path / "verified.yaml").write_text(VERIFIED)
+    script.says = ["MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.approvalYear"]
+    settings = {"verified_queries": "verified.yaml", "feedback": {"file": "feedback.jsonl"}}
+    with served(tmp_path, graph, script, **settings) as address:
+        context = await browser.new_context(viewport={"width": 375, "height": 800})
+        seen = await visit(context, address)
+        page = seen.page
+        await page.get_by_role("button", name="Beds of {ward}").click()
+        await expect(page.get_by_label("Question")).to_have_value("Beds of {ward}")
+        await page.get_by_role("button", name="Which drugs are there for Asthma?").click()
+        await expect(page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
+        await expect(page.get_by_text("Verified query", exact=True)).to_be_visible()
+        assert script.asked == []
+        await page.get_by_label("Right", exact=True).click()
+        await expect(page.get_by_text("Thank you.", exact=True)).to_be_visible(timeout=WAIT_MS)
+
+        await seen.ask("What is the half-life of warfarin?")
+        await expect(page.locator(".g-answer")).to_contain_text("1954", timeout=WAIT_MS)
+        await page.get_by_label("Wrong", exact=True).click()
+        await page.get_by_label("Comment").fill("that is the year")
+        await page.get_by_label("Right query").fill("MATCH (drug:Drug) DETACH DELETE drug")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("Not kept: parse.write")).to_be_visible(timeout=WAIT_MS)
+        query = "MATCH (drug:Drug) WHERE drug.name = $v1 RETURN drug.halfLifeHours"
+        await page.get_by_label("Right query").fill(query)
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("The correction was kept.")).to_be_visible(timeout=WAIT_MS)
+        assert await seen.is_narrow()
+        assert seen.errors == []
+        await context.close()
+    kept = [json.loads(line) for line in (tmp_path / "feedback.jsonl").read_text().splitlines()]
+    assert [(each["verdict"], each["channel"]) for each in kept] == [("right", "page"), ("wrong", "page")]
+    assert (kept[1]["corrected_cypher"], kept[1]["comment"]) == (query, "that is the year")

@@ -48,6 +48,10 @@ class GuardedGraph:
         self._allow_repairs = allow_repairs
         self._guard = Guard(schema, policy)
 
+    def allows(self, cypher: str, parameters: Mapping[str, Any]) -> bool:
+        """Return whether the guard allows a query; the server is not asked."""
+        return self._guard.check(cypher, parameters).allowed
+
     async def check(self, cypher: str, parameters: Mapping[str, Any]) -> ApprovedQuery:
         """Check a query with the guard and with EXPLAIN.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import PlanFacts, QueryResult
     from t2c_service.answering.attempts.confidence import AttemptResult
-    from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Status
+    from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Origin, Status
 
 LOW_CONFIDENCE = 0.5
 """Confidence below which an answer carries a warning where no `limits.min_confidence` refuses it: it is more likely
@@ -48,6 +48,8 @@ class AnswerContext:
     diagnosis: Diagnosis | None = None
     include_plan: bool = False
     min_confidence: float = 0.0
+    origin: Origin = "model"
+    verified_query: str | None = None
     match: QuestionMatch = field(default_factory=QuestionMatch)
     """How the chosen query and the question differ."""
 
@@ -64,7 +66,7 @@ class AnswerContext:
     @property
     def missing_names(self) -> tuple[str, ...]:
         """What the graph lacks, if hypotheses name it and no other holds."""
-        return missing_names([each.attempt for each in self.attempts]) if self.question else ()
+        return missing_names([each.attempt for each in self.attempts]) if self.origin == "model" else ()
 
 
 def build_answer(context: AnswerContext) -> Answer:
@@ -77,6 +79,8 @@ def build_answer(context: AnswerContext) -> Answer:
         status=status,
         answer=_text(status, context),
         interpretation=context.interpretation,
+        origin=context.origin,
+        verified_query=context.verified_query,
         cypher=attempt.cypher,
         parameters=attempt.parameters,
         columns=tuple(result.columns) if result else (),

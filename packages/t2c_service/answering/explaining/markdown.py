@@ -35,6 +35,8 @@ def as_markdown(answer: Answer) -> str:
         parts.append(escaped(answer.diagnosis.summary))
     if answer.interpretation:
         parts.append(f"Understood as: {escaped(answer.interpretation)}")
+    if answer.verified_query:
+        parts.append(f"Answered by the verified query {escaped(answer.verified_query)}")
     if answer.cypher:
         parts.append(_query(answer.cypher, answer.parameters))
     parts += [f"Note: {escaped(each)}" for each in answer.warnings]

@@ -1,0 +1,1 @@
+"""Feedback about answers: kept in a file, exported as question-query pairs."""
