@@ -68,7 +68,9 @@ class OwnConfig:
     uri: str | None = None
     """Bolt address of a running Neo4j."""
     csv: Path | None = None
-    """Folder or zip of typed-header CSVs."""
+    """Folder or zip of CSVs, with typed headers or plain."""
+    mapping: Path | None = None
+    """YAML that says which labels and relationships plain CSVs hold; proposed as mapping.yaml if omitted."""
     lexicon: Path | None = None
     """Lexicon of the schema; drafted if omitted."""
     pairs_dev: Path | None = None
@@ -94,7 +96,7 @@ class OwnConfig:
             raise ValueError("NAME=demo is the folder of `make demo`; choose another name")
         if bool(self.uri) == bool(self.csv):
             raise ValueError("give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip")
-        for key in ("csv", "lexicon", "pairs_dev"):
+        for key in ("csv", "mapping", "lexicon", "pairs_dev"):
             path = getattr(self, key)
             if path and not path.exists():
                 raise ValueError(f"{key.upper()}={path}: no such file or folder")
@@ -167,8 +169,12 @@ def open_graph(config: OwnConfig, steps: StepRunner) -> Iterator[str]:
         return
     with embedded_graph(config.home / "graph") as uri:
         summary, source = config.home / "graph.json", [config.csv] if config.csv else []
-        steps.run("graph.json", lambda: write_if_changed(summary, run_console_script(
-            "t2c-graph", "import", *source, "--uri", uri, "--force")), reads=source)  # fmt: skip
+        mapping = config.mapping or config.home / "mapping.yaml"
+        command = ("import", *source, "--uri", uri, "--mapping", mapping)
+        if config.mapping is None:  # written once, so that a person can edit it
+            steps.run("mapping.yaml", lambda: run_console_script("t2c-graph", *command, "--dry-run"))
+        steps.run("graph.json", lambda: write_if_changed(summary, run_console_script("t2c-graph", *command, "--force")),
+            reads=[*source, mapping])  # fmt: skip
         yield uri
 
 

@@ -86,11 +86,22 @@ def up(
 
 
 @app.command(name="import")
-def import_(source: Path, /, *, graph: Connection, force: bool = False, strict: bool = False) -> int:
-    """Import a folder or zip of CSVs with typed headers into an empty database; prints a JSON summary.
+def import_(
+    source: Path,
+    /,
+    *,
+    graph: Connection,
+    mapping: Path | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    strict: bool = False,
+) -> int:
+    """Import a folder or zip of CSVs into an empty database; prints a JSON summary.
 
-    Headers define the content of a file: :ID and :LABEL for nodes, :START_ID, :END_ID and :TYPE for relationships,
-    name:type for properties. All headers and rows are validated before anything is written.
+    Typed headers define the content of a file: :ID and :LABEL for nodes, :START_ID, :END_ID and :TYPE for
+    relationships, name:type for properties. Files that apoc.export.csv wrote are read as they are. For plain files, as
+    spreadsheets write them, a mapping to labels and relationships is proposed, which --mapping keeps for editing. All
+    headers and rows are validated before anything is written.
 
     Parameters
     ----------
@@ -98,16 +109,36 @@ def import_(source: Path, /, *, graph: Connection, force: bool = False, strict: 
         Folder or zip.
     graph
         Database to fill.
+    mapping
+        YAML that says which labels and relationships plain files hold. If it does not exist, the proposal is written to
+        it and imported; edit it and import again with --force.
+    dry_run
+        Check all headers and write the proposed mapping, but import nothing; prints the mapping.
     force
         Delete existing data first.
     strict
         Import nothing if a row is invalid, instead of skipping the row.
     """
+    from graphling_io.outputs import write_text
+    from t2c_core.graph.csv.mapping import CsvMapping
+    from t2c_core.graph.csv.source import CsvSource
     from t2c_core.graph.importer import import_graph
 
+    with CsvSource(source, CsvMapping.load(mapping) if mapping and mapping.exists() else None) as opened:
+        used = opened.mapping or CsvMapping()
+        if mapping and not mapping.exists():
+            write_text(mapping, used.to_yaml())
+        if opened.is_proposed:
+            advice = (
+                f"edit {mapping} and import again" if mapping else "keep this for editing with --mapping FILE"
+            )
+            print_status(f"Plain files are imported as proposed: {used.summary()}; {advice}.")
+    if dry_run:
+        print(used.to_yaml(), end="")
+        return 0
     with progress("Importing") as advance:
         summary = import_graph(
-            source,
+            CsvSource(source, used),
             uri=graph.uri,
             auth=graph.auth,
             database=graph.database,

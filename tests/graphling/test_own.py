@@ -3,6 +3,9 @@
 import itertools
 import json
 import shutil
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -254,3 +257,37 @@ def test_the_report_tells_the_minutes_of_each_step_and_the_card_of_the_model_doe
     assert "| pairs | 12.3 |" in render_report(content)
     assert "| together | 20.3 |" in render_report(content)
     assert "together" not in card(content)
+
+
+def test_mapping_of_plain_csvs_is_proposed_once_and_an_edit_imports_them_anew(config, monkeypatch, tmp_path):
+    calls = []
+
+    def script(name, *arguments):
+        command = [name, *map(str, arguments)]
+        calls.append(command[-1])
+        mapping = Path(dict(itertools.pairwise(command))["--mapping"])
+        if command[-1] == "--dry-run":
+            mapping.write_text("nodes: {}\n")
+        return json.dumps({"mapping": mapping.read_text()})
+
+    monkeypatch.setattr(own, "run_console_script", script)
+    monkeypatch.setattr(own, "embedded_graph", lambda *_, **__: nullcontext("bolt://x"))
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "people.csv").write_text("id,name\n1,Ann\n")
+    run = own.OwnConfig(name="mine", csv=tmp_path / "csv")
+
+    def open_graph(each):
+        with own.open_graph(each, StepRunner(config.home)) as uri:
+            assert uri == "bolt://x"
+        made = list(calls)
+        calls.clear()
+        return made
+
+    assert open_graph(run) == ["--dry-run", "--force"]
+    assert open_graph(run) == []
+    (config.home / "mapping.yaml").write_text("nodes: {people.csv: {label: Human}}\n")
+    assert open_graph(run) == ["--force"]
+    assert "Human" in (config.home / "graph.json").read_text()
+    (tmp_path / "given.yaml").write_text("nodes: {people.csv: {label: Other}}\n")
+    assert open_graph(replace(run, mapping=tmp_path / "given.yaml")) == ["--force"]
+    assert "Other" in (config.home / "graph.json").read_text()

@@ -8,6 +8,7 @@ Source: https://neo4j.com/docs/bolt/current/bolt/structure-semantics/
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +17,7 @@ from neo4j._codec.hydration import BrokenHydrationObject
 from neo4j._codec.hydration.bolt.v3.hydration_handler import HydrationHandler
 from neo4j._codec.packstream import Structure
 from neo4j.graph import Entity, Path
-from neo4j.time import Date, DateTime
+from neo4j.time import Date, DateTime, Time
 
 from t2c_core.errors import GraphError
 
@@ -34,6 +35,11 @@ _EPOCH_DAYS: Final = date(1970, 1, 1).toordinal() - 1
 _ZERO_DAY: Final = -_EPOCH_DAYS - 1
 """The last day of the year 0, in days since 1970."""
 _HANDLER = HydrationHandler()
+_FAR_DATE: Final = re.compile(r"(?P<year>[+-]?[0-9]{4,9})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})")
+_FAR_DATETIME: Final = re.compile(
+    r"(?P<date>[+-]?[0-9]{4,9}-[0-9]{2}-[0-9]{2})T(?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)"
+    r"(?P<zone>(?:Z|[+-][0-9]{2}:?[0-9]{2})?(?:\[[^\[\]]+\])?)"
+)
 
 
 class IsoText(str):
@@ -51,6 +57,45 @@ def _iso_text(text: str, property_type: PropertyType, position: tuple[int, int])
     value.property_type = property_type
     value.position = position
     return value
+
+
+def far_date(text: str) -> IsoText | None:
+    """Return a date outside the years 1 to 9999, or None for any other text.
+
+    Raises:
+        ValueError: there is no such day.
+    """
+    found = _FAR_DATE.fullmatch(text)
+    if found is None or 1 <= int(found["year"]) <= 9999:
+        return None
+    year = int(found["year"])
+    cycles, year_of_cycle = divmod(year, 400)
+    day = date(400 + year_of_cycle, int(found["month"]), int(found["day"]))
+    return _date(day.toordinal() - 1 - _EPOCH_DAYS + (cycles - 1) * CYCLE_DAYS)
+
+
+def far_datetime(text: str, *, zoned: bool) -> IsoText | None:
+    """Return a date and time outside the years 1 to 9999, or None for any other text.
+
+    Args:
+        text: ISO 8601 text.
+        zoned: whether it has a time zone, UTC if it names none.
+
+    Raises:
+        ValueError: there is no such day or time, or it has a time zone and must not have one.
+    """
+    found = _FAR_DATETIME.fullmatch(text)
+    day = far_date(found["date"]) if found else None
+    if found is None or day is None:
+        return None
+    clock = Time.from_iso_format(found["clock"])
+    zone = found["zone"] or ""
+    if zone and not zoned:
+        raise ValueError(f"{text!r} has a time zone; its type is datetime, not localdatetime")
+    seconds = day.position[0] + clock.hour * 3600 + clock.minute * 60 + clock.second
+    kind: PropertyType = "ZONED DATETIME" if zoned else "LOCAL DATETIME"
+    suffix = (zone or "Z") if zoned else ""
+    return _iso_text(f"{day}T{found['clock']}{suffix}", kind, (seconds, clock.nanosecond))
 
 
 def record_values(record: Record) -> list[Any]:

@@ -3,7 +3,7 @@
 All headers and rows are validated before the first write. During an import the database has a marker node, which the
 last transaction deletes. A marker therefore shows an interrupted import, whose data the next import deletes.
 
-Reads: `:ID … :LABEL` and `:START_ID … :END_ID … :TYPE` files. Writes: nodes and relationships.
+Reads: CSVs with typed headers, exports of APOC, and plain CSVs by a mapping. Writes: nodes and relationships.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from t2c_core.cypher.identifiers import quote_identifier
 from t2c_core.errors import GraphError, InputError, SourceError
 from t2c_core.graph.connection import connected
-from t2c_core.graph.csv_source import CsvRow, CsvSource, FileKind, RejectedRow
+from t2c_core.graph.csv.source import CsvSource
+from t2c_core.graph.csv.tables import CsvRow, RejectedRow, TableKind
+from t2c_core.graph.driver_values import IsoText
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,15 +46,25 @@ MAX_INDEXED_CHARS = 1_000
 _LOOKED_UP = re.compile(r"(?i:name|title|label|id|code|key|number|uuid|isbn|email|symbol)$")
 """Names of properties by which people name a node."""
 
-_CREATE_NODES = """
+_SET_TEXTS = """
+    FOREACH (each IN row.texts | SET {variable}[each.name] = CASE each.type
+        WHEN 'DATE' THEN date(each.text)
+        WHEN 'LOCAL DATETIME' THEN localdatetime(each.text)
+        ELSE datetime(each.text)
+    END)
+"""
+"""Sets dates and times that the driver cannot send, those outside the years 1 to 9999."""
+_CREATE_NODES = f"""
     UNWIND $rows AS row CREATE (n:$(row.names)) SET n = row.properties
+    {_SET_TEXTS.format(variable="n")}
     RETURN row.ordinal AS ordinal, elementId(n) AS id
 """
-_CREATE_RELATIONSHIPS = """
+_CREATE_RELATIONSHIPS = f"""
     UNWIND $rows AS row
     MATCH (a) WHERE elementId(a) = row.start
     MATCH (b) WHERE elementId(b) = row.end
     CREATE (a)-[r:$(row.names)]->(b) SET r = row.properties
+    {_SET_TEXTS.format(variable="r")}
 """
 
 
@@ -75,14 +87,14 @@ class _Validation:
     ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
     """Position of each node that has an id, by (space, id)."""
     counts: Counter[str] = field(default_factory=Counter)
-    rejected: dict[FileKind, set[int]] = field(
+    rejected: dict[TableKind, set[int]] = field(
         default_factory=lambda: {"nodes": set(), "relationships": set()}
     )
     """Positions of rejected rows, in the order of reading."""
 
 
 def import_graph(
-    path: Path,
+    path: Path | CsvSource,
     *,
     uri: str,
     auth: tuple[str, str] | None = None,
@@ -95,7 +107,7 @@ def import_graph(
     """Load a folder or zip of CSVs into an empty database.
 
     Args:
-        path: folder or zip.
+        path: folder or zip, or a source that is not open yet.
         uri: Bolt address.
         auth: user and password.
         database: name of the database; the server's default database if None.
@@ -113,7 +125,8 @@ def import_graph(
         GraphError: the database failed; partial data is deleted now or by the next import.
     """
     report = report or (lambda _: None)
-    with CsvSource(path) as source:
+    with path if isinstance(path, CsvSource) else CsvSource(path) as source:
+        path = source.path
         checked = _validate(source, report)
         rejected = sum(len(each) for each in checked.rejected.values())
         if strict and rejected:
@@ -145,7 +158,7 @@ def import_graph(
 def _validate(source: CsvSource, report: Report) -> _Validation:
     """Read all rows once; only ids are kept in memory."""
     checked = _Validation()
-    for kind in get_args(FileKind):
+    for kind in get_args(TableKind):
         for position, row in enumerate(source.rows(kind)):
             checked_row = row if isinstance(row, RejectedRow) else _checked_row(row, kind, checked)
             if isinstance(checked_row, RejectedRow):
@@ -158,7 +171,7 @@ def _validate(source: CsvSource, report: Report) -> _Validation:
     return checked
 
 
-def _checked_row(row: CsvRow, kind: FileKind, checked: _Validation) -> CsvRow | RejectedRow:
+def _checked_row(row: CsvRow, kind: TableKind, checked: _Validation) -> CsvRow | RejectedRow:
     if kind == "nodes":
         if row.ids and row.ids[0] in checked.ordinals:
             return RejectedRow(row.file, row.line, ":ID", f"duplicate id {row.ids[0][1]!r}")
@@ -202,7 +215,7 @@ class _Writer:
         for batch in _batches(self._valid_rows(source, "relationships")):
             self._write_relationships(batch)
 
-    def _valid_rows(self, source: CsvSource, kind: FileKind) -> Iterator[CsvRow]:
+    def _valid_rows(self, source: CsvSource, kind: TableKind) -> Iterator[CsvRow]:
         rejected = self._checked.rejected[kind]
         for position, row in enumerate(source.rows(kind)):
             if position not in rejected:
@@ -212,7 +225,7 @@ class _Writer:
 
     def _write_nodes(self, batch: list[CsvRow], first: int) -> None:
         rows = [
-            {"ordinal": ordinal, "names": row.names, "properties": row.properties}
+            {"ordinal": ordinal, "names": row.names, **_sent(row.properties)}
             for ordinal, row in enumerate(batch, first)
         ]
         for record in self._target.create(_CREATE_NODES, rows, self._done + len(batch)):
@@ -241,7 +254,7 @@ class _Writer:
         rows = []
         for row in batch:
             start, end = (f"{self._prefix}:{self._ids[self._checked.ordinals[each]]}" for each in row.ids)
-            rows.append({"start": start, "end": end, "names": row.names, "properties": row.properties})
+            rows.append({"start": start, "end": end, "names": row.names, **_sent(row.properties)})
         self._target.create(_CREATE_RELATIONSHIPS, rows, self._done + len(batch))
         self.by_type.update(name for row in batch for name in row.names)
         self._advance(len(batch))
@@ -333,6 +346,20 @@ class _Target:
 
     def _session(self) -> Session:
         return self._driver.session(database=self._database)
+
+
+def _sent(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters for the properties of a row."""
+    if not any(isinstance(each, IsoText) for each in properties.values()):
+        return {"properties": properties, "texts": []}
+    return {
+        "properties": {name: each for name, each in properties.items() if not isinstance(each, IsoText)},
+        "texts": [
+            {"name": name, "type": each.property_type, "text": str(each)}
+            for name, each in properties.items()
+            if isinstance(each, IsoText)
+        ],
+    }
 
 
 def _batches(rows: Iterable[CsvRow]) -> Iterator[list[CsvRow]]:

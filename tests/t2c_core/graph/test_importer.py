@@ -1,5 +1,6 @@
 """Import of CSV folders and zips into a real Neo4j."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from t2c_core.errors import GraphError, GraphUnavailableError, InputError, SourceError
 from t2c_core.graph import importer
 from t2c_core.graph.importer import MARKER, import_graph
+from t2c_core.schema.model import GraphSchema
+from t2c_core.schema.snapshot import write_snapshot
 
 pytestmark = pytest.mark.graph
 
@@ -103,7 +106,6 @@ def test_all_errors_of_all_headers_are_reported_and_nothing_is_written(empty_gra
         good=PEOPLE,
         types="x:ID,age:whole,:LABEL\n",
         twice=":ID,a,a:int,:LABEL\n",
-        neither="name,age\n",
         ends=":START_ID(P),:TYPE\n",
         space=":START_ID(P),:END_ID(Nowhere),:TYPE\n",
         empty="",
@@ -114,7 +116,6 @@ def test_all_errors_of_all_headers_are_reported_and_nothing_is_written(empty_gra
     assert [line.partition(",")[0] for line in messages] == [
         "empty.csv",
         "ends.csv",
-        "neither.csv",
         "twice.csv",
         "types.csv",
     ]
@@ -243,6 +244,96 @@ def test_faers_arrives_whole_and_typed(empty_graph):
     assert rows(empty_graph, "MATCH (c:Case {primaryid: 100654764}) RETURN c.eventDate, c.age") == [
         [neo4j.time.Date(2014, 3, 25), 56.0]
     ]
+
+
+def test_dates_of_any_year_and_zone_arrive_and_are_described(empty_graph, tmp_path):
+    write(
+        tmp_path / "csv",
+        **{
+            "people-header.csv": ":ID|born:date|seen:datetime{timezone:Europe/Stockholm}|left:localdatetime|:LABEL\n",
+            "people.csv": (
+                "1|-0044-03-15|2021-07-01T10:00|12000-01-01T10:00:01.5|:Person;:Roman\n"
+                "2|12000-02-29|-0044-03-15T10:00+01:00||Person\n3|2000-01-01|2021-01-01T10:00Z||Person\n"
+            ),
+        },
+        knows=":START_ID,:END_ID,:TYPE,since:date\n1,2,KNOWS,-9999-01-01\n",
+    )
+    assert import_graph(tmp_path / "csv", uri=empty_graph.uri, strict=True).by_label == {
+        "Person": 3,
+        "Roman": 1,
+    }
+    assert rows(
+        empty_graph,
+        "MATCH (n:Person) RETURN toString(n.born), toString(n.seen), toString(n.left), n.born.year ORDER BY n.born",
+    ) == [
+        ["-0044-03-15", "2021-07-01T10:00+02:00[Europe/Stockholm]", "+12000-01-01T10:00:01.500", -44],
+        ["2000-01-01", "2021-01-01T10:00Z", None, 2000],
+        ["+12000-02-29", "-0044-03-15T10:00+01:00", None, 12000],
+    ]
+    assert rows(empty_graph, "MATCH ()-[r:KNOWS]->() RETURN r.since < date('-5000-01-01'), r.since.year") == [
+        [True, -9999]
+    ]
+    write_snapshot(empty_graph.snapshot, uri=empty_graph.uri)
+    born = GraphSchema.load(empty_graph.snapshot).property_of("Person", "born")
+    assert (born.type, born.minimum, born.maximum) == ("DATE", "-0044-03-15", "+12000-02-29")
+
+
+def test_export_of_apoc_and_spreadsheet_become_one_graph(empty_graph, tmp_path):
+    write(
+        tmp_path / "csv",
+        dogs="_id,_labels,name,_start,_end,_type,since\n0,:Dog:Pet,Rex,,,,\n1,:Dog,Ace,,,,\n,,,0,1,LIKES,2020\n",
+        customers="customer_id;name;balance\n1;Ann;1.234,50\n2;刘备;3,5\n",
+        orders="id,customerID,paid\n10,1,true\n11,2,false\n12,,true\n",
+        products="sku,title\nA-1,Tea\nA-2,Coffee\n",
+        order_items="order_id,product,quantity\n10,A-1,2\n10,A-2,1\n",
+    )
+    summary = import_graph(tmp_path / "csv", uri=empty_graph.uri, strict=True)
+    assert summary.by_label == {"Customer": 2, "Dog": 2, "Order": 3, "Pet": 1, "Product": 2}
+    assert summary.by_type == {"HAS_CUSTOMER": 2, "LIKES": 1, "ORDER_ITEMS": 2}
+    assert rows(
+        empty_graph,
+        "MATCH (c:Customer)<-[:HAS_CUSTOMER]-(o:Order)-[r:ORDER_ITEMS]->(p) RETURN c.name, c.balance, o.paid, r.quantity, p.title "
+        "ORDER BY p.title",
+    ) == [["Ann", 1234.5, True, 1, "Coffee"], ["Ann", 1234.5, True, 2, "Tea"]]
+    assert rows(empty_graph, "MATCH (:Pet)-[r]->(d) RETURN d.name, r.since") == [["Ace", 2020]]
+
+
+def test_command_writes_the_mapping_that_a_person_edits(empty_graph, tmp_path):
+    folder = write(
+        tmp_path / "csv",
+        cities="id,name\n1,Bonn\n2,Köln\n",
+        people="person_id,name,city_id\n7,Ann,1\n8,Bob,2\n",
+    )
+    mapping = tmp_path / "mapping.yaml"
+    script = "import sys; from t2c_core.cli import main; sys.argv[0] = 't2c-graph'; main()"
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "import",
+        str(folder),
+        "--uri",
+        empty_graph.uri,
+        "--mapping",
+        str(mapping),
+    ]
+    dry = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=True)
+    assert dry.stdout == mapping.read_text(encoding="utf-8")
+    assert count(empty_graph) == 0
+    text = dry.stdout.replace("HAS_CITY", "LIVES_IN").replace("label: Person", "label: Human")
+    mapping.write_text(text, encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["by_type"] == {"LIVES_IN": 2}
+    assert rows(
+        empty_graph, "MATCH (h:Human)-[:LIVES_IN]->(c:City) RETURN h.name, c.name ORDER BY h.name"
+    ) == [
+        ["Ann", "Bonn"],
+        ["Bob", "Köln"],
+    ]
+    mapping.write_text("nodes: {nothing.csv: {label: A}}", encoding="utf-8")
+    wrong = subprocess.run([*command, "--force"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, "no such plain file" in wrong.stderr) == (2, True)
+    assert count(empty_graph) == 4
 
 
 def test_names_and_identifiers_of_many_nodes_are_indexed(empty_graph, tmp_path):

@@ -1,0 +1,1 @@
+"""CSVs as nodes and relationships: files, headers, mappings."""
