@@ -16,6 +16,9 @@ from neo4j.vector import Vector
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
 
+MIN_EMBEDDING_LENGTH = 64
+"""Minimum length of a list of numbers that is taken for an embedding if it is the value of a property."""
+
 Rows = Sequence[Sequence[Any]]
 KeyedRows = list[tuple[Hashable, ...]]
 
@@ -55,6 +58,13 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911
         case list() | tuple() | set() | frozenset():
             return [canonical(each) for each in value]
     raise TypeError(f"unsupported type {type(value).__name__} in a result; expected a type of Neo4j")
+
+
+def is_embedding(value: object) -> bool:
+    """Return whether the value of a property is an embedding: a long list of numbers."""
+    if not isinstance(value, list) or len(value) < MIN_EMBEDDING_LENGTH:
+        return False
+    return all(type(each) is float or type(each) is int for each in value)
 
 
 def canonical_rows(records: Iterable[Iterable[Any]]) -> list[list[Any]]:

@@ -16,7 +16,7 @@ from neo4j.graph import Node, Path, Relationship
 from t2c_core.errors import GraphOverloadedError, GraphTimeoutError, GraphUnavailableError, QueryError
 from t2c_core.graph.connection import translate_driver_errors, validate_uri
 from t2c_core.graph.driver_values import record_values
-from t2c_core.results import canonical
+from t2c_core.results import canonical, is_embedding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -266,7 +266,7 @@ class _Reader:
         if isinstance(value, list):
             return [self._cut(each) for each in value]
         if isinstance(value, dict):
-            return {name: self._cut(each) for name, each in value.items()}
+            return {name: _without_numbers(self._cut(each)) for name, each in value.items()}
         return value
 
     def _add_entities(self, value: Any) -> None:
@@ -293,6 +293,11 @@ class _Reader:
                     self._add_entities(each)
             case dict():
                 self._add_entities(list(value.values()))
+
+
+def _without_numbers(value: Any) -> Any:
+    """Return the value of a property; of an embedding, which nobody reads, its length."""
+    return f"[{len(value)} numbers]" if is_embedding(value) else value
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

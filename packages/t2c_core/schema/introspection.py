@@ -6,6 +6,7 @@ sample; triples and property names are complete if the server can list them with
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ QUERY_TIMEOUT_S = 600.0
 FULL_SCAN_TIMEOUT_S = 60.0
 """Time limit for listing all triples of a type, or all property names of a label or type, beyond `MAX_SCAN`."""
 
+_INTERNAL = re.compile(r"_(Bloom_\w*|GraphConfig|NsPrefDef|MapNs|MapDef|n10sValidatorConfig)|__\w+__")
+"""Names of labels and types of Neo4j Bloom, neosemantics and neo4j-graphrag."""
+_VECTOR_INDEXES = """
+    SHOW VECTOR INDEXES YIELD labelsOrTypes, properties
+    UNWIND labelsOrTypes AS name UNWIND properties AS key RETURN DISTINCT name, key
+"""
 _PATTERNS = {"node": "(x:$($owner))", "relationship": "(a)-[x:$($owner)]->(b)"}
 _VALUE = f"CASE WHEN value IS :: STRING NOT NULL THEN left(value, {MAX_TEXT + 1}) ELSE value END AS value"
 _VALUES = f"""
@@ -121,6 +128,16 @@ class SchemaIntrospector:
             "relationship": sorted(str(row["name"]) for row in self._rows(types)),
         }
 
+    @cached_property
+    def vector_indexed(self) -> frozenset[tuple[str, str]]:
+        """Labels or types and properties of vector indexes, as far as the user may see them."""
+        try:
+            return frozenset((row["name"], row["key"]) for row in self._rows(_VECTOR_INDEXES))
+        except Neo4jError as error:
+            if is_timeout(error):
+                raise
+            return frozenset()
+
     def check_policy(self) -> None:
         """Check that the graph has all names that the policy hides.
 
@@ -152,7 +169,7 @@ class SchemaIntrospector:
         counts = [
             LabelOrTypeCount(name, entity_type, self._count(entity_type, name, self._visible(entity_type)))
             for name in self._names[entity_type]
-            if self.visibility.shows(name)
+            if self.visibility.shows(name) and not is_internal(name)
         ]
         return [each for each in counts if each.count]
 
@@ -314,6 +331,11 @@ class SchemaIntrospector:
             columns = result.keys()
             for record in result:
                 yield dict(zip(columns, record_values(record), strict=True))
+
+
+def is_internal(name: str) -> bool:
+    """Return whether a label or relationship type belongs to a tool rather than to the data."""
+    return _INTERNAL.fullmatch(name) is not None
 
 
 def _pairs(rows: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:

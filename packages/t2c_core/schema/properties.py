@@ -11,7 +11,7 @@ from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 from t2c_core.graph.driver_values import DAY_S, IsoText
-from t2c_core.results import canonical
+from t2c_core.results import canonical, is_embedding
 from t2c_core.schema.introspection import MAX_TEXT
 from t2c_core.schema.model import Property, PropertyType, Scalar
 from t2c_core.text_formats import find_text_format, strings_of
@@ -74,11 +74,16 @@ class PropertyStatistics:
     """Number of nodes or relationships that have the property."""
     complete: bool = True
     """Whether all distinct values were counted."""
+    embeddings: int = 0
+    """Number of values that are embeddings, which are not described."""
 
     def __post_init__(self) -> None:
         for value, count in self.values:
             kind = type_of(value)
             if kind is None:
+                continue
+            if is_embedding(value):
+                self.embeddings += count
                 continue
             self.present_count += count
             self.types[kind] += count

@@ -133,7 +133,7 @@ class _SnapshotBuilder:
     partial_properties: list[str] = field(default_factory=list)
     partial_triples: list[str] = field(default_factory=list)
     excluded_properties: list[str] = field(default_factory=list)
-    """Properties whose values are bytes or vectors only."""
+    """Properties whose values are bytes, vectors or embeddings."""
 
     @property
     def labels_and_types(self) -> list[LabelOrTypeCount]:
@@ -159,6 +159,9 @@ class _SnapshotBuilder:
 
     def _describe(self, owner: LabelOrTypeCount, name: str) -> tuple[PropertyStatistics, bool]:
         """Add the description of a property; return its statistics, and whether its values could be read."""
+        if (owner.name, name) in self.introspector.vector_indexed:
+            self.excluded_properties.append(f"{owner.name}.{name}")
+            return PropertyStatistics(()), True
         statistics = PropertyStatistics(self.introspector.values(owner, name))
         scanned = self.introspector.scanned(owner)
         if not statistics.types and owner.is_sampled:
@@ -166,6 +169,8 @@ class _SnapshotBuilder:
             if values is None:
                 return statistics, False
             statistics, scanned = PropertyStatistics(values), owner.count
+        if statistics.embeddings > statistics.present_count:
+            statistics = PropertyStatistics(())
         if statistics.types:
             self.properties[owner].append(statistics.describe(name, owner, scanned))
         else:

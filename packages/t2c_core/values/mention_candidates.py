@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from t2c_core.values.inexact_matches import MAX_PART_WORDS, PartialMatcher, SpellingCorrector
 from t2c_core.values.literals import find_literals
-from t2c_core.values.normalization import GENDERS, fold, word_forms
+from t2c_core.values.normalization import GENDERS, fold, is_unspaced, word_forms
 from t2c_core.values.stopwords import (
     DEGREE_ADVERBS,
     DESCRIBING_WORDS,
@@ -159,6 +159,8 @@ class MentionFinder:
             heads = question.head_stems(span)
             is_headed = any(heads & _property_stems(hit) for hit in hits)
             return not inflected and (is_headed or self._describes(question, span, hits))
+        if len(words) > 1 and is_unspaced(words):
+            return True
         return len("".join(words)) > MAX_CODE_LETTERS or _is_code(question, span, hits)
 
     def _describes(

@@ -6,11 +6,23 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _APOSTROPHES = "'\u2019\u02bc\u0060\u00b4"
-_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+"""Characters of scripts in which words are not separated by spaces.
+
+Each is a word, and the value index shows which of them belong together.
+"""
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(
-    rf"[{_IDEOGRAPHS}]|%|[^\W_{_IDEOGRAPHS}]+(?:[{_APOSTROPHES}][^\W_{_IDEOGRAPHS}]+)*(?:[+#]+(?!\w))?"
+    rf"[{_UNSPACED}]|%|[^\W_{_UNSPACED}]+(?:[{_APOSTROPHES}][^\W_{_UNSPACED}]+)*(?:[+#]+(?!\w))?"
 )
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
@@ -53,7 +65,7 @@ class Word:
 
 
 def words(text: str) -> list[Word]:
-    """Split a text into words at whitespace and punctuation; each ideograph is a word."""
+    """Split a text into words at whitespace and punctuation; each ideograph, or letter of Thai or the like, is one."""
     return [Word(found.start(), found.end(), _fold_word(found[0])) for found in _WORD.finditer(text)]
 
 
@@ -64,6 +76,11 @@ def fold(text: str) -> str:
     looked up. A text without words becomes lower case.
     """
     return " ".join([_fold_word(each) for each in _WORD.findall(text)]) or text.casefold().strip()
+
+
+def is_unspaced(words: Sequence[str]) -> bool:
+    """Return whether words are single characters of a script without spaces, so that two of them may be a name."""
+    return all(_IS_UNSPACED.match(each) for each in words)
 
 
 def aliases(text: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from t2c_core.cypher.identifiers import format_identifier
+from t2c_core.results import MIN_EMBEDDING_LENGTH
+from t2c_core.schema.introspection import is_internal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,12 +15,8 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, NodeLabel, RelationshipType
     from t2c_data.graph.sample import Read
 
-MIN_EMBEDDING_LENGTH = 64
-"""Minimum number of floats of a list that is taken for an embedding."""
 SAMPLED = 1_000
 """Number of values of a property whose length is looked at."""
-_INTERNAL = re.compile(r"_(Bloom_\w*|GraphConfig|NsPrefDef|MapNs|MapDef|n10sValidatorConfig)|__\w+__")
-"""Names of Neo4j Bloom, neosemantics and neo4j-graphrag."""
 
 
 async def without_excluded(read: Read, schema: GraphSchema) -> GraphSchema:
@@ -54,11 +51,6 @@ async def without_excluded(read: Read, schema: GraphSchema) -> GraphSchema:
             if not is_internal(each.type) and {each.source, each.target} <= kept
         ),
     )
-
-
-def is_internal(name: str) -> bool:
-    """Return whether a label or relationship type belongs to a tool rather than to the data."""
-    return _INTERNAL.fullmatch(name) is not None
 
 
 def _without(element: Any, embeddings: Collection[tuple[str, str]]) -> Any:

@@ -54,6 +54,25 @@ async def test_answers_are_cut_at_their_limits_and_say_so(client, limits, query)
     assert len(str(result.rows)) < 400
 
 
+async def test_embedding_of_a_node_is_its_length_and_any_other_list_is_whole(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query(
+            "CREATE (a:Doc {name: 'a', v: [x IN range(1, 768) | x / 7.0], few: [1.5, 2.5]})-[:R {v: [x IN range(1, 64) | x]}]->(a)"
+        )
+    async with GraphClient(empty_graph.uri) as client:
+        result = await client.execute_read(
+            "MATCH p = (d:Doc)-[r]->() RETURN d, r, p, d {.*} AS m, [x IN range(1, 100) | x * 0.5] AS numbers, [d] AS l"
+        )
+    [(node, relationship, path, properties, numbers, nodes)] = result.rows
+    assert properties == {"few": [1.5, 2.5], "name": "a", "v": "[768 numbers]"}
+    assert node["properties"] == nodes[0]["properties"] == properties
+    assert relationship["properties"] == {"v": "[64 numbers]"}
+    assert len(numbers) == 100
+    assert "[768 numbers]" in str(path)
+    assert len(str(result.rows)) + len(str(result.graph)) < 4000
+    assert not result.truncated
+
+
 async def test_a_result_of_exactly_the_limit_is_whole(client):
     result = await client.execute_read("UNWIND range(1, 3) AS x RETURN x", limits=QueryLimits(max_rows=3))
     assert result.rows == ((1,), (2,), (3,))

@@ -245,6 +245,35 @@ def test_dates_outside_the_years_of_python_are_described_and_found(empty_graph):
         assert {each.value for each in index.folded("9999-12-31")} == {"9999-12-31"}
 
 
+def test_embeddings_and_what_belongs_to_tools_are_left_out(empty_graph):
+    with neo4j.GraphDatabase.driver(empty_graph.uri) as driver:
+        driver.execute_query("""
+            UNWIND range(1, 9) AS i
+            CREATE (d:Doc {title: 'doc ' + i, embedding: [x IN range(1, 128) | x / 7.0], scores: [i / 2.0, i / 3.0],
+              codes: [x IN range(1, 64) | x], short: [0.1 * i, 0.2, 0.3], years: [1990, 1991]})
+            CREATE (d)-[:ABOUT {vector: [x IN range(1, 64) | x * 0.5]}]->(:Topic {name: 'topic ' + i})
+            CREATE (:_Bloom_Perspective_ {name: 'view'})-[:_Bloom_HAS_SCENE_]->(:_Bloom_Scene_ {name: 's'})
+            CREATE (:__Entity__:Topic {name: 'e' + i})
+        """)
+        driver.execute_query(
+            "CREATE VECTOR INDEX shorts IF NOT EXISTS FOR (d:Doc) ON d.short "
+            "OPTIONS {indexConfig: {`vector.dimensions`: 3, `vector.similarity_function`: 'cosine'}}"
+        )
+        try:
+            schema = snapshot(empty_graph)
+        finally:
+            driver.execute_query("DROP INDEX shorts")
+    assert {each.name for each in schema.labels} == {"Doc", "Topic"}
+    assert {each.name for each in schema.types} == {"ABOUT"}
+    assert {each.name for each in schema.label_by_name["Doc"].properties} == {"scores", "title", "years"}
+    assert schema.type_by_name["ABOUT"].properties == ()
+    content = everything(empty_graph.snapshot)
+    assert b"Bloom" not in content
+    assert b"__Entity__" not in content
+    manifest = json.loads((empty_graph.snapshot / "manifest.json").read_text())
+    assert manifest["excluded_properties"] == ["Doc.codes", "Doc.embedding", "Doc.short", "ABOUT.vector"]
+
+
 def test_small_chunks_change_nothing(people, tmp_path, monkeypatch):
     whole = snapshot(people)
     monkeypatch.setattr(introspection, "CHUNK", 2)

@@ -265,3 +265,52 @@ def test_a_name_over_two_properties_is_linked_part_by_part(tmp_path, question):
     with ValueIndex(file) as index:
         links = Linker(index, schema).link(question).links
     assert [each.occurrences[0].property for each in links] == ["firstName", "lastName"]
+
+
+UNSPACED = {
+    ("人物", "名字"): ["刘备", "诸葛亮", "关羽", "曹", "欧阳修"],
+    ("都市", "名前"): ["東京", "京都", "ニューヨーク", "さいたま"],
+    ("คน", "ชื่อ"): ["สมชาย", "สมหญิง"],
+    ("사람", "이름"): ["유비", "김철수"],
+}
+
+
+@pytest.fixture(scope="module")
+def unspaced(tmp_path_factory):
+    path = tmp_path_factory.mktemp("unspaced") / "values.sqlite"
+    ValueIndex.build(
+        path,
+        (
+            IndexedValue(each, label, name, "node", 1)
+            for (label, name), values in UNSPACED.items()
+            for each in values
+        ),
+    )
+    labels = tuple(
+        NodeLabel(name=label, count=9, properties=(Property(name=name, type="STRING"),))
+        for label, name in UNSPACED
+    )
+    with ValueIndex(path) as index:
+        yield Linker(index, GraphSchema(labels=labels, types=(), triples=()))
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("刘备是谁", ["刘备"]),
+        ("谁是刘备", ["刘备"]),
+        ("刘备和关羽的关系是什么？", ["刘备", "关羽"]),
+        ("诸葛亮认识欧阳修吗", ["诸葛亮", "欧阳修"]),
+        ("人物有多少", []),
+        ("東京はどこですか", ["東京"]),
+        ("ニューヨークとさいたまの距離", ["ニューヨーク", "さいたま"]),
+        ("สมชายเป็นใคร", ["สมชาย"]),
+        ("유비는 누구입니까", ["유비"]),
+        ("김철수와 유비", ["김철수", "유비"]),
+        ("who knows 刘备?", ["刘备"]),
+    ],
+)
+def test_scripts_without_spaces_are_segmented_by_the_index(unspaced, question, values):
+    linked = unspaced.link(question)
+    assert [each.occurrences[0].value for each in linked.links] == values
+    assert all(question[each.start : each.end] == each.text == each.value for each in linked.links)
