@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from gqa_compress.conversion.config import ConversionConfig
 app = App(
     name="gqa-compress",
     help="Convert a LLaMA-family checkpoint into a standard checkpoint with fewer KV heads, and train it.",
+    version=lambda: version("graphling"),
     version_flags=["--version"],
     result_action="return_value",
     suppress_keyboard_interrupt=False,

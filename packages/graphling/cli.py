@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ app = App(
     name="graphling",
     suppress_keyboard_interrupt=False,
     help="Run the demo, or go from your graph to your model. Exit 0: done, 1: failed, 2: wrong input.",
+    version=lambda: version("graphling"),
     version_flags=["--version"],
     result_action="return_value",
 )

@@ -20,6 +20,7 @@ from t2c_service.errors import SettingsError
 from t2c_service.settings import (
     PREFIX,
     RENAMED,
+    SHORT,
     AccessSettings,
     GraphSettings,
     Settings,
@@ -205,6 +206,6 @@ def _explain(error: ValidationError, where: str) -> str:
         key = ".".join(str(part) for part in each["loc"])
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "missing":
-            message = f"is missing (in the file, or as {variable_of(key)})"
+            message = f"is missing (in the file, or as {variable_of(SHORT.get(key, key))})"
         lines.append(f"{where}: {f'`{key}` ' if key else ''}{message}")
     return "\n".join(lines)

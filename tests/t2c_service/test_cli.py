@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,3 +274,8 @@ def test_serve_says_how_to_open_an_address_to_everybody(run: Run, tmp_path: Path
     assert (status, "--allow-anonymous" in err) == (2, False), (
         "the snapshot is the next thing that is missing"
     )
+
+
+def test_version_is_that_of_the_distribution(run: Run) -> None:
+    status, out, _ = run("--version")
+    assert (status, out.strip()) == (0, version("graphling"))

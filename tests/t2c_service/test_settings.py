@@ -208,3 +208,36 @@ def test_a_variable_under_an_earlier_name_wins_over_the_file(
 ) -> None:
     monkeypatch.setenv("T2C_LIMITS__ATTEMPTS", "4")
     assert load_settings(write(tmp_path, limits={"max_attempts": 2})).limits.max_attempts == 4
+
+
+def test_credentials_of_the_environment_are_those_of_all_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEO4J_USERNAME", "ann")
+    monkeypatch.setenv("NEO4J_PASSWORD", "abc")
+    graph = load_settings(write(tmp_path, graph={"uri": "bolt://x:1"})).graph
+    assert (graph.user, graph.password and graph.password.get_secret_value()) == ("ann", "abc")
+    own = load_settings(write(tmp_path, graph={"uri": "bolt://x:1", "user": "bob", "password": "xyz"})).graph
+    assert (own.user, own.password and own.password.get_secret_value()) == ("bob", "xyz")
+
+
+def test_variable_of_a_group_is_its_address_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("")
+    with pytest.raises(SettingsError, match=r"`graph` is missing .*T2C_GRAPH__URI"):
+        load_settings(file)
+    monkeypatch.setenv("T2C_GRAPH", "bolt://x:1")
+    monkeypatch.setenv("T2C_MODEL", str(tmp_path))
+    monkeypatch.setenv("T2C_SNAPSHOT", str(tmp_path))
+    settings = load_settings(file)
+    assert (settings.graph.uri, settings.model.path) == ("bolt://x:1", tmp_path)
+    monkeypatch.setenv("T2C_GRAPH", '{"uri": "bolt://y:2"}')
+    assert load_settings(file).graph.uri == "bolt://y:2"
+
+
+def test_lists_may_be_separated_by_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T2C_ALLOWED_HOSTS", "ask.example.org, b.example.org")
+    monkeypatch.setenv("T2C_ACCESS__ANONYMOUS", "query")
+    settings = load_settings(write(tmp_path))
+    assert settings.allowed_hosts == ("ask.example.org", "b.example.org")
+    assert settings.access.anonymous == ("query",)
