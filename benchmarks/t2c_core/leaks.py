@@ -22,20 +22,14 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 
-from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.graph.embedded import EmbeddedGraph, ServerLimits
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
 ROOT = Path(__file__).parents[2]
+LIMITS = ServerLimits(optimising_compiler=True)
 RESULTS = Path(__file__).parent / "results" / "leaks.json"
-
-
-class Server(EmbeddedGraph):
-    """An embedded Neo4j for hours: optimised code is worth its compilation."""
-
-    def _jvm_arguments(self) -> list[str]:
-        return [each for each in super()._jvm_arguments() if "TieredStopAtLevel" not in each]
 
 
 class Counts(Counter[str]):
@@ -64,7 +58,10 @@ def draw_cases(
     leaks.QUERIES = queries
     counts = Counts(number, queue)
     try:
-        with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "store") as server:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            EmbeddedGraph(Path(folder) / "store", limits=LIMITS) as server,
+        ):
             while counts["cases"] < cases:
                 leaks.check_case(server.uri, counts)
         queue.put((number, dict(counts)))

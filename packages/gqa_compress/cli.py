@@ -118,6 +118,32 @@ def convert(
 
 
 @app.command
+def transfer(
+    model: Path,
+    *,
+    tokenizer: Path,
+    out: Path,
+    kv_heads: int | None = None,
+    seed: int = 0,
+    force: Flag = False,
+) -> None:
+    """Write a LLaMA checkpoint for another tokenizer, as the start of a training run.
+
+    Args:
+        model: Checkpoint folder.
+        tokenizer: Folder of the new tokenizer; tokens that both have keep their embeddings.
+        out: Folder to write.
+        kv_heads: KV heads of the new checkpoint, a multiple of the present number, which is the default.
+        seed: Seed of the noise on new embeddings.
+        force: Replace OUT if it holds a transferred checkpoint.
+    """
+    _before_torch()
+    from gqa_compress.checkpoint.vocabulary_transfer import transfer as run
+
+    _print(asdict(run(model, tokenizer, out, kv_heads=kv_heads, seed=seed, force=force)))
+
+
+@app.command
 def evaluate(
     model: Path,
     *,

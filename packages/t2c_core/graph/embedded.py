@@ -45,6 +45,8 @@ class ServerLimits:
     """Maximum memory of one transaction."""
     transaction_timeout_s: int = 600
     """Maximum duration of one transaction."""
+    optimising_compiler: bool = False
+    """Whether Java's optimising compiler is used, which takes a minute of CPU time and saves more in long runs."""
 
 
 class EmbeddedGraph:
@@ -220,7 +222,7 @@ class EmbeddedGraph:
         return [
             f"-Xmx{self.limits.heap_mb}m",
             "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",  # C2 takes a third more CPU time for short sessions
+            *([] if self.limits.optimising_compiler else ["-XX:TieredStopAtLevel=1"]),
             "-Xss2m",
             "--sun-misc-unsafe-memory-access=allow",
             "-Djava.awt.headless=true",

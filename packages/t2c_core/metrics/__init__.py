@@ -1,5 +1,6 @@
 """Metrics of generated Cypher against gold Cypher, with confidence intervals."""
 
+from t2c_core.metrics.common_columns import equal_on_common_columns
 from t2c_core.metrics.execution import ResultComparison, compare, jaccard, precision_recall
 from t2c_core.metrics.gold import Gold, GoldQuery
 from t2c_core.metrics.intervals import Interval, bootstrap_interval, wilson_interval
@@ -13,6 +14,7 @@ __all__ = [
     "ResultComparison",
     "bootstrap_interval",
     "compare",
+    "equal_on_common_columns",
     "google_bleu",
     "jaccard",
     "precision_recall",

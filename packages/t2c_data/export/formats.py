@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
-from random import Random
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from graphling_io.outputs import write_text
 from t2c_core.prompt.chat import ChatFormat
 from t2c_core.prompt.chat_replies import REFUSAL
-from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
+from t2c_core.prompt.schema_tokens import SchemaTokenFormat
 from t2c_core.prompt.text_casts import with_casts
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_data.dataset.report import dataset_card
-from t2c_data.export.augmentation import perturb
+from t2c_data.export.atom_rows import AtomRow, link_pairs
 from t2c_data.export.query_relinking import relink_query
 from t2c_data.pairs import write_lines
 
@@ -36,14 +35,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "dev", "test")
 CALIBRATION_ROWS = 6_000
 """Maximum number of rows of the calibration text."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    id: str
-    prompt: str
-    completion: str
-    split: str
 
 
 def export_atoms(
@@ -69,25 +60,15 @@ def export_atoms(
         dropped: number of pairs that were left out before, by reason.
         progress: called with the number of linked pairs and of all pairs.
     """
-    prompts = SchemaTokenFormat(schema)
-    rows: list[_Row] = []
+    rows: list[AtomRow] = []
     drops = Counter(dropped or {})
-    with ValueIndex(snapshot / "values.sqlite") as index:
-        linker = Linker(index, schema)
-        for number, pair in enumerate(pairs, 1):
-            question, kind = _perturbed(pair, seed, noise)
-            linked = linker.link(question)
-            completion = relink_query(pair, linked, prompts) if pair.cypher else UNANSWERABLE
-            if completion is None and kind != "plain":
-                drops[f"unlinked after {kind}"] += 1
-                linked = linker.link(pair.question)
-                completion = relink_query(pair, linked, prompts)
-            if completion is None:
-                drops["unlinked"] += 1
-            else:
-                rows.append(_Row(pair.id, prompts.render(linked), completion, pair.split))
-            if progress:
-                progress(number, len(pairs))
+    linked = link_pairs(pairs, schema=schema, snapshot=snapshot, seed=seed, noise=noise)
+    for number, each in enumerate(linked, 1):
+        drops.update(each.drops)
+        if each.row is not None:
+            rows.append(each.row)
+        if progress:
+            progress(number, len(pairs))
     rows, contradictions = _majority_completion(rows)
     drops["contradiction"] += contradictions
     return _write_atoms(rows, drops, out, schema)
@@ -177,15 +158,7 @@ def export_parquet(
     return _write_manifest(out, manifest)
 
 
-def _perturbed(pair: Pair, seed: int, noise: float) -> tuple[str, str]:
-    """Return a question, perhaps perturbed, and the kind of perturbation; `plain` if there is none."""
-    rng = Random(int(hashlib.sha256(f"{seed}:{pair.id}".encode()).hexdigest()[:12], 16))  # noqa: S311
-    if pair.split == "train" and rng.random() < noise:
-        return perturb(pair, rng)
-    return pair.question, "plain"
-
-
-def _majority_completion(rows: Sequence[_Row]) -> tuple[list[_Row], int]:
+def _majority_completion(rows: Sequence[AtomRow]) -> tuple[list[AtomRow], int]:
     """Keep the most frequent completion of each prompt, once per split; return the rows and the number of others."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -196,7 +169,9 @@ def _majority_completion(rows: Sequence[_Row]) -> tuple[list[_Row], int]:
     return [row for row in agreeing if kept[row.prompt, row.split] is row], len(rows) - len(agreeing)
 
 
-def _write_atoms(rows: Sequence[_Row], drops: Counter[str], out: Path, schema: GraphSchema) -> dict[str, Any]:
+def _write_atoms(
+    rows: Sequence[AtomRow], drops: Counter[str], out: Path, schema: GraphSchema
+) -> dict[str, Any]:
     train = [row for row in rows if row.split == "train"]
     trained_prompts = {row.prompt for row in train}
     tokenizer = train_tokenizer(schema, (row.prompt for row in train), (row.completion for row in rows))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from t2c_data.lexicon.general_vocabulary import vocabulary
 from t2c_data.lexicon.identifiers import split_identifier
 from t2c_data.lexicon.morphology import singular_of
 from t2c_data.lexicon.property_words import (
@@ -126,6 +127,8 @@ def _label(label: NodeLabel) -> dict[str, Any]:
     words["naming_properties"] = named
     if noun.split(" ")[-1] in ANIMATE_NOUNS:
         words["animate_nouns"] = list(words["nouns"])
+    if participles := vocabulary().events.get(noun.split(" ")[-1]):
+        words["event_participles"] = list(participles)
     return words
 
 

@@ -18,6 +18,8 @@ class Vocabulary:
 
     synonyms: dict[str, tuple[str, ...]]
     """By noun."""
+    events: dict[str, tuple[str, ...]]
+    """What people do to the things that an event joins them to, by its noun."""
     properties: list[dict[str, Any]]
     """Lexicon fields by names of properties, in order of preference."""
     units: dict[str, tuple[str, ...]]
@@ -49,6 +51,7 @@ def vocabulary() -> Vocabulary:
     content = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     return Vocabulary(
         {first: tuple(rest) for first, *rest in content["synonyms"]},
+        {event: tuple(participles) for event, participles in content["events"].items()},
         content["properties"],
         {last: tuple(units) for last, units in content["units"].items()},
         content["abbreviations"],

@@ -72,6 +72,8 @@ class LabelEntry(_Entry):
     """Nouns that take "who" instead of "that"."""
     display_property: str = ""
     """Property that is returned when a question asks for the node itself."""
+    event_participles: Phrases = ()
+    """What people do to the things that an event joins them to: `ordered` for the label Order."""
     naming_properties: Phrases = ()
     """Properties whose value names a node by itself, without the property's noun; best first."""
 

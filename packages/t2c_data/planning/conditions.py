@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from t2c_data.planning.grounding import Grounder
     from t2c_data.templates.model import QuestionTemplate
 
-CONDITION_COUNTS = (1, 1, 1, 2, 2, 2, 3)
+CONDITION_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
+"""Numbers of conditions to draw from; of the questions that people ask most have one."""
 _SECOND_CONDITION = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 """Operators of a second condition on a neighbour that is named."""
 

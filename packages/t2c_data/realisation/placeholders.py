@@ -153,6 +153,13 @@ class PlaceholderRealiser:
         phrase = pick([each for each in self._phrases(slot.path[0]) if verb.fullmatch(each)], self._rng)
         return inflect_alternatives(phrase, plural=plural).removeprefix("that ").removesuffix(" {}")
 
+    def done(self, slot: Slot) -> str:
+        """Realise what neighbours do to the root, behind "most often": `supplied`."""
+        return self._pick(
+            self._phrases(slot.path[0]),
+            r"(?:that \[(?:is|was)\|\w+\] )?(\w+(?:ed|en|ought|old)) by \{\}",
+        )
+
     def copula_phrase(self, slot: Slot) -> str:
         """Realise what the root is, behind "is": `contraindicated in`."""
         return self._pick(self._phrases(slot.path[0]), r"that \[is\|are\] ([^{}]+) \{\}")
@@ -297,6 +304,7 @@ SLOT_FORMATS: dict[str, Callable[[PlaceholderRealiser, Slot], str]] = {
     ".back": _Formats.inverse_role,
     ".do": _Formats.verb_phrase,
     ".be": _Formats.copula_phrase,
+    ".done": _Formats.done,
     ".share": _Formats.shared_neighbour,
     ".adjective": _Formats.measure_adjective,
     ".verb": _Formats.measure_verb,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from t2c_data.realisation.conditions import PredicateRealiser
     from t2c_data.realisation.lexical_choice import LexicalChooser
 
-CONTRACTION_RATE = 0.3
+CONTRACTION_RATE = 0.4
 """How often an intermediate node without conditions is left out."""
 ADJECTIVE_RATE = 0.5
 """How often a condition on a relationship that has an adjective is realised as one."""
@@ -33,6 +33,8 @@ _AMOUNTS = {
 }
 _CONTRACTIBLE = re.compile(r"(on|under|\w+ by) \{\}")
 """A phrase that holds over an intermediate node as well."""
+_DONE_BY = re.compile(r"((?:that \[(?:is|was)\|\w+\] )?\w+(?:ed|en|ought|old)) by \{\}")
+"""A phrase of what neighbours do to a node."""
 _NEVER = re.compile(r"((?:that|who) )(\[(?!is\||was\||has\|)\w+\|\w+\] .*)")
 """A verb in the present that "never" can stand before."""
 
@@ -58,7 +60,7 @@ class RelationshipRealiser:
             The phrases, and the relationship that they realise.
         """
         second = self._contractible(rel)
-        short = self._contractible_phrases(node, second) if second else []
+        short = self._contractible_phrases(node, second) + self._event_phrases(node, second) if second else []
         return (short, second) if short and second else (self.phrases(rel), rel)
 
     def phrases(self, rel: QueryRelationship) -> list[str]:
@@ -107,6 +109,11 @@ class RelationshipRealiser:
             subject_verb_agreement(each).replace("{}", neighbours)
             for each in self.without_conditions(rel)
             if each.startswith("that ")
+        ]
+        found += [
+            f"{done[1]} {amount} times"
+            for each in self.without_conditions(rel)
+            if (done := _DONE_BY.fullmatch(each))
         ]
         try:
             role = self._nouns.role_noun(rel, is_certain=not self._context.is_ambiguous(rel))[1]
@@ -212,6 +219,18 @@ class RelationshipRealiser:
         if self._rng.random() > CONTRACTION_RATE:
             return None
         return second if self._context.is_unique_path(start, second.node.label) else None
+
+    def _event_phrases(self, start: QueryNode, rel: QueryRelationship) -> list[str]:
+        """List phrases over an event that people take part in: `customers that ordered X`, `ordered by X`."""
+        labels = self._context.lexicon.labels
+        event = rel.triple.source if rel.forward else rel.triple.target
+        does, is_done = (bool(labels[each].animate_nouns) for each in (start.label, rel.node.label))
+        if does == is_done or not labels[event].event_participles:
+            return []
+        done = self._rng.choice(labels[event].event_participles)
+        if does:
+            return [f"that {done} {{}}", f"that [has|have] {done} {{}}"]
+        return [f"{done} by {{}}", f"that [was|were] {done} by {{}}", f"that {{}} {done}"]
 
     def _contractible_phrases(self, node: QueryNode, rel: QueryRelationship) -> list[str]:
         """List phrases of a relationship that hold one step further as well: `on the ward X`, `seen by Dr X`."""

@@ -50,6 +50,8 @@ class Outcome:
     cypher: str | None = None
     parameters: dict[str, Any] | None = None
     equal: bool = False
+    equal_on_common_columns: bool = False
+    """Whether the rows are equal once columns that only one of the results has are left out."""
     reason: str = ""
     """How the rows differ from those of the gold."""
     f1: float = 0.0
@@ -96,6 +98,7 @@ def compute_metrics(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any
         "n": len(counted),
         "ex": interval.value,
         "ex_interval": [interval.low, interval.high],
+        "ex_on_common_columns": _ratio([each.equal_on_common_columns for each in counted]),
         "executable": _ratio([each.status in {"answered", "empty"} for each in counted]),
         **{status: _ratio([each.status == status for each in counted]) for status in STATUSES},
         "f1": statistics.fmean(each.f1 for each in counted),

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from graphling_io.outputs import atomic_file
 from t2c_core.errors import GraphUnavailableError
-from t2c_core.metrics import compare, jaccard, precision_recall
+from t2c_core.metrics import compare, equal_on_common_columns, jaccard, precision_recall
 from t2c_service.bootstrap import open_service
 from t2c_service.errors import PairsError, SettingsError, UnansweredError, UnavailableError
 from t2c_service.evaluation.clients import EvaluationClient, HttpClient, InProcessClient, ask_patiently
@@ -254,6 +254,9 @@ async def _compare(
     ran = answer.status in {"answered", "empty"}
     comparison = compare(gold.gold.rows, answer.rows, order=gold.gold.order) if ran else None
     fields["equal"] = bool(comparison and comparison.equal and not answer.truncated)
+    fields["equal_on_common_columns"] = fields["equal"] or (
+        ran and not answer.truncated and equal_on_common_columns(gold.gold.rows, answer.rows)
+    )
     fields["reason"] = comparison.reason if comparison else f"the question was {answer.status}"
     is_same = comparison is not None and comparison.equal
     fields["f1"] = 1.0 if is_same else precision_recall(gold.gold.rows, answer.rows)[2] if ran else 0.0

@@ -34,6 +34,21 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def test_processes_write_the_same_rows(
+    graph: Any,
+    schema: GraphSchema,
+    pairs: list[Pair],
+    atoms: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("t2c_data.export.atom_rows.MIN_PAIRS_FOR_PROCESSES", 10)
+    monkeypatch.setattr("t2c_data.export.atom_rows.CHUNK", 50)
+    export_atoms(pairs, tmp_path, schema=schema, snapshot=graph.snapshot)
+    for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "manifest.json"):
+        assert (tmp_path / name).read_bytes() == (atoms / name).read_bytes()
+
+
 def test_most_pairs_survive_linking_and_every_loss_is_counted(
     graph: Any, schema: GraphSchema, atoms: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:

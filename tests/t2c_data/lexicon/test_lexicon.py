@@ -258,3 +258,18 @@ def test_relationships_are_said_as_people_do(kind: str, source: str, target: str
 def test_who_is_called_after_what_they_do_is_not_called_so_twice() -> None:
     assert lexicalise_type("visit", "museum", "visitor", alone=True)["target_role"] == ["visitor"]
     assert lexicalise_type("supplies", "supplier", "product", alone=True)["source_role"] == ["supplier"]
+
+
+def test_an_event_says_what_people_do_over_it() -> None:
+    labels = (NodeLabel(name="Order", count=1), NodeLabel(name="Ward", count=1))
+    schema = GraphSchema(labels=labels, types=(), triples=())
+    entries = from_content(draft_lexicon(schema), schema).labels
+    assert "ordered" in entries["Order"].event_participles
+    assert entries["Ward"].event_participles == ()
+
+
+def test_a_place_that_things_go_to_or_come_from_is_said_so() -> None:
+    words = {name: _draft(Property(name=name, type="STRING")) for name in ("shipCity", "birthPlace", "city")}
+    assert "shipped to {}" in words["shipCity"].equals_phrases
+    assert "born in {}" in words["birthPlace"].equals_phrases
+    assert "in {}" in words["city"].equals_phrases

@@ -163,3 +163,18 @@ def test_the_name_of_a_type_suggests_phrases_and_roles(name: str, phrase: str, r
     words = lexicalise_type(name, "case", "drug", alone=False)
     assert phrase in words["forward"]
     assert words["target_role"] == ([role] if role else [])
+
+
+def test_what_people_do_over_an_event_is_said_without_the_event(world: GraphContext) -> None:
+    """A patient who had a visit on a ward visited it; who visits whom is not told by two people."""
+    made = questions(drafts(world, "lookup.key.own", "count.root", "lookup.distinct.root", count=150))
+    visited = [(text, cypher) for text, cypher in made if " visited " in text and "visit)" not in text]
+    assert any(re.search(r"patients?\b.* visited", text) and ":Ward" in cypher for text, cypher in visited)
+    assert not [text for text, _ in visited if re.search(r"doctors? (that|who) (have |has )?visited", text)]
+
+
+def test_what_neighbours_do_most_is_an_adjective(world: GraphContext) -> None:
+    made = [text for text, _ in questions(drafts(world, "top.entity", "top.entity.one", count=120))]
+    assert any(
+        re.search(r"most (often |frequently )?(taken|prescribed|covered|treated)\b", text) for text in made
+    )
