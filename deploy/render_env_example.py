@@ -29,10 +29,11 @@ HEAD = f"""\
 # needs API keys (T2C_ACCESS__KEYS_FILE) or T2C_ACCESS__ALLOW_ANONYMOUS=true.
 # BIND=127.0.0.1
 # PORT=8080
-# Your own graph: a folder of CSVs, and the model folder and the questions that `make own` wrote.
+# Your own graph: a folder of CSVs; the model folder and the folder of settings (graphling.yaml) that `make own` wrote,
+# models/NAME/model and models/NAME.
 # GRAPH_CSV=../demo/graph
 # MODEL=../demo/starter
-# EXAMPLES=../demo/questions.jsonl
+# SETTINGS=../demo
 # The model server: maximum length of prompt and completion, concurrent sequences, dtype, GPUs (compose.gpu.yaml).
 # MODEL_MAX_LEN=512
 # MODEL_MAX_NUM_SEQS=16

@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 
+from graphling.locations import DEMO, demo_home
 from graphling.step_runner import (
     BIN,
     StepError,
@@ -25,11 +25,9 @@ from graphling.step_runner import (
 from graphling_io.console import print_status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "demo"
-HOME = ROOT / "models" / "demo"
+HOME = demo_home()
 SERVE = (BIN / "t2c-service", "serve", "--config", DEMO / "graphling.yaml")
 
 
@@ -47,9 +45,15 @@ def prepare() -> None:
             "t2c-graph", "snapshot", "--uri", uri, "--out", snapshot), reads=[summary])  # fmt: skip
 
 
+def service_environment() -> Mapping[str, str]:
+    """Return the environment of the service: its settings name the store, snapshot and feedback of this demo."""
+    files = {"GRAPH__HOME": "graph", "SNAPSHOT": "snapshot", "FEEDBACK__FILE": "feedback.jsonl"}
+    return {**os.environ, **{f"T2C_{key}": str(HOME / name) for key, name in files.items()}}
+
+
 def serve() -> NoReturn:
     """Replace this process by the service, so that it receives the signals."""
-    os.execv(SERVE[0], [str(each) for each in SERVE])
+    os.execve(SERVE[0], [str(each) for each in SERVE], service_environment())
 
 
 def ask_once() -> dict[str, Any]:
@@ -63,7 +67,9 @@ def ask_once() -> dict[str, Any]:
     """
     command: Sequence[object] = (*SERVE, "--port", free_port())
     question = next(row["question"] for row in read_rows(DEMO / "questions.jsonl") if row.get("featured"))
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as service:
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, text=True, env=service_environment()
+    ) as service:
         try:
             words = (word for line in service.stdout or () for word in line.split())
             address = next((word for word in words if word.startswith("http://")), None)

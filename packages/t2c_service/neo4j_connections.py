@@ -38,21 +38,24 @@ BACKOFF_RESET_S = 300.0
 async def open_graph(settings: GraphSettings, connections: int = 32) -> AsyncIterator[GraphClient]:
     """Connect to a graph; an embedded store that is not running is started, and stopped at the end.
 
+    Without a store in `home`, only the address counts: a file of settings may be used where the store is elsewhere.
+
     Args:
         settings: Address and credentials of the graph.
         connections: Maximum number of connections.
 
     Raises:
-        SettingsError: `home` contains no graph.
+        SettingsError: There is no address, and `home` contains no graph.
         EmbeddedError: The embedded store cannot be started.
     """
     home = settings.home
-    if home is None:
-        assert settings.uri is not None  # noqa: S101  (the settings check it)
+    has_store = home is not None and (home / "data").is_dir()
+    if settings.uri is not None and not has_store:
         async with _client(settings.uri, settings, connections) as client:
             yield client
         return
-    if not (home / "data").is_dir():
+    assert home is not None  # noqa: S101  (the settings check it)
+    if not has_store:
         raise SettingsError(
             f"no graph in `graph.home` {home}; import one with: t2c-graph up --data-dir {home} --port P, then "
             "t2c-graph import SOURCE --uri bolt://127.0.0.1:P"

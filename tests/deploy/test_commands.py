@@ -166,9 +166,9 @@ def test_the_service_runs_with_the_environment_that_compose_gives_it(
     graph: TestGraph, compose: dict[str, Any], tmp_path: Path
 ) -> None:
     service = compose["services"]["service"]
-    examples = DEPLOY / re.sub(
-        r".*:-([^}]+)\}.*", r"\1", next(v for v in service["volumes"] if "EXAMPLES" in v)
-    )
+    (volume,) = (each for each in service["volumes"] if "SETTINGS" in each)
+    folder, inside, _ = with_defaults(volume).split(":")
+    arguments = [each.replace(inside, str(DEPLOY / folder)) for each in service["command"]]
     with ScriptedServer(
         lambda _: Reply("MATCH (drug:Drug) RETURN count(drug)"), models=("graphling",)
     ) as model:
@@ -179,13 +179,12 @@ def test_the_service_runs_with_the_environment_that_compose_gives_it(
             "T2C_GRAPH__URI": graph.uri,
             "T2C_GRAPH__PASSWORD": PASSWORD,
             "T2C_SNAPSHOT": str(graph.snapshot),
-            "T2C_EXAMPLES": str(examples),
             "T2C_MODEL__URL": model.url,
         }
         assert set(puts) <= set(service["environment"])
         environment = {key: value for key, value in os.environ.items() if not key.startswith("T2C_")}
         environment |= {**service["environment"], **puts, "T2C_PAGE": "false"}
-        command = [Path(sys.executable).with_name("t2c-service"), *service["command"]]
+        command = [Path(sys.executable).with_name("t2c-service"), *arguments]
         with subprocess.Popen(
             command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
         ) as process:

@@ -139,6 +139,16 @@ async def test_what_is_not_there_at_the_start_is_named(settings: Settings, tmp_p
                 pass
 
 
+async def test_an_address_is_used_where_home_has_no_store(
+    settings: Settings, graph: TestGraph, tmp_path: Path
+) -> None:
+    """A container that is given the settings of a clone, whose store is elsewhere."""
+    changed = settings.model_copy(update={"graph": GraphSettings(uri=graph.uri, home=tmp_path / "none")})
+    async with running(changed) as client:
+        assert (await client.get("/readyz")).json()["status"] == "ready"
+    assert not (tmp_path / "none").exists()
+
+
 async def test_a_store_in_use_by_another_program_is_named(settings: Settings, graph: TestGraph) -> None:
     with pytest.raises(EmbeddedError, match="in use by another running Neo4j"):
         async with running(settings.model_copy(update={"graph": GraphSettings(home=graph.home)})):
