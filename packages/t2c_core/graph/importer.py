@@ -46,26 +46,24 @@ MAX_INDEXED_CHARS = 1_000
 _LOOKED_UP = re.compile(r"(?i:name|title|label|id|code|key|number|uuid|isbn|email|symbol)$")
 """Names of properties by which people name a node."""
 
+_CREATE_NODES = """
+    UNWIND $rows AS row CREATE (x:$(row.names)) SET x = row.properties
+    {texts} RETURN row.ordinal AS ordinal, elementId(x) AS id
+"""
+_CREATE_RELATIONSHIPS = """
+    UNWIND $rows AS row
+    MATCH (a) WHERE elementId(a) = row.start
+    MATCH (b) WHERE elementId(b) = row.end
+    CREATE (a)-[x:$(row.names)]->(b) SET x = row.properties {texts}
+"""
 _SET_TEXTS = """
-    FOREACH (each IN row.texts | SET {variable}[each.name] = CASE each.type
+    FOREACH (each IN row.texts | SET x[each.name] = CASE each.type
         WHEN 'DATE' THEN date(each.text)
         WHEN 'LOCAL DATETIME' THEN localdatetime(each.text)
         ELSE datetime(each.text)
     END)
 """
 """Sets dates and times that the driver cannot send, those outside the years 1 to 9999."""
-_CREATE_NODES = f"""
-    UNWIND $rows AS row CREATE (n:$(row.names)) SET n = row.properties
-    {_SET_TEXTS.format(variable="n")}
-    RETURN row.ordinal AS ordinal, elementId(n) AS id
-"""
-_CREATE_RELATIONSHIPS = f"""
-    UNWIND $rows AS row
-    MATCH (a) WHERE elementId(a) = row.start
-    MATCH (b) WHERE elementId(b) = row.end
-    CREATE (a)-[r:$(row.names)]->(b) SET r = row.properties
-    {_SET_TEXTS.format(variable="r")}
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,8 +287,9 @@ class _Target:
         if count:
             self.clear()
 
-    def create(self, query: str, rows: list[dict[str, Any]], done: int) -> list[dict[str, Any]]:
+    def create(self, template: str, rows: list[dict[str, Any]], done: int) -> list[dict[str, Any]]:
         """Write one batch in one transaction."""
+        query = template.format(texts=_SET_TEXTS if any(row["texts"] for row in rows) else "")
         with self._session() as session, session.begin_transaction() as transaction:
             result = transaction.run(query, rows=rows)
             records = result.data()

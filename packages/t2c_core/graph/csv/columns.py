@@ -51,6 +51,7 @@ _SPECIAL: dict[str, ColumnKind] = {
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _ZONE = re.compile(r"\[([^\[\]]+)\]$")
 _POINT_PART = re.compile(r"\s*'?([A-Za-z_]+)'?\s*:\s*(?:(-?[0-9.eE+-]+)|'?\"?([A-Za-z0-9-]+)\"?'?)\s*")
+_MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?$")
 _OFFSET = re.compile(r"Z|[+-][0-9]{2}:?[0-9]{2}")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 _OPTIONS = {
@@ -214,7 +215,8 @@ def _zoned_date_time(cell: str, zone: str) -> DateTime | IsoText:
 
 
 def _date(cell: str) -> Date | IsoText:
-    return far_date(cell.strip()) or Date.from_iso_format(cell.strip())
+    text = _MIDNIGHT.sub("", cell.strip())
+    return far_date(text) or Date.from_iso_format(text)
 
 
 def _time(cell: str, *, zoned: bool) -> Time:

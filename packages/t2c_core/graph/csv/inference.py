@@ -23,7 +23,9 @@ _PATTERNS = {
         r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|0|[1-9][0-9]*),[0-9]+|0|-?[1-9][0-9]*"
     ),
     "boolean": re.compile("true|false", re.IGNORECASE),
-    "date": re.compile(_DAY),
+    "date": re.compile(
+        rf"{_DAY}(?:[T ]00:00(?::00(?:\.0+)?)?)?"
+    ),  # spreadsheets and databases write midnight
     "localdatetime": re.compile(f"{_DAY}[T ]{_CLOCK}"),
     "datetime": re.compile(rf"{_DAY}T{_CLOCK}(?:Z|[+-][0-9]{{2}}:[0-9]{{2}})(?:\[[\w/+-]+\])?"),
 }

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from t2c_core.errors import SourceError
+from t2c_core.graph.csv.inference import summarize
 from t2c_core.graph.csv.mapping import CsvMapping
 from t2c_core.graph.csv.proposal import singular, words_of
 from t2c_core.graph.csv.source import CsvSource
@@ -342,3 +343,28 @@ def test_words_of_a_name(name, words):
 )  # fmt: skip
 def test_singular_of_a_label(plural, one):
     assert singular(plural) == one
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "-20", ""], "int"),
+        (["1", "2.5", "1e-3"], "float"),
+        (["1", "01234"], "string"),
+        (["1,5", "1.234,50", "7"], "float{decimal:comma}"),
+        (["TRUE", "false"], "boolean"),
+        (["yes", "no"], "string"),
+        (["2024-01-31", "NULL"], "date"),
+        (["1996-08-01 00:00:00.000", "1996-08-02"], "date"),
+        (["1996-08-01 00:00:00", "1996-08-02 10:30"], "localdatetime"),
+        (["2024-01-31T10:00:00Z", "2024-01-31T10:00:00+02:00"], "datetime"),
+        (["31.01.2024"], "string"),
+        (['["a", "b"]', "[]"], "list"),
+        (["[a]", "[]"], "string"),
+        (["12345678901234567890"], "float"),
+        (["", "NA"], "string"),
+    ],
+)
+def test_type_of_a_column_fits_all_its_cells(cells, kind):
+    (column,) = summarize(["x"], enumerate([["x"], *([each] for each in cells)]))
+    assert column.type == kind
