@@ -42,6 +42,8 @@ VARIANTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
 """Settings file of each model that is served."""
 MAX_ACCURACY_DROP = 0.02
 """Maximum drop of execution accuracy on held-out questions that the minimum confidence may cause."""
+FEEDBACK_COPIES = 20
+"""Rows of each pair of feedback, perturbed in different ways; they outvote synthetic pairs of the same question."""
 EXAMPLES = 12
 """Number of example questions for the page."""
 WELL_FORMED_QUESTION = re.compile(r"[A-Z].{20,70}\?")
@@ -75,6 +77,8 @@ class OwnConfig:
     """Lexicon of the schema; drafted if omitted."""
     pairs_dev: Path | None = None
     """JSONL of questions by others to evaluate on."""
+    feedback: Path | None = None
+    """JSONL of pairs that `t2c-service feedback export` wrote; those that pass validation are trained on."""
     minutes: float = 25.0
     """Minutes for everything: half of them train the teacher, a quarter distils."""
     distil_minutes: float | None = None
@@ -96,7 +100,7 @@ class OwnConfig:
             raise ValueError("NAME=demo is the folder of `make demo`; choose another name")
         if bool(self.uri) == bool(self.csv):
             raise ValueError("give either URI=bolt://... (a running Neo4j) or CSV=folder-or-zip")
-        for key in ("csv", "mapping", "lexicon", "pairs_dev"):
+        for key in ("csv", "mapping", "lexicon", "pairs_dev", "feedback"):
             path = getattr(self, key)
             if path and not path.exists():
                 raise ValueError(f"{key.upper()}={path}: no such file or folder")
@@ -194,9 +198,37 @@ def prepare(config: OwnConfig, steps: StepRunner, uri: str) -> None:
     steps.run("validated.jsonl", lambda: run_console_script(
         "t2c-data", "validate", *graph, "--pairs", pairs, "--out", validated, "--keep-inconclusive", "--no-run"),
         reads=[pairs, snapshot, words])  # fmt: skip
+    training = add_feedback(config, steps, graph) if config.feedback else validated
     steps.run("rows", lambda: run_console_script(
-        "t2c-data", "export", "--pairs", validated, "--snapshot", snapshot, "--format", "atoms",
-        "--out", home / "rows"), reads=[validated, snapshot])  # fmt: skip
+        "t2c-data", "export", "--pairs", training, "--snapshot", snapshot, "--format", "atoms",
+        "--out", home / "rows"), reads=[training, snapshot])  # fmt: skip
+
+
+def add_feedback(config: OwnConfig, steps: StepRunner, graph: tuple[object, ...]) -> Path:
+    """Validate the pairs of feedback on the graph, and return a file of all pairs to train on.
+
+    Args:
+        config: the run.
+        steps: runner of steps.
+        graph: options that name graph, snapshot and lexicon.
+    """
+    home = config.home
+    validated, checked, training = (
+        home / name for name in ("validated.jsonl", "validated_feedback.jsonl", "training_pairs.jsonl")
+    )
+    reads = [each for each in (config.feedback, home / "snapshot", config.words) if each]
+    steps.run("validated_feedback.jsonl", lambda: run_console_script(
+        "t2c-data", "validate", *graph, "--pairs", str(config.feedback), "--out", checked, "--keep-inconclusive"),
+        reads=reads)  # fmt: skip
+    copies = [
+        row | {"id": f"{row['id']}-{number}", "split": "train"}
+        for row in read_rows(checked)
+        if row.get("keep", True)
+        for number in range(FEEDBACK_COPIES)
+    ]
+    print_status(f"{len(copies) // FEEDBACK_COPIES} pairs of feedback passed validation")
+    write_if_changed(training, to_jsonl([*read_rows(validated), *copies]))
+    return training
 
 
 def train(config: OwnConfig, steps: StepRunner) -> None:

@@ -26,6 +26,7 @@ from graphling.step_runner import StepRunner
         (["--name", "a", "--uri", "bolt://x", "--csv", "demo/graph"], "either URI="),
         (["--name", "a", "--csv", "no/such/folder"], "CSV=no/such/folder"),
         (["--name", "a", "--uri", "bolt://x", "--lexicon", "nothing.yaml"], "LEXICON=nothing.yaml"),
+        (["--name", "a", "--uri", "bolt://x", "--feedback", "nothing.jsonl"], "FEEDBACK=nothing.jsonl"),
         (["--name", "a", "--uri", "bolt://x", "--minutes", "0"], "MINUTES=0.0"),
         (["--name", "a", "--uri", "bolt://x", "--minutes", "many"], "many"),
         (["--name", "a", "--uri", "bolt://x", "--distil-minutes", "-1"], "DISTIL_MINUTES=-1.0"),
@@ -228,6 +229,43 @@ def test_after_an_edit_of_the_lexicon_pairs_are_built_anew_and_nothing_before_th
     own.prepare(config, StepRunner(config.home), "bolt://x")
     assert scripts.calls == ["build", "validate"]  # the pairs are the same, and so are the rows
     assert (config.home / "lexicon.yaml").read_text() == "edited\n"
+
+
+def test_feedback_that_passes_validation_is_trained_on(config, tmp_path, monkeypatch):
+    given = tmp_path / "given.jsonl"
+    given.write_text('{"id": "f1", "question": "q", "split": "train"}\n')
+    exported = []
+
+    class WithFeedback(Scripts):
+        def __call__(self, name, *arguments):
+            command = [name, *map(str, arguments)]
+            options = dict(itertools.pairwise(command))
+            if command[1] == "validate" and options["--pairs"] == str(given):
+                self.calls.append("validate feedback")
+                assert "--no-run" not in command
+                rows = [
+                    {"id": "f1", "question": "q", "keep": True},
+                    {"id": "f2", "question": "r", "keep": False},
+                ]
+                (self.home / "validated_feedback.jsonl").write_text(
+                    "".join(json.dumps(r) + "\n" for r in rows)
+                )
+                return "{}"
+            if command[1] == "export":
+                self.calls.append("export")
+                exported.append(own.Path(options["--pairs"]).read_text().splitlines())
+                self._folder(options["--out"], "manifest.json")
+                return "{}"
+            return super().__call__(name, *arguments)
+
+    scripts = WithFeedback(config.home)
+    monkeypatch.setattr(own, "run_console_script", scripts)
+    with_feedback = own.OwnConfig(name="mine", uri="bolt://x", minutes=1, pairs=1, feedback=given)
+    own.prepare(with_feedback, StepRunner(config.home), "bolt://x")
+    assert scripts.calls == ["snapshot", "lexicon", "build", "validate", "validate feedback", "export"]
+    questions = [json.loads(each)["question"] for each in exported[0]]
+    assert questions == [*"abc", *["q"] * own.FEEDBACK_COPIES]
+    assert len({json.loads(each).get("id") for each in exported[0][3:]}) == own.FEEDBACK_COPIES
 
 
 def test_a_published_folder_is_replaced_only_if_it_is_a_published_model(config, tmp_path):
