@@ -61,7 +61,8 @@ class FeedbackBar:
             comment.props(f"outlined dense autogrow rows=1 maxlength={MAX_COMMENT_CHARS} aria-label=Comment")
             query = None
             if self._may_correct:
-                query = ui.textarea("The right query, if you know it", value=self._answer.cypher or "")
+                ui.label("The right query, if you know it").classes("g-card-title")
+                query = ui.textarea(value=self._answer.cypher or "")
                 query.classes("w-full g-mono").props("outlined dense autogrow aria-label='Right query'")
 
             async def send() -> None:
@@ -70,7 +71,7 @@ class FeedbackBar:
                 await self._keep("wrong", corrected, (comment.value or "").strip())
 
             with ui.row().classes("gap-2"):
-                ui.button("Send", on_click=send).props("unelevated dense no-caps color=primary")
+                ui.button("Send", on_click=send).props("unelevated no-caps color=primary")
             self._error = ui.label("").classes("g-note g-bad g-break")
             self._error.set_visibility(False)
 
