@@ -30,14 +30,14 @@ $(VLLM_STAMP): $(STAMP)
 demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
 	@$(BIN)/graphling demo $(if $(ONCE),--once)
 
-own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [MAPPING= LEXICON= PAIRS_DEV= FEEDBACK= MINUTES=25 PAIRS=60000]
+own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [MAPPING= LEXICON= PAIRS_DEV= FEEDBACK= SCRATCH= MINUTES=25 PAIRS=60000]
 	@$(BIN)/graphling own --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
 	  $(if $(MAPPING),--mapping '$(MAPPING)') $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
-	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)')
+	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)') $(if $(SCRATCH),--from-scratch)
 
 starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours)
 	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
-	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),56)' --distil-minutes '$(or $(DISTIL_MINUTES),46)' --pairs '$(or $(PAIRS),60000)' --kv-heads 1
+	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),56)' --distil-minutes '$(or $(DISTIL_MINUTES),46)' --pairs '$(or $(PAIRS),60000)' --kv-heads 1 --from-scratch
 
 check: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

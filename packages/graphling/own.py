@@ -1,6 +1,7 @@
 """From a graph to a served, compressed, evaluated model of its own.
 
-graph ─ snapshot ─ lexicon ─ pairs ─ validated pairs ─ training rows ─ teacher ─ converted ─ model ─ evaluation ─ report
+graph ─ snapshot ─ lexicon ─ pairs ─ validated pairs ─ training rows
+─ base ─ teacher ─ converted ─ model ─ evaluation ─ report
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path  # noqa: TC003  (the command line reads the annotations)
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
+from cyclopts import Parameter
 
+from graphling.locations import DEMO, RECIPES, ROOT
 from graphling.model_report import card, render_report, usage
 from graphling.step_runner import (
     StepRunner,
@@ -32,8 +35,11 @@ from graphling_io.outputs import atomic_directory, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPES = ROOT / "recipes" / "starter"
+STARTER = DEMO / "starter"
+"""The model from which others start: it knows the language of questions and of queries."""
+TEACHER_KV_HEADS = 8
+LAYER_DISTILL_STEPS = 0
+"""Conversion by its closed form alone; the distillation that follows gains more in the same time."""
 TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
 """Fractions of the minutes for training; building, converting and evaluating take the rest."""
 HELD_OUT_QUESTIONS = 500
@@ -87,6 +93,8 @@ class OwnConfig:
     """Number of pairs to build."""
     kv_heads: int = 2
     """Number of KV heads of the compressed model."""
+    from_scratch: Annotated[bool, Parameter(negative=())] = False
+    """Start from random weights instead of the starter model."""
     seed: int = 0
     """Seed of pairs and training."""
 
@@ -171,7 +179,7 @@ def open_graph(config: OwnConfig, steps: StepRunner) -> Iterator[str]:
     if config.uri:
         yield config.uri
         return
-    with embedded_graph(config.home / "graph") as uri:
+    with embedded_graph(config.home / "graph", is_long=True) as uri:
         summary, source = config.home / "graph.json", [config.csv] if config.csv else []
         mapping = config.mapping or config.home / "mapping.yaml"
         command = ("import", *source, "--uri", uri, "--mapping", mapping)
@@ -232,9 +240,18 @@ def add_feedback(config: OwnConfig, steps: StepRunner, graph: tuple[object, ...]
 
 
 def train(config: OwnConfig, steps: StepRunner) -> None:
-    """Train the teacher, a standard LLaMA, from scratch."""
-    recipe = {"tokenizer": "rows/tokenizer", "max_minutes": config.minutes * TEACHER_SHARE}
-    run_training(config, steps, "teacher", RECIPES / "train.yaml", recipe, [])
+    """Train the teacher, a standard LLaMA, from the starter model with the vocabulary of this graph."""
+    minutes = config.minutes * TEACHER_SHARE
+    if config.from_scratch:
+        recipe = {"tokenizer": "rows/tokenizer", "max_minutes": minutes}
+        run_training(config, steps, "teacher", RECIPES / "train.yaml", recipe, [])
+        return
+    base, tokenizer = config.home / "base", config.home / "rows" / "tokenizer"
+    steps.run("base", lambda: run_console_script(
+        "gqa-compress", "transfer", STARTER, "--tokenizer", tokenizer, "--kv-heads", TEACHER_KV_HEADS,
+        "--out", base, "--force"), reads=[STARTER, tokenizer], parameters=[TEACHER_KV_HEADS])  # fmt: skip
+    recipe = {"init_checkpoint": "base", "max_minutes": minutes}
+    run_training(config, steps, "teacher", RECIPES / "adapt.yaml", recipe, [base])
 
 
 def convert(config: OwnConfig, steps: StepRunner) -> None:
@@ -242,8 +259,8 @@ def convert(config: OwnConfig, steps: StepRunner) -> None:
     home, calibration = config.home, config.home / "rows" / "calibration.jsonl"
     steps.run("converted", lambda: run_console_script(
         "gqa-compress", "convert", home / "teacher", "--kv-heads", config.kv_heads,
-        "--calibration", calibration, "--out", home / "converted"),
-        reads=[home / "teacher", calibration], parameters=[config.kv_heads])  # fmt: skip
+        "--layer-distill-steps", LAYER_DISTILL_STEPS, "--calibration", calibration, "--out", home / "converted"),
+        reads=[home / "teacher", calibration], parameters=[config.kv_heads, LAYER_DISTILL_STEPS])  # fmt: skip
 
 
 def distil(config: OwnConfig, steps: StepRunner) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from graphling_io.console import print_status
 from graphling_io.outputs import write_json, write_text
 from t2c_core.errors import EmbeddedError
-from t2c_core.graph.embedded import EmbeddedGraph
+from t2c_core.graph.embedded import EmbeddedGraph, ServerLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -175,14 +175,19 @@ def run_console_script(name: str, *arguments: object, cwd: Path | None = None) -
 
 
 @contextmanager
-def embedded_graph(home: Path) -> Iterator[str]:
+def embedded_graph(home: Path, *, is_long: bool = False) -> Iterator[str]:
     """Run the embedded Neo4j of a folder and yield its Bolt address; it ends with this process.
+
+    Args:
+        home: folder of the store.
+        is_long: whether it runs for minutes.
 
     Raises:
         StepError: it did not start.
     """
     try:
-        with EmbeddedGraph(home).start(progress=_report_download) as graph:
+        limits = ServerLimits(optimising_compiler=is_long)
+        with EmbeddedGraph(home, limits=limits).start(progress=_report_download) as graph:
             yield graph.uri
     except EmbeddedError as error:
         raise StepError(str(error)) from error

@@ -144,22 +144,36 @@ def test_settings_that_a_person_added_survive_a_second_call(config):
     assert found["graph"] == {"uri": "bolt://x", "user": "reader"}
 
 
-@pytest.mark.parametrize(("make", "recipe"), [(own.train, "train.yaml"), (own.distil, "distil.yaml")])
-def test_training_follows_a_recipe_and_takes_its_part_of_the_minutes(config, monkeypatch, make, recipe):
-    made = []
+@pytest.mark.parametrize(
+    ("make", "is_from_scratch", "recipe", "start"),
+    [(own.train, True, "train.yaml", None), (own.train, False, "adapt.yaml", "base"), (own.distil, False, "distil.yaml", "converted")],
+)  # fmt: skip
+def test_training_follows_a_recipe_and_takes_its_part_of_the_minutes(
+    config, monkeypatch, make, is_from_scratch, recipe, start
+):
+    """The teacher starts from the starter model, whose vocabulary is transferred, or from random weights."""
+    made, transferred = [], []
 
-    def script(*command, cwd):
-        made.append(read_recipe(command[2]))
-        (cwd / made[-1].output_dir).mkdir()
-        (cwd / made[-1].output_dir / "config.json").write_text("{}")
+    def script(*command, cwd=None):
+        if command[1] == "transfer":
+            transferred.append(command)
+            folder = config.home / "base"
+        else:
+            made.append(read_recipe(command[2]))
+            folder = cwd / made[-1].output_dir
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
 
     monkeypatch.setattr(own, "run_console_script", script)
-    make(config, StepRunner(config.home))
+    order = replace(config, from_scratch=is_from_scratch)
+    make(order, StepRunner(config.home))
     assert (config.home / recipe).exists()
     assert 0 < made[0].max_minutes < 1
-    assert (made[0].init_checkpoint is None) == (make is own.train)
-    make(config, StepRunner(config.home))
+    assert made[0].init_checkpoint == (Path(start) if start else None)
+    assert bool(transferred) is (start == "base")
+    make(order, StepRunner(config.home))
     assert len(made) == 1
+    assert len(transferred) <= 1
 
 
 def test_another_graph_under_the_same_name_is_refused(config, tmp_path):
