@@ -133,6 +133,8 @@ def import_(
                 f"edit {mapping} and import again" if mapping else "keep this for editing with --mapping FILE"
             )
             print_status(f"Plain files are imported as proposed: {used.summary()}; {advice}.")
+    for name in opened.ignored:
+        print_status(f"{name} is not in the mapping, and not imported")
     if dry_run:
         print(used.to_yaml(), end="")
         return 0

@@ -46,6 +46,8 @@ class CsvSource:
     mapping: CsvMapping | None = None
     is_proposed: bool = False
     """Whether the mapping was proposed by this program."""
+    ignored: tuple[str, ...] = ()
+    """Plain files that the mapping does not name."""
     tables: tuple[CsvTable, ...] = ()
     _files: CsvFiles | None = field(default=None, repr=False)
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -114,7 +116,11 @@ class CsvSource:
         if self.mapping is None and plain:
             summaries = {name: summarize(header, files.rows(name)) for name, header in plain.items()}
             self.mapping, self.is_proposed = propose_mapping(summaries), True
-        return self.mapping.tables(plain) if self.mapping is not None else []
+        if self.mapping is None:
+            return []
+        known = self.mapping.nodes.keys() | self.mapping.relationships.keys()
+        self.ignored = tuple(name for name in plain if name not in known)
+        return self.mapping.tables(plain)
 
 
 @contextmanager

@@ -236,6 +236,8 @@ def test_edited_mapping_is_followed(tmp_path):
     nodes, relationships = graph(
         CsvSource(write(tmp_path / "csv", SHOP), CsvMapping.load(tmp_path / "mapping.yaml"))
     )
+    with CsvSource(tmp_path / "csv", CsvMapping.load(tmp_path / "mapping.yaml")) as source:
+        assert source.ignored == ("categories.tsv", "employees.csv", "order_items.csv", "products.csv")
     assert nodes["1"] == (("Person", "Customer"), {"fullName": "Ann", "joined": "2020-01-31"})
     assert nodes["7"] == (("Clerk",), {"name": "7"})
     assert relationships == [
