@@ -27,6 +27,11 @@ RUN_FOLDER = Path("/run/graphling-containers")
 PACKAGES = ("docker.io", "iptables", "debootstrap")
 PLUGINS = ("docker-compose", "docker-buildx")
 PLUGIN_RELEASE = "trixie"
+EMPTY_TABLES = {
+    "filter": "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n",
+    "nat": "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n",
+}
+"""Tables that the engine adds rules to, as `iptables-restore` reads them; it leaves out those that it is not given."""
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
@@ -188,6 +193,7 @@ def _running_daemon(engine: Engine) -> Iterator[None]:
         finally:
             daemon.terminate()
             daemon.wait(120)
-            subprocess.run(["iptables-restore"], input=rules, text=True, check=False)
+            absent = "".join(text for table, text in EMPTY_TABLES.items() if f"*{table}\n" not in rules)
+            subprocess.run(["iptables-restore"], input=rules + absent, text=True, check=False)
             FORWARDING.write_text(forwarding)
             shutil.rmtree(RUN_FOLDER, ignore_errors=True)
