@@ -7,6 +7,7 @@ graph ─ snapshot ─ lexicon ─ pairs ─ validated pairs ─ training rows
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections import Counter
@@ -42,6 +43,8 @@ LAYER_DISTILL_STEPS = 0
 """Conversion by its closed form alone; the distillation that follows gains more in the same time."""
 TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
 """Fractions of the minutes for training; building, converting and evaluating take the rest."""
+DISTILLATION_RATE = 1.5e-4
+"""Learning rate of a distillation of one minute; it grows with the root of the minutes up to that of the recipe."""
 HELD_OUT_QUESTIONS = 500
 """Maximum number of held-out synthetic questions in the evaluation."""
 VARIANTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
@@ -266,7 +269,14 @@ def convert(config: OwnConfig, steps: StepRunner) -> None:
 def distil(config: OwnConfig, steps: StepRunner) -> None:
     """Train the converted model towards its teacher."""
     minutes = config.distil_minutes or config.minutes * DISTILLATION_SHARE
-    recipe = {"init_checkpoint": "converted", "max_minutes": minutes}
+    optimizer = yaml.safe_load((RECIPES / "distil.yaml").read_text(encoding="utf-8"))["optimizer"]
+    # A high rate shakes a good model at first, and a short run has no time to mend that.
+    rate = min(optimizer["learning_rate"], round(DISTILLATION_RATE * math.sqrt(minutes), 6))
+    recipe = {
+        "init_checkpoint": "converted",
+        "max_minutes": minutes,
+        "optimizer": optimizer | {"learning_rate": rate},
+    }
     reads = [config.home / "converted", config.home / "teacher"]
     run_training(config, steps, "model", RECIPES / "distil.yaml", recipe, reads)
 

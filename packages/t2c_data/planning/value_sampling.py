@@ -25,11 +25,11 @@ MAX_VALUE_CHARS = 80
 ALWAYS_KNOWN = 0.995
 """Coverage above which a property is not tested for null."""
 TYPE_WEIGHTS = {
-    "id": 1.0, "name": 1.2, "category": 1.2, "number": 1.2, "date": 1.3, "boolean": 1.0, "list": 0.8, "text": 0.4,
+    "id": 1.0, "name": 1.2, "category": 1.2, "number": 1.2, "date": 1.3, "boolean": 2.0, "list": 0.8, "text": 0.4,
 }  # fmt: skip
 OPERATORS: dict[str, dict[Operator, float]] = {
     "id": {"eq": 9, "in": 0.6, "known": 0.05},
-    "name": {"eq": 7, "contains": 0.8, "starts": 0.8, "ends": 0.2, "in": 0.8, "ne": 0.6, "null": 0.2, "known": 0.1},
+    "name": {"eq": 7, "contains": 1.2, "starts": 0.8, "ends": 0.2, "in": 0.8, "ne": 0.6, "null": 0.2, "known": 0.1},
     "category": {"eq": 7, "in": 1.0, "ne": 1.2, "contains": 0.3, "starts": 0.2, "null": 0.4, "known": 0.3},
     "number": {
         "eq": 2, "gt": 4, "ge": 1.2, "lt": 2.5, "le": 0.8, "between": 1.6, "in": 0.2, "ne": 0.2, "null": 0.4,

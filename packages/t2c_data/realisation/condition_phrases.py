@@ -103,6 +103,7 @@ GENERAL = {
     "contains": (
         "whose {n} contains {v}", "whose {n} includes {v}", "with {v} in the {n}", "with {an} containing {v}",
         "where the {the}{n} contains {v}", "where the {n} contains the word {v}", "where the {n} includes {v}",
+        "with {an} including {v}", "with {an} that includes {v}",
         "with {v} in [its|their] {n}", "whose {n} contains the word {v}", "with {an} that contains {v}",
     ),
     "starts": (
