@@ -155,6 +155,27 @@ class GraphContext:
             self._unique_paths[key] = len(paths) == 1 and all(hop.end_label != end_label for hop in steps)
         return self._unique_paths[key]
 
+    def event_date(self, label: str) -> str:
+        """Return the date on which an event that people take part in happened; empty if it is none or has several."""
+        if not self.lexicon.labels[label].event_participles:
+            return ""
+        dates = [name for name in self.properties_of(label) if self.semantic_type(label, name) == "date"]
+        own = [name for name in dates if name.lower().startswith(label.lower())] or dates
+        return own[0] if len(own) == 1 else ""
+
+    def event_agent(self, label: str) -> str:
+        """Return the label of the people who do what an event is about: customers order, patients visit.
+
+        The only people joined to the event, or the only ones from whom a relationship leads to it; else empty.
+        """
+        if not self.lexicon.labels[label].event_participles:
+            return ""
+        hops = [hop for hop in self.hops.get(label, []) if self.lexicon.labels[hop.end_label].animate_nouns]
+        for joined in ({hop.end_label for hop in hops}, {hop.end_label for hop in hops if not hop.forward}):
+            if len(joined) == 1:
+                return joined.pop()
+        return ""
+
     def words(self, label_or_type: str, name: str) -> PropertyEntry | None:
         """Return the words of a property; None if questions must not mention it."""
         words = self.lexicon.properties.get((label_or_type, name))

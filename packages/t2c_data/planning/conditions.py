@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 CONDITION_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
 """Numbers of conditions to draw from; of the questions that people ask most have one."""
+EVENT_DATE_RATE = 0.25
+"""How often an event is restricted by its date alone."""
 _SECOND_CONDITION = frozenset({"eq", "gt", "lt", "on", "true", "false"})
 """Operators of a second condition on a neighbour that is named."""
 
@@ -108,6 +110,10 @@ class ConditionSampler:
         end, rng, grounder = rel.node, self._rng, self._grounder
         names = self._context.lexicon.labels[end.label].naming_properties
         has_properties = bool(self._context.properties_of(rel.triple.type))
+        date = self._context.event_date(end.label)
+        if date and rng.random() < EVENT_DATE_RATE:
+            end.conditions.append(grounder.compare(end, date))
+            return
         roll = rng.random()
         if names and roll < 0.66:
             name = names[0] if len(names) == 1 or rng.random() < 0.75 else rng.choice(names[1:])

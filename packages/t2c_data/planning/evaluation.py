@@ -28,7 +28,8 @@ _ITEM = re.compile(
     r"(?P<function>avg|sum|min|max|collect|count)\((?P<distinct>DISTINCT )?\{(?P<slot>\w+)(?:\.var)?\}\)"
 )
 _CLAUSES = re.compile(
-    r"(?:WITH (?P<group>.*), (?P<measure>\S+) AS n (?:WHERE n (?P<sign>>=?) \{k\} )?)?RETURN (?P<items>.*?)"
+    r"(?:WITH (?P<group>.*), (?P<measure>\S+|count\(DISTINCT \S+\)) AS n (?:WHERE n (?P<sign>>=?) \{k\} )?)?"
+    r"RETURN (?P<items>.*?)"
     r"(?: ORDER BY (?P<order>.*?)(?P<descending> DESC)?(?: LIMIT (?P<limit>.*))?)?$"
 )
 _TOLERANCE = 1e-9

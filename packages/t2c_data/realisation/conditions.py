@@ -126,13 +126,18 @@ class PredicateRealiser:
         general = [f"where the {noun} is {value}", f"with {noun} {value}"]
         return own + adjectives + (general if not own or self.rng.random() < 0.1 else [])
 
-    def _temporal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
+    def time(self, condition: PropertyPredicate) -> str:
+        """Realise the time alone, of a condition on a date: `in 2021`, `before 2021-03-01`."""
         sentinels = [each.sentinel for each in condition.mentions]
         any_year = condition.operator == "month" and len(sentinels) == 1
         template = self.rng.choice(
             phrases.MONTH_ALONE if any_year else phrases.TEMPORAL_PHRASES[condition.operator]
         )
-        time = template.replace("{a}", sentinels[0]).replace("{b}", sentinels[-1])
+        return template.replace("{a}", sentinels[0]).replace("{b}", sentinels[-1])
+
+    def _temporal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
+        sentinels = [each.sentinel for each in condition.mentions]
+        time = self.time(condition)
         if words.temporal_phrases and self.rng.random() < 0.6:
             own = [
                 each.replace("{}", time)

@@ -155,10 +155,7 @@ class PlaceholderRealiser:
 
     def done(self, slot: Slot) -> str:
         """Realise what neighbours do to the root, behind "most often": `supplied`."""
-        return self._pick(
-            self._phrases(slot.path[0]),
-            r"(?:that \[(?:is|was)\|\w+\] )?(\w+(?:ed|en|ought|old)) by \{\}",
-        )
+        return pick(self._noun_phrases.relationships.done_by(slot.path[0]), self._rng)
 
     def copula_phrase(self, slot: Slot) -> str:
         """Realise what the root is, behind "is": `contraindicated in`."""

@@ -13,6 +13,7 @@ from t2c_data.lexicon.morphology import (
     split_introducer,
     subject_verb_agreement,
 )
+from t2c_data.realisation.condition_phrases import TEMPORAL_PHRASES
 from t2c_data.realisation.conditions import pick
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CONTRACTION_RATE = 0.4
 """How often an intermediate node without conditions is left out."""
+DATED_EVENT_RATE = 0.6
+"""How often an event of which only the time matters is said by a participle."""
 ADJECTIVE_RATE = 0.5
 """How often a condition on a relationship that has an adjective is realised as one."""
 _AMOUNTS = {
@@ -33,7 +36,7 @@ _AMOUNTS = {
 }
 _CONTRACTIBLE = re.compile(r"(on|under|\w+ by) \{\}")
 """A phrase that holds over an intermediate node as well."""
-_DONE_BY = re.compile(r"((?:that \[(?:is|was)\|\w+\] )?\w+(?:ed|en|ought|old)) by \{\}")
+_DONE_BY = re.compile(r"(?:that \[(?:is|was)\|\w+\] )?(\w+(?:ed|en|ought|old)) by \{\}")
 """A phrase of what neighbours do to a node."""
 _NEVER = re.compile(r"((?:that|who) )(\[(?!is\||was\||has\|)\w+\|\w+\] .*)")
 """A verb in the present that "never" can stand before."""
@@ -61,7 +64,10 @@ class RelationshipRealiser:
         """
         second = self._contractible(rel)
         short = self._contractible_phrases(node, second) + self._event_phrases(node, second) if second else []
-        return (short, second) if short and second else (self.phrases(rel), rel)
+        if short and second:
+            return short, second
+        dated = self._dated_event_phrases(node, rel)
+        return (dated if dated and self._rng.random() < DATED_EVENT_RATE else self.phrases(rel)), rel
 
     def phrases(self, rel: QueryRelationship) -> list[str]:
         """List phrases for a relationship, or for its absence if it is negated."""
@@ -110,16 +116,21 @@ class RelationshipRealiser:
             for each in self.without_conditions(rel)
             if each.startswith("that ")
         ]
-        found += [
-            f"{done[1]} {amount} times"
-            for each in self.without_conditions(rel)
-            if (done := _DONE_BY.fullmatch(each))
-        ]
+        found += [f"{done} {amount} times" for done in self.done_by(rel)]
         try:
             role = self._nouns.role_noun(rel, is_certain=not self._context.is_ambiguous(rel))[1]
         except UnfitError:
             return found
         return [*found, *(f"{start} {amount} {role}" for start in ("with", "that [has|have]", "having"))]
+
+    def done_by(self, rel: QueryRelationship) -> list[str]:
+        """List participles of what a thing undergoes by people or over events: `supplied`, `ordered`."""
+        far, near = (self._context.lexicon.labels[each] for each in (rel.node.label, _near_label(rel)))
+        if near.animate_nouns:
+            return []
+        phrases = self.without_conditions(rel) if far.animate_nouns else []
+        found = [done[1] for each in phrases if (done := _DONE_BY.fullmatch(each))]
+        return [*found, *far.event_participles]
 
     def adjective(self, rel: QueryRelationship, *, far: bool) -> str:
         """Realise the only condition of a relationship as an adjective of one end: `severe asthma`.
@@ -213,7 +224,7 @@ class RelationshipRealiser:
         if is_restricted or rel.is_negated or len(node.relationships) != 1:
             return None
         second = node.relationships[0]
-        start = rel.triple.source if rel.forward else rel.triple.target
+        start = _near_label(rel)
         if second.is_unverbalised or second.is_negated or second.node.label == start:
             return None
         if self._rng.random() > CONTRACTION_RATE:
@@ -222,15 +233,34 @@ class RelationshipRealiser:
 
     def _event_phrases(self, start: QueryNode, rel: QueryRelationship) -> list[str]:
         """List phrases over an event that people take part in: `customers that ordered X`, `ordered by X`."""
-        labels = self._context.lexicon.labels
-        event = rel.triple.source if rel.forward else rel.triple.target
-        does, is_done = (bool(labels[each].animate_nouns) for each in (start.label, rel.node.label))
-        if does == is_done or not labels[event].event_participles:
+        event = _near_label(rel)
+        agent = self._context.event_agent(event)
+        if not agent or agent not in {start.label, rel.node.label}:
             return []
-        done = self._rng.choice(labels[event].event_participles)
-        if does:
+        done = self._rng.choice(self._context.lexicon.labels[event].event_participles)
+        if agent == start.label:
             return [f"that {done} {{}}", f"that [has|have] {done} {{}}"]
         return [f"{done} by {{}}", f"that [was|were] {done} by {{}}", f"that {{}} {done}"]
+
+    def _dated_event_phrases(self, start: QueryNode, rel: QueryRelationship) -> list[str]:
+        """List phrases for an event of which only the time matters: `ordered in 1998`."""
+        event, labels = rel.node, self._context.lexicon.labels
+        participles = labels[event.label].event_participles
+        is_alone = not (event.relationships or event.count_predicates or rel.conditions or rel.is_negated)
+        if not participles or not is_alone or len(event.conditions) != 1:
+            return []
+        condition = event.conditions[0]
+        if (
+            condition.name != self._context.event_date(event.label)
+            or condition.operator not in TEMPORAL_PHRASES
+        ):
+            return []
+        done, time = self._rng.choice(participles), self._predicates.time(condition)
+        if labels[start.label].animate_nouns and start.label != self._context.event_agent(event.label):
+            return []
+        if labels[start.label].animate_nouns:
+            return [f"that {done} {time}", f"that [has|have] {done} {time}"]
+        return [f"{done} {time}", f"that [was|were] {done} {time}", f"that [has|have] been {done} {time}"]
 
     def _contractible_phrases(self, node: QueryNode, rel: QueryRelationship) -> list[str]:
         """List phrases of a relationship that hold one step further as well: `on the ward X`, `seen by Dr X`."""
@@ -241,3 +271,7 @@ class RelationshipRealiser:
             for each in self.phrases(rel)
             if (found := _CONTRACTIBLE.fullmatch(each)) and (are_people or not found[1].endswith(" by"))
         ]
+
+
+def _near_label(rel: QueryRelationship) -> str:
+    return rel.triple.source if rel.forward else rel.triple.target

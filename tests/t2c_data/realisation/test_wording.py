@@ -166,15 +166,29 @@ def test_the_name_of_a_type_suggests_phrases_and_roles(name: str, phrase: str, r
 
 
 def test_what_people_do_over_an_event_is_said_without_the_event(world: GraphContext) -> None:
-    """A patient who had a visit on a ward visited it; who visits whom is not told by two people."""
-    made = questions(drafts(world, "lookup.key.own", "count.root", "lookup.distinct.root", count=150))
-    visited = [(text, cypher) for text, cypher in made if " visited " in text and "visit)" not in text]
-    assert any(re.search(r"patients?\b.* visited", text) and ":Ward" in cypher for text, cypher in visited)
-    assert not [text for text, _ in visited if re.search(r"doctors? (that|who) (have |has )?visited", text)]
+    """Patients visit wards over visits; the doctors who see them visit nothing."""
+    made = questions(drafts(world, "lookup.key", "lookup.key.own", "lookup.distinct.root", count=300))
+    visited = [(text, cypher) for text, cypher in made if " visited " in text]
+    over = [text for text, cypher in visited if ":Ward" in cypher and "visit.date" not in cypher]
+    assert any(re.search(r"visited by", text) for text in over)
+    assert any(re.search(r"(that|who) (have |has )?visited", text) for text in over)
+    assert not [
+        text for text, _ in visited if re.search(r"(doctor|physician)s? (that|who) (ha\w+ )?visited", text)
+    ]
 
 
 def test_what_neighbours_do_most_is_an_adjective(world: GraphContext) -> None:
     made = [text for text, _ in questions(drafts(world, "top.entity", "top.entity.one", count=120))]
-    assert any(
-        re.search(r"most (often |frequently )?(taken|prescribed|covered|treated)\b", text) for text in made
-    )
+    assert any(re.search(r"most (often |frequently )?(taken|prescribed|visited)\b", text) for text in made)
+
+
+def test_an_event_of_which_only_the_time_matters_is_said_by_a_participle(world: GraphContext) -> None:
+    made = questions(drafts(world, "lookup.key", "count.root", "lookup.distinct.root", count=250))
+    dated = [cypher for text, cypher in made if re.search(r"visited (in|on|before|after) '?\d{4}", text)]
+    assert dated
+    assert all("visit.date" in cypher for cypher in dated)
+
+
+def test_how_often_something_happened_is_said_in_times(world: GraphContext) -> None:
+    made = [text for text, _ in questions(drafts(world, "list.degree", "count.degree", count=150))]
+    assert any(re.search(r"\b(visited|prescribed|taken|treated) .*\d+ times", text) for text in made)
