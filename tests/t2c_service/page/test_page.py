@@ -378,7 +378,7 @@ async def test_a_verified_query_answers_and_feedback_is_kept(
         await page.get_by_role("button", name="Beds of {ward}").click()
         await expect(page.get_by_label("Question")).to_have_value("Beds of {ward}")
         await page.get_by_role("button", name="Which drugs are there for Asthma?").click()
-        await expect(page.locator(".g-answer")).to_contain_text("Salbutamol", timeout=WAIT_MS)
+        await expect(page.locator(".g-answer")).to_contain_text("Budesonide", timeout=WAIT_MS)
         await expect(page.get_by_text("Verified query", exact=True)).to_be_visible()
         assert script.asked == []
         await page.get_by_label("Right", exact=True).click()
