@@ -5,8 +5,9 @@ A wheel carries `demo/` and `recipes/starter/` as `graphling/files/`.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from t2c_core.graph.java_runtime import cache_root
 
 _PACKAGE = Path(__file__).resolve().parent
 _CLONE = _PACKAGE.parents[1]
@@ -22,7 +23,4 @@ RECIPES = FILES / "recipes" / "starter"
 
 def demo_home() -> Path:
     """Return the folder of the demo's store and snapshot: `models/demo` of the clone, or else in the user's cache."""
-    if IS_CLONE:
-        return _CLONE / "models" / "demo"
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("GRAPHLING_CACHE") or user_cache / "graphling").expanduser().resolve() / "demo"
+    return (_CLONE / "models" if IS_CLONE else cache_root()) / "demo"

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from t2c_core.cypher.ast_nodes import Node
+from t2c_core.cypher.ast_nodes import Node, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,3 +72,11 @@ def _transformed(value: Any, change: Callable[[Node], Node]) -> Any:
         new = tuple(_transformed(each, change) for each in value)
         return value if all(a is b for a, b in zip(new, value, strict=True)) else new
     return value
+
+
+def parameter_names(tree: Node) -> list[str]:
+    """Return the names of the parameters of a query, in the order of its text."""
+    found = sorted(
+        (each for each in walk(tree) if isinstance(each, Parameter)), key=lambda each: each.position
+    )
+    return list(dict.fromkeys(each.name for each in found))

@@ -58,11 +58,15 @@ def neo4j_version() -> str:
     return next(jar.version for jar in locked_jars() if (jar.group, jar.artifact) == ("org.neo4j", "neo4j"))
 
 
-def cache_folder() -> Path:
-    """Return the folder of downloaded jars, in `$GRAPHLING_CACHE` or the user's cache folder."""
+def cache_root() -> Path:
+    """Return `$GRAPHLING_CACHE`, or our folder in the user's cache folder."""
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    base = Path(os.environ.get(CACHE_VARIABLE) or user_cache / "graphling")
-    return base.expanduser().resolve() / f"neo4j-{neo4j_version()}"
+    return Path(os.environ.get(CACHE_VARIABLE) or user_cache / "graphling").expanduser().resolve()
+
+
+def cache_folder() -> Path:
+    """Return the folder of downloaded jars."""
+    return cache_root() / f"neo4j-{neo4j_version()}"
 
 
 def ensure_jars(progress: Progress | None = None) -> list[Path]:

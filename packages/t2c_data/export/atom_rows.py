@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_data.export.augmentation import perturb
 from t2c_data.export.query_relinking import relink_query
+from t2c_data.processes import MIN_PAIRS_FOR_PROCESSES, process_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
     from t2c_data.pairs import Pair
 
-MIN_PAIRS_FOR_PROCESSES = 2_000
-"""Minimum number of pairs for which processes are started; each takes a second to load its libraries."""
 CHUNK = 250
 """Number of pairs that a process links at a time."""
 
@@ -103,11 +100,7 @@ def link_pairs(
             linker = AtomRowLinker(schema, index, seed=seed, noise=noise)
             yield from map(linker.link, pairs)
         return
-    with ProcessPoolExecutor(
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_open_linker,
-        initargs=(schema, snapshot, seed, noise),
-    ) as pool:
+    with process_pool(_open_linker, schema, snapshot, seed, noise) as pool:
         chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
         for chunk in pool.map(_link_chunk, chunks):
             yield from chunk

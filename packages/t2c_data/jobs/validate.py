@@ -17,6 +17,7 @@ from t2c_data.llm.client import LLMClient, cache_dir
 from t2c_data.llm.judge import Judge
 from t2c_data.llm.paraphrase import ParaphraseOptions, paraphrase
 from t2c_data.pairs import read_pairs, write_lines
+from t2c_data.processes import MIN_PAIRS_FOR_PROCESSES
 from t2c_data.validators.evaluation import evaluate_validators, read_labelled_pairs
 from t2c_data.validators.stage import PairValidator, ValidationContext, comparison_pool, validate
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from t2c_data.jobs.config import ParaphraseConfig, ValidateConfig
-
-MIN_PAIRS_FOR_PROCESSES = 2_000
-"""Minimum number of pairs for which processes are started; each takes seconds to load the lexicon."""
 
 
 def run_validation(

@@ -245,9 +245,8 @@ class RelationshipRealiser:
     def _dated_event_phrases(self, start: QueryNode, rel: QueryRelationship) -> list[str]:
         """List phrases for an event of which only the time matters: `ordered in 1998`."""
         event, labels = rel.node, self._context.lexicon.labels
-        participles = labels[event.label].event_participles
         is_alone = not (event.relationships or event.count_predicates or rel.conditions or rel.is_negated)
-        if not participles or not is_alone or len(event.conditions) != 1:
+        if not is_alone or len(event.conditions) != 1:
             return []
         condition = event.conditions[0]
         if (
@@ -255,11 +254,11 @@ class RelationshipRealiser:
             or condition.operator not in TEMPORAL_PHRASES
         ):
             return []
-        done, time = self._rng.choice(participles), self._predicates.time(condition)
-        if labels[start.label].animate_nouns and start.label != self._context.event_agent(event.label):
-            return []
+        done = self._rng.choice(labels[event.label].event_participles)
+        time = self._predicates.time(condition)
         if labels[start.label].animate_nouns:
-            return [f"that {done} {time}", f"that [has|have] {done} {time}"]
+            is_agent = start.label == self._context.event_agent(event.label)
+            return [f"that {done} {time}", f"that [has|have] {done} {time}"] if is_agent else []
         return [f"{done} {time}", f"that [was|were] {done} {time}", f"that [has|have] been {done} {time}"]
 
     def _contractible_phrases(self, node: QueryNode, rel: QueryRelationship) -> list[str]:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 from collections import Counter, deque
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +22,7 @@ from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_data.lexicon.model import Lexicon
 from t2c_data.pairs import write_lines
+from t2c_data.processes import process_pool
 from t2c_data.validators.coherence import check_coherence
 from t2c_data.validators.entity import check_entities
 from t2c_data.validators.execution import ExecutionEvidence, QueryExecutor
@@ -35,6 +34,7 @@ from t2c_data.validators.semantic import check_semantics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import ProcessPoolExecutor
     from pathlib import Path
 
     from t2c_core.graph.client import GraphClient
@@ -205,11 +205,7 @@ def comparison_pool(snapshot: Path, lexicon: Path | None) -> ProcessPoolExecutor
         snapshot: folder that `t2c-graph snapshot` wrote.
         lexicon: lexicon of the graph; drafted from the schema if None.
     """
-    return ProcessPoolExecutor(
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_load_context,
-        initargs=(snapshot, lexicon),
-    )
+    return process_pool(_load_context, snapshot, lexicon)
 
 
 def _load_context(snapshot: Path, lexicon: Path | None) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.cypher.ast_nodes import Parameter
 from t2c_core.cypher.parser import parse
-from t2c_core.cypher.traversal import walk
+from t2c_core.cypher.traversal import parameter_names
 from t2c_core.errors import QueryError, QueryRejectedError
 from t2c_service.answering.input_validation import check_parameters
 from t2c_service.errors import QuestionError
@@ -55,7 +54,7 @@ async def make_record(given: GivenFeedback, answer: Answer, answerer: Answerer) 
     if given.cypher is not None:
         try:
             corrected = await answerer.check(given.cypher, parameters)
-            used = {each.name for each in walk(parse(corrected)) if isinstance(each, Parameter)}
+            used = set(parameter_names(parse(corrected)))
         except QueryRejectedError as error:
             raise QuestionError(f"{', '.join(error.codes)}: {error}", pointer="cypher") from error
         except QueryError as error:

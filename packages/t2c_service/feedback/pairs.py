@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from t2c_core.cypher.ast_nodes import Parameter
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.traversal import transform, walk
+from t2c_core.cypher.traversal import parameter_names, transform
 from t2c_core.errors import CypherSyntaxError
 from t2c_core.prompt.compact_cypher import ACCESS, NODE, TRIPLE, CompactSyntaxError, tokenize
 from t2c_core.prompt.variable_names import VariableNames
@@ -73,10 +73,7 @@ def _pair(
         tree = parse(cypher)
     except CypherSyntaxError:
         return None
-    found = sorted(
-        (each for each in walk(tree) if isinstance(each, Parameter)), key=lambda each: each.position
-    )
-    order = list(dict.fromkeys(each.name for each in found))
+    order = parameter_names(tree)
     if not all(isinstance(parameters.get(name), str | int | float | bool) for name in order):
         return None
     renamed = {name: f"v{number}" for number, name in enumerate(order, 1)}

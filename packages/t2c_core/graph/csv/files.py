@@ -157,6 +157,6 @@ def _delimiter(name: str, line: str) -> str:
     for sign in DELIMITERS:
         try:
             counts[sign] = len(next(csv.reader([line], delimiter=sign), []))
-        except csv.Error:  # a quoted cell goes on in the next line
+        except csv.Error:  # a quoted cell continues in the next line
             counts[sign] = 0
     return max(DELIMITERS, key=lambda sign: counts[sign])

@@ -18,9 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from t2c_core.cypher.ast_nodes import Parameter
 from t2c_core.cypher.parser import parse
-from t2c_core.cypher.traversal import walk
+from t2c_core.cypher.traversal import parameter_names
 from t2c_core.errors import CypherSyntaxError
 from t2c_core.values.normalization import fold
 from t2c_service.answering.verified.wording import PLACEHOLDER, Wording
@@ -154,7 +153,7 @@ class VerifiedQuery(_Part):
         if self.name in RESERVED_NAMES:
             raise ValueError(f"the name {self.name!r} belongs to another MCP tool")
         try:
-            used = {each.name for each in walk(parse(self.cypher)) if isinstance(each, Parameter)}
+            used = set(parameter_names(parse(self.cypher)))
         except CypherSyntaxError as error:
             raise ValueError(f"`cypher` is refused (parse.{error.reason}): {error}") from None
         for name in sorted(used ^ self.parameters.keys()):

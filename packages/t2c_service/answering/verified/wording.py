@@ -59,7 +59,7 @@ class Wording:
         """Read a wording.
 
         Raises:
-            ValueError: the wording has no words, or its placeholders cannot be told apart.
+            ValueError: the wording has no words, or its placeholders are ambiguous.
         """
         names = PLACEHOLDER.findall(text)
         if len(names) > MAX_PLACEHOLDERS or len(set(names)) < len(names):
