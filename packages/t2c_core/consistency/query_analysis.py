@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.traversal import children, transform, walk
+from t2c_core.cypher.traversal import AGGREGATES, children, transform, walk
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression, LabelExpression, Node
     from t2c_core.schema.model import Scalar
 
-AGGREGATES = frozenset("count avg sum min max collect stdev stdevp percentilecont percentiledisc".split())
 """Aggregating functions, in lower case."""
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _NESTED = (t.SubqueryExpression, t.PatternComprehension, t.PatternExpression)

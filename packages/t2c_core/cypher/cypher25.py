@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.expressions import expression
 from t2c_core.cypher.token_stream import Rewrite
-from t2c_core.cypher.traversal import walk
+from t2c_core.cypher.traversal import has_aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from t2c_core.cypher.token_stream import TokenStream
     from t2c_core.errors import CypherSyntaxError
 
-_AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
 _REFUSED = {
     "WHEN": "WHEN of Cypher 25 is not supported; use CASE, or UNION of two queries with WHERE",
     "SEARCH": "SEARCH of Cypher 25 is not supported; the guard allows no vector search",
@@ -82,10 +81,8 @@ def _definition(tokens: TokenStream) -> t.ProjectionItem:
     variable = tokens.variable()
     tokens.expect("=")
     value = expression(tokens)
-    for each in walk(value):
-        name = each.name[0].lower() if isinstance(each, t.FunctionInvocation) else ""
-        if isinstance(each, t.CountStar) or name in _AGGREGATES:
-            raise tokens.error("LET takes no aggregates; use WITH", at=tokens.at - 1)
+    if has_aggregate(value):
+        raise tokens.error("LET takes no aggregates; use WITH", at=tokens.at - 1)
     return t.ProjectionItem(value, variable, position=position)
 
 

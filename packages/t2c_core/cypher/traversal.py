@@ -6,12 +6,14 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from t2c_core.cypher.ast_nodes import Node, Parameter
+from t2c_core.cypher.ast_nodes import CountStar, FunctionInvocation, Node, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NodeT = TypeVar("NodeT", bound=Node)
+AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
+"""Names of the functions that aggregate rows, in lower case."""
 _PLAIN = frozenset({"str", "int", "bool", "float", "int | None", "str | None", "tuple[str, ...]"})
 
 
@@ -47,6 +49,19 @@ def walk(node: Node) -> Iterator[Node]:
         found = stack.pop()
         yield found
         stack.extend(reversed(tuple(children(found))))
+
+
+def has_aggregate(node: Node) -> bool:
+    """Return whether an expression aggregates rows."""
+    return any(
+        isinstance(each, CountStar)
+        or (
+            isinstance(each, FunctionInvocation)
+            and len(each.name) == 1
+            and each.name[0].lower() in AGGREGATES
+        )
+        for each in walk(node)
+    )
 
 
 def transform(node: NodeT, change: Callable[[Node], Node]) -> NodeT:

@@ -8,17 +8,17 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2c_core.metrics import bootstrap_interval
+from t2c_core.metrics import bootstrap_interval, query_shape
 from t2c_service.errors import PairsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MIN_CONFIDENCES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 """Values of `limits.min_confidence` in the report."""
 RELIABILITY_BINS = 10
 """Number of intervals of confidence in the report, and of steps of coverage."""
-STATUSES = ("answered", "empty", "unanswerable", "refused", "failed")
+STATUSES = ("answered", "empty", "ambiguous", "unanswerable", "refused", "failed")
 NOT_ASKED = "not asked"
 """Value of `excluded` for pairs that an evaluation did not reach before it stopped."""
 DEPRECATED_NAMES = {
@@ -103,10 +103,10 @@ def compute_metrics(outcomes: Sequence[Outcome], *, model: str) -> dict[str, Any
         **{status: _ratio([each.status == status for each in counted]) for status in STATUSES},
         "f1": statistics.fmean(each.f1 for each in counted),
         "psjs": statistics.fmean(psjs) if psjs else None,
-        "by_category": {
-            category: {"n": len(group), "ex": _ratio([each.equal for each in group])}
-            for category, group in _by_category(counted).items()
-        },
+        "by_category": _by_group(counted, lambda outcome: outcome.category),
+        "by_shape": _by_group(
+            counted, lambda outcome: query_shape(outcome.gold) if outcome.gold else "other"
+        ),
         "coverage_by_confidence": _coverage_by_confidence(counted, unanswerable),
         "reliability": reliability([*counted, *unanswerable]),
         "risk_coverage": risk_coverage([*counted, *unanswerable]),
@@ -146,11 +146,21 @@ def _metric(name: str, hits: Sequence[bool]) -> dict[str, float | int]:
     return {"n": len(hits), name: _ratio(hits)} if hits else {"n": 0}
 
 
-def _by_category(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+def _by_group(
+    outcomes: Sequence[Outcome], key: Callable[[Outcome], str]
+) -> dict[str, dict[str, float | int]]:
+    """Return the accuracy for each group of pairs."""
     groups: dict[str, list[Outcome]] = {}
     for each in outcomes:
-        groups.setdefault(each.category, []).append(each)
-    return dict(sorted(groups.items()))
+        groups.setdefault(key(each), []).append(each)
+    return {
+        name: {
+            "n": len(group),
+            "ex": _ratio([each.equal for each in group]),
+            "ex_on_common_columns": _ratio([each.equal_on_common_columns for each in group]),
+        }
+        for name, group in sorted(groups.items())
+    }
 
 
 def _latency(times: Sequence[float]) -> dict[str, float]:

@@ -84,7 +84,11 @@ def check(report: dict[str, Any]) -> None:
     assert report["executable"] == report["answered"] == 1.0
     assert report["refused"] == report["empty"] == report["failed"] == 0.0
     assert report["f1"] == 0.75
-    assert report["by_category"] == {"a": {"n": 2, "ex": 0.5}, "b": {"n": 2, "ex": 1.0}}
+    assert report["by_category"] == {
+        "a": {"n": 2, "ex": 0.5, "ex_on_common_columns": 0.5},
+        "b": {"n": 2, "ex": 1.0, "ex_on_common_columns": 1.0},
+    }
+    assert sum(group["n"] for group in report["by_shape"].values()) == 4
     assert report["unanswerable_set"] == {"n": 2, "refusal_recall": 0.5, "recognised": 0.5}
     assert report["nondeterministic"] == {"n": 1, "ex": 0.0}
     assert report["excluded"] == {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher import ast_nodes as t
-from t2c_core.cypher.traversal import walk
+from t2c_core.cypher.traversal import has_aggregate, walk
 from t2c_core.guard.dataflow.expressions import Expressions, Scope
 from t2c_core.guard.dataflow.values import (
     NON_ENTITY,
@@ -32,8 +32,6 @@ from t2c_core.guard.dataflow.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
 
 
 def analyze(query: t.Query) -> AnalysisResult:
@@ -321,17 +319,7 @@ def _path(pattern: t.PathPattern, bindings: list[Binding]) -> PathOf:
 
 def is_aggregate(item: t.ProjectionItem) -> bool:
     """Return whether a column aggregates rows."""
-    if isinstance(item.expression, t.Variable | t.Property):
-        return False
-    return any(
-        isinstance(each, t.CountStar)
-        or (
-            isinstance(each, t.FunctionInvocation)
-            and len(each.name) == 1
-            and each.name[0].lower() in AGGREGATES
-        )
-        for each in walk(item.expression)
-    )
+    return not isinstance(item.expression, t.Variable | t.Property) and has_aggregate(item.expression)
 
 
 def labels_of(node: t.LabelExpression | None) -> frozenset[str] | None:
