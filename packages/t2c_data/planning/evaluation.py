@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2c_data.planning.evaluation_graph import GraphNode, compare, count_paths, is_in
+from t2c_data.planning.evaluation_graph import GraphNode, TreeMatcher, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -88,15 +88,9 @@ class TemplateEvaluator:
         """
         clauses = _CLAUSES.search(template.cypher)
         assert clauses is not None  # noqa: S101 - every shipped template is parsed by a test
-        rows = _Rows(
-            [
-                each
-                for each in self._graph.bindings(root, max_bindings=self._max_bindings)
-                if _is_kept(each, template, slots)
-            ],
-            root,
-            slots,
-        )
+        matcher = TreeMatcher(self._graph)
+        rows = _Rows(matcher.bindings(root, max_bindings=self._max_bindings), root, slots, matcher)
+        rows.drop_others(template)
         if clauses["group"]:
             table = [[*row, row[-1]] for row in self._grouped(rows, clauses)]
             width = len(clauses["items"].split(", "))
@@ -150,31 +144,9 @@ class TemplateEvaluator:
         return [row for row in table if compare(operator, row[1], [_limit(rows.slots)])]
 
 
-def _is_kept(binding: Binding, template: QuestionTemplate, slots: dict[str, Slot]) -> bool:
-    """Return whether a binding meets the further conditions of a template."""
-    values = {name: _value(binding, slots[name]) for name in template.not_null}
-    if any(value is None for value in values.values()):
-        return False
-    if not template.where:
-        return True
-    first, second = _value(binding, slots["b"]), _value(binding, slots["c"])
-    return first is not None and second is not None and compare("gt", first, [second])
-
-
 def _limit(slots: dict[str, Slot]) -> int:
     mention = slots["k"].mention
     return int(mention.value) if mention is not None else 0
-
-
-def _value(binding: Binding, slot: Slot) -> Any:
-    if slot.anchor is not None:
-        node = binding[id(slot.anchor)]
-        assert isinstance(node, GraphNode)  # noqa: S101 - an anchor is bound to a node
-        return count_paths(slot.path[0], slot.anchor, node)
-    value = binding[id(slot.part)].properties.get(slot.name)
-    if slot.suffix and value is not None:
-        return int(str(value)[:4] if slot.suffix == ".year" else str(value)[5:7])
-    return value
 
 
 def _is_distinct(item: str, rows: _Rows, keys: Collection[str]) -> tuple[bool, str]:
@@ -191,13 +163,37 @@ def _is_distinct(item: str, rows: _Rows, keys: Collection[str]) -> tuple[bool, s
 class _Rows:
     """The bindings of a tree, with the aggregates that a template can return."""
 
-    def __init__(self, bindings: list[Binding], root: QueryNode, slots: dict[str, Slot]) -> None:
+    def __init__(
+        self, bindings: list[Binding], root: QueryNode, slots: dict[str, Slot], matcher: TreeMatcher
+    ) -> None:
         self.bindings = bindings
         self.root = root
         self.slots = slots
+        self._matcher = matcher
+
+    def drop_others(self, template: QuestionTemplate) -> None:
+        """Keep the bindings that meet the further conditions of a template."""
+        if template.not_null or template.where:
+            self.bindings = [each for each in self.bindings if self._is_kept(each, template)]
+
+    def _is_kept(self, binding: Binding, template: QuestionTemplate) -> bool:
+        if any(self.value(binding, self.slots[name]) is None for name in template.not_null):
+            return False
+        if not template.where:
+            return True
+        first, second = self.value(binding, self.slots["b"]), self.value(binding, self.slots["c"])
+        return first is not None and second is not None and compare("gt", first, [second])
 
     def value(self, binding: Binding, slot: Slot) -> Any:
-        return _value(binding, slot)
+        """Return the value of a slot: a property, part of a date, or a number of neighbours."""
+        if slot.anchor is not None:
+            node = binding[id(slot.anchor)]
+            assert isinstance(node, GraphNode)  # noqa: S101 - an anchor is bound to a node
+            return self._matcher.count_paths(slot.path[0], slot.anchor, node)
+        value = binding[id(slot.part)].properties.get(slot.name)
+        if slot.suffix and value is not None:
+            return int(str(value)[:4] if slot.suffix == ".year" else str(value)[5:7])
+        return value
 
     def groups(self, key: Callable[[Binding], Any]) -> list[list[Binding]]:
         found: dict[Any, list[Binding]] = {}
@@ -212,7 +208,8 @@ class _Rows:
         """Evaluate the items of a projection; those that do not aggregate are the grouping keys."""
         keys = [item for item in items if not self._is_aggregate(item)]
         if len(keys) == len(items):
-            return [[self._key(item, binding) for item in items] for binding in self.bindings]
+            slots = [self.slots[item.strip("{}")] for item in items]
+            return [[self.value(binding, slot) for slot in slots] for binding in self.bindings]
         groups = (
             self.groups(
                 lambda binding: (
@@ -240,7 +237,7 @@ class _Rows:
         )
 
     def _key(self, item: str, binding: Binding) -> Any:
-        return _value(binding, self.slots[item.strip("{}")])
+        return self.value(binding, self.slots[item.strip("{}")])
 
     def _aggregate(self, item: str, group: list[Binding]) -> Any:
         if item in {"{count}", "{distinct}"}:
@@ -265,8 +262,8 @@ class _Rows:
         """Return whether a root is in the subset of a slot, or has its first or second relationship."""
         slot = self.slots[item[1]]
         if slot.subset is not None:
-            return is_in(slot.subset, node)
-        return bool(count_paths(slot.path[item.endswith(".second}")], self.root, node))
+            return self._matcher.is_in(slot.subset, node)
+        return self._matcher.has_path(slot.path[item.endswith(".second}")], self.root, node)
 
     def _function(self, item: str, group: list[Binding]) -> Any:
         match = _ITEM.fullmatch(item)
@@ -274,7 +271,9 @@ class _Rows:
         slot = self.slots[match["slot"]]
         if ".var" in item:
             return self.distinct(group, slot.part)
-        once = {(id(each[id(self.root)]), id(each.get(id(slot.part)))): _value(each, slot) for each in group}
+        once = {
+            (id(each[id(self.root)]), id(each.get(id(slot.part)))): self.value(each, slot) for each in group
+        }
         values = [each for each in once.values() if each is not None]
         if match["distinct"]:
             unique = {json.dumps(each): each for each in values}

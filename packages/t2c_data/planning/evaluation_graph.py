@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from t2c_data.errors import EvaluationLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from t2c_data.graph.sample import Read
     from t2c_data.planning.query_tree import PropertyPredicate, QueryNode, QueryRelationship
@@ -87,30 +87,17 @@ class EvaluationGraph:
         """Return the nodes of a label whose property has a value that can be hashed."""
         index = self._by_value.get((label, name))
         if index is None:
-            index = self._by_value[label, name] = {}
+            index = {}
             for node in self.by_label.get(label, ()):
                 found = node.properties.get(name)
                 if found is not None and not isinstance(found, list | dict):
                     index.setdefault(found, []).append(node)
+            self._by_value[label, name] = index
         return index.get(value, [])
-
-    def bindings(self, root: QueryNode, *, max_bindings: int | None = None) -> list[Binding]:
-        """Return each way to match the tree of a root; a relationship is used at most once.
-
-        Raises:
-            EvaluationLimitError: there are more than `max_bindings`.
-        """
-        matcher = TreeMatcher(self)
-        found: list[Binding] = []
-        for binding in matcher.bindings(root):
-            found.append(binding)
-            if max_bindings is not None and len(found) > max_bindings:
-                raise EvaluationLimitError(f"more than {max_bindings} bindings")
-        return found
 
 
 class TreeMatcher:
-    """Matches query trees in one graph; conditions are tested once per node.
+    """Matches query trees in one graph; conditions are tested and paths counted once per node.
 
     Args:
         graph: graph to match in.
@@ -118,23 +105,52 @@ class TreeMatcher:
 
     def __init__(self, graph: EvaluationGraph) -> None:
         self._graph = graph
+        self._patterns: dict[int, list[_Step]] = {}
         self._met: dict[tuple[int, int], bool] = {}
+        self._counts: dict[tuple[int, int], int] = {}
 
-    def bindings(self, root: QueryNode) -> Iterator[Binding]:
-        """Yield each way to match the tree of a root."""
-        nodes = self._candidates(root)
-        for node in self._graph.by_label.get(root.label, ()) if nodes is None else nodes:
-            if root.label in node.labels and self._meets_conditions(root, node):
-                for found, _ in self._bind_all(root.relationships, root, {id(root): node}, frozenset()):
-                    yield found
+    def bindings(self, root: QueryNode, *, max_bindings: int | None = None) -> list[Binding]:
+        """Return each way to match the tree of a root; a relationship is used at most once.
+
+        Raises:
+            EvaluationLimitError: there are more than `max_bindings`.
+        """
+        steps = _steps(root, _present(root))
+        parts = [id(root), *(id(each.rel.node) for each in steps), *(id(each.rel) for each in steps)]
+        candidates = self._candidates(root)
+        found: list[Binding] = []
+        for node in self._graph.by_label.get(root.label, ()) if candidates is None else candidates:
+            if root.label not in node.labels or not self._meets_conditions(root, node):
+                continue
+            limit = None if max_bindings is None else max_bindings + 1 - len(found)
+            found += [
+                dict(zip(parts, match, strict=True)) for match in self._matches(steps, node, limit=limit)
+            ]
+            if max_bindings is not None and len(found) > max_bindings:
+                raise EvaluationLimitError(f"more than {max_bindings} bindings")
+        return found
 
     def has_path(self, rel: QueryRelationship, anchor: QueryNode, node: GraphNode) -> bool:
         """Return whether a relationship of the tree is matched from a node."""
-        return next(self._follow(rel, anchor, {id(anchor): node}, frozenset()), None) is not None
+        return bool(self._matches(self._pattern(rel, anchor), node, limit=1))
 
     def count_paths(self, rel: QueryRelationship, anchor: QueryNode, node: GraphNode) -> int:
         """Return in how many ways a relationship of the tree is matched from a node."""
-        return sum(1 for _ in self._follow(rel, anchor, {id(anchor): node}, frozenset()))
+        key = id(rel), id(node)
+        if key not in self._counts:
+            self._counts[key] = len(self._matches(self._pattern(rel, anchor), node))
+        return self._counts[key]
+
+    def is_in(self, subset: QueryNode, node: GraphNode) -> bool:
+        """Return whether a node meets the conditions of a subset and has its relationships."""
+        return all(is_met(node.properties, each) for each in subset.conditions) and all(
+            self.has_path(each, subset, node) for each in subset.relationships
+        )
+
+    def _pattern(self, rel: QueryRelationship, anchor: QueryNode) -> list[_Step]:
+        if id(rel) not in self._patterns:
+            self._patterns[id(rel)] = _steps(anchor, [rel])
+        return self._patterns[id(rel)]
 
     def _candidates(self, query: QueryNode) -> list[GraphNode] | None:
         """Return the few nodes that can match by a value of their own or of a neighbour; None for all."""
@@ -157,53 +173,65 @@ class TreeMatcher:
                 found.append([*starts.values()])
         return min(found, key=len, default=None)
 
-    def _bind_all(
-        self,
-        rels: Sequence[QueryRelationship],
-        anchor: QueryNode,
-        binding: Binding,
-        used: frozenset[GraphRelationship],
-    ) -> Iterator[tuple[Binding, frozenset[GraphRelationship]]]:
-        """Match the relationships of an anchor that are not negated, one after the other."""
-        pending = [each for each in rels if not each.is_negated]
-        if not pending:
-            yield binding, used
-            return
-        for found, taken in self._follow(pending[0], anchor, binding, used):
-            yield from self._bind_all(pending[1:], anchor, found, taken)
+    def _matches(
+        self, steps: Sequence[_Step], node: GraphNode, *, limit: int | None = None
+    ) -> list[tuple[GraphNode | GraphRelationship, ...]]:
+        """Return the matches of steps from a node: the nodes, then the relationships.
 
-    def _follow(
-        self,
-        rel: QueryRelationship,
-        anchor: QueryNode,
-        binding: Binding,
-        used: frozenset[GraphRelationship],
-    ) -> Iterator[tuple[Binding, frozenset[GraphRelationship]]]:
-        here = binding[id(anchor)]
-        assert isinstance(here, GraphNode)  # noqa: S101 - an anchor is bound to a node
-        for name in rel.types or (rel.triple.type,):
-            for each in here.relationships.get((name, rel.forward), ()):
-                there = each.end if rel.forward else each.start
-                if each in used or not self._is_of_triple(each, rel):
-                    continue
-                known = binding.get(id(rel.node))
-                if known is not None and known is not there:
-                    continue
-                if not all(is_met(each.properties, one) for one in rel.conditions):
-                    continue
-                if binding.get(id(rel.node), there) is not there or not self._meets_conditions(
-                    rel.node, there
+        Args:
+            steps: steps of a tree.
+            node: node that its root is bound to.
+            limit: number of matches that are enough.
+        """
+        found: list[tuple[GraphNode | GraphRelationship, ...]] = []
+        nodes: list[GraphNode] = [node]
+        used: list[GraphRelationship] = []
+
+        def extend() -> bool:
+            """Match the next step in all ways; return whether enough is found."""
+            step = steps[len(used)]
+            is_last = len(used) + 1 == len(steps)
+            here = nodes[step.anchor]
+            rels = [each for key in step.keys for each in here.relationships.get(key, ())]
+            for each in rels if step.near in here.labels else ():
+                there = each.end if step.rel.forward else each.start
+                if step.far not in there.labels or not (
+                    step.is_free or self._fits(step, each, there, nodes, used)
                 ):
                     continue
-                found = {**binding, id(rel): each, id(rel.node): there}
-                if known is not None:  # a second relationship to the same node
-                    yield found, used | {each}
-                    continue
-                yield from self._bind_all(rel.node.relationships, rel.node, found, used | {each})
+                if is_last:
+                    found.append((*nodes, there, *used, each))
+                    is_enough = limit is not None and len(found) >= limit
+                else:
+                    nodes.append(there)
+                    used.append(each)
+                    is_enough = extend()
+                    nodes.pop()
+                    used.pop()
+                if is_enough:
+                    return True
+            return False
 
-    @staticmethod
-    def _is_of_triple(rel: GraphRelationship, query: QueryRelationship) -> bool:
-        return query.triple.source in rel.start.labels and query.triple.target in rel.end.labels
+        if not steps:
+            return [(node,)]
+        extend()
+        return found
+
+    def _fits(
+        self,
+        step: _Step,
+        rel: GraphRelationship,
+        there: GraphNode,
+        nodes: Sequence[GraphNode],
+        used: Sequence[GraphRelationship],
+    ) -> bool:
+        """Return whether a relationship and its far node meet the conditions of a step."""
+        return (
+            (step.known is None or nodes[step.known] is there)
+            and not any(used[other] is rel for other in step.same_types)
+            and all(is_met(rel.properties, each) for each in step.rel.conditions)
+            and self._meets_conditions(step.rel.node, there)
+        )
 
     def _meets_conditions(self, query: QueryNode, node: GraphNode) -> bool:
         key = id(query), id(node)
@@ -224,17 +252,64 @@ class TreeMatcher:
         return not any(self.has_path(each, query, node) for each in query.relationships if each.is_negated)
 
 
-def count_paths(rel: QueryRelationship, anchor: QueryNode, node: GraphNode) -> int:
-    """Return in how many ways a relationship of the tree is matched from a node."""
-    return TreeMatcher(EvaluationGraph((), ())).count_paths(rel, anchor, node)
+@dataclass(slots=True)
+class _Step:
+    """A relationship of a tree in the order of matching; nodes are numbered in the order in which steps reach them."""
+
+    rel: QueryRelationship
+    anchor: int
+    """Number of the node that it starts from; the root has 0."""
+    known: int | None
+    """Number of its far node, if an earlier step reached that; None if this step does."""
+    keys: tuple[tuple[str, bool], ...]
+    """Types and whether the anchor is the start."""
+    near: str
+    """Label of the anchor by the triple."""
+    far: str
+    """Label of the far node by the triple."""
+    same_types: tuple[int, ...]
+    """Earlier steps that may use the same relationship."""
+    is_free: bool
+    """Whether nothing but the labels restricts what it matches."""
 
 
-def is_in(subset: QueryNode, node: GraphNode) -> bool:
-    """Return whether a node meets the conditions of a subset and has its relationships."""
-    matcher = TreeMatcher(EvaluationGraph((), ()))
-    return all(is_met(node.properties, each) for each in subset.conditions) and all(
-        matcher.has_path(each, subset, node) for each in subset.relationships
+def _steps(root: QueryNode, relationships: Sequence[QueryRelationship]) -> list[_Step]:
+    """Return the steps from a root over relationships and on from their nodes, those with conditions first."""
+    steps: list[_Step] = []
+    numbers = {id(root): 0}
+
+    def add(anchor: QueryNode, rels: Sequence[QueryRelationship]) -> None:
+        for rel in sorted(rels, key=_is_free):
+            triple, types = rel.triple, rel.types or (rel.triple.type,)
+            ends = (triple.source, triple.target)
+            near, far = ends if rel.forward else ends[::-1]
+            same = [number for number, each in enumerate(steps) if {name for name, _ in each.keys} & {*types}]
+            known = numbers.get(id(rel.node))
+            keys = tuple((name, rel.forward) for name in types)
+            is_free = known is None and not same and not rel.conditions and not _is_restricted(rel.node)
+            steps.append(_Step(rel, numbers[id(anchor)], known, keys, near, far, tuple(same), is_free))
+            if known is None:
+                numbers[id(rel.node)] = len(steps)
+                add(rel.node, _present(rel.node))
+
+    add(root, relationships)
+    return steps
+
+
+def _present(node: QueryNode) -> list[QueryRelationship]:
+    """Return the relationships of a node that must exist."""
+    return [each for each in node.relationships if not each.is_negated]
+
+
+def _is_restricted(node: QueryNode) -> bool:
+    return bool(
+        node.conditions or node.count_predicates or any(each.is_negated for each in node.relationships)
     )
+
+
+def _is_free(rel: QueryRelationship) -> bool:
+    """Return whether neither a relationship nor what it leads to has a condition."""
+    return not rel.conditions and not _is_restricted(rel.node) and all(map(_is_free, rel.node.relationships))
 
 
 def is_met(properties: dict[str, Any], condition: PropertyPredicate) -> bool:
