@@ -18,6 +18,8 @@ MISSING = frozenset(
     {"", "NULL", "null", "N/A", "n/a", "NA", "None", "none", "unknown", "Unknown", "-", "--", "?"}
 )
 """Strings that stand for an absent value."""
+MISSING_TEXT = MISSING - {"NA", "None", "none", "unknown", "Unknown"}
+"""Those of them that are no text of their own, as `unknown` of a category is."""
 MIN_DISTINCT = 2
 """A property with fewer distinct values is not recognised."""
 _NO_QUANTITY = re.compile(
@@ -51,7 +53,12 @@ CASTS = frozenset(_EXPRESSIONS)
 _NAME = r"(?:`(?:[^`]|``)*`|[A-Za-z_]\w*)"
 _VALUE = rf"(?:nullIf\()?({_NAME}\.{_NAME})(?:, '[^']*'\))?"
 _CAST = re.compile(
-    "|".join(re.escape(each).replace(r"\{\}", _VALUE) for each in dict.fromkeys(_EXPRESSIONS.values()))
+    "|".join(
+        (
+            *(re.escape(each).replace(r"\{\}", _VALUE) for each in dict.fromkeys(_EXPRESSIONS.values())),
+            rf"nullIf\(({_NAME}\.{_NAME}), '[^']*'\)",
+        )
+    )
 )
 _MONTHS_FIRST = frozenset({"DD/MM/YYYY", "MM/DD/YYYY"})
 
@@ -67,20 +74,24 @@ def find_text_format(name: str, values: Collection[str]) -> tuple[TextFormat | N
     if len(held) < MIN_DISTINCT or len(missing) > 1:
         return None, None
     fits = [each for each in _PATTERNS if all(_reads(one, each) for one in held)]
-    if not fits or set(fits) >= _MONTHS_FIRST:
-        return None, None
-    if fits[0] in {"INTEGER", "FLOAT"} and _NO_QUANTITY.search(name):
-        return None, None
-    if missing and fits[0] in {"DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY"}:
-        return None, None
+    is_text = (
+        not fits
+        or set(fits) >= _MONTHS_FIRST
+        or (fits[0] in {"INTEGER", "FLOAT"} and _NO_QUANTITY.search(name) is not None)
+        or (bool(missing) and fits[0] in {"DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY"})
+    )
+    if is_text:
+        return None, missing[0] if missing and missing[0] in MISSING_TEXT else None
     return fits[0], missing[0] if missing else None
 
 
 def parse_text(text: str, held: Property) -> Scalar | None:
     """Return the value that a string of a property holds; dates are ISO 8601 text, None is an absent value."""
+    if text == held.missing_text:
+        return None
     if held.text_format is None:
         return text
-    if text == held.missing_text or not _reads(text, held.text_format):
+    if not _reads(text, held.text_format):
         return None
     if held.text_format == "INTEGER":
         return int(text)
@@ -95,11 +106,12 @@ def typed_expression(variable: str, held: Property) -> str:
 
     Args:
         variable: variable of the node or relationship.
-        held: the property; one that is no text in disguise is accessed as it is.
+        held: the property; one that is no text in disguise, and has no string for an absent value, is accessed as it
+            is.
     """
     access = f"{variable}.{format_identifier(held.name)}"
     template = _EXPRESSIONS.get(held.text_format or "", "{}")
-    if held.missing_text is not None and template.startswith("date("):
+    if held.missing_text is not None and template.startswith(("date(", "{")):
         return template.format(f"nullIf({access}, {write_string(held.missing_text)})")
     return template.format(*[access] * template.count("{}"))
 

@@ -42,6 +42,17 @@ def test_one_string_may_stand_for_an_absent_value() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "missing"), [("NULL", "NULL"), ("", ""), ("-", "-"), ("unknown", None), ("NA", None)]
+)
+def test_text_may_have_a_string_for_an_absent_value_too(text: str, missing: str | None) -> None:
+    assert find_text_format("fax", ["030-0074321", text, "(171) 555-7788"]) == (None, missing)
+    held = Property(name="fax", type="STRING", missing_text=missing)
+    assert parse_text(text, held) == (None if missing is not None else text)
+    assert parse_text("030-0074321", held) == "030-0074321"
+    assert without_casts(f"RETURN {typed_expression('x', held)} AS n") == "RETURN x.fax AS n"
+
+
+@pytest.mark.parametrize(
     "found", ["INTEGER", "FLOAT", "YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY"]
 )
 @pytest.mark.parametrize("name", ["p", "odd name"])

@@ -46,7 +46,7 @@ def with_casts(cypher: str, schema: GraphSchema, names: VariableNames) -> str:
 
 
 def _is_cast(held: Property) -> bool:
-    return held.text_format in CASTS
+    return held.text_format in CASTS or held.missing_text is not None
 
 
 def _owners(atoms: list[str], names: VariableNames) -> dict[str, tuple[str, ...]]:
@@ -72,18 +72,18 @@ def _cast(atoms: list[str], position: int, schema: GraphSchema, owners: dict[str
 
 def _is_used_as_typed(atoms: list[str], position: int, held: Property, *, part: str | None) -> bool:
     """Return whether a query uses what the string of a property holds rather than the string."""
-    if part:
-        return True
+    after = atoms[position + 1] if position + 1 < len(atoms) else ""
+    if after in {"IS NULL", "IS NOT NULL"}:
+        return held.missing_text is not None
+    if held.text_format not in CASTS or part:
+        return part is not None
     before = atoms[position - 1] if position else ""
     if before == "DISTINCT":
         before = atoms[position - 2]
-    after = atoms[position + 1] if position + 1 < len(atoms) else ""
     if before in _SUMS or before in _ARITHMETIC or after in _ARITHMETIC:
         return True
     if before in _EXTREMES or _is_sort_key(atoms, position):
         return not is_ordered_as_text(held)
-    if after in {"IS NULL", "IS NOT NULL"}:
-        return held.missing_text is not None
     if after in _COMPARISONS:
         return not atoms[position + 2].startswith("'") and _is_date_or_number(held, atoms[position + 2])
     return before in _COMPARISONS and ACCESS.search(atoms[position - 2]) is not None

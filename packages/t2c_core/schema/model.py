@@ -67,7 +67,7 @@ class Property:
     text_format: TextFormat | None = None
     """For strings, what they hold if it is not text."""
     missing_text: str | None = None
-    """The string that stands for an absent value, such as `NULL`, where `text_format` is given."""
+    """The string that stands for an absent value, such as `NULL`, if one does."""
 
     @property
     def value_type(self) -> PropertyType:

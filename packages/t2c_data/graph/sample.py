@@ -103,7 +103,7 @@ def _projection(variable: str, properties: Sequence[Property]) -> str:
 
 def _present(properties: Properties, held: Sequence[Property]) -> Properties:
     """Leave out absent values, and read the strings that hold numbers or dates."""
-    typed = {each.name: each for each in held if each.text_format in CASTS}
+    typed = {each.name: each for each in held if each.text_format in CASTS or each.missing_text is not None}
     read = {
         name: parse_text(value, typed[name]) if name in typed and isinstance(value, str) else value
         for name, value in properties.items()

@@ -28,7 +28,8 @@ _HEADER = """# Words of the graph, drafted from its schema. Edit them: the bette
 # nouns: singular|plural, the most usual first (a noun may be repeated to make it more frequent)
 # display_property: the property that is returned when a question asks for the node itself
 # naming_properties: properties whose value names a node ("the drug 'ASPIRIN'"), best first; [] if there is none
-# equals_phrases, greater_than, less_than, temporal_phrases, superlative_max, superlative_min, unit: see docs/dataset.md
+# equals_phrases, greater_than, less_than, temporal_phrases, superlative_max, superlative_min, positive_phrases,
+#   zero_phrases, unit: see docs/dataset.md
 # forward, backward: phrases behind the noun of the source and of the target; {} is the node at the other end with
 #   its noun, {value} only its name, [is|are] inflects with the noun in front
 # hidden: true keeps a label, property or type out of all questions"""

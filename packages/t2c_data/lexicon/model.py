@@ -102,6 +102,10 @@ class PropertyEntry(_Entry):
     """Superlatives for the maximum: `oldest`, `most expensive`."""
     superlative_min: Phrases = ()
     """Superlatives for the minimum: `youngest`, `cheapest`."""
+    zero_phrases: Phrases = ()
+    """For numbers, phrases behind the noun that mean 0: `out of stock`."""
+    positive_phrases: Phrases = ()
+    """For numbers, phrases behind the noun that mean more than 0: `in stock`."""
     unit: Phrases = ()
     """Words that may follow a number: `years`."""
     values: Adjectives = Field(default_factory=dict)

@@ -44,6 +44,10 @@ _MASS_PLURALS = frozenset(
     "sales earnings savings proceeds goods assets hours minutes seconds years marks".split()
 )
 """Plurals that name an amount, not a number of things."""
+_AMOUNTS = frozenset(
+    "discount bonus fee tax tip commission surcharge deposit penalty debt delay refund rebate subsidy".split()
+)
+"""Amounts that a thing may be without: 0 is `no discount`."""
 _NO_VERBS = frozenset(
     "model school tax calendar light contract record budget season base academic fiscal".split()
 )
@@ -165,7 +169,8 @@ def _nouns(noun: str, each: Property, owner: str) -> tuple[list[str], dict[str, 
         event = match[1]
         if _is_participle(event):
             return [f"date {event}"], {}
-    return synonyms_of(noun, owner), {}
+    is_optional = is_number and noun.rsplit(" ", maxsplit=1)[-1] in _AMOUNTS
+    return synonyms_of(noun, owner), _amount_phrases(article(noun), noun) if is_optional else {}
 
 
 def _counted(noun: str, each: Property) -> str:
@@ -178,11 +183,26 @@ def _counted(noun: str, each: Property) -> str:
     return noun if each.value_type == "INTEGER" and _is_plural(head) and head not in _MASS_PLURALS else ""
 
 
+def _amount_phrases(some: str, noun: str) -> dict[str, list[str]]:
+    """Draft phrases for more than 0 and for 0: `with a discount`, `with no discount`."""
+    return {
+        "positive_phrases": [f"with {some}", f"that [has|have] {some}"],
+        "zero_phrases": [f"with no {noun}", f"without {some}", f"that [has|have] no {noun}"],
+    }
+
+
 def _count_phrases(counted: str) -> dict[str, Any]:
+    amounts = _amount_phrases(counted, counted)
+    if match := re.fullmatch(r"\w+ ((in|on) \w+)", counted):
+        place = match[1]
+        lost = place.replace("in ", "out of ", 1) if match[2] == "in" else f"not {place}"
+        amounts["positive_phrases"] += [place, f"that [is|are] {place}", f"that [is|are] still {place}"]
+        amounts["zero_phrases"] += [lost, f"that [is|are] {lost}", f"that [is|are] not {place}"]
     return {
         "equals_phrases": [f"with {{}} {counted}", f"that [has|have] {{}} {counted}"],
         "greater_than": [f"with more than {{}} {counted}", f"that [has|have] more than {{}} {counted}"],
         "less_than": [f"with fewer than {{}} {counted}", f"that [has|have] less than {{}} {counted}"],
+        **amounts,
     }
 
 

@@ -130,10 +130,9 @@ class TemplateEvaluator:
     def _grouped(rows: _Rows, clauses: re.Match[str]) -> list[list[Any]]:
         """Return the groups of WITH and their measures, those that meet its condition."""
         if clauses["group"] == "{root}":
-            counted = next(each for each in rows.slots.values() if each.path and not each.name)
             groups = rows.groups(lambda binding: id(binding[id(rows.root)]))
             table = [
-                [rows.value(group[0], rows.slots["a"]), rows.distinct(group, counted.part)]
+                [rows.value(group[0], rows.slots["a"]), rows.count(clauses["measure"], group)]
                 for group in groups
             ]
         else:
@@ -203,6 +202,15 @@ class _Rows:
 
     def distinct(self, bindings: list[Binding], part: QueryNode | QueryRelationship) -> int:
         return len({id(binding[id(part)]) for binding in bindings})
+
+    def count(self, measure: str, group: list[Binding]) -> int:
+        """Count the neighbours of a group, or their distinct values if the measure names a property."""
+        match = _ITEM.fullmatch(measure)
+        if match and self.slots[match["slot"]].name:
+            return int(self._function(measure, group))
+        return self.distinct(
+            group, next(each.part for each in self.slots.values() if each.path and not each.name)
+        )
 
     def table(self, items: Sequence[str]) -> list[list[Any]]:
         """Evaluate the items of a projection; those that do not aggregate are the grouping keys."""

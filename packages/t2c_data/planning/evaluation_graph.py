@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import EvaluationLimitError
+from t2c_data.planning.query_tree import ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -316,9 +317,12 @@ def is_met(properties: dict[str, Any], condition: PropertyPredicate) -> bool:
     """Return whether properties meet a predicate."""
     value = properties.get(condition.name)
     if condition.operator in {"null", "known"}:
-        return (value is None) == (condition.operator == "null")
+        is_absent = value is None or value == condition.missing_text
+        return is_absent == (condition.operator == "null")
     if value is None:
         return False
+    if condition.literal == ZERO:
+        return compare(condition.operator, value, [0])
     if condition.literal:
         literal = re.sub(r"\\(.)", r"\1", condition.literal[1:-1])
         return bool(bool(value == literal) == (condition.operator == "eq"))

@@ -17,6 +17,8 @@ Operator = Literal[
     "after_year", "before_year", "years",
 ]  # fmt: skip
 
+ZERO = "0"
+"""The literal of predicates such as `with no discount`."""
 SENTINEL_OPEN, SENTINEL_CLOSE = "\ue000", "\ue001"
 """Delimiters of a mention's number in a text or query until the value is inserted."""
 
@@ -50,10 +52,12 @@ class PropertyPredicate:
     mentions: tuple[ValueMention, ...] = ()
     type: str = "STRING"
     """Property type as the schema spells it."""
+    missing_text: str | None = None
+    """The string that stands for an absent value."""
     conjoined_value: ValueMention | None = None
     """Value of a coordinated neighbour that the question joins with "and"."""
     literal: str = ""
-    """A Cypher literal in place of a mention, for a value that the lexicon has an adjective for."""
+    """A Cypher literal in place of a mention: 0, or a value that the lexicon has an adjective for."""
 
 
 @dataclass(slots=True)

@@ -115,6 +115,10 @@ class SlotSampler:
         hops = [hop for hop in self.grounder.hops(self.root) if not used & hop.type_names]
         return hops if grouped else [hop for hop in hops if not hop.types]
 
+    def has_several(self, hop: Hop) -> bool:
+        """Return whether a node has several neighbours over a hop."""
+        return self.context.max_degree(hop.number, hop.forward) > 1
+
     def used_types(self) -> set[str]:
         """Return the types of the root's relationships."""
         return {name for rel in self.root.relationships for name in rel.types or (rel.triple.type,)}

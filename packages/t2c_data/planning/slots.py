@@ -113,19 +113,22 @@ def _date_part(sampler: SlotSampler, _: str, *, suffix: str) -> Slot:
 
 
 def _neighbour_property(sampler: SlotSampler, options: str) -> Slot:
-    """A property of a neighbour: `number`; `groupable`; `conditioned`: with a condition on the relationship."""
+    """A property of a neighbour.
+
+    `number`; `several`: a category of one of several neighbours; `groupable`; `conditioned`: the relationship has a
+    condition.
+    """
     hops = sampler.hops()
+    kinds = {"number": {"number"}, "several": {"category"}}.get(options, set())
     if options == "conditioned":
         hops = [hop for hop in hops if sampler.context.schema.type_by_name[hop.triple.type].properties]
-    if options == "number":
-        hops = [hop for hop in hops if sampler.names(hop.end_label, {"number"})]
+    if kinds:
+        hops = [hop for hop in hops if sampler.names(hop.end_label, kinds)]
+    if options == "several":
+        hops = [hop for hop in hops if sampler.has_several(hop)]
     rel = sampler.extend(hops)
     label = rel.node.label
-    name = (
-        sampler.choose(sampler.names(label, {"number"}))
-        if options == "number"
-        else sampler.returned_property(label)
-    )
+    name = sampler.choose(sampler.names(label, kinds)) if kinds else sampler.returned_property(label)
     slot = Slot(rel.node, name, path=(rel,))
     if options == "groupable":
         sampler.check_type(slot, UNGROUPABLE)
@@ -139,13 +142,12 @@ def _neighbour(sampler: SlotSampler, options: str) -> Slot:
     if options.startswith("two_hop"):
         return _two_hop_property(sampler, options.replace("two_hop", "node"))
     hops = sampler.hops()
-    several = [hop for hop in hops if sampler.context.max_degree(hop.number, hop.forward) > 1]
-    rel = sampler.extend(several or hops)
+    rel = sampler.extend([hop for hop in hops if sampler.has_several(hop)] or hops)
     return Slot(rel.node, path=(rel,))
 
 
 def _two_hop_property(sampler: SlotSampler, options: str) -> Slot:
-    """A property of a neighbour's neighbour; `groupable`; `only`: over the only path between the labels."""
+    """A property of a neighbour's neighbour; `groupable`, `several`; `only`: over the only path between the labels."""
     first = sampler.extend(sampler.hops(grouped=False))
     used = sampler.used_types()
     labels = {sampler.root.label, first.node.label}
@@ -160,7 +162,13 @@ def _two_hop_property(sampler: SlotSampler, options: str) -> Slot:
     second = sampler.grounder.follow(first.node, sampler.choose_hop(onward))
     second.is_unverbalised = True
     first.node.relationships.append(second)
-    name = "" if "node" in options else sampler.returned_property(second.node.label)
+    label = second.node.label
+    if "several" in options:
+        if not any(map(sampler.context.is_to_many, (first, second))):
+            raise UnfitError("one value per root")
+        name = sampler.choose(sampler.names(label, {"category"}))
+    else:
+        name = "" if "node" in options else sampler.returned_property(label)
     slot = Slot(second.node, name, path=(first, second))
     if "groupable" in options:
         sampler.check_type(slot, UNGROUPABLE)

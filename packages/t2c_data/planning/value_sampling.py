@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from t2c_data.errors import UnfitError
-from t2c_data.planning.query_tree import PropertyPredicate, ValueMention
+from t2c_data.planning.query_tree import ZERO, PropertyPredicate, ValueMention
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,12 +24,14 @@ MAX_VALUE_CHARS = 80
 """Maximum length of a string that people name."""
 ALWAYS_KNOWN = 0.995
 """Coverage above which a property is not tested for null."""
+ABOVE_ZERO_RATE = 0.25
+"""How often `more than` a number is more than 0, where some values are 0."""
 TYPE_WEIGHTS = {
     "id": 1.0, "name": 1.2, "category": 1.2, "number": 1.2, "date": 1.3, "boolean": 2.0, "list": 0.8, "text": 0.4,
 }  # fmt: skip
 OPERATORS: dict[str, dict[Operator, float]] = {
-    "id": {"eq": 9, "in": 0.6, "known": 0.05},
-    "name": {"eq": 7, "contains": 1.2, "starts": 0.8, "ends": 0.2, "in": 0.8, "ne": 0.6, "null": 0.2, "known": 0.1},
+    "id": {"eq": 9, "in": 0.6, "null": 0.2, "known": 0.2},
+    "name": {"eq": 7, "contains": 1.2, "starts": 0.8, "ends": 0.2, "in": 0.8, "ne": 0.6, "null": 0.4, "known": 0.4},
     "category": {"eq": 7, "in": 1.0, "ne": 1.2, "contains": 0.3, "starts": 0.2, "null": 0.4, "known": 0.3},
     "number": {
         "eq": 2, "gt": 4, "ge": 1.2, "lt": 2.5, "le": 0.8, "between": 1.6, "in": 0.2, "ne": 0.2, "null": 0.4,
@@ -41,7 +43,7 @@ OPERATORS: dict[str, dict[Operator, float]] = {
     },
     "boolean": {"true": 1.0},
     "list": {"has": 8, "size_gt": 0.5, "size_ge": 1, "size_eq": 0.4},
-    "text": {"contains": 3, "starts": 1, "eq": 0.5},
+    "text": {"contains": 3, "starts": 1, "eq": 0.5, "null": 0.4, "known": 0.4},
 }  # fmt: skip
 """Weights of operators by semantic type."""
 
@@ -90,11 +92,10 @@ class PredicateSampler:
         if not offered:
             raise UnfitError("no operator")
         operator = self.rng.choices(list(offered), list(offered.values()))[0]
-        condition = PropertyPredicate(
-            name, operator, type=self.context.property(label_or_type, name).value_type
-        )
+        held = self.context.property(label_or_type, name)
+        condition = PropertyPredicate(name, operator, type=held.value_type, missing_text=held.missing_text)
         if operator in {"null", "known"}:
-            if self.context.property(label_or_type, name).share > ALWAYS_KNOWN:
+            if held.share > ALWAYS_KNOWN:
                 raise UnfitError("always known")
             return condition
         fill = {"boolean": self._boolean, "date": self._date, "number": self._number, "list": self._list}
@@ -178,6 +179,8 @@ class PredicateSampler:
         held = self.context.sample.values[label_or_type, condition.name]
         values = [each for each in held if isinstance(each, int | float)]
         whole = self.context.property(label_or_type, condition.name).value_type == "INTEGER"
+        if self._zero(condition, label_or_type, values, value):
+            return
         spread = max((float(values[-1]) - float(values[0])) / 8, 1e-9)
         below = rounded(value - self.rng.random() * spread, -1, whole=whole)
         above = rounded(value + self.rng.random() * spread, 1, whole=whole)
@@ -194,6 +197,22 @@ class PredicateSampler:
         if same or (condition.operator in {"gt", "lt", "ne"} and chosen[0] == value):
             raise UnfitError("no room")
         condition.mentions = tuple(self.mention(each, "number") for each in chosen)
+
+    def _zero(
+        self, condition: PropertyPredicate, label_or_type: str, values: list[int | float], value: float
+    ) -> bool:
+        """Compare with 0 instead, sometimes, if the lexicon has phrases for it; return whether it does."""
+        words = self.context.words(label_or_type, condition.name)
+        if words is None or not (
+            words.zero_phrases if condition.operator == "eq" else words.positive_phrases
+        ):
+            return False
+        rates = {"eq": 0.7 if value == 0 else 0.0, "gt": ABOVE_ZERO_RATE if value > 0 else 0.0}
+        is_amount = values[0] == 0 and values[-1] > 0
+        if not is_amount or self.rng.random() >= rates.get(condition.operator, 0.0):
+            return False
+        condition.literal = ZERO
+        return True
 
     def _date(self, condition: PropertyPredicate, label_or_type: str, value: Any) -> None:  # noqa: ARG002
         match = re.match(r"(\d{4})-(\d{2})-(\d{2})", str(value))

@@ -129,10 +129,13 @@ DATE_PHRASES = ("where the {n} is {v}", "with {n} {v}", "with the {n} {v}", "who
 _MISSING = (
     "without {an}", "with no {n}", "where the {n} is missing", "where the {n} is unknown", "whose {n} is not recorded",
     "that [has|have] no {n}", "with missing {n}", "where the {n} is not given", "where the {n} is null",
+    "that [does|do] not have {an}", "that [does|do] not have {an} listed", "with no {n} listed", "without {an} listed",
+    "whose {n} is not listed", "where no {n} is given",
 )  # fmt: skip
 _KNOWN = (
     "with a known {n}", "where the {n} is known", "that [has|have] {an}", "where the {n} is recorded",
     "where the {n} is available", "with a recorded {n}", "where the {n} is not null", "whose {n} is recorded",
+    "with {an}", "with {an} listed", "that [has|have] {an} listed", "whose {n} is listed", "with {an} given",
 )  # fmt: skip
 NULL_PHRASES = {"null": _MISSING, "known": _KNOWN}
 ADJECTIVE = (

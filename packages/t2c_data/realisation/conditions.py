@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from t2c_data.errors import UnfitError
 from t2c_data.lexicon.morphology import INTRODUCERS, PLURAL_VERBS, article, join_with_or
+from t2c_data.planning.query_tree import ZERO
 from t2c_data.realisation import condition_phrases as phrases
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class PredicateRealiser:
         return text
 
     def _literal(self, condition: PropertyPredicate, words: PropertyEntry, fill: _PhraseFiller) -> list[str]:
+        if condition.literal == ZERO:
+            return [*(words.zero_phrases if condition.operator == "eq" else words.positive_phrases)]
         value = condition.literal.strip("'").replace("\\'", "'").replace("\\\\", "\\")
         adjective = self.rng.choice(words.values[value])
         is_unequal = condition.operator == "ne"

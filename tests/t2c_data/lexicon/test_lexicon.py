@@ -240,6 +240,21 @@ def test_counts_are_numbers_of_things(name: str, noun: str, phrase: str) -> None
     assert phrase in words.greater_than
 
 
+@pytest.mark.parametrize(
+    ("name", "more_than_zero", "zero"),
+    [("unitsInStock", "that [is|are] in stock", "out of stock"), ("unitsOnOrder", "on order", "not on order"),
+     ("discount", "with a discount", "with no discount"), ("bedCount", "with beds", "without beds")],
+)  # fmt: skip
+def test_amounts_have_phrases_for_zero_and_for_more(name: str, more_than_zero: str, zero: str) -> None:
+    words = _draft(Property(name=name, type="INTEGER"))
+    assert more_than_zero in words.positive_phrases
+    assert zero in words.zero_phrases
+
+
+def test_a_measure_has_no_phrases_for_zero() -> None:
+    assert not _draft(Property(name="age", type="INTEGER")).zero_phrases
+
+
 def test_an_identifier_of_something_else_is_not_called_after_its_owner() -> None:
     words = _draft(Property(name="customerID", type="STRING"), label="Order")
     assert not {"order ID", "ID"} & {noun[0] for noun in words.nouns}

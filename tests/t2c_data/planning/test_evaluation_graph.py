@@ -10,6 +10,7 @@ import pytest
 
 from t2c_core.schema.model import Triple
 from t2c_data.errors import EvaluationLimitError
+from t2c_data.planning import evaluation_graph
 from t2c_data.planning.evaluation_graph import (
     EvaluationGraph,
     GraphNode,
@@ -30,6 +31,16 @@ LABELS, TYPES = ("A", "B"), ("R", "S")
 
 def mention(value: int) -> ValueMention:
     return ValueMention(0, value, "number")
+
+
+@pytest.mark.parametrize(
+    ("value", "operator", "literal", "expected"),
+    [(0, "eq", "0", True), (3, "eq", "0", False), (3, "gt", "0", True), (0, "gt", "0", False), (None, "eq", "0", False),
+     ("NULL", "null", "", True), ("NULL", "known", "", False), ("030", "known", "", True), (None, "null", "", True)],
+)  # fmt: skip
+def test_zero_and_strings_for_absent_values(value: Any, operator: Any, literal: str, expected: bool) -> None:
+    condition = PropertyPredicate("x", operator, literal=literal, missing_text="NULL")
+    assert evaluation_graph.is_met({} if value is None else {"x": value}, condition) is expected
 
 
 def draw_graph(random: Random) -> EvaluationGraph:
