@@ -52,7 +52,9 @@ _CASTS = frozenset({"tointeger", "tofloat", "date", "left", "nullif", "replace",
 
 
 def _held_by_text(call: t.FunctionInvocation) -> t.Property | None:
-    """Return the property of a string that a call reads as a number or date; its cast needs no words."""
+    """Return the property of a string that a call reads as a number, a date or absent; its cast needs no words."""
+    if call.name[-1] == "nullif" and isinstance(call.arguments[0], t.Property):
+        return call.arguments[0]
     if call.name[-1] not in {"tointeger", "tofloat", "date"}:
         return None
     inner = [node for argument in call.arguments for node in walk(argument)]

@@ -31,6 +31,7 @@ SCHEMA = GraphSchema(
         ("RETURN avg(toFloat(o.freight))", "RETURN avg(o.freight)"),
         ("WHERE toFloat(o.freight) > $v1 RETURN count(o)", "WHERE o.freight > $v1 RETURN count(o)"),
         ("WHERE date(left(nullIf(o.day, 'NULL'), 10)) > date($v1) RETURN o.freight", "WHERE o.day > date($v1) RETURN o.freight"),
+        ("WHERE nullIf(o.day, 'NULL') IS NULL RETURN o.freight", "WHERE o.day IS NULL RETURN o.freight"),
         ("RETURN o.freight ORDER BY date(substring(o.sent, 6, 4) + '-' + substring(o.sent, 3, 2) + '-' + substring(o.sent, 0, 2)) DESC LIMIT 1", "RETURN o.freight ORDER BY o.sent DESC LIMIT 1"),
     ],
 )  # fmt: skip
