@@ -154,7 +154,14 @@ def import_(
 
 
 @app.command
-def snapshot(*, graph: Connection, out: Path, policy: Path | None = None, force: bool = False) -> int:
+def snapshot(
+    *,
+    graph: Connection,
+    out: Path,
+    policy: Path | None = None,
+    aliases: Path | None = None,
+    force: bool = False,
+) -> int:
     """Write schema.json and values.sqlite of a graph for offline use; prints the manifest.
 
     Parameters
@@ -165,12 +172,17 @@ def snapshot(*, graph: Connection, out: Path, policy: Path | None = None, force:
         Folder to create.
     policy
         YAML with `hidden: [Label, Label.property, TYPE, TYPE.property]`, left out of schema and values.
+    aliases
+        YAML with other names of values (`values: {Drug.name: {Aspirin: [ASA]}}`) and with properties whose values are
+        names (`properties: {Drug.name: [brandNames]}`).
     force
         Replace an existing snapshot.
     """
     from t2c_core.guard.policy.policy import Policy
     from t2c_core.schema.snapshot import write_snapshot
+    from t2c_core.values.aliases import Aliases
 
+    names = Aliases.load(aliases) if aliases else None
     with progress("Reading labels and types") as advance:
         manifest = write_snapshot(
             out,
@@ -178,9 +190,12 @@ def snapshot(*, graph: Connection, out: Path, policy: Path | None = None, force:
             auth=graph.auth,
             database=graph.database,
             policy=Policy.load(policy) if policy else None,
+            aliases=names,
             replace=force,
             progress=advance,
         )
+    for each in manifest["unused_aliases"]:
+        print_status(f"the graph has no value {each}, which has aliases")
     print(json.dumps(manifest, ensure_ascii=False))
     return 0
 

@@ -81,6 +81,7 @@ def ask(
     question: str,
     *,
     config: Path | None = None,
+    after: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Answer one question and print the answer; exit with 0 if a query was executed, else with 1.
@@ -91,6 +92,8 @@ def ask(
         Question in natural language, in quotes.
     config
         YAML file of settings.
+    after
+        Earlier question that this one follows up on; several are given one by one, the latest last.
     json
         Print the answer with its rows and trace as one line of JSON.
     """
@@ -100,7 +103,7 @@ def ask(
 
     settings = load_settings(config)
     _log(logging.WARNING)
-    answer = asyncio.run(_ask(settings, question))
+    answer = asyncio.run(_ask(settings, question, after))
     print(answer.model_dump_json() if json else _readable(answer))
     return 0 if answer.status in {"answered", "empty"} else 1
 
@@ -246,13 +249,18 @@ def _log(level: int, settings: Settings | None = None) -> None:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
-async def _ask(settings: Settings, question: str) -> Answer:
+async def _ask(settings: Settings, question: str, after: Sequence[str]) -> Answer:
     from t2c_service.access.principals import LOCAL_ADMIN
+    from t2c_service.answering.conversation.turns import Turn
     from t2c_service.bootstrap import open_service
     from t2c_service.service import RequestContext
 
     async with open_service(settings) as service:
-        return await service.ask(question, context=RequestContext(principal=LOCAL_ADMIN, channel="command"))
+        return await service.ask(
+            question,
+            conversation=[Turn(question=each) for each in after],
+            context=RequestContext(principal=LOCAL_ADMIN, channel="command"),
+        )
 
 
 async def _mcp(settings: Settings) -> None:
@@ -265,11 +273,13 @@ async def _mcp(settings: Settings) -> None:
 
 def _readable(answer: Answer) -> str:
     lines = [answer.answer]
-    if answer.interpretation:
+    if answer.follow_up_of:
+        lines.append(f"\n  Follows up on: {answer.follow_up_of}")
+    if answer.interpretation and not answer.choices:
         lines.append(f"\n  Understood as: {answer.interpretation}")
     if answer.verified_query:
         lines.append(f"\n  Verified query: {answer.verified_query}")
-    if answer.cypher:
+    if answer.cypher and not answer.choices:
         values = "".join(f"\n  ${name} = {value!r}" for name, value in answer.parameters.items())
         lines.append(f"\n  {answer.cypher}{values}")
     lines += [f"! {warning}" for warning in answer.warnings]

@@ -20,6 +20,7 @@ from t2c_core.interpretation.words import Words
 from t2c_core.prompt import ChatFormat, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.schema.snapshot import MANIFEST_FILE, VALUES_FILE, write_snapshot
+from t2c_core.values.aliases import Aliases
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import LinkedQuestion, Linker
 from t2c_service.access.schema_filter import FilteredLinker, filter_examples
@@ -253,6 +254,7 @@ class Database:
             auth=(settings.graph.user, password.get_secret_value()) if password else None,
             database=settings.graph.database,
             policy=self._snapshot.policy,
+            aliases=Aliases.load(settings.aliases) if settings.aliases else None,
             replace=True,
         )
         await self.reload_if_changed()
@@ -346,7 +348,7 @@ def _load(
     examples = filter_examples(load_examples(settings.examples), policy, whole, keep_without_query=True)
     index = ValueIndex(settings.snapshot / VALUES_FILE)
     try:
-        linker = Linker(index, schema)
+        linker = Linker(index, schema, locale=settings.locale or "en")
         visible = FilteredLinker(linker, policy, whole)
         similar = ExampleSelector(examples, visible, encoder=encoder) if chats else None
     except BaseException:
@@ -361,7 +363,7 @@ def _load(
         words=Words.load(settings.lexicon) if settings.lexicon else Words(),
         examples=examples,
         similar=similar if similar and len(similar) else None,
-        verified=VerifiedQueries(verified, index.folded),
+        verified=VerifiedQueries(verified, index.folded, locale=settings.locale or "en"),
         file_signature=file_signature,
         created_at=file_signature[0][0] / 1e9 if file_signature else time.time(),
     )

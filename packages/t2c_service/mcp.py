@@ -32,7 +32,8 @@ from starlette.types import Receive, Scope, Send
 from t2c_core.errors import T2CError
 from t2c_core.prompt.chat import describe
 from t2c_service.access.principals import LOCAL_ADMIN, Principal
-from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.conversation.turns import Turn
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.records import Answer, Diagnosis
 from t2c_service.answering.verified.definition import RESERVED_NAMES, VerifiedQuery
 from t2c_service.api.dependencies import authenticate
@@ -64,10 +65,14 @@ MaxRows = Annotated[int | None, Field(description="Maximum number of rows to ret
 class QueryToolResult(BaseModel):
     """Result of a question or query."""
 
-    status: str = Field(description="answered, empty, unanswerable, refused or failed")
+    status: str = Field(description="answered, empty, ambiguous, unanswerable, refused or failed")
     answer: str = Field(description="The rows in words; [n] cites row n.")
     interpretation: str | None = Field(description="What the query asks for, in words.")
     verified_query: str | None = Field(default=None, description="Name of the verified query that answers.")
+    follow_up_of: str | None = Field(default=None, description="Earlier question that this one changes.")
+    choices: list[str] = Field(
+        default_factory=list, description="Readings of an ambiguous question, in words; ask for one of them."
+    )
     note: str = NOTE
     cypher: str | None
     parameters: dict[str, Any]
@@ -84,10 +89,11 @@ class QueryToolResult(BaseModel):
     def of(cls, answer: Answer) -> "QueryToolResult":
         """Return the result of an answer."""
         fields = {"parameters", "rows", "columns", "warnings", "status", "answer", "cypher", "truncated"}
-        others = {"interpretation", "verified_query", "database", "schema_version"}
+        others = {"interpretation", "verified_query", "follow_up_of", "database", "schema_version"}
         content = json.loads(answer.model_dump_json(include=fields | others))
         reasons = [f"{', '.join(each.codes)}: {each.message}" for each in answer.attempts if each.message]
-        return cls(**content, reasons=reasons, diagnosis=answer.diagnosis)
+        choices = [each.interpretation for each in answer.choices]
+        return cls(**content, reasons=reasons, choices=choices, diagnosis=answer.diagnosis)
 
 
 class SchemaToolResult(BaseModel):
@@ -117,12 +123,23 @@ class Tools:
         context: Context[Any, Any],
         database: DatabaseName = None,
         max_rows: MaxRows = None,
+        conversation: Annotated[
+            list[str] | None,
+            Field(
+                description="Earlier questions, the latest last, which this one may follow up on.",
+                max_length=100,
+            ),
+        ] = None,
     ) -> QueryToolResult:
         """Answer a question about the graph, with the rows and the read-only Cypher that produced them."""
         options = AskOptions(max_rows=max_rows, include_graph=False)
         with self._tool_errors():
             answer = await self._service().ask(
-                question, options, database=database, context=self._context(context)
+                question,
+                options,
+                database=database,
+                conversation=[Turn(question=each) for each in conversation or ()],
+                context=self._context(context),
             )
         return QueryToolResult.of(answer)
 

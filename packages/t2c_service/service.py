@@ -17,8 +17,9 @@ from t2c_core.errors import T2CError
 from t2c_service.access.audit import AuditRecord, Channel, from_answer, mask_literals
 from t2c_service.access.keys import claimed_id, token_of
 from t2c_service.access.rate_limits import rate_limited
-from t2c_service.answering.input_validation import check_parameters, normalize_question
-from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.conversation.turns import MAX_TURNS
+from t2c_service.answering.input_validation import check_parameters, check_turn, normalize_question
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.progress_events import no_op_callback
 from t2c_service.errors import (
     GRAPH_UNAVAILABLE,
@@ -38,13 +39,14 @@ from t2c_service.feedback.intake import make_record
 from t2c_service.feedback.store import RecentAnswers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from t2c_service.access.audit import AuditLog
     from t2c_service.access.concurrency import ConcurrencyLimiter
     from t2c_service.access.keys import Authenticator
     from t2c_service.access.principals import Principal
     from t2c_service.access.rate_limits import RateLimiter
+    from t2c_service.answering.conversation.turns import Turn
     from t2c_service.answering.loop import Answerer
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.records import Answer
@@ -212,6 +214,7 @@ class Service:
         options: AskOptions | None = None,
         *,
         database: str | None = None,
+        conversation: Sequence[Turn] = (),
         context: RequestContext = ANONYMOUS_CONTEXT,
         on_event: ProgressCallback = no_op_callback,
     ) -> Answer:
@@ -221,6 +224,8 @@ class Service:
             question: Question in natural language.
             options: Options of this question.
             database: Name of the database; the default one if None.
+            conversation: Earlier turns, the latest last. Their queries are used if the principal may run its own;
+                for others they are made again from the questions.
             context: Principal and channel of the request.
             on_event: Called with each progress event.
 
@@ -233,11 +238,18 @@ class Service:
         """
         request = self._request(context, "query", database, question=question)
 
-        def validate() -> str:
-            return normalize_question(question, self.settings.limits.max_question_chars)
+        def validate() -> tuple[str, list[Turn]]:
+            max_chars = self.settings.limits.max_question_chars
+            is_trusted = "cypher" in request.principal.scopes
+            return normalize_question(question, max_chars), [
+                check_turn(each, max_chars, is_trusted=is_trusted) for each in conversation[-MAX_TURNS:]
+            ]
 
         return await self._answer(
-            request, options, validate, lambda answerer, text, chosen: answerer.answer(text, chosen, on_event)
+            request,
+            options,
+            validate,
+            lambda answerer, valid, chosen: answerer.answer(valid[0], chosen, on_event, valid[1]),
         )
 
     async def run(

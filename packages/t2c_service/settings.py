@@ -16,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from t2c_core.values.locales import Locale  # noqa: TC001  (pydantic reads it)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -216,6 +218,9 @@ class DatabaseSettings(SettingsPart):
     lexicon: Path | None = None
     examples: Path | None = None
     verified_queries: Path | None = None
+    aliases: Path | None = None
+    locale: Locale | None = None
+    """The locale of this graph; that of the service if not set."""
     model: ModelSettings | None = None
     """The model of this graph; the `model` of the service if not set."""
     prompt: Literal["atoms", "chat"] | None = None
@@ -275,6 +280,12 @@ class Settings(BaseSettings):
     verified_queries: Path | None = None
     """YAML file of verified queries: named, parameterised queries that answer questions with their wordings before the
     model is asked."""
+    aliases: Path | None = None
+    """YAML file of other names of values, for the snapshots that the service takes itself (`t2c-graph snapshot
+    --aliases` for others)."""
+    locale: Locale = "en"
+    """How numbers and dates are written in questions: `en` (03/04/2021 is 4 March), `en-GB`, `de`, `fr` or `es` (it is
+    3 April, and the last three have a decimal comma)."""
     ablate: tuple[Part, ...] = ()
     """Components of answering to disable, for ablation measurements."""
     page: bool = True
@@ -314,9 +325,15 @@ class Settings(BaseSettings):
             lexicon=self.lexicon,
             examples=self.examples,
             verified_queries=self.verified_queries,
+            aliases=self.aliases,
+            locale=self.locale,
             title="" if self.databases else self.title,
         )
-        return {self.database: first, **self.databases}
+        others = {
+            name: each.model_copy(update={"locale": each.locale or self.locale})
+            for name, each in self.databases.items()
+        }
+        return {self.database: first, **others}
 
     @property
     def is_exposed(self) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
 
 from t2c_core.values.literals import LiteralMention, Quotation, find_literals, find_quotations
 from t2c_core.values.normalization import fold, stem, words
+
+if TYPE_CHECKING:
+    from t2c_core.values.locales import Locale
 
 MIN_MISSPELT = 6
 """Minimum number of letters of a word in which one typing error is accepted."""
@@ -39,9 +43,11 @@ class QuestionAnalysis:
 
     Args:
         text: the question.
+        locale: how numbers and dates are written in it.
     """
 
     text: str
+    locale: Locale = "en"
 
     @cached_property
     def folded(self) -> str:
@@ -56,7 +62,7 @@ class QuestionAnalysis:
     @cached_property
     def readings(self) -> list[LiteralMention]:
         """Numbers, dates, years and months in the question."""
-        return find_literals(self.text)
+        return find_literals(self.text, self.locale)
 
     @cached_property
     def bare(self) -> str:

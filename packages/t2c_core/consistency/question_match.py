@@ -215,7 +215,7 @@ class QuestionMatcher:
             unused_mentions=tuple(unused_mentions),
             unasked=tuple(self._unasked(query, named)),
             contradictions=(
-                *self._contradictions(QuestionAnalysis(linked.question), query, used),
+                *self._contradictions(QuestionAnalysis(linked.question, linked.locale), query, used),
                 *self._other_relationships(linked, query),
                 *self._other_results(linked, query),
                 *_negated_values(linked, query, parameters),
@@ -253,11 +253,11 @@ class QuestionMatcher:
             yield "the query returns only what the question gives"
         owners = _owners(query)
         labels = {owner for access in returned for owner in owners.get(access.variable, ())}
-        asked = self._asked_label(linked.question)
+        asked = self.asked_label(linked.question)
         if asked and labels and asked not in labels:
             yield f"{asked} is asked for; the query returns no property of it"
 
-    def _asked_label(self, question: str) -> str | None:
+    def asked_label(self, question: str) -> str | None:
         """Return the label whose noun follows `which`, `list` and the like in the same clause."""
         found = _ASKING.match(question)
         for word in words(question[found.end() :])[:MAX_MODIFIERS] if found else ():

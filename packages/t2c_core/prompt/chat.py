@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from t2c_core.values.linker import LinkedMention, LinkedQuestion
 
 MAX_EXAMPLES: Final = 3
+MAX_SCHEMA_CHARS: Final = 12_000
+"""Default maximum number of characters of the system message; a longer schema is pruned (`schema_pruning`)."""
 _RULES = f"""You write Cypher queries that answer questions about one Neo4j graph.
 
 Rules:

@@ -5,6 +5,7 @@ Candidates are gathered in the order JSON, fences, inline code, text; the first 
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ _REFUSAL_IN_WORDS = re.compile(
 )
 
 
+_MARKDOWN_ESCAPE = re.compile(r"\\([_*\[\]()<>{}#~|-])")
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a reply says."""
@@ -89,6 +93,19 @@ def read_reply(text: str) -> Reply:
     text = clean(text)
     if re.match(rf"[\W_]*{REFUSAL}\b", text, re.IGNORECASE):
         return Reply(is_refusal=True)
+    found = _first_readable(text)
+    plain = _MARKDOWN_ESCAPE.sub(r"\1", html.unescape(text))
+    if found is None and plain != text:  # `HAS\_PART` and `-&gt;`, as a reply for a web page has them
+        found = _first_readable(plain)
+    if found is not None:
+        return found
+    if REFUSAL in text.upper() or (not _START.search(text) and _REFUSAL_IN_WORDS.search(text)):
+        return Reply(is_refusal=True)
+    return Reply(_closest(text))
+
+
+def _first_readable(text: str) -> Reply | None:
+    """Return the first candidate that the parser reads, or a refusal, or None."""
     seen: dict[str, None] = {}
     for candidate in _candidates(text):
         query = candidate.strip().rstrip(";").strip()
@@ -101,9 +118,7 @@ def read_reply(text: str) -> Reply:
             return Reply(query)
         if query.upper() == REFUSAL:
             return Reply(is_refusal=True)
-    if REFUSAL in text.upper() or (not _START.search(text) and _REFUSAL_IN_WORDS.search(text)):
-        return Reply(is_refusal=True)
-    return Reply(_closest(text))
+    return None
 
 
 def clean(text: str) -> str:
@@ -173,9 +188,11 @@ def _with_shorter(text: str) -> Iterator[str]:
     yield text.strip("\"'`*_ \n")
     lines = text.split("\n")
     for count in range(len(lines) - 1, 0, -1):
-        rest = "\n".join(lines[count:])
-        is_paragraph = not lines[count].strip() and not _CLAUSE.match(rest)
-        if is_paragraph or lines[count - 1].rstrip().endswith(";") or not _CONTINUATION.match(lines[count]):
+        if (
+            not lines[count].strip()
+            or lines[count - 1].rstrip().endswith(";")
+            or not _CONTINUATION.match(lines[count])
+        ):
             yield "\n".join(lines[:count])
     if ";" in text:
         yield text.split(";", maxsplit=1)[0]

@@ -53,6 +53,12 @@ _RARE_VALUES = f"""
     MATCH {{pattern}} {{visible}} WITH x[$name] AS value WHERE value IS NOT NULL
     WITH value LIMIT $rows RETURN {_VALUE}, count(*) AS count
 """
+_NAMES = f"""
+    MATCH {{pattern}} {{visible}} WITH x LIMIT $rows
+    WITH x[$name] AS value, x[$other] AS others WHERE value IS :: STRING NOT NULL AND others IS NOT NULL
+    UNWIND others AS other WITH value, other WHERE other IS :: STRING NOT NULL AND value <> other
+    RETURN DISTINCT value, left(other, {MAX_TEXT}) AS other
+"""
 _KEYS = """
     MATCH {pattern} {visible} {limit}
     UNWIND keys(x) AS key WITH key {visible_keys} RETURN key, count(*) AS count
@@ -292,16 +298,24 @@ class SchemaIntrospector:
         rows = self._rows_within(FULL_SCAN_TIMEOUT_S, query, owner=owner.name, name=name, rows=MAX_SCAN)
         return None if rows is None else [(row["value"], row["count"]) for row in rows]
 
+    def names(self, owner: LabelOrTypeCount, name: str, other: str) -> Iterator[tuple[str, str]]:
+        """Yield the strings of a property, each with those that another property of the same thing has."""
+        query = _NAMES.format(
+            pattern=_PATTERNS[owner.entity_type], visible=self._visible(owner.entity_type, name, other)
+        )
+        for row in self._rows(query, owner=owner.name, name=name, other=other, rows=MAX_SCAN):
+            yield row["value"], row["other"]
+
     def scanned(self, owner: LabelOrTypeCount) -> int:
         """Return the number of nodes or relationships that `values` reads."""
         return min(owner.count, MAX_SCAN)
 
-    def _visible(self, entity_type: EntityType, key: str | None = None) -> str:
+    def _visible(self, entity_type: EntityType, *keys: str) -> str:
         """Return a WHERE clause that excludes hidden nodes, their relationships, and nodes with a hidden property."""
         hidden = self.visibility.labels
         if entity_type == "relationship":
             return _without(hidden, "a", "b")
-        return _without(hidden | (self.visibility.hiding_labels("node", key) if key else frozenset()), "x")
+        return _without(hidden.union(*(self.visibility.hiding_labels("node", key) for key in keys)), "x")
 
     def _rows_within(
         self, timeout_s: float | None, query: str, **parameters: Any

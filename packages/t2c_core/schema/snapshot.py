@@ -23,6 +23,7 @@ from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema.introspection import MAX_SCAN, LabelOrTypeCount, SchemaIntrospector
 from t2c_core.schema.model import FORMAT_VERSION, GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.schema.properties import PropertyStatistics
+from t2c_core.values.aliases import Aliases
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.sqlite_store import IndexedValue
 
@@ -46,6 +47,7 @@ def write_snapshot(
     auth: tuple[str, str] | None = None,
     database: str | None = None,
     policy: Policy | None = None,
+    aliases: Aliases | None = None,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def write_snapshot(
         auth: user and password.
         database: name of the database; the server's default database if None.
         policy: names to leave out of schema and values.
+        aliases: other names of values, for the value index.
         replace: replace an existing snapshot.
         progress: callback with the progress of reading.
 
@@ -77,13 +80,18 @@ def write_snapshot(
             ) as folder,
             connected(uri, auth) as driver,
         ):
-            return _fill(folder, driver, database, policy or Policy(), progress)
+            return _fill(folder, driver, database, policy or Policy(), aliases or Aliases(), progress)
     except OutputError as error:
         raise SnapshotError(str(error)) from error
 
 
 def _fill(
-    folder: Path, driver: Driver, database: str | None, policy: Policy, progress: Progress | None
+    folder: Path,
+    driver: Driver,
+    database: str | None,
+    policy: Policy,
+    aliases: Aliases,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     introspector = SchemaIntrospector(driver, database, policy)
     introspector.check_policy()
@@ -96,8 +104,8 @@ def _fill(
         raise SnapshotError(
             "the graph has no node with a label; import data first, or choose another --database"
         )
-    builder = _SnapshotBuilder(introspector, labels, introspector.types(), progress)
-    values = ValueIndex.build(folder / VALUES_FILE, builder.values())
+    builder = _SnapshotBuilder(introspector, labels, introspector.types(), progress, aliases)
+    values = ValueIndex.build(folder / VALUES_FILE, builder.values(), aliases)
     schema = builder.schema(*introspector.server(), policy)
     (folder / SCHEMA_FILE).write_text(schema.to_json(), encoding="utf-8")
     manifest = {
@@ -111,6 +119,7 @@ def _fill(
         "values": values,
         "sampled": [each.name for each in builder.labels_and_types if each.is_sampled],
         "sample_size": MAX_SCAN,
+        "unused_aliases": aliases.unused(builder.named_values),
         "excluded_properties": builder.excluded_properties,
         "left_out": builder.excluded_properties,  # former name
         "sha256": {name: _sha256(folder / name) for name in (SCHEMA_FILE, VALUES_FILE)},
@@ -128,6 +137,9 @@ class _SnapshotBuilder:
     labels: list[LabelOrTypeCount]
     types: list[LabelOrTypeCount]
     progress: Progress | None
+    aliases: Aliases = field(default_factory=Aliases)
+    named_values: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """Values by property, of the properties that have aliases."""
     properties: dict[LabelOrTypeCount, list[Property]] = field(default_factory=dict)
     triples: list[Triple] = field(default_factory=list)
     partial_properties: list[str] = field(default_factory=list)
@@ -151,11 +163,26 @@ class _SnapshotBuilder:
             for name in names:
                 statistics, described = self._describe(owner, name)
                 complete = complete and described
+                self._name_values(owner, name, names)
+                known = self._known_values(owner, name)
                 for value, count in statistics.indexable_values():
+                    if known is not None:
+                        known.add(str(value))
                     yield IndexedValue(value, owner.name, name, owner.entity_type, count)
             self.partial_properties += [] if complete else [owner.name]
             if self.progress:
                 self.progress(number, len(self.labels_and_types))
+
+    def _name_values(self, owner: LabelOrTypeCount, name: str, visible: list[str]) -> None:
+        """Add the values of properties that are aliases of another one."""
+        for other in self.aliases.properties.get((owner.name, name), ()):
+            if other in visible:
+                for value, alias in self.introspector.names(owner, name, other):
+                    self.aliases.add((owner.name, name), value, [alias])
+
+    def _known_values(self, owner: LabelOrTypeCount, name: str) -> set[str] | None:
+        key = owner.name, name
+        return self.named_values.setdefault(key, set()) if key in self.aliases.names else None
 
     def _describe(self, owner: LabelOrTypeCount, name: str) -> tuple[PropertyStatistics, bool]:
         """Add the description of a property; return its statistics, and whether its values could be read."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from t2c_core.values.aliases import Aliases
+
 CACHED_KEYS = 100_000
 MAX_SPELLINGS = 5
 MAX_POSTINGS = 50_000
@@ -95,17 +97,18 @@ class ValueIndex:
         }
 
     @staticmethod
-    def build(path: Path, rows: Iterable[IndexedValue]) -> int:
+    def build(path: Path, rows: Iterable[IndexedValue], names: Aliases | None = None) -> int:
         """Write an index of all rows in bounded memory.
 
         Args:
             path: file to write, which appears when it is complete.
             rows: values in any order; the counts of equal rows are added.
+            names: other names of values.
 
         Returns:
             Number of distinct (value, property).
         """
-        return write(path, rows)
+        return write(path, rows, names)
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ from t2c_core.values.mention_candidates import LinkKind, MentionFinder
 if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.index import ValueIndex
+    from t2c_core.values.locales import Locale
     from t2c_core.values.mention_candidates import MentionCandidate
     from t2c_core.values.sqlite_store import EntityType, IndexedValue
 
@@ -73,6 +74,8 @@ class LinkedQuestion:
 
     question: str
     links: tuple[LinkedMention, ...]
+    locale: Locale = "en"
+    """How numbers and dates are written in the question."""
 
     def parameters(self) -> dict[str, Scalar]:
         """Return the default value of each link: the graph's spelling of a value, else the value in the question."""
@@ -88,10 +91,12 @@ class Linker:
     Args:
         index: value index of the graph.
         schema: schema of the graph, whose words are not linked as values.
+        locale: how numbers and dates are written in questions.
     """
 
-    def __init__(self, index: ValueIndex, schema: GraphSchema) -> None:
-        self._finder = MentionFinder(index, schema)
+    def __init__(self, index: ValueIndex, schema: GraphSchema, *, locale: Locale = "en") -> None:
+        self._finder = MentionFinder(index, schema, locale=locale)
+        self._locale: Locale = locale
 
     def link(self, question: str) -> LinkedQuestion:
         """Return a question with its linked mentions."""
@@ -114,7 +119,7 @@ class Linker:
             )
             for number, each in enumerate(chosen, start=1)
         )
-        return LinkedQuestion(question, tuple(links))
+        return LinkedQuestion(question, tuple(links), self._locale)
 
 
 def _priority(mention: MentionCandidate) -> tuple[bool, int, bool, bool, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from t2c_core.values.locales import FORMS, Locale, WrittenForms
 from t2c_core.values.normalization import Word, words
 
 if TYPE_CHECKING:
@@ -46,39 +48,18 @@ class Quotation:
     """Whether a letter follows the closing quote, as in `'MEMBER's`."""
 
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul",
-            "august aug", "september sept sep", "october oct", "november nov", "december dec",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_UNMISTAKABLE_MONTHS = {name for name in _MONTHS if len(name) > 3} - {"march", "sept"}
-_MONTH = "(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
-_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_MISTAKABLE_MONTHS = frozenset({"march", "sept", "mars", "août", "aout", "mayo", "janv", "juin"})
+"""Names of more than three letters that are other words as well."""
+_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|\.)?"
 _YEAR = r"(?P<year>\d{4})"
 _CLOCK = r"(?:(?:T|\s+(?:at\s+)?)(?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?))?"
-_DATES = tuple(
-    re.compile(rf"(?<![\w/.-]){pattern}(?![\w/]|[.-]\d)", re.IGNORECASE)
-    for pattern in (
-        r"(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK,
-        r"(?P<year>\d{4})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
-        r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-        rf"{_DAY}(?:\s+of)?[\s-]+{_MONTH},?[\s-]+{_YEAR}",
-        rf"{_MONTH}[\s-]+{_DAY},?[\s-]+{_YEAR}",
-        rf"{_YEAR},?[\s-]+{_MONTH}[\s-]+{_DAY}",
-    )
-)
-_ANY_MONTH = re.compile(rf"(?<![\w-]){_MONTH}(?!\w)", re.IGNORECASE)
 _AFTER_MONTH = re.compile(
-    r",?\s+(?:of\s+)?(?:the\s+year\s+)?\d{4}\b|\s+\d{1,2}(?:st|nd|rd|th)?\b", re.IGNORECASE
+    r",?\s+(?:of\s+|de\s+)?(?:the\s+year\s+)?\d{4}\b|\s+\d{1,2}(?:st|nd|rd|th)?\b", re.IGNORECASE
 )
 _BEFORE_MONTH = re.compile(
-    r"\b(?:in|of|during|since|until|till|before|after|from|by|through|between|every|each)\s+$", re.IGNORECASE
+    r"\b(?:in|of|during|since|until|till|before|after|from|by|through|between|every|each|im|seit|bis|vor|nach|ab|en|de|du"
+    r"|depuis|avant|apr\u00e8s|desde|hasta)\s+$",
+    re.IGNORECASE,
 )
 
 _UNITS = (
@@ -88,14 +69,53 @@ _UNITS = (
 _SCALES = {
     "k": 10**3, "thousand": 10**3, "million": 10**6, "mio": 10**6, "billion": 10**9, "bn": 10**9,
 }  # fmt: skip
-_NUMBER = re.compile(
-    r"(?<![\w./])(?<![\w)][-–—])(?P<sign>[-−](?=\.?\d))?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
+_DIGITS = {
+    ".": r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+",
+    ",": r"\d{1,3}(?:[{groups}]\d{3})+(?:,\d+)?(?![.,]?\d)|\d+(?:,\d+)?(?:e[+-]?\d+)?|,\d+",
+}
+"""Numbers by their decimal separator; `{groups}` stands for the separators of thousands."""
+_BEHIND_NUMBER = (
     r"(?:(?P<scale>\s?(?:thousand|million|billion|bn|mio)|k)\b"
-    rf"|(?=(?:{_UNITS})\b)|(?P<decade>)(?='?s\b)|(?!\w|[./]\d))",
-    re.IGNORECASE,
+    rf"|(?=(?:{_UNITS})\b)|(?P<decade>)(?='?s\b)|(?!\w|[./]\d))"
 )
-_RANGE_END = re.compile(r"(?<=\d)[-–—](?P<digits>\d+(?:\.\d+)?)(?!\w|[./-]\d)")
+
+
+class _Patterns:
+    """Patterns of the written forms of one locale."""
+
+    def __init__(self, forms: WrittenForms) -> None:
+        self.forms = forms
+        names = sorted(forms.months, key=len, reverse=True)
+        self.certain_months = {name for name in names if len(name) > 3} - _MISTAKABLE_MONTHS
+        month = rf"(?P<month>{'|'.join(names)})\b\.?"
+        self.dates = tuple(
+            re.compile(rf"(?<![\w/.-]){pattern}(?![\w/]|[.-]\d)", re.IGNORECASE)
+            for pattern in (
+                r"(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK,
+                r"(?P<year>\d{4})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+                r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+                rf"{_DAY}(?:\s+(?:of|de))?[\s-]+{month},?(?:\s+de)?[\s-]+{_YEAR}",
+                rf"{month}[\s-]+{_DAY},?[\s-]+{_YEAR}",
+                rf"{_YEAR},?[\s-]+{month}[\s-]+{_DAY}",
+            )
+        )
+        self.any_month = re.compile(rf"(?<![\w-]){month}(?!\w)", re.IGNORECASE)
+        digits = _DIGITS[forms.decimal].replace("{groups}", re.escape(forms.groups))
+        self.number = re.compile(
+            rf"(?<![\w./,])(?<![\w)][-–—])(?P<sign>[-−](?=[.,]?\d))?(?P<digits>{digits}){_BEHIND_NUMBER}"
+            if forms.decimal == ","
+            else rf"(?<![\w./])(?<![\w)][-–—])(?P<sign>[-−](?=\.?\d))?(?P<digits>{digits}){_BEHIND_NUMBER}",
+            re.IGNORECASE,
+        )
+        self.range_end = re.compile(
+            rf"(?<=\d)[-–—](?P<digits>\d+(?:{re.escape(forms.decimal)}\d+)?)(?!\w|[./-]\d)"
+        )
+
+
+@lru_cache
+def _patterns(locale: Locale) -> _Patterns:
+    return _Patterns(FORMS[locale])
+
 
 _INSIDE = re.compile(r"(?!s\b)\w")
 _OPENING = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "„": "“”", "‹": "›"}
@@ -122,15 +142,21 @@ _COUNTING = frozenset(
 )
 
 
-def find_literals(text: str) -> list[LiteralMention]:
+def find_literals(text: str, locale: Locale = "en") -> list[LiteralMention]:
     """Return the numbers, dates, years and months of a text, in order and without overlap.
 
-    `7/1/2021` is month first unless only the other order is a date; `1.7.2021` is day first.
+    `7/1/2021` is month first in the locale `en` and day first in others, unless only the other order is a date;
+    `1.7.2021` is day first.
+
+    Args:
+        text: a question.
+        locale: how numbers and dates are written in it; those of English are read in all of them.
     """
+    patterns = _patterns(locale)
     found: list[LiteralMention] = []
     taken = bytearray(len(text))
     for find in (_dates, _months, _digits, _number_words):
-        for each in find(text):
+        for each in find(text, patterns):
             if not any(taken[each.start : each.end]):
                 taken[each.start : each.end] = b"x" * (each.end - each.start)
                 found.append(each)
@@ -179,28 +205,28 @@ def _closings(text: str, opening: int, closing: str) -> Iterator[int]:
             return
 
 
-def _dates(text: str) -> Iterator[LiteralMention]:
-    for pattern in _DATES:
+def _dates(text: str, patterns: _Patterns) -> Iterator[LiteralMention]:
+    for pattern in patterns.dates:
         for found in pattern.finditer(text):
-            day = _parse_date(found.groupdict())
+            day = _parse_date(found.groupdict(), patterns.forms)
             if day is not None:
                 clock = found.groupdict().get("clock")
                 value = f"{day}T{clock}" if clock else day
                 yield LiteralMention(found.start(), found.end(), "date", value)
 
 
-def _parse_date(parts: dict[str, str | None]) -> str | None:
+def _parse_date(parts: dict[str, str | None], forms: WrittenForms) -> str | None:
     year = int(parts["year"] or 0)
     if year < 100:
         year += 2000 if year < 70 else 1900
     if parts.get("first"):
         first, second = int(parts["first"] or 0), int(parts["second"] or 0)
-        orders = (
-            [(second, first), (first, second)] if parts["mark"] == "." else [(first, second), (second, first)]
-        )
+        orders = [(first, second), (second, first)]
+        if parts["mark"] == "." or forms.day_first:
+            orders.reverse()
     else:
         name = parts.get("month")
-        month = _MONTHS[name.lower()] if name else int(parts["number"] or 0)
+        month = forms.months[name.lower()] if name else int(parts["number"] or 0)
         orders = [(month, int(parts["day"] or 0))]
     for month, day in orders:
         try:
@@ -210,11 +236,11 @@ def _parse_date(parts: dict[str, str | None]) -> str | None:
     return None
 
 
-def _months(text: str) -> Iterator[LiteralMention]:
-    for found in _ANY_MONTH.finditer(text):
+def _months(text: str, patterns: _Patterns) -> Iterator[LiteralMention]:
+    for found in patterns.any_month.finditer(text):
         name = found["month"]
         certain = (
-            name.lower() in _UNMISTAKABLE_MONTHS
+            name.lower() in patterns.certain_months
             or _AFTER_MONTH.match(text, found.end())
             or (
                 _BEFORE_MONTH.search(text, 0, found.start())
@@ -223,24 +249,26 @@ def _months(text: str) -> Iterator[LiteralMention]:
         )
         if certain:
             end = found.start() + len(name)
-            yield LiteralMention(found.start(), end, "month", _MONTHS[name.lower()])
+            yield LiteralMention(found.start(), end, "month", patterns.forms.months[name.lower()])
 
 
-def _digits(text: str) -> Iterator[LiteralMention]:
+def _digits(text: str, patterns: _Patterns) -> Iterator[LiteralMention]:
     position = 0
-    while found := _NUMBER.search(text, position):
+    while found := patterns.number.search(text, position):
         digits, scale = found["digits"], (found["scale"] or "").strip().lower()
-        value = _number(digits) * _SCALES.get(scale, 1)
+        value = patterns.forms.number(digits) * _SCALES.get(scale, 1)
         if found["sign"]:
             value = -value
         kind: LiteralKind = "year" if _is_year(digits, found) else "number"
         yield LiteralMention(found.start(), found.end(), kind, _integer_if_large(value))
         position = found.end()
-        if until := _RANGE_END.match(text, position):
+        if until := patterns.range_end.match(text, position):
             end_kind: LiteralKind = (
                 "year" if kind == "year" and _is_year(until["digits"], until) else "number"
             )
-            yield LiteralMention(until.start("digits"), until.end(), end_kind, _number(until["digits"]))
+            yield LiteralMention(
+                until.start("digits"), until.end(), end_kind, patterns.forms.number(until["digits"])
+            )
             position = until.end()
 
 
@@ -250,16 +278,11 @@ def _is_year(digits: str, found: re.Match[str]) -> bool:
     return plain and len(digits) == 4 and digits.isdigit() and FIRST_YEAR <= int(digits) <= LAST_YEAR
 
 
-def _number(digits: str) -> int | float:
-    plain = digits.replace(",", "")
-    return int(plain) if plain.isdigit() else float(plain)
-
-
 def _integer_if_large(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1e6 else value
 
 
-def _number_words(text: str) -> Iterator[LiteralMention]:
+def _number_words(text: str, _: _Patterns) -> Iterator[LiteralMention]:
     """Yield the numbers in words, such as `twenty-five` and `at least once`, in order."""
     run: list[Word] = []
     for word in [*words(text), None]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema, Scalar
     from t2c_core.values.index import IndexedValue, ValueIndex
     from t2c_core.values.literals import LiteralMention, Quotation
+    from t2c_core.values.locales import Locale
 
 MAX_CODE_LETTERS = 2
 MIN_MISSPELLED_LETTERS = 6
@@ -70,15 +71,17 @@ class MentionFinder:
     Args:
         index: value index of the graph.
         schema: schema of the graph.
+        locale: how numbers and dates are written.
     """
 
-    def __init__(self, index: ValueIndex, schema: GraphSchema) -> None:
+    def __init__(self, index: ValueIndex, schema: GraphSchema, *, locale: Locale = "en") -> None:
         self._index = index
+        self._locale: Locale = locale
         self._schema_words = SchemaWords(schema)
         self._corrector = SpellingCorrector(index, self._schema_words)
         self._partial_matcher = PartialMatcher(index, self._schema_words)
         self._neighbour_stems = _neighbour_stems(schema)
-        self._quotations = QuotationReader(index, self._schema_words, self._corrector)
+        self._quotations = QuotationReader(index, self._schema_words, self._corrector, locale=locale)
 
     def find(self, text: str) -> Iterator[MentionCandidate]:
         """Yield all mentions that may be linked, including overlapping ones."""
@@ -86,7 +89,7 @@ class MentionFinder:
         quotations = question.quotations(self._quotations.choose)
         for quotation in quotations:
             yield from self._quotations.read(question, quotation)
-        for literal in find_literals(text):
+        for literal in find_literals(text, self._locale):
             yield _literal_candidate(self._index, question, literal)
         positions = question.unquoted_positions(quotations)
         corrections = self._corrector.corrections(question.words[each].folded for each in positions)
@@ -208,9 +211,18 @@ class QuotationReader:
         index: value index of the graph.
         schema_words: words of the schema, which are no values when quoted.
         corrector: corrector of misspelled words.
+        locale: how numbers and dates are written.
     """
 
-    def __init__(self, index: ValueIndex, schema_words: SchemaWords, corrector: SpellingCorrector) -> None:
+    def __init__(
+        self,
+        index: ValueIndex,
+        schema_words: SchemaWords,
+        corrector: SpellingCorrector,
+        *,
+        locale: Locale = "en",
+    ) -> None:
+        self._locale: Locale = locale
         self._index = index
         self._schema_words = schema_words
         self._corrector = corrector
@@ -229,7 +241,11 @@ class QuotationReader:
         """Yield the candidates for a quoted part; a name of the schema has none."""
         start, end, content = quotation.start, quotation.end, quotation.content
         hits = self._index.forms([fold(content)]).get(fold(content), ())
-        literals = [each for each in find_literals(content) if (each.start, each.end) == (0, len(content))]
+        literals = [
+            each
+            for each in find_literals(content, self._locale)
+            if (each.start, each.end) == (0, len(content))
+        ]
         found = MentionCandidate(start, end, "text", content, quoted=True)
         if is_substring_cue(question.text, start, end):
             exact = tuple(hit for hit in hits if hit.value == content)

@@ -31,6 +31,7 @@ _LETTERS = str.maketrans(
 
 _HEAD = re.compile(r"(?P<head>[^\W\d_].*?)(?:\s*[(\[]|\s+[-–—]\s|:\s).")
 _ARTICLE = re.compile(r"(?:the|an?)\s+(?=\S)", re.IGNORECASE)
+_PATH = re.compile(r"(?:[\w$-]+(?:\.|/|::|#|\\)){2,}(?P<last>[^\W\d][\w$-]*)")
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _NAMES = re.compile(
     r"(?P<last>[^\W\d_]+(?:[\s-][^\W\d_]+){0,2}),\s+(?P<first>[^\W\d_]+\.?(?:[\s-][^\W\d_]+\.?){0,2})"
@@ -87,13 +88,16 @@ def aliases(text: str) -> list[str]:
     """Return the normalized parts of a value that people use as its name.
 
     These are the text before brackets, a dash or a colon, brackets with two or more words, `First Last` of
-    `Last, First`, and the text after an article.
+    `Last, First`, the text after an article, and the last name of a path such as `shop.tax.VatManager`.
     """
     found: list[str] = []
     head = _HEAD.match(text)
     if head:
         found.append(fold(head["head"]))
     found += [form for form in map(fold, _BRACKETS.findall(text)) if " " in form]
+    path = _PATH.fullmatch(text)
+    if path:
+        found.append(fold(path["last"]))
     article = _ARTICLE.match(text)
     if article:
         found.append(fold(text[article.end() :]))

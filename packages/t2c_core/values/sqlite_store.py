@@ -20,6 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from graphling_io.outputs import atomic_file
+from t2c_core.values.aliases import Aliases
 from t2c_core.values.normalization import aliases, fold
 
 if TYPE_CHECKING:
@@ -83,8 +84,13 @@ class IndexedValue:
     count: int = 1
 
 
-def write(path: Path, rows: Iterable[IndexedValue]) -> int:
+def write(path: Path, rows: Iterable[IndexedValue], names: Aliases | None = None) -> int:
     """Write the file of an index; it appears at `path` when it is complete.
+
+    Args:
+        path: file to write.
+        rows: values in any order.
+        names: other names of values, which may be filled while the rows are read.
 
     Returns:
         Number of distinct (value, property).
@@ -96,7 +102,7 @@ def write(path: Path, rows: Iterable[IndexedValue]) -> int:
         connection.create_function("backwards", 1, lambda word: word[::-1], deterministic=True)
         for statement in (*_SETTINGS, *_TABLES, *_STAGING, "BEGIN"):
             connection.execute(statement)
-        _stage(connection, rows)
+        _stage(connection, rows, names or Aliases())
         for statement in _FILL_FORMS:
             connection.execute(statement)
         max_words = _stage_words(connection)
@@ -133,7 +139,7 @@ def decode(kind: str, text: str) -> Scalar:
             return text
 
 
-def _stage(connection: sqlite3.Connection, rows: Iterable[IndexedValue]) -> None:
+def _stage(connection: sqlite3.Connection, rows: Iterable[IndexedValue], names: Aliases) -> None:
     owners: dict[tuple[str, str, EntityType], int] = {}
 
     def records() -> Iterator[_Record]:
@@ -141,7 +147,8 @@ def _stage(connection: sqlite3.Connection, rows: Iterable[IndexedValue]) -> None
             owner = owners.setdefault((row.label_or_type, row.property, row.entity_type), len(owners) + 1)
             kind, text = encode(row.value)
             yield fold(text), owner, kind, text, 0, row.count
-            for alias in aliases(text) if kind == "s" else ():
+            others = names.forms((row.label_or_type, row.property), row.value)
+            for alias in dict.fromkeys([*(aliases(text) if kind == "s" else ()), *others]):
                 yield alias, owner, kind, text, 1, row.count
 
     staged = records()

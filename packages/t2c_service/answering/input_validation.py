@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from t2c_core.cypher.lexer import MAX_CHARS
 from t2c_service.errors import QuestionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from t2c_service.answering.conversation.turns import Turn
 
 MAX_INTEGER = 2**63 - 1
 MAX_PARAMETERS = 100
@@ -35,6 +39,26 @@ def normalize_question(question: str, max_chars: int) -> str:
     if not text:
         raise QuestionError("the question is empty")
     return text
+
+
+def check_turn(turn: Turn, max_chars: int, *, is_trusted: bool) -> Turn:
+    """Return an earlier turn of a conversation with its question as one line.
+
+    Args:
+        turn: turn as it was sent.
+        max_chars: maximum number of characters of the question.
+        is_trusted: whether the principal may run queries of its own.
+
+    Raises:
+        QuestionError: the question or the parameters are invalid, or the query is too long.
+    """
+    if turn.cypher is not None and len(turn.cypher) > MAX_CHARS:
+        raise QuestionError(
+            f"a query of the conversation has {len(turn.cypher)} characters; at most {MAX_CHARS} are allowed",
+            pointer="conversation",
+        )
+    check_parameters(turn.parameters)
+    return replace(turn, question=normalize_question(turn.question, max_chars), is_trusted=is_trusted)
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

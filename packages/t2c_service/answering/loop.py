@@ -11,12 +11,22 @@ from t2c_core.graph.client import QueryLimits
 from t2c_core.guard.policy.policy import Policy
 from t2c_core.interpretation.readback import read_back
 from t2c_core.interpretation.words import Words
-from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_attempt
+from t2c_service.answering.attempts.ambiguity import may_be_ambiguous, other_reading
+from t2c_service.answering.attempts.confidence import (
+    AttemptResult,
+    compute_confidence,
+    probability_of,
+    select_attempt,
+)
 from t2c_service.answering.attempts.guarded_graph import GuardedGraph
 from t2c_service.answering.attempts.runner import AttemptRunner, ExecutionBudget
+from t2c_service.answering.conversation.dialogue import Dialogue
+from t2c_service.answering.conversation.turns import MAX_TURNS
 from t2c_service.answering.explaining.answer_builder import AnswerContext, build_answer
 from t2c_service.answering.explaining.diagnosis import DiagnosisBudget, diagnose
 from t2c_service.answering.explaining.provenance_graph import ResultGraphBuilder
+from t2c_service.answering.follow_ups import FollowUps
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.progress_events import (
     ProgressEvent,
     StageTimer,
@@ -24,18 +34,20 @@ from t2c_service.answering.progress_events import (
     set_span_attributes,
 )
 from t2c_service.answering.prompting.builder import PromptBuilder, PromptContext
-from t2c_service.answering.records import Answer, LinkedValue
+from t2c_service.answering.records import Answer, Choice, Confidence, LinkedValue
 from t2c_service.answering.verified.catalogue import VerifiedQueries
 from t2c_service.errors import DeadlineError
 from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
+    from t2c_service.answering.conversation.dialogue import PreviousTurn
+    from t2c_service.answering.conversation.turns import Turn
     from t2c_service.answering.progress_events import ProgressCallback
     from t2c_service.answering.prompting.examples import ExampleSelector, MentionLinker
     from t2c_service.answering.verified.catalogue import VerifiedMatch
@@ -43,16 +55,8 @@ if TYPE_CHECKING:
     from t2c_service.settings import LimitSettings
 
 
-@dataclass(frozen=True, kw_only=True)
-class AskOptions:
-    """Options of one question, bounded by the service's limits."""
-
-    max_rows: int | None = None
-    timeout_s: float | None = None
-    samples: int | None = None
-    dry_run: bool = False
-    include_plan: bool = False
-    include_graph: bool = True
+REWRITING_CONFIDENCE = 0.9
+"""Confidence of an answer to a follow-up: the share right on the dialogues of `benchmarks/questions`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +110,17 @@ class Answerer:
             schema_chars=limits.max_schema_chars,
             is_constrained=parts.is_constrained,
         )
+        self._follow_ups: FollowUps | None = None
+        """Changes of the query before; a chat model has the earlier turns in its prompt instead."""
+        if self._prompts.is_quick:
+            self._follow_ups = FollowUps(Dialogue(parts.schema, parts.words), parts.linker, self)
 
     async def answer(
-        self, question: str, options: AskOptions | None = None, listener: ProgressCallback = no_op_callback
+        self,
+        question: str,
+        options: AskOptions | None = None,
+        listener: ProgressCallback = no_op_callback,
+        conversation: Sequence[Turn] = (),
     ) -> Answer:
         """Answer one question.
 
@@ -116,13 +128,15 @@ class Answerer:
             question: text in natural language, not empty.
             options: options of this question.
             listener: callback that receives each progress event.
+            conversation: earlier turns, the latest last.
 
         Raises:
             ModelUnavailableError, GraphUnavailableError: a dependency is down.
             OverloadedError: the model's queue is full.
             DeadlineError: the time limit `request_timeout_s` was exceeded.
         """
-        return await self._within_deadline(self._answer(question, options or AskOptions(), listener))
+        turns = tuple(conversation[-MAX_TURNS:])
+        return await self._within_deadline(self._converse(question, options or AskOptions(), listener, turns))
 
     async def run(self, cypher: str, parameters: dict[str, Any], options: AskOptions | None = None) -> Answer:
         """Run a query of the caller through the same guard.
@@ -180,10 +194,39 @@ class Answerer:
         except TimeoutError as error:
             raise DeadlineError(f"no answer within {self._limits.request_timeout_s:.3g} s") from error
 
-    async def _answer(self, question: str, options: AskOptions, listener: ProgressCallback) -> Answer:
+    async def _converse(
+        self, question: str, options: AskOptions, listener: ProgressCallback, turns: tuple[Turn, ...]
+    ) -> Answer:
+        """Answer a question with the turns before it: by a change of their query, or in the prompt of a chat model."""
+        previous = None if self._follow_ups is None else await self._follow_ups.previous(turns)
+        return await self.answer_turn(question, options, listener, previous, turns)
+
+    async def answer_turn(
+        self,
+        question: str,
+        options: AskOptions,
+        listener: ProgressCallback,
+        previous: PreviousTurn | None = None,
+        turns: tuple[Turn, ...] = (),
+    ) -> Answer:
+        """Answer a question by a verified query, by a change of the query before, or by the model."""
         verified = await asyncio.to_thread(self._parts.verified.match, question)
         if verified is not None:
             return await self._answer_verified(question, verified, options, listener)
+        if previous is not None and self._follow_ups is not None:
+            answer = await self._follow_ups.answer(question, options, listener, previous)
+            if answer is not None:
+                return answer
+        return await self.ask_model(question, options, listener, turns)
+
+    async def ask_model(
+        self,
+        question: str,
+        options: AskOptions,
+        listener: ProgressCallback = no_op_callback,
+        turns: tuple[Turn, ...] = (),
+    ) -> Answer:
+        """Answer a question by the queries of the model."""
         timer = StageTimer()
         with timer("total"):
             with timer("link"):
@@ -194,14 +237,16 @@ class Answerer:
                 ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]})
             )
             with timer("prompt"):
-                prompt = await self._build_prompt(linked, listener)
+                prompt = await self._build_prompt(linked, listener, turns)
             chosen, attempts, samples = await self._generate(prompt, options, listener)
+            chosen, choices = await self._choose_reading(prompt, chosen, attempts, options, listener)
             match = prompt.match(chosen.attempt)
             context = AnswerContext(
                 question=question,
                 links=links,
                 chosen=chosen,
                 attempts=tuple(attempts),
+                choices=choices,
                 confidence=compute_confidence(
                     chosen,
                     samples if chosen in samples else [chosen],
@@ -209,6 +254,65 @@ class Answerer:
                 ),
                 match=match,
                 min_confidence=self._limits.min_confidence,
+            )
+            return await self._finish(context, options, timer, listener)
+
+    async def _choose_reading(
+        self,
+        prompt: PromptContext,
+        chosen: AttemptResult,
+        attempts: list[AttemptResult],
+        options: AskOptions,
+        listener: ProgressCallback,
+    ) -> tuple[AttemptResult, tuple[Choice, ...]]:
+        """Return the attempt to answer with, and the readings to choose from if the question has two."""
+        if prompt.has_dialogue or not may_be_ambiguous(chosen, prompt.match):
+            return chosen, ()
+        if len(attempts) == 1:
+            request = prompt.retry_request([each.attempt for each in attempts], [])
+            attempts.append(await self._runner.run_attempt(request, self._budget(options), listener))
+        other = other_reading(chosen, attempts, prompt.match)
+        if other is None:
+            return chosen, ()
+        readings = [chosen, other]
+        if options.choice is not None:
+            return readings[min(options.choice, len(readings)) - 1], ()
+        return chosen, tuple(map(self._choice, readings))
+
+    def _choice(self, reading: AttemptResult) -> Choice:
+        attempt = reading.attempt
+        return Choice(
+            interpretation=self._interpretation(reading) or attempt.cypher or "",
+            cypher=attempt.cypher or "",
+            parameters=attempt.parameters,
+            probability=round(probability_of(attempt), 4),
+        )
+
+    async def run_again(
+        self,
+        question: str,
+        query: tuple[str, Mapping[str, Any]],
+        previous: PreviousTurn,
+        options: AskOptions,
+        listener: ProgressCallback,
+        linked: LinkedQuestion | None = None,
+    ) -> Answer:
+        """Answer with a query that was made of the one of the turn before."""
+        timer = StageTimer()
+        with timer("total"):
+            links = tuple(map(LinkedValue.of, linked.links)) if linked else ()
+            listener(
+                ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]})
+            )
+            attempt = await self._runner.run(query[0], dict(query[1]), self._budget(options), listener)
+            context = AnswerContext(
+                question=question,
+                links=links,
+                chosen=attempt,
+                attempts=(attempt,),
+                origin="follow_up",
+                follow_up_of=previous.question,
+                confidence=Confidence(score=REWRITING_CONFIDENCE) if attempt.is_usable else None,
             )
             return await self._finish(context, options, timer, listener)
 
@@ -241,10 +345,12 @@ class Answerer:
             )
             return await self._finish(context, options, timer, listener)
 
-    async def _build_prompt(self, linked: LinkedQuestion, listener: ProgressCallback) -> PromptContext:
+    async def _build_prompt(
+        self, linked: LinkedQuestion, listener: ProgressCallback, turns: tuple[Turn, ...]
+    ) -> PromptContext:
         if self._prompts.is_quick:
             return self._prompts.prepare(linked)
-        prompt = await asyncio.to_thread(self._prompts.prepare, linked)
+        prompt = await asyncio.to_thread(self._prompts.prepare, linked, turns)
         if prompt.has_dialogue:
             labels = [label.name for label in prompt.schema.labels]
             examples = [example.question for example, _ in prompt.examples]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from t2c_core.graph.client import QueryResult
     from t2c_core.values.linker import LinkedMention
 
-Status = Literal["answered", "empty", "unanswerable", "refused", "failed"]
-Origin = Literal["model", "verified", "caller"]
+Status = Literal["answered", "empty", "ambiguous", "unanswerable", "refused", "failed"]
+Origin = Literal["model", "follow_up", "verified", "caller"]
 Outcome = Literal["ran", "passed", "unanswerable", "refused", "failed"]
 
 
@@ -200,6 +200,17 @@ class Plan(_Record):
     notifications: tuple[str, ...] = ()
 
 
+class Choice(_Record):
+    """One reading of an ambiguous question."""
+
+    interpretation: str
+    """What its query asks for, in words; the query where it has no words."""
+    cypher: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    probability: float | None = None
+    """Probability of the reading, if the model returns it."""
+
+
 class Answer(_Record):
     """The answer to a question with everything that led to it."""
 
@@ -207,15 +218,20 @@ class Answer(_Record):
     database: str = ""
     """Name of the database."""
     status: Status
-    """`answered`: rows (none for a dry run); `empty`: the query returned no rows; `unanswerable`: the graph does not
-    contain the information, or the confidence is too low; `refused`: no query was allowed to run; `failed`: none could
-    be run."""
+    """`answered`: rows (none for a dry run); `empty`: the query returned no rows; `ambiguous`: the question has two
+    readings, which `choices` has; `unanswerable`: the graph does not contain the information, or the confidence is too
+    low; `refused`: no query was allowed to run; `failed`: none could be run."""
     answer: str
     """Answer as plain text; `[n]` cites row n."""
     interpretation: str | None = None
     """What the query asks for, in words, made from the query alone; None if it has a form without words."""
     origin: Origin = "model"
-    """Where the query comes from: the model, a verified query, or the caller."""
+    """Where the query comes from: the model, the query of the turn before (`follow_up`), a verified query, or the
+    caller."""
+    follow_up_of: str | None = None
+    """Question of the turn before, if this one was understood as a change of it."""
+    choices: tuple[Choice, ...] = ()
+    """Readings of an ambiguous question, the more probable first."""
     verified_query: str | None = None
     """Name of the verified query."""
     cypher: str | None = None

@@ -1,21 +1,25 @@
 """OpenAI-compatible `POST /v1/chat/completions` and `GET /v1/models`: each database is a model.
 
-The last message of the user is the question; earlier messages are ignored. `POST /query` returns rows and trace.
+The last message of the user is the question; those before are the conversation that it may follow up on.
+`POST /query` returns rows and trace.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2c_service.answering.explaining.markdown import as_markdown
-from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.conversation.turns import Turn
+from t2c_service.answering.explaining.markdown import as_markdown, query_in_markdown
+from t2c_service.answering.input_validation import normalize_question
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.api.dependencies import (
     ContextDependency,
@@ -27,6 +31,7 @@ from t2c_service.api.dependencies import (
 from t2c_service.api.models import QUESTION
 from t2c_service.api.problems import CHAT_PREFIX, PROBLEM_RESPONSES
 from t2c_service.errors import QuestionError
+from t2c_service.service import Service
 
 router = APIRouter(prefix=CHAT_PREFIX, tags=["chat"], responses=PROBLEM_RESPONSES)
 
@@ -143,10 +148,17 @@ async def complete(
     request_id: RequestId,
 ) -> ChatResponse | StreamingResponse:
     """Answer the last question of a chat in Markdown; errors are problems with an OpenAI-compatible `error`."""
-    question = next((each.text for each in reversed(body.messages) if each.role == "user"), None)
-    if question is None:
+    turns = _turns(body.messages)
+    if not turns:
         raise QuestionError("there is no message with role `user`", pointer="messages")
-    work = service.ask(question, AskOptions(include_graph=False), database=body.model, context=context)
+    *earlier, question = turns
+    work = service.ask(
+        question.question,
+        AskOptions(include_graph=False),
+        database=body.model,
+        conversation=[each for each in earlier if _is_question(each.question, service)],
+        context=context,
+    )
     completion = _completion(await run_until_disconnect(request, work), body.model, request_id)
     if body.stream:
         return StreamingResponse(
@@ -173,6 +185,28 @@ async def model_entry(model: str, service: ServiceDependency, principal: SchemaP
     """Return a database that the principal has access to."""
     database = service.database_for(model, principal)
     return ModelEntry(id=database.name, created=int(database.created_at))
+
+
+def _is_question(text: str, service: Service) -> bool:
+    """Return whether an earlier message may be a question; empty and long ones are left out, not refused."""
+    try:
+        normalize_question(text, service.settings.limits.max_question_chars)
+    except QuestionError:
+        return False
+    return True
+
+
+def _turns(messages: Sequence[Message]) -> list[Turn]:
+    """Return the messages of the user, each with the query in the reply that followed it."""
+    turns: list[Turn] = []
+    for message in messages:
+        if message.role == "user":
+            turns.append(Turn(question=message.text))
+        elif message.role == "assistant" and turns:
+            query = query_in_markdown(message.text)
+            if query is not None:
+                turns[-1] = replace(turns[-1], cypher=query[0], parameters=query[1])
+    return turns
 
 
 def _completion(answer: Answer, model: str, request_id: str) -> ChatResponse:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
-from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.conversation.turns import Turn
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.records import Answer
 
 QUESTION = "Which drugs treat asthma?"
@@ -54,6 +55,30 @@ class QueryOptions(CypherOptions):
         le=16,
         description="Number of queries to generate and execute; the result that most of them agree on is the answer.",
     )
+    choice: int | None = Field(
+        default=None,
+        ge=1,
+        le=16,
+        description="Number of the reading to take if the question is ambiguous; no choice is offered then.",
+    )
+
+
+class ConversationTurn(_Request):
+    """An earlier question, with the query of its answer."""
+
+    question: str
+    cypher: str | None = Field(
+        default=None,
+        description="Query of its answer; used with the scope `cypher`, else made again from the question.",
+    )
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def to_turn(self) -> Turn:
+        """Return the turn for `Service`."""
+        return Turn(question=self.question, cypher=self.cypher, parameters=self.parameters)
+
+
+MAX_CONVERSATION = 100
 
 
 class QueryRequest(_Request):
@@ -65,7 +90,19 @@ class QueryRequest(_Request):
 
     question: str = Field(description="Question in natural language.", examples=[QUESTION])
     database: DatabaseName = None
+    conversation: list[str | ConversationTurn] | None = Field(
+        default=None,
+        max_length=MAX_CONVERSATION,
+        description="Earlier questions, the latest last, which the question may follow up on.",
+        examples=[["Which drugs treat gout?"]],
+    )
     options: QueryOptions = QueryOptions()
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The earlier turns for `Service`."""
+        given = self.conversation or ()
+        return [Turn(question=each) if isinstance(each, str) else each.to_turn() for each in given]
 
 
 class CypherRequest(_Request):
@@ -92,6 +129,8 @@ _ANSWER_EXAMPLE: dict[str, Any] = {
     "status": "answered",
     "answer": "2 results: “Salbutamol” [1]; “Budesonide” [2].",
     "origin": "model",
+    "follow_up_of": None,
+    "choices": [],
     "verified_query": None,
     "interpretation": "Drugs that treat the disease “Asthma”",
     "cypher": CYPHER,

@@ -59,7 +59,12 @@ async def query(
     if EVENT_STREAM in request.headers.get("accept", ""):
         stream = AnswerEventStream(
             lambda on_event: service.ask(
-                body.question, options, database=body.database, context=context, on_event=on_event
+                body.question,
+                options,
+                database=body.database,
+                conversation=body.turns,
+                context=context,
+                on_event=on_event,
             ),
             request_id,
             service.describe,
@@ -68,7 +73,9 @@ async def query(
         return StreamingResponse(
             stream.events(first), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"}
         )
-    work = service.ask(body.question, options, database=body.database, context=context)
+    work = service.ask(
+        body.question, options, database=body.database, conversation=body.turns, context=context
+    )
     return QueryResponse.of(await run_until_disconnect(request, work), request_id)
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from t2c_core.errors import GraphError, GraphUnavailableError
 from t2c_service.access.principals import LOCAL_ADMIN
-from t2c_service.answering.loop import AskOptions
+from t2c_service.answering.options import AskOptions
 from t2c_service.answering.records import Answer
 from t2c_service.errors import (
     DeadlineError,

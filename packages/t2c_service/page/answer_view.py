@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 STATUS = {
     "answered": ("Answered", "g-good"),
     "empty": ("Nothing found", "g-warn"),
+    "ambiguous": ("Which one is meant?", "g-warn"),
     "unanswerable": ("Not in this graph", "g-warn"),
     "refused": ("Refused", "g-bad"),
     "failed": ("Failed", "g-bad"),
@@ -47,11 +49,17 @@ class ResultView:
         dark: Dark mode of the page.
         session: Session of the page.
         run: Runs an edited query; None if the user lacks the scope.
+        choose: Takes a reading of an ambiguous question, by its number from 1.
     """
 
     def __init__(
-        self, dark: ui.dark_mode, session: PageSession, run: Callable[[str], Awaitable[None]] | None
+        self,
+        dark: ui.dark_mode,
+        session: PageSession,
+        run: Callable[[str], Awaitable[None]] | None,
+        choose: Callable[[str, int], Awaitable[None]],
     ) -> None:
+        self._choose = choose
         self._dark = dark
         self._session = session
         self.run = run
@@ -81,7 +89,7 @@ class ResultView:
                     self._rows(answer)
                     if answer.graph.nodes:
                         _graph(answer.graph)
-            if answer.cypher:
+            if answer.cypher and not answer.choices:
                 QueryView(answer, self._dark, self.run)
             trace_card(answer)
 
@@ -97,19 +105,37 @@ class ResultView:
                     if answer.confidence is not None and answer.status == "answered":
                         confidence_tag(answer.confidence)
                     ui.label(title).classes(f"g-tag {colour}")
+            if answer.follow_up_of:
+                ui.label(f"Follows up on: {answer.follow_up_of}").classes("g-muted g-small g-break").mark(
+                    "follows"
+                )
             with ui.element("div").classes("g-answer").mark("answer"):
-                if not answer.rows:
+                if answer.choices:
+                    self._choices(answer)
+                elif not answer.rows:
                     ui.label(answer.answer)
                 else:
                     for segment in render_segments(answer.columns, answer.rows, truncated=answer.truncated):
                         Span(segment.text)
                         if segment.row:
                             self._citation(segment.row)
-            if answer.interpretation:
+            if answer.interpretation and not answer.choices:
                 ui.label(f"Understood as: {answer.interpretation}").classes("g-muted g-small g-break").mark(
                     "interpretation"
                 )
             self._notes(answer)
+
+    def _choices(self, answer: Answer) -> None:
+        """Draw the readings of an ambiguous question, each to be taken by a click."""
+        ui.label("This can be read in several ways:")
+        with ui.column().classes("gap-2 w-full"):
+            for number, choice in enumerate(answer.choices, 1):
+                with (
+                    ui.element("button")
+                    .classes("g-example g-choice")
+                    .on("click", partial(self._choose, answer.question, number))
+                ):
+                    ui.label(f"{number}. {choice.interpretation}").classes("g-break")
 
     def _notes(self, answer: Answer) -> None:
         """Draw warnings, diagnosis, the reason of a refusal and the thumbs."""

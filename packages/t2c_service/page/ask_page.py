@@ -60,7 +60,9 @@ class AskPage:
         self._session = session
         self._is_busy = False
         self._dark = ui.dark_mode(None)
-        self._result = ResultView(self._dark, session, self._run if session.has_scope("cypher") else None)
+        self._result = ResultView(
+            self._dark, session, self._run if session.has_scope("cypher") else None, self._choose
+        )
         self._shown: Answer | None = None
         self._has_examples = False
 
@@ -130,6 +132,7 @@ class AskPage:
             return
         self._hero()
         self._box()
+        self._conversation()
         self._examples()
 
     def _sign_in_form(self) -> None:
@@ -244,6 +247,36 @@ class AskPage:
             await self._answer(question, lambda on_event: self._session.ask(question, on_event), self._ask)
             _save_state({"asked": [each.question for each in self._session.history]})
 
+    async def _choose(self, question: str, number: int) -> None:
+        """Take one of the readings that were offered."""
+        await self._answer(
+            question,
+            lambda on_event: self._session.ask(question, on_event, number),
+            partial(self._choose, question, number),
+        )
+
+    @ui.refreshable_method
+    def _conversation(self) -> None:
+        """Say what the next question may follow up on, and offer to begin anew."""
+        turns = self._session.conversation
+        if not turns:
+            return
+        with ui.row().classes("g-follow items-center no-wrap"):
+            ui.icon("subdirectory_arrow_right", size="16px").classes("g-muted")
+            ui.label(f"A follow-up refers to: {turns[-1].question}").classes("g-muted g-small g-break").mark(
+                "context"
+            )
+            ui.space()
+            ui.button("New conversation", on_click=self._begin_anew).props(
+                "flat dense no-caps size=sm color=primary"
+            ).style("flex: none")
+
+    def _begin_anew(self) -> None:
+        self._session.conversation.clear()
+        self._conversation.refresh()
+        self._question.value = ""
+        self._question.run_method("focus")
+
     async def _run(self, cypher: str) -> None:
         parameters = self._shown.parameters if self._shown else {}
         await self._answer(
@@ -264,6 +297,7 @@ class AskPage:
         try:
             self._shown = await answer(progress.add)
             self._result.show(self._shown)
+            self._conversation.refresh()
         except (T2CError, ServiceError) as error:
             log.warning("page: %s", error)
             self._result.hide()

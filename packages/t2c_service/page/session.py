@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from t2c_service.answering.conversation.turns import Turn
+from t2c_service.answering.options import AskOptions
 from t2c_service.errors import ServiceError
 from t2c_service.feedback.intake import GivenFeedback
 from t2c_service.service import RequestContext
@@ -49,6 +51,8 @@ class PageSession:
         self._key: str | None = None
         self._principal = service.authenticate(address=address)
         self._name: str | None = None
+        self.conversation: list[Turn] = []
+        """Turns that a question may follow up on."""
         self.history: list[HistoryEntry] = []
         """Latest question first."""
 
@@ -83,8 +87,9 @@ class PageSession:
         return self.service.database_for(self._name, self._principal)
 
     def choose(self, name: str) -> None:
-        """Choose a database."""
+        """Choose a database; its conversation starts anew."""
         self._name = name
+        self.conversation.clear()
 
     @property
     def schema(self) -> GraphSchema | None:
@@ -104,13 +109,35 @@ class PageSession:
         found = self.database.verified_for(self._principal.policy)
         return tuple(each for each in found if each.questions)
 
-    async def ask(self, question: str, on_event: ProgressCallback) -> Answer:
-        """Answer a question; see `Service.ask`."""
+    async def ask(self, question: str, on_event: ProgressCallback, choice: int | None = None) -> Answer:
+        """Answer a question after the conversation so far; see `Service.ask`.
+
+        Args:
+            question: Question in natural language.
+            on_event: Called with each progress event.
+            choice: Number of the reading to take, if the question was ambiguous.
+        """
+        if choice is not None and self.conversation:
+            self.conversation.pop()  # the same question, which was asked back
         answer = await self.service.ask(
-            question, database=self._name, context=self._context(), on_event=on_event
+            question,
+            AskOptions(choice=choice),
+            database=self._name,
+            conversation=self.conversation,
+            context=self._context(),
+            on_event=on_event,
         )
         self.remember(HistoryEntry(answer.question, answer))
+        if answer.status in {"answered", "empty", "ambiguous"}:
+            self._continue(answer)
         return answer
+
+    def _continue(self, answer: Answer) -> None:
+        """Add an answer to the conversation, which begins anew with a question of its own."""
+        if answer.follow_up_of is None:
+            self.conversation.clear()
+        query = None if answer.choices else answer.cypher
+        self.conversation.append(Turn(question=answer.question, cypher=query, parameters=answer.parameters))
 
     async def run(self, cypher: str, parameters: Mapping[str, Any]) -> Answer:
         """Run a given query; see `Service.run`."""

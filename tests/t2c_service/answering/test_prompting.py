@@ -11,12 +11,12 @@ from t2c_core.consistency.question_match import QuestionMatcher
 from t2c_core.graph.client import QueryResult, ResultGraph
 from t2c_core.prompt import SchemaTokenFormat
 from t2c_core.prompt.chat import describe
+from t2c_core.prompt.schema_pruning import prune_schema
 from t2c_core.schema.model import GraphSchema, NodeLabel, Property, RelationshipType, Triple
 from t2c_core.values.linker import LinkedMention, LinkedQuestion, Occurrence
 from t2c_service.answering.attempts.confidence import AttemptResult, compute_confidence, select_attempt
 from t2c_service.answering.prompting.builder import PromptContext
 from t2c_service.answering.prompting.examples import Example, ExampleSelector, mask
-from t2c_service.answering.prompting.schema_pruning import prune_schema
 from t2c_service.answering.records import Attempt
 
 if TYPE_CHECKING:

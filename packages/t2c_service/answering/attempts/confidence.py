@@ -67,7 +67,7 @@ def select_attempt(
     differences: dict[str, int] = {}
     for each in samples:
         key = result_key(each)
-        weights[key] += _probability(each.attempt) if is_known else 1 / len(samples)
+        weights[key] += probability_of(each.attempt) if is_known else 1 / len(samples)
         differences[key] = min(len(match(each.attempt)), differences.get(key, 1_000))
 
     def preference(each: AttemptResult) -> tuple[int, float, int, float, int]:
@@ -77,7 +77,7 @@ def select_attempt(
             _RANK[attempt.outcome],
             costs - math.log(max(weights[key], MIN_PROBABILITY)),
             len(match(attempt)),
-            -_probability(attempt),
+            -probability_of(attempt),
             attempt.hypothesis,
         )
 
@@ -102,7 +102,7 @@ def compute_confidence(
         key = result_key(chosen)
         agreement = round(sum(result_key(each) == key for each in samples) / len(samples), 4)
     if attempt.mean_logprob is not None:
-        probability = round(_probability(attempt), 4)
+        probability = round(probability_of(attempt), 4)
     known = [each for each in (agreement, probability) if each is not None]
     if not known:
         return None
@@ -134,7 +134,7 @@ def _logistic(value: float) -> float:
     return 1 / (1 + math.exp(-value))
 
 
-def _probability(attempt: Attempt) -> float:
+def probability_of(attempt: Attempt) -> float:
     """Return the probability of the whole completion, 0 if it is not known."""
     if attempt.mean_logprob is None:
         return 0.0

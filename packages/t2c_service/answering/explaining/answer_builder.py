@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from t2c_core.graph.client import PlanFacts, QueryResult
     from t2c_service.answering.attempts.confidence import AttemptResult
-    from t2c_service.answering.records import Confidence, Diagnosis, LinkedValue, Origin, Status
+    from t2c_service.answering.records import Choice, Confidence, Diagnosis, LinkedValue, Origin, Status
 
 LOW_CONFIDENCE = 0.5
 """Confidence below which an answer carries a warning where no `limits.min_confidence` refuses it: it is more likely
@@ -30,6 +30,10 @@ STATUS_BY_OUTCOME: dict[str, Status] = {
 }
 UNANSWERABLE = "The graph does not contain the information needed."
 TOO_UNCERTAIN = "No query reached the minimum confidence."
+UNRELATED = (
+    "This seems to follow up on \u201c{question}\u201d, but that query could not be changed so. "
+    "Ask it as a question of its own."
+)
 REFUSED = "No query for this question was allowed to run."
 FAILED = "No query for this question could be run."
 
@@ -50,6 +54,9 @@ class AnswerContext:
     min_confidence: float = 0.0
     origin: Origin = "model"
     verified_query: str | None = None
+    follow_up_of: str | None = None
+    choices: tuple[Choice, ...] = ()
+    """Readings of an ambiguous question."""
     match: QuestionMatch = field(default_factory=QuestionMatch)
     """How the chosen query and the question differ."""
 
@@ -61,7 +68,7 @@ class AnswerContext:
     @property
     def result(self) -> QueryResult | None:
         """Rows of the answer, if there are any to show."""
-        return None if self.is_too_uncertain else self.chosen.result
+        return None if self.is_too_uncertain or self.choices else self.chosen.result
 
     @property
     def missing_names(self) -> tuple[str, ...]:
@@ -81,12 +88,14 @@ def build_answer(context: AnswerContext) -> Answer:
         interpretation=context.interpretation,
         origin=context.origin,
         verified_query=context.verified_query,
+        follow_up_of=context.follow_up_of,
+        choices=context.choices,
         cypher=attempt.cypher,
         parameters=attempt.parameters,
         columns=tuple(result.columns) if result else (),
         rows=tuple(tuple(row) for row in result.rows) if result else (),
         truncated=bool(result and result.truncated),
-        graph=GraphView() if context.is_too_uncertain else context.view or GraphView(),
+        graph=GraphView() if context.result is None else context.view or GraphView(),
         linked_values=context.links,
         confidence=context.confidence,
         diagnosis=context.diagnosis,
@@ -99,6 +108,8 @@ def build_answer(context: AnswerContext) -> Answer:
 
 
 def _status(context: AnswerContext) -> Status:
+    if context.choices:
+        return "ambiguous"
     if context.is_too_uncertain or context.missing_names:
         return "unanswerable"
     if context.result is not None:
@@ -108,6 +119,9 @@ def _status(context: AnswerContext) -> Status:
 
 def _text(status: Status, context: AnswerContext) -> str:
     result = context.result
+    if context.choices:
+        readings = "; ".join(f"({n}) {each.interpretation}" for n, each in enumerate(context.choices, 1))
+        return f"This can be read in {len(context.choices)} ways: {readings}. Which one is meant?"
     if context.is_too_uncertain:
         reasons = "; ".join(context.match.reasons())
         return f"{TOO_UNCERTAIN[:-1]}: {reasons}." if reasons else TOO_UNCERTAIN

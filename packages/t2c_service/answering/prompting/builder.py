@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from t2c_core.consistency.question_match import QuestionMatch, QuestionMatcher
 from t2c_core.grammar import GrammarCache
 from t2c_core.prompt import ChatFormat
-from t2c_service.answering.prompting.schema_pruning import prune_schema
+from t2c_core.prompt.chat import MAX_SCHEMA_CHARS
+from t2c_core.prompt.schema_pruning import fitting_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from t2c_core.prompt.format import ParsedCompletion
     from t2c_core.schema.model import GraphSchema
     from t2c_core.values.linker import LinkedQuestion
+    from t2c_service.answering.conversation.turns import Turn
     from t2c_service.answering.prompting.examples import ExampleSelector
     from t2c_service.answering.records import Attempt
     from t2c_service.models.protocol import Prompt
 
 MAX_REASON_CHARS = 500
 UNUSABLE = "That query cannot be used ({codes}): {reason}\nReply with a corrected query alone."
+EARLIER = "// answered; the query is not shown"
 EMPTY = (
     "That query ran and gave no rows. If that is the right answer, reply with it again; "
     "if a name, direction or condition may be wrong, reply with a corrected query alone."
@@ -58,6 +61,8 @@ class PromptContext:
     examples: tuple[tuple[LinkedQuestion, str], ...] = ()
     grammar: Grammar | None = None
     """Grammar that constrains completions, if any."""
+    turns: Sequence[Turn] = ()
+    """Earlier turns of the conversation, for chat models."""
     matcher: QuestionMatcher | None = None
     """Comparison of question and query."""
     _matches: dict[int, QuestionMatch] = field(default_factory=dict, init=False, compare=False)
@@ -113,6 +118,7 @@ class PromptContext:
         if not isinstance(self.format, ChatFormat):
             return self.format.render(self.linked)
         messages = self.format.messages(self.linked, self.examples)
+        messages[-1:-1] = [message for turn in self.turns for message in _messages_of(turn)]
         for attempt in corrected:
             messages += [
                 {"role": "assistant", "content": attempt.generated_cypher or attempt.cypher or ""},
@@ -140,7 +146,7 @@ class PromptBuilder:
         *,
         similar: ExampleSelector | None = None,
         words: Words | None = None,
-        schema_chars: int = 12_000,
+        schema_chars: int = MAX_SCHEMA_CHARS,
         is_constrained: bool = False,
     ) -> None:
         self._schema = schema
@@ -154,10 +160,14 @@ class PromptBuilder:
             self._matcher = QuestionMatcher(schema, words.content if words else None)
         self.is_quick = not isinstance(format_, ChatFormat)
         """Whether `prepare` is fast enough to be called in the event loop."""
-        self._is_large = isinstance(format_, ChatFormat) and len(format_.system) > schema_chars
 
-    def prepare(self, linked: LinkedQuestion) -> PromptContext:
-        """Select schema, examples and grammar for a question."""
+    def prepare(self, linked: LinkedQuestion, turns: Sequence[Turn] = ()) -> PromptContext:
+        """Select schema, examples and grammar for a question.
+
+        Args:
+            linked: the question.
+            turns: earlier turns of the conversation, which only the prompt of a chat model has.
+        """
         if not isinstance(self._format, ChatFormat):
             return PromptContext(
                 linked,
@@ -166,15 +176,22 @@ class PromptBuilder:
                 grammar=self._grammar(linked, self._grammars),
                 matcher=self._matcher,
             )
-        part, grammars = self._format, self._grammars
-        if self._is_large:
-            part = ChatFormat(prune_schema(self._schema, linked, max_chars=self._schema_chars))
-            grammars = GrammarCache(part.schema, part)
+        part = fitting_format(self._format, linked, max_chars=self._schema_chars)
+        grammars = self._grammars if part is self._format else GrammarCache(part.schema, part)
         examples = self._similar.select(linked) if self._similar else ()
-        return PromptContext(linked, part, part.schema, examples, self._grammar(linked, grammars))
+        return PromptContext(linked, part, part.schema, examples, self._grammar(linked, grammars), turns)
 
     def _grammar(self, linked: LinkedQuestion, grammars: GrammarCache) -> Grammar | None:
         return grammars.for_question(linked) if self._is_constrained else None
+
+
+def _messages_of(turn: Turn) -> list[dict[str, str]]:
+    """Return the messages of an earlier turn; its values are written out, as its parameters are not those of now."""
+    asked = {"role": "user", "content": f"Earlier question: {turn.question}"}
+    if turn.cypher is None:
+        return [asked, {"role": "assistant", "content": EARLIER}]
+    values = "".join(f"\n// ${name} = {value!r}" for name, value in turn.parameters.items())
+    return [asked, {"role": "assistant", "content": turn.cypher + values}]
 
 
 def explain(attempt: Attempt) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from t2c_core.guard.guard import Guard
     from t2c_core.guard.policy.visibility import Visibility
     from t2c_core.values.index import IndexedValue
+    from t2c_core.values.locales import Locale
     from t2c_service.answering.verified.definition import QueryParameter, VerifiedQuery
     from t2c_service.answering.verified.wording import Filling
 
@@ -57,7 +58,14 @@ class VerifiedQueries:
         lookup: finds values of the graph.
     """
 
-    def __init__(self, queries: Iterable[VerifiedQuery] = (), lookup: Lookup = lambda _: ()) -> None:
+    def __init__(
+        self,
+        queries: Iterable[VerifiedQuery] = (),
+        lookup: Lookup = lambda _: (),
+        *,
+        locale: Locale = "en",
+    ) -> None:
+        self._locale: Locale = locale
         self._queries = {each.name: each for each in queries}
         self._lookup = lookup
         self._wordings = [
@@ -89,6 +97,7 @@ class VerifiedQueries:
                 )
             ),
             self._lookup,
+            locale=self._locale,
         )
 
     def match(self, question: str) -> VerifiedMatch | None:
@@ -159,7 +168,9 @@ class VerifiedQueries:
                 if occurrence is None or SYMBOLS.search(filling.text):
                     raise _UncertainError
                 occurrences = (occurrence,)
-            values[name] = _value(parameter, occurrences[0].value if occurrences else filling.text)
+            values[name] = _value(
+                parameter, occurrences[0].value if occurrences else filling.text, self._locale
+            )
             links.append(
                 LinkedValue(
                     name=name,
@@ -190,7 +201,7 @@ class VerifiedQueries:
         )
 
 
-def _value(parameter: QueryParameter, text: Any) -> Any:
+def _value(parameter: QueryParameter, text: Any, locale: Locale) -> Any:
     """Return the value of a parameter that a part of a question gives; raise if it is not certain."""
     value = text
     if parameter.type == "string" and not (parameter.values_of or parameter.choices):
@@ -199,25 +210,25 @@ def _value(parameter: QueryParameter, text: Any) -> Any:
     elif parameter.type == "boolean":
         value = _TRUTH.get(fold(text))
     elif parameter.type != "string":
-        value = _literal(text, is_date=parameter.type == "date")
+        value = _literal(text, locale, is_date=parameter.type == "date")
     try:
         return parameter.validate_value(value)
     except ValueError as error:
         raise _UncertainError from error
 
 
-def _literal(text: str, *, is_date: bool) -> Any:
+def _literal(text: str, locale: Locale, *, is_date: bool) -> Any:
     """Return the number or date that a text is, None if it is neither.
 
-    A date whose day and month can be exchanged is not certain.
+    A date whose day and month can be exchanged is not certain, unless the locale says which comes first.
     """
-    literals = find_literals(text)
+    literals = find_literals(text, locale)
     kinds = {"date"} if is_date else {"number", "year"}
     if len(literals) != 1 or literals[0].kind not in kinds:
         return None
     if (literals[0].start, literals[0].end) != (0, len(text)):
         return None
-    parts = _DAY_OR_MONTH.fullmatch(text) if is_date else None
+    parts = _DAY_OR_MONTH.fullmatch(text) if is_date and locale == "en" else None
     if parts and parts[1] != parts[2] and max(int(parts[1]), int(parts[2])) <= MONTHS:
         return None
     return literals[0].value

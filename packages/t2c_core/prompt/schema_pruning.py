@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import networkx
 from rapidfuzz import fuzz
 
-from t2c_core.prompt.chat import describe
+from t2c_core.prompt.chat import ChatFormat, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,19 @@ MAX_SEEDS = 6
 MAX_PROPERTIES = 8
 """Properties per label or type that are kept where the question mentions none of them."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def fitting_format(whole: ChatFormat, linked: LinkedQuestion, *, max_chars: int) -> ChatFormat:
+    """Return the format whose system message a prompt has: with the whole schema, or a part if that is too long.
+
+    Args:
+        whole: format with the whole schema.
+        linked: question of the prompt.
+        max_chars: maximum characters of the system message with the whole schema.
+    """
+    if len(whole.system) <= max_chars:
+        return whole
+    return ChatFormat(prune_schema(whole.schema, linked, max_chars=max_chars))
 
 
 def prune_schema(schema: GraphSchema, linked: LinkedQuestion, *, max_chars: int) -> GraphSchema:
