@@ -50,7 +50,7 @@ class Quotation:
 
 _MISTAKABLE_MONTHS = frozenset({"march", "sept", "mars", "août", "aout", "mayo", "janv", "juin"})
 """Names of more than three letters that are other words as well."""
-_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|\.)?"
+_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er)?"
 _YEAR = r"(?P<year>\d{4})"
 _CLOCK = r"(?:(?:T|\s+(?:at\s+)?)(?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?))?"
 _AFTER_MONTH = re.compile(
@@ -94,7 +94,7 @@ class _Patterns:
                 r"(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK,
                 r"(?P<year>\d{4})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
                 r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-                rf"{_DAY}(?:\s+(?:of|de))?[\s-]+{month},?(?:\s+de)?[\s-]+{_YEAR}",
+                rf"{_DAY}\.?(?:\s+(?:of|de))?[\s-]+{month},?(?:\s+de)?[\s-]+{_YEAR}",
                 rf"{month}[\s-]+{_DAY},?[\s-]+{_YEAR}",
                 rf"{_YEAR},?[\s-]+{month}[\s-]+{_DAY}",
             )

@@ -31,7 +31,7 @@ _LETTERS = str.maketrans(
 
 _HEAD = re.compile(r"(?P<head>[^\W\d_].*?)(?:\s*[(\[]|\s+[-–—]\s|:\s).")
 _ARTICLE = re.compile(r"(?:the|an?)\s+(?=\S)", re.IGNORECASE)
-_PATH = re.compile(r"(?:[\w$-]+(?:\.|/|::|#|\\)){2,}(?P<last>[^\W\d][\w$-]*)")
+_PATH = re.compile(r"(?:[\w$-]+(?:\.|::|#)){2,}(?P<last>[^\W\d][\w$-]*)")
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _NAMES = re.compile(
     r"(?P<last>[^\W\d_]+(?:[\s-][^\W\d_]+){0,2}),\s+(?P<first>[^\W\d_]+\.?(?:[\s-][^\W\d_]+\.?){0,2})"

@@ -271,6 +271,9 @@ class Answerer:
         if len(attempts) == 1:
             request = prompt.retry_request([each.attempt for each in attempts], [])
             attempts.append(await self._runner.run_attempt(request, self._budget(options), listener))
+            chosen = select_attempt(attempts, prompt.match)
+            if not may_be_ambiguous(chosen, prompt.match):
+                return chosen, ()
         other = other_reading(chosen, attempts, prompt.match)
         if other is None:
             return chosen, ()

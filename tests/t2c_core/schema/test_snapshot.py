@@ -15,6 +15,7 @@ from t2c_core.guard.policy.policy import Policy
 from t2c_core.schema import introspection
 from t2c_core.schema.model import GraphSchema, Triple
 from t2c_core.schema.snapshot import write_snapshot
+from t2c_core.values.aliases import Aliases
 from t2c_core.values.index import ValueIndex
 
 pytestmark = pytest.mark.graph
@@ -381,3 +382,23 @@ def test_wrong_input_has_a_message_and_a_status(tmp_path, status, message, argum
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_names_of_another_property_and_of_a_file_are_in_the_value_index(graph, tmp_path):
+    aliases = Aliases(properties={("Drug", "name"): ("brandNames",)})
+    aliases.add(("Disease", "name"), "COPD", ["smoker's lung"])
+    aliases.add(("Disease", "name"), "Scurvy", ["sailor's disease"])
+    manifest = write_snapshot(tmp_path / "snapshot", uri=graph.uri, aliases=aliases)
+    assert manifest["unused_aliases"] == ["Disease.name: Scurvy"]
+    with ValueIndex(tmp_path / "snapshot" / "values.sqlite") as index:
+        held = {(each.property, each.value) for each in index.forms(["lasix"])["lasix"]}
+        assert held == {("brandNames", "Lasix"), ("name", "Furosemide")}
+        assert [each.value for each in index.forms(["smokers lung"])["smokers lung"]] == ["COPD"]
+
+
+def test_a_hidden_property_gives_no_names(graph, tmp_path):
+    aliases = Aliases(properties={("Drug", "name"): ("brandNames",)})
+    policy = Policy(hidden=frozenset({"Drug.brandNames"}))
+    write_snapshot(tmp_path / "snapshot", uri=graph.uri, aliases=aliases, policy=policy)
+    with ValueIndex(tmp_path / "snapshot" / "values.sqlite") as index:
+        assert index.forms(["lasix"]) == {}

@@ -60,6 +60,11 @@ def test_words_point_into_their_text_and_join_to_its_folded_form(text: str) -> N
         ("Oil, gas and coal industry workers", []),
         ("F (x)", []),
         ("2021 - 2022", []),
+        ("shop.billing.tax.VatManager", ["vatmanager"]),
+        ("std::vector::push_back", ["push back"]),
+        ("ASPIRIN\\CAFFEINE\\CODEINE", []),
+        ("189.203.191.43", []),
+        ("www.example.com", []),
     ],
 )
 def test_short_forms_are_what_people_call_a_value(text: str, expected: list[str]) -> None:
