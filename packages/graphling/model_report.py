@@ -11,8 +11,8 @@ ROWS = (
     ("answered", "answered", "{:.1%}"),
     ("questions", "n", "{:d}"),
 )
-ENOUGH_TOKENS = 2_000_000
-"""Training tokens below which models of the demo graph and of FAERS were not usable; 3.5 million made good ones."""
+ENOUGH_RIGHT = 0.8
+"""Accuracy on held-out synthetic questions below which a model was trained for too short; people ask harder ones."""
 EVALUATION_SETS = {"held_out": "held-out synthetic questions", "dev": "questions by others"}
 
 
@@ -95,10 +95,12 @@ def _training(content: dict[str, Any]) -> str:
     if last is None:
         return f"{text}."
     text += f": {last['step']:,} steps, {last['tokens']:,} tokens, {last['elapsed_s'] / 60:.0f} minutes."
-    if last["tokens"] < ENOUGH_TOKENS:
+    held_out = content["evaluation"]["model_held_out"]["ex"]
+    if held_out < ENOUGH_RIGHT:
         text += (
-            f"\n\n**Too short to be usable:** at least {ENOUGH_TOKENS:,} tokens are needed. Call `make own` again with "
-            "a larger MINUTES=, on an idle machine."
+            f"\n\n**Too short to be usable:** {held_out:.0%} of the held-out synthetic questions are answered rightly, and "
+            f"less than {ENOUGH_RIGHT:.0%} says that people's questions will fare badly. Call `make own` again with a "
+            "larger MINUTES=, on an idle machine."
         )
     return text
 

@@ -49,8 +49,15 @@ def config(tmp_path, monkeypatch):
     return made
 
 
-def metrics():
-    accuracy = {"ex": 0.8, "ex_interval": [0.7, 0.9], "executable": 1.0, "f1": 0.9, "answered": 1.0, "n": 10}
+def metrics(right=0.8):
+    accuracy = {
+        "ex": right,
+        "ex_interval": [0.7, 0.9],
+        "executable": 1.0,
+        "f1": 0.9,
+        "answered": 1.0,
+        "n": 10,
+    }
     shape = {"heads": 8, "kv_cache_bytes_per_token": 12288}
     return {
         "name": "mine",
@@ -77,9 +84,9 @@ def test_the_report_puts_teacher_and_model_side_by_side():
 
 def test_the_report_says_when_training_was_too_short():
     short = {"step": 75, "tokens": 168_147, "elapsed_s": 240.0}
-    text = render_report(metrics() | {"training": short})
-    assert "by others: 75 steps, 168,147 tokens, 4 minutes.\n\n**Too short" in text
-    assert "Too short" not in render_report(metrics() | {"training": short | {"tokens": 3_600_000}})
+    text = render_report(metrics(right=0.48) | {"training": short})
+    assert "by others: 75 steps, 168,147 tokens, 4 minutes.\n\n**Too short to be usable:** 48% of" in text
+    assert "Too short" not in render_report(metrics() | {"training": short})
 
 
 def test_the_card_says_how_the_model_was_made():
