@@ -98,8 +98,8 @@ def _training(content: dict[str, Any]) -> str:
     held_out = content["evaluation"]["model_held_out"]["ex"]
     if held_out < ENOUGH_RIGHT:
         text += (
-            f"\n\n**Too short to be usable:** {held_out:.0%} of the held-out synthetic questions are right; with less than "
-            f"{ENOUGH_RIGHT:.0%} people's questions fare badly. Call `make own` again with a "
+            f"\n\n**Too short to be usable:** {held_out:.0%} of the held-out synthetic questions are right; with less "
+            f"than {ENOUGH_RIGHT:.0%} people's questions fare badly. Call `make own` again with a "
             "larger MINUTES=, on an idle machine."
         )
     return text
