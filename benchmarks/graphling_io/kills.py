@@ -3,18 +3,21 @@
     python benchmarks/graphling_io/kills.py [--kills 35] [--seed 0] [--only keys,snapshot,build,import,convert,train]
 
 The real command lines: keys; snapshot, build and import on the demo graph in an embedded Neo4j; convert and train on a
-tiny checkpoint. A run gets SIGKILL at a random moment between its first output and its end, one to three times in a
-row, and is then run to its end. Every other time, snapshot, import and convert replace a finished output. Counted are
+tiny checkpoint. A run gets SIGKILL at a random moment, one to three times in a row, and is then run to its
+end. Every other time, snapshot, import and convert replace a finished output. Counted are
 what was kept before a kill and is not after it (lost), outputs that are not those of an undisturbed run (differ), runs
-that fail after a kill (failed), and names that an undisturbed run does not leave (left_over). Writes results/kills.json
-after each kind and leaves out those that it has; exit status 1 after any fault.
+that fail after a kill (failed), and names that an undisturbed run does not leave (left over). Writes results/kills.json
+after each run to the end, and adds to what that counts; exit status 1 after any fault.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
+import itertools
 import json
+import multiprocessing
 import os
 import sqlite3
 import subprocess
@@ -22,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -32,16 +35,23 @@ from graphling_io.outputs import write_json
 from t2c_core.graph.embedded import EmbeddedGraph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 RESULT = Path(__file__).parent / "results" / "kills.json"
-FAULTS = ("lost", "differ", "failed", "left_over")
-POLL_S = 0.02
+FAULTS = ("lost", "differ", "failed", "left over")
+COUNTS = ("kills", "kills with output", "runs", *FAULTS)
 MOST_IN_A_ROW = 3
 GRAPH_FILES = ("schema.json", "values.sqlite", "manifest.json")
 MODEL_FILES = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*.json")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TRANSFORMERS_OFFLINE": "1"}
+CONTEXT = multiprocessing.get_context("forkserver")
+PRELOADED = (
+    "gqa_compress.conversion.convert",
+    "gqa_compress.training.loop",
+    "t2c_data.cli",
+    "t2c_service.cli",
+)
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TRANSFORMERS_OFFLINE": "1"}
 RECIPE = """
 output_dir: {place}/out
 train_file: {rows}
@@ -58,42 +68,46 @@ threads: 1
 
 
 def command(package: str, *words: object) -> list[str]:
-    """Return the command line of a package."""
-    return [sys.executable, "-c", f"from {package}.cli import main; main()", *map(str, words)]
+    """Return the command line of a package, its name first."""
+    return [package, *map(str, words)]
+
+
+def shell(words: list[str]) -> list[str]:
+    """Return a command line as the operating system takes it."""
+    return [sys.executable, "-c", f"from {words[0]}.cli import main; main()", *words[1:]]
 
 
 def run(words: list[str]) -> None:
-    """Run a command to its end.
+    """Run a command to its end in a new interpreter.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    subprocess.run(words, check=True, capture_output=True, text=True, env=ENVIRONMENT)
+    subprocess.run(shell(words), check=True, capture_output=True, text=True)
 
 
-def killed(words: list[str], after_s: float) -> bool:
-    """Run a command and kill it after some time; return whether it was still running."""
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return True
-    return False
+def execute(words: list[str]) -> None:
+    """Do what a command does in this process, without its output."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    sys.argv = words
+    importlib.import_module(f"{words[0]}.cli").main()
 
 
-def times(words: list[str], place: Path) -> tuple[float, float]:
-    """Run a command to its end; return the seconds to its first output and to its end."""
-    started, first = time.perf_counter(), None
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-    while process.poll() is None:
-        if first is None and any(place.iterdir()):
-            first = time.perf_counter() - started
-        time.sleep(POLL_S)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, words)
-    return first or 0.0, time.perf_counter() - started
+def attempt(words: list[str], after_s: float | None) -> int | None:
+    """Run a command, and kill it after some time if one is given; return its exit status, None if it was killed.
+
+    It is forked from a process that has imported what takes longest.
+    """
+    process = CONTEXT.Process(target=execute, args=(words,))
+    process.start()
+    process.join(after_s)
+    if process.exitcode is not None:
+        return process.exitcode
+    process.kill()
+    process.join()
+    return None
 
 
 def digest(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
@@ -120,37 +134,45 @@ class Case:
     rounds: int = 1
     """Runs to the end at one place; after the first, an output is replaced."""
 
-    def measure(self, folder: Path, kills: int, rng: Random) -> dict[str, Any]:
-        """Run once undisturbed, then with kills, each row of them followed by a run to the end."""
+    def measure(self, folder: Path, counts: Counter[str], seed: int) -> Iterator[Counter[str]]:
+        """Run once undisturbed, then with kills, each row of them followed by a run to the end.
+
+        Args:
+            folder: folder for all outputs.
+            counts: counts of former rounds, to which those of each round are added.
+            seed: seed of the moments.
+
+        Yields:
+            The counts, after each round.
+        """
         plain = folder / "plain"
         plain.mkdir(parents=True)
-        first_s, whole_s = times(self.words(plain), plain)
+        run(self.words(plain))
         expected, expected_names = self.outcome(plain), names(plain)
-        counts = Counter(dict.fromkeys(("kills", "runs", "kills_with_output", *FAULTS), 0))
-        while counts["kills"] < kills:
-            place = folder / str(counts["runs"] // self.rounds)
+        whole_s = 0.0
+        for number in itertools.count():
+            rng = Random(f"{folder.name} {seed} {counts['kills']}")
+            place = folder / str(number // self.rounds)
             place.mkdir(exist_ok=True)
-            for _ in range(rng.randint(1, MOST_IN_A_ROW)):
+            status = None
+            for _ in range(rng.randint(1, MOST_IN_A_ROW) if whole_s else 0):
                 before = self._kept(place)
-                if not killed(self.words(place), rng.uniform(0.8 * first_s, whole_s)):
+                status = attempt(self.words(place), rng.uniform(0.0, whole_s))
+                if status is not None:
                     break
                 counts["kills"] += 1
-                counts["kills_with_output"] += bool(names(place))
+                counts["kills with output"] += bool(names(place))
                 counts["lost"] += self._kept(place) < before
+            if status is None:
+                started = time.perf_counter()
+                status = attempt(self.words(place), None)
+                whole_s = time.perf_counter() - started  # it changes with what else the machine does
             counts["runs"] += 1
-            try:
-                run(self.words(place))
-            except subprocess.CalledProcessError as error:
-                print(place, error.stderr, file=sys.stderr)
-                counts["failed"] += 1
-                continue
-            if self.outcome(place) != expected:
-                print(place, "differs", file=sys.stderr)
-                counts["differ"] += 1
-            if more := names(place) - expected_names:
-                print(place, "has", sorted(more), file=sys.stderr)
-                counts["left_over"] += 1
-        return {"undisturbed_s": round(whole_s, 1), "first_output_s": round(first_s, 1), **counts}
+            counts["failed"] += status != 0
+            if status == 0:
+                counts["differ"] += self.outcome(place) != expected
+                counts["left over"] += bool(names(place) - expected_names)
+            yield counts
 
     def _kept(self, place: Path) -> int:
         """Return the amount kept; less than any amount if it cannot be read."""
@@ -200,8 +222,11 @@ def is_whole(place: Path, files: Iterable[str]) -> int:
     return 1
 
 
-def graph_cases(server: EmbeddedGraph, snapshot: Path) -> dict[str, Case]:
-    """Return the commands that read or write a graph."""
+def graph_cases(folder: Path, server: EmbeddedGraph) -> dict[str, Case]:
+    """Return the commands that read or write a graph; imports it and writes its snapshot."""
+    snapshot = folder / "snapshot"
+    run(command("t2c_core", "import", ROOT / "demo" / "graph", "--uri", server.uri))
+    run(command("t2c_core", "snapshot", "--uri", server.uri, "--out", snapshot))
     lexicon = ROOT / "demo" / "lexicon.yaml"
     graph = ("--uri", server.uri)
 
@@ -210,7 +235,7 @@ def graph_cases(server: EmbeddedGraph, snapshot: Path) -> dict[str, Case]:
 
     def imported(place: Path) -> dict[str, str]:
         with tempfile.TemporaryDirectory(dir=place.parent) as name:
-            run(write_snapshot(Path(name)))
+            attempt(write_snapshot(Path(name)), None)
             return digest(Path(name) / "out", GRAPH_FILES)
 
     return {
@@ -237,10 +262,9 @@ def graph_cases(server: EmbeddedGraph, snapshot: Path) -> dict[str, Case]:
 
 def other_cases(folder: Path) -> dict[str, Case]:
     """Return the commands without a graph; writes a tiny checkpoint and texts."""
-    sys.path.insert(0, str(ROOT))
-    from tests.gqa_compress.tiny_models import save_tiny, tiny_model
-
-    checkpoint = save_tiny(tiny_model("llama"), folder / "checkpoint")
+    checkpoint = folder / "checkpoint"
+    make = f"from tests.gqa_compress.tiny_models import *; save_tiny(tiny_model(), Path({str(checkpoint)!r}))"
+    subprocess.run([sys.executable, "-c", make], check=True, capture_output=True, cwd=ROOT)
     text = (ROOT / "demo" / "lexicon.yaml").read_text(encoding="utf-8")
     (folder / "text.txt").write_text(text, encoding="utf-8")
     rows = folder / "rows.jsonl"
@@ -283,19 +307,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="keys,snapshot,build,import,convert,train")
     options = parser.parse_args()
+    os.environ.update(ENVIRONMENT)
+    CONTEXT.set_forkserver_preload([*PRELOADED])
     found: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
     kinds = [each for each in options.only.split(",") if found.get(each, {}).get("kills", 0) < options.kills]
-    with tempfile.TemporaryDirectory() as name, EmbeddedGraph(Path(name) / "store") as server:
-        folder = Path(name)
-        run(command("t2c_core", "import", ROOT / "demo" / "graph", "--uri", server.uri))
-        run(command("t2c_core", "snapshot", "--uri", server.uri, "--out", folder / "snapshot"))
-        cases = graph_cases(server, folder / "snapshot") | other_cases(folder)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cases = other_cases(folder)
+        if not cases.keys() >= set(kinds):
+            server = stack.enter_context(EmbeddedGraph(folder / "store"))
+            cases |= graph_cases(folder, server)
         for kind in kinds:
-            found[kind] = cases[kind].measure(folder / kind, options.kills, Random(f"{kind} {options.seed}"))
-            print(kind, found[kind], file=sys.stderr, flush=True)
-            write_json(RESULT, found)
-    print(json.dumps({key: sum(each[key] for each in found.values()) for key in ("kills", "runs", *FAULTS)}))
-    return 1 if any(each[name] for each in found.values() for name in FAULTS) else 0
+            former = Counter({**dict.fromkeys(COUNTS, 0), **found.get(kind, {})})
+            for counts in cases[kind].measure(folder / kind, former, options.seed):
+                found[kind] = dict(counts)
+                write_json(RESULT, found)
+                print(kind, found[kind], file=sys.stderr, flush=True)
+                if counts["kills"] >= options.kills:
+                    break
+    total = {name: sum(each[name] for each in found.values()) for name in COUNTS}
+    print(json.dumps(total))
+    return 1 if any(total[name] for name in FAULTS) else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Run the leak test of the guard on more cases than `make test` does.
 
-    python benchmarks/t2c_core/leaks.py [--cases 100000] [--processes 2] [--queries 400] [--resume]
+    python benchmarks/t2c_core/leaks.py [--cases 100000] [--processes 1] [--sessions 2]
+        [--queries 400] [--resume]
 
 Draws graphs, policies and queries as tests/t2c_core/guard/policy does, each batch of graphs from its own seed, runs
 what the guard allows on an embedded Neo4j per process, and looks for hidden values in results, error messages and
@@ -55,7 +56,7 @@ class Counts(Counter[str]):
             self.clear()
 
 
-def draw_cases(seeds: Queue[int], queries: int, queue: Queue[Message]) -> None:
+def draw_cases(seeds: Queue[int], queries: int, sessions: int, queue: Queue[Message]) -> None:
     """Check batches on a server of this process, and send their seeds and counts."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     sys.path.insert(0, str(ROOT))
@@ -63,7 +64,7 @@ def draw_cases(seeds: Queue[int], queries: int, queue: Queue[Message]) -> None:
     settings.load_profile("leaks")
     from tests.t2c_core.guard.policy import test_leaks_on_a_graph as leaks
 
-    leaks.QUERIES = queries
+    leaks.QUERIES, leaks.SESSIONS = queries, sessions
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -118,7 +119,8 @@ def main() -> int:
     """Run the processes, write what they count and return the exit status: 1 after a leak, 2 after another failure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--cases", type=int, default=100_000)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1, help="each with a server")
+    parser.add_argument("--sessions", type=int, default=2, help="queries at once per server")
     parser.add_argument("--queries", type=int, default=400, help="cases per graph")
     parser.add_argument("--resume", action="store_true", help="add to the results of former runs")
     options = parser.parse_args()
@@ -130,7 +132,7 @@ def main() -> int:
     for number in range(first, first + options.cases // options.queries + options.processes):
         seeds.put(number)
     workers = [
-        context.Process(target=draw_cases, args=(seeds, options.queries, queue))
+        context.Process(target=draw_cases, args=(seeds, options.queries, options.sessions, queue))
         for _ in range(options.processes)
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))

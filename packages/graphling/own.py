@@ -377,7 +377,7 @@ def ask(config: OwnConfig, steps: StepRunner, name: str, pairs: Path) -> None:
     """Evaluate the answers of teacher and model to the questions of a file."""
     home = config.home
     for part, settings in VARIANTS.items():
-        measure(config, steps, f"{part}_{name}", [home / part, home / "snapshot", pairs], (
+        measure(config, steps, f"{part}_{name}", [home / part, home / "snapshot", config.words, pairs], (
             "t2c-service", "evaluate", "--pairs", pairs, "--config", home / settings, "--no-psjs",
             "--out", home / "evaluation" / f"{part}_{name}.jsonl"))  # fmt: skip
 
