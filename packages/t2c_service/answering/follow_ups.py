@@ -132,7 +132,7 @@ class FollowUps:
         composed = await self._answers.ask_model(
             compose(previous.question, question), replace(options, choice=1)
         )
-        if _is_sure(composed) and _keeps_values(composed, previous):
+        if _is_sure(composed) and _has_values(composed, previous, linked):
             return composed.model_copy(
                 update={"question": question, "follow_up_of": previous.question, "linked_values": ()}
             )
@@ -150,6 +150,7 @@ class FollowUps:
                 "graph": GraphView(),
                 "warnings": (),
                 "diagnosis": None,
+                "interpretation": None,
             }
         )
 
@@ -172,7 +173,10 @@ def _is_sure(answer: Answer) -> bool:
     )
 
 
-def _keeps_values(answer: Answer, previous: PreviousTurn) -> bool:
-    """Return whether a query has every value of the one before."""
-    held = [str(each) for each in answer.parameters.values()]
-    return all(str(each) in held for each in previous.parameters.values())
+def _has_values(answer: Answer, previous: PreviousTurn, linked: LinkedQuestion) -> bool:
+    """Return whether a query has every value of the one before and every one that the follow-up names."""
+    held = {str(each) for each in answer.parameters.values()}
+    named = [{str(each.value), *(str(place.value) for place in each.occurrences)} for each in linked.links]
+    return all(str(each) in held for each in previous.parameters.values()) and all(
+        each & held for each in named
+    )
