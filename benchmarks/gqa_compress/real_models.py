@@ -177,7 +177,7 @@ def measure(folder: Path, source: Path) -> dict[str, float]:
     Returns:
         Perplexity by text.
     """
-    model, tokenizer = load_for_training(folder), load_tokenizer(source)
+    model, tokenizer = load_for_training(folder, LENGTH), load_tokenizer(source)
     losses: dict[str, tuple[float, int]] = {}
     for text in _texts(source):
         path = WORK / f"{source.name}-{text.name}.jsonl"

@@ -35,6 +35,7 @@ def train(
     overrides: Annotated[list[str] | None, Parameter(name="--set")] = None,
     resume: Flag = False,
     force: Flag = False,
+    plan: Flag = False,
 ) -> None:
     """Train a model from scratch or from a checkpoint, by a YAML recipe.
 
@@ -43,12 +44,43 @@ def train(
         overrides: FIELD=VALUE instead of the recipe's, for instance teacher.kl_weight=1.0; may be repeated.
         resume: Continue the same run where it was stopped, or start it.
         force: Delete what the output folder holds, if it holds a run.
+        plan: Train nothing; print the bytes that each of 1, 2, 4 and 8 devices needs, by part. Reads no weights.
     """
     _before_torch()
     from gqa_compress.training.config import read_recipe
+
+    config = read_recipe(recipe, overrides or ())
+    if plan:
+        from gqa_compress.training.memory_plan import plan_memory
+
+        _print(asdict(plan_memory(config)))
+        return
     from gqa_compress.training.loop import train as run
 
-    _print(asdict(run(read_recipe(recipe, overrides or ()), resume=resume, force=force)))
+    report = run(config, resume=resume, force=force)
+    if os.environ.get("RANK", "0") == "0":  # several processes train one model
+        _print(asdict(report))
+
+
+@app.command
+def teach(
+    recipe: Path,
+    *,
+    overrides: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    force: Flag = False,
+) -> None:
+    """Write the highest logits of a recipe's teacher to the folder `teacher.cache`, so that `train` need not run it.
+
+    Args:
+        recipe: YAML file of the training.
+        overrides: FIELD=VALUE instead of the recipe's; may be repeated.
+        force: Replace the folder if it holds such logits.
+    """
+    _before_torch()
+    from gqa_compress.training.config import read_recipe
+    from gqa_compress.training.teacher import write_cache
+
+    _print(asdict(write_cache(read_recipe(recipe, overrides or ()), force=force)))
 
 
 @app.command

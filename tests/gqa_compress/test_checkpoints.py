@@ -18,7 +18,7 @@ from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import CheckpointError, InputError, RowsError
 from gqa_compress.evaluation.perplexity import evaluate, evaluate_against_teacher
-from gqa_compress.text.rows import read_texts
+from gqa_compress.text.rows import read_source
 from gqa_compress.text.training_rows import tokenize_rows
 from gqa_compress.training.config import Teacher, TrainingConfig
 from gqa_compress.training.loop import train
@@ -157,7 +157,7 @@ def test_a_data_set_that_is_a_script_is_one_message(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "corpus.py").write_text("import datasets\n")
     with pytest.raises(RowsError, match=r"the data set .* cannot be read"):
-        read_texts(Path(f"datasets:{folder}"))
+        read_source(Path(f"datasets:{folder}"))
 
 
 @pytest.mark.parametrize(("dtype", "written"), [("source", torch.bfloat16), ("float32", torch.float32)])

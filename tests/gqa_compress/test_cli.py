@@ -202,7 +202,10 @@ def test_old_flags_and_output_fields_still_work(
 
 def test_every_command_has_help_and_needs_no_torch() -> None:
     commands = [name for name in app if not name.startswith("-")]
-    assert sorted(commands) == "bench calibrate convert evaluate export inspect report train transfer".split()
+    assert (
+        sorted(commands)
+        == "bench calibrate convert evaluate export inspect report teach train transfer".split()
+    )
     code = "import sys; from gqa_compress.cli import app; app(['convert', '--help'], result_action='return_value'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"

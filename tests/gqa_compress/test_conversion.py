@@ -1,7 +1,11 @@
 """Conversion: exact cases, and the standard checkpoint that comes out. Rejected inputs are in test_refusals.py."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +17,11 @@ from gqa_compress.checkpoint.architectures import SUPPORTED
 from gqa_compress.checkpoint.inspection import inspect
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
+from gqa_compress.conversion.layerwise import LayerwiseConverter
 from gqa_compress.errors import RowsError
 from gqa_compress.evaluation.cache import bench
 from gqa_compress.text.calibration import read_sequences
+from graphling_io.outputs import OutputError
 
 TOKENS = torch.randint(1, 257, (3, 24), generator=torch.Generator().manual_seed(1))
 
@@ -193,3 +199,68 @@ def test_the_byte_tokenizer_round_trips(tmp_path: Path) -> None:
     byte_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert tokenizer.decode(tokenizer.encode("def f():\n\treturn 'ü'")) == "def f():\n\treturn 'ü'"
+
+
+def killed_after(layers: int, source: Path, text: Path, out: Path, plan: ConversionConfig) -> None:
+    """Convert in another process and kill it once so many layers are written."""
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from gqa_compress.conversion import converted_layers\n"
+        "from gqa_compress.conversion.config import ConversionConfig\n"
+        "from gqa_compress.conversion.convert import convert\n"
+        "write = converted_layers.ConvertedLayers.write\n"
+        "def stop(self, index, tensors, report):\n"
+        "    write(self, index, tensors, report)\n"
+        f"    if index + 1 == {layers}:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "converted_layers.ConvertedLayers.write = stop\n"
+        f"convert(Path({str(source)!r}), Path({str(text)!r}), Path({str(out)!r}), {plan!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_killed_conversion_goes_on_after_its_last_layer_to_the_same_weights(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    source = save_tiny(tiny_model("llama", num_hidden_layers=3).to(dtype), tmp_path / "source")
+    plan = closed_form(2, distill_steps_per_layer=4)
+    whole = convert(source, text, tmp_path / "whole", plan)
+    killed_after(2, source, text, tmp_path / "out", plan)
+    assert not (tmp_path / "out").exists()
+    converted = []
+    convert_layer = LayerwiseConverter.convert_layer
+
+    def count(self: LayerwiseConverter, index: int) -> Any:
+        converted.append(index)
+        return convert_layer(self, index)
+
+    monkeypatch.setattr(LayerwiseConverter, "convert_layer", count)
+    resumed = convert(source, text, tmp_path / "out", plan)
+    assert converted == [2]
+    assert not (tmp_path / "out.partial").exists()
+    expected, found = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "out"))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert resumed.held_out == whole.held_out
+
+
+def test_layers_of_another_conversion_are_not_taken_over(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    killed_after(1, source, text, tmp_path / "out", closed_form(4))
+    convert(source, text, tmp_path / "out", closed_form(2))
+    convert(source, text, tmp_path / "whole", closed_form(2))
+    expected, found = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "out"))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_folder_that_no_conversion_made_is_not_taken_for_its_layers(tmp_path: Path, text: Path) -> None:
+    source = save_tiny(tiny_model("llama"), tmp_path / "source")
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"thesis\.txt"):
+        convert(source, text, tmp_path / "out", closed_form(2))
+    assert (tmp_path / "out.partial" / "thesis.txt").exists()

@@ -18,7 +18,7 @@ from gqa_compress.checkpoint.reader import load_model
 from gqa_compress.conversion.config import ConversionConfig
 from gqa_compress.conversion.convert import convert
 from gqa_compress.errors import CheckpointError, PlanError, RowsError, TrainingError, UnsupportedError
-from gqa_compress.text.rows import read_rows, read_texts
+from gqa_compress.text.rows import Row, read_rows, read_source
 from graphling_io.outputs import OutputError
 
 PLAN = ConversionConfig(kv_heads=2, distill_steps_per_layer=0, tokens=1024, max_length=64)
@@ -264,4 +264,4 @@ def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
     rows, text = tmp_path / "rows.jsonl", tmp_path / "text.txt"
     rows.write_text('{"text": "a"}\n', encoding="utf-8-sig")
     text.write_text("a", encoding="utf-8-sig")
-    assert read_texts(rows) == read_texts(text) == ["a"]
+    assert read_source(rows) == read_source(text) == [Row(completion="a")]

@@ -1,11 +1,12 @@
 """Tiny checkpoints with known answers: random models of every supported type, a byte tokenizer, and models whose heads
 are copies of each other up to maps that a conversion must undo."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from gqa_compress.checkpoint.architectures import SUPPORTED, attention_dims
@@ -24,6 +25,31 @@ def byte_tokenizer(folder: Path) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)  # type: ignore[no-untyped-call]
+
+
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def chat_tokenizer(folder: Path, template: str | None = CHAT_TEMPLATE, texts: Iterable[str] = ()) -> Any:
+    """Save a tokenizer with a chat template into a folder: of bytes, or of 1,000 pieces of given texts; return it."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    special = ["<|im_end|>", "<|im_start|>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", additional_special_tokens=["<|im_start|>"]
+    )  # type: ignore[no-untyped-call]
+    wrapped.chat_template = template
+    wrapped.save_pretrained(folder)
+    return wrapped
 
 
 def tiny_model(model_type: str = "llama", *, kv_heads: int = 8, seed: int = 0, **fields: Any) -> Any:

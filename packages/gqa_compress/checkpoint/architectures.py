@@ -41,6 +41,8 @@ QK_NORM = (
 )
 NO_KV = "has no option for fewer key-value heads, so no standard checkpoint could hold the result"
 FUSED = "keeps query, key and value in one fused matrix, which is not split yet"
+ENCODER = "is an encoder, which reads text and writes none"
+ENCODER_DECODER = "has an encoder beside its decoder, which is not supported"
 EXPERTS = "routes its MLP over experts, whose ridge updates are not implemented"
 
 SUPPORTED: Mapping[str, Architecture] = {
@@ -63,6 +65,24 @@ UNSUPPORTED: Mapping[str, str] = {
     **dict.fromkeys(("gpt_neox", "gpt2", "gptj", "opt", "bloom", "mpt", "codegen", "gpt_neo"), NO_KV),
     **dict.fromkeys(("phi3", "gpt_bigcode", "dbrx", "falcon"), FUSED),
     **dict.fromkeys(("mixtral", "qwen2_moe", "phimoe", "olmoe", "granitemoe"), EXPERTS),
+    **dict.fromkeys(
+        (
+            "bert",
+            "roberta",
+            "xlm-roberta",
+            "distilbert",
+            "albert",
+            "electra",
+            "deberta",
+            "deberta-v2",
+            "mpnet",
+            "modernbert",
+        ),
+        ENCODER,
+    ),
+    **dict.fromkeys(
+        ("t5", "mt5", "bart", "mbart", "pegasus"), "has an encoder beside its decoder, which is not supported"
+    ),
     "gemma2": "normalizes the attention output before the residual stream, which ridge updates do not cover",
     "granite": "scales the attention output before the residual stream, which ridge updates do not cover",
     "olmo": "may clip queries, keys and values, which does not commute with merging",

@@ -1,9 +1,10 @@
-"""Attention of a checkpoint, read from its configuration alone."""
+"""A checkpoint's attention, and whether it can be converted and trained on chats, without reading its weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from gqa_compress.checkpoint.architectures import attention_dims, unsupported_reason
+from gqa_compress.checkpoint.chat_template import chat_template_problem
 from gqa_compress.checkpoint.reader import read_config
 
 
@@ -33,6 +34,10 @@ class Inspection:
     """Why not."""
     valid_kv_heads: list[int]
     """Numbers of KV heads that it can be converted to."""
+    chat_supported: bool
+    """Whether it can be trained on chats."""
+    chat_reason: str | None
+    """Why not."""
 
 
 def inspect(model: Path) -> Inspection:
@@ -44,6 +49,7 @@ def inspect(model: Path) -> Inspection:
     """
     config = read_config(model)
     dims, reason = attention_dims(config), unsupported_reason(config)
+    chat_reason = chat_template_problem(model)
     return Inspection(
         architecture=dims.model_type,
         layers=dims.layers,
@@ -56,4 +62,6 @@ def inspect(model: Path) -> Inspection:
         supported=reason is None,
         reason=None if reason is None else f"{dims.model_type} {reason}",
         valid_kv_heads=[] if reason else dims.valid_kv_heads,
+        chat_supported=chat_reason is None,
+        chat_reason=chat_reason,
     )

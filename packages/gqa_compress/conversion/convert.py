@@ -7,6 +7,7 @@ import math
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.progress import track
@@ -17,8 +18,8 @@ from gqa_compress.checkpoint.environment import (
     peak_memory_bytes,
     versions,
 )
-from gqa_compress.checkpoint.reader import Checkpoint, layer_prefix, load_tokenizer
-from gqa_compress.checkpoint.writer import ShardWriter, copy_tokenizer_files, write_config
+from gqa_compress.checkpoint.reader import Checkpoint, content_hash, layer_prefix, load_tokenizer
+from gqa_compress.checkpoint.writer import TOKENIZER_FILES, ShardWriter, copy_tokenizer_files, write_config
 from gqa_compress.conversion.config import (
     ConversionConfig,
     ConversionReport,
@@ -26,6 +27,7 @@ from gqa_compress.conversion.config import (
     LayerReport,
     perplexity,
 )
+from gqa_compress.conversion.converted_layers import ConvertedLayers
 from gqa_compress.conversion.gram_pass import read_grams
 from gqa_compress.conversion.layer_runner import EmbeddingAndHead
 from gqa_compress.conversion.layerwise import LayerwiseConverter
@@ -33,6 +35,7 @@ from gqa_compress.conversion.model_card import write_card
 from gqa_compress.deprecated import with_old_names
 from gqa_compress.errors import TrainingError
 from gqa_compress.text.calibration import read_calibration_text
+from gqa_compress.text.rows import file_hash
 from graphling_io.console import CONSOLE
 from graphling_io.outputs import atomic_directory, check_free_space, write_json
 
@@ -48,7 +51,7 @@ def convert(
     grams: Path | None = None,
     force: bool = False,
 ) -> ConversionReport:
-    """Convert a checkpoint.
+    """Convert a checkpoint; a conversion that was killed goes on after its last layer.
 
     Args:
         source: checkpoint folder of a supported model.
@@ -67,7 +70,8 @@ def convert(
         TrainingError: the converted model gives values that are not finite; nothing is written.
 
     Writes:
-        OUT: a standard Hugging Face checkpoint with tokenizer, README.md and conversion.json.
+        OUT: a standard Hugging Face checkpoint with tokenizer, README.md and conversion.json. Until then OUT.partial
+        holds the layers that are converted.
     """
     begun = time.monotonic()
     device = choose_device(config.device)
@@ -86,25 +90,44 @@ def convert(
             max_tokens_per_batch=config.max_tokens_per_batch,
         )
         moments = read_grams(grams, checkpoint) if grams else None
-        converter = LayerwiseConverter(checkpoint, config, sequences, device, moments)
-        layers = _write_weights(converter, folder)
-        copy_tokenizer_files(source, folder)
-        dtype = None if config.dtype == "source" else config.dtype
-        write_config(source, folder, config.kv_heads, dtype=dtype)
-        report = _report(converter, layers, time.monotonic() - begun)
-        write_card(folder, report)
-        write_json(folder / "conversion.json", with_old_names(asdict(report)))
+        with ConvertedLayers(out, _identity(source, text, grams, config)) as converted:
+            converter = LayerwiseConverter(checkpoint, config, sequences, device, moments)
+            layers = _write_weights(converter, converted, folder)
+            copy_tokenizer_files(source, folder)
+            dtype = None if config.dtype == "source" else config.dtype
+            write_config(source, folder, config.kv_heads, dtype=dtype)
+            report = _report(converter, layers, time.monotonic() - begun)
+            write_card(folder, report)
+            write_json(folder / "conversion.json", with_old_names(asdict(report)))
     return report
 
 
-def _write_weights(converter: LayerwiseConverter, folder: Path) -> list[LayerReport]:
+def _identity(source: Path, text: Path, grams: Path | None, config: ConversionConfig) -> dict[str, Any]:
+    """Return what converted layers depend on: inputs by their content, and the plan."""
+    return {
+        "source": content_hash(source),
+        "tokenizer": content_hash(source, *TOKENIZER_FILES),
+        "text": file_hash(text),
+        "grams": file_hash(grams) if grams else None,
+        "plan": asdict(config),
+    }
+
+
+def _write_weights(
+    converter: LayerwiseConverter, converted: ConvertedLayers, folder: Path
+) -> list[LayerReport]:
     checkpoint = converter.checkpoint
     dtype = None if converter.config.dtype == "source" else getattr(torch, converter.config.dtype)
     writer = ShardWriter(folder, dtype)
     writer.add(checkpoint.read(checkpoint.names_outside_layers()))
     reports = []
     for index in track(range(checkpoint.dims.layers), "converting", console=CONSOLE, transient=True):
-        tensors, report = converter.convert_layer(index)
+        if (known := converted.read(index)) is not None:
+            tensors, report = known
+            converter.take_over_layer(index, tensors)
+        else:
+            tensors, report = converter.convert_layer(index)
+            converted.write(index, tensors, report)
         writer.add({layer_prefix(index) + name: tensor for name, tensor in tensors.items()})
         reports.append(report)
     writer.close()

@@ -115,8 +115,10 @@ class LayerwiseConverter:
         ridge_lambda = self._refit(layer)
         if distils and index == self.dims.layers - 1:
             best_steps["layer"] = self._distil_last_layer(layer)
-        attention_error, residual_error = self._advance(layer)
         changed = dict(layer.named_parameters())
+        for name, parameter in changed.items():  # later layers see the weights as they are written
+            parameter.copy_(parameter.to(tensors[name].dtype))
+        attention_error, residual_error = self._advance(layer)
         new = {name: changed.get(name, tensor).to(tensor.dtype) for name, tensor in tensors.items()}
         if broken := [name for name, tensor in new.items() if not torch.isfinite(tensor).all()]:
             raise TrainingError(
@@ -132,6 +134,17 @@ class LayerwiseConverter:
             best_distill_step=best_steps,
             seconds=round(time.monotonic() - begun, 3),
         )
+
+    def take_over_layer(self, index: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Continue after a layer that was converted before.
+
+        Args:
+            index: layer, counted from 0; layers must come in order.
+            tensors: its new tensors, named relative to the layer.
+        """
+        source = {name: tensor.to(self.device) for name, tensor in self.checkpoint.layer(index).items()}
+        self._run_source(self.factory.layer(source, kv_heads=self.dims.num_kv_heads))
+        self._advance(self.factory.layer(tensors, kv_heads=self.config.kv_heads))
 
     def _run_source(self, layer: torch.nn.Module) -> torch.Tensor:
         """Run the source layer on its own streams and keep the targets; return the Gram matrix of its input."""

@@ -68,7 +68,11 @@ class MixedHeadModel:
             ]
             self.mixed.append((pair[0], pair[1]))
         setattr(model, MASKS, masks)
-        self.merged_parameters = {
+
+    @property
+    def merged_parameters(self) -> set[int]:
+        """Return the `id` of each weight of the merged heads; sharding replaces weights."""
+        return {
             id(parameter)
             for pair in self.mixed
             for projection in pair

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from gqa_compress.checkpoint.chat_template import chat_tokens, require_chat_template
 from gqa_compress.errors import RowsError
-from gqa_compress.text.rows import read_texts
+from gqa_compress.text.rows import Row, read_source
 
 MIN_TOKENS = 256
 HELD_OUT_EVERY = 8
@@ -82,7 +83,8 @@ def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, max_length
     """Read text as token sequences.
 
     Args:
-        path: .txt, .jsonl with `text` (or `prompt` and `completion`), or datasets:NAME[:CONFIG[:SPLIT]].
+        path: .txt, .jsonl with `text` (or `prompt` and `completion`, or `messages`), or
+            datasets:NAME[:CONFIG[:SPLIT]].
         tokenizer: a transformers tokenizer.
         tokens: approximate number of tokens, evenly from the whole text; all if None.
         max_length: maximum number of tokens in a sequence.
@@ -95,19 +97,22 @@ def read_sequences(path: Path, tokenizer: Any, *, tokens: int | None, max_length
     """
     if max_length < 2:
         raise RowsError(f"sequences of max_length={max_length} tokens predict nothing; use at least 2")
-    texts = read_texts(path)
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(texts))
-    bos = _bos_tokens(tokenizer)
+    rows = read_source(path)
+    are_chats = bool(rows and rows[0].messages)
+    if are_chats:
+        require_chat_template(tokenizer)
+    order = np.random.Generator(np.random.PCG64(0)).permutation(len(rows))
+    # A chat template writes its own special tokens.
+    bos = [] if are_chats else _bos_tokens(tokenizer)
     room = max_length - len(bos)
     pieces: list[list[int]] = []
     count = 0
     for begin in range(0, len(order), 256):
-        chosen = [texts[index] for index in order[begin : begin + 256]]
-        for ids in tokenizer(chosen, add_special_tokens=False)["input_ids"]:
+        for ids in _token_ids([rows[index] for index in order[begin : begin + 256]], tokenizer):
             cut = (bos + ids[start : start + room] for start in range(0, len(ids), room))
             pieces.extend(piece for piece in cut if len(piece) >= 2)
         count = sum(map(len, pieces))
-        if tokens is not None and len(texts) > 1 and count >= tokens:
+        if tokens is not None and len(rows) > 1 and count >= tokens:
             break
     if tokens is None or count <= tokens:
         return pieces
@@ -132,6 +137,16 @@ def batched(sequences: list[list[int]], max_tokens: int) -> Iterable[TokenBatch]
         batch.append(sequence)
     if batch:
         yield _pad(batch)
+
+
+def _token_ids(rows: list[Row], tokenizer: Any) -> list[list[int]]:
+    """Tokenize rows: texts without special tokens, chats as training does."""
+    if rows[0].messages:
+        return [[token for ids, _ in chat_tokens(tokenizer, row.messages) for token in ids] for row in rows]
+    ids: list[list[int]] = tokenizer([row.prompt + row.completion for row in rows], add_special_tokens=False)[
+        "input_ids"
+    ]
+    return ids
 
 
 def _pad(sequences: list[list[int]]) -> TokenBatch:

@@ -1,7 +1,9 @@
-"""One reader of text for calibration, evaluation and training: .txt, JSONL rows, and data sets by name."""
+"""One reader of text for calibration, evaluation and training: .txt, JSONL rows, chats, and data sets by name."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +17,34 @@ SLICES = 64
 DATASET = "datasets:"
 
 
-def read_rows(path: Path) -> list[tuple[str, str]]:
-    """Read JSONL rows of {"prompt", "completion"} or {"text"}.
+@dataclass(frozen=True)
+class Row:
+    """A row: a prompt with its completion, or the messages of a chat.
+
+    Attributes:
+        prompt: empty for a text.
+        completion: what follows.
+        messages: `role` and `content` of each message, instead of both.
+    """
+
+    prompt: str = ""
+    completion: str = ""
+    messages: tuple[Mapping[str, str], ...] = ()
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read JSONL rows of {"prompt", "completion"}, {"text"} or {"messages"}.
 
     Args:
         path: the file, UTF-8 with or without a byte order mark; empty lines are skipped.
 
     Returns:
-        Prompt and completion of each row; the prompt of a text is empty.
+        The rows; all of them are chats, or none is.
 
     Raises:
         RowsError: the file is missing, empty or not UTF-8, or a line is not such a row.
     """
-    rows = []
+    rows: list[Row] = []
     try:
         with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
@@ -37,28 +54,30 @@ def read_rows(path: Path) -> list[tuple[str, str]]:
         raise RowsError(f"the rows {path} cannot be read: {error}") from error
     if not rows:
         raise RowsError(f"the rows {path} are empty")
+    if any(bool(row.messages) != bool(rows[0].messages) for row in rows):
+        raise RowsError(f"{path} mixes rows of messages with others; write a file of each")
     return rows
 
 
-def read_texts(path: Path) -> list[str]:
-    """Read texts of any source.
+def read_source(path: Path) -> list[Row]:
+    """Read texts or chats of any source.
 
     Args:
-        path: .txt (one text, long ones in slices), .jsonl or .json rows (one text per row), or
+        path: .txt (one text, long ones in slices), .jsonl or .json rows (one text or chat per row), or
             datasets:NAME[:CONFIG[:SPLIT]].
 
     Returns:
-        The texts.
+        The rows.
 
     Raises:
         RowsError: the source cannot be read.
     """
     if str(path).startswith(DATASET):
-        return _read_dataset(str(path).removeprefix(DATASET))
+        return [Row(completion=text) for text in _read_dataset(str(path).removeprefix(DATASET))]
     if path.suffix in {".jsonl", ".json"}:
-        return ["".join(row) for row in read_rows(path)]
+        return read_rows(path)
     try:
-        return [_read_slices(path)]
+        return [Row(completion=_read_slices(path))]
     except (OSError, UnicodeDecodeError) as error:
         raise RowsError(f"the text {path} cannot be read: {error}") from error
 
@@ -78,19 +97,31 @@ def file_hash(path: Path) -> str:
         raise RowsError(f"the rows {path} cannot be read: {error}") from error
 
 
-def _read_row(line: str, position: str) -> tuple[str, str]:
+def _read_row(line: str, position: str) -> Row:
     try:
         row = json.loads(line)
     except ValueError as error:
         raise RowsError(f"{position} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise RowsError(
-            f'{position} is {type(row).__name__}, not an object with "prompt" and "completion" or "text"'
+            f'{position} is {type(row).__name__}, not an object with "prompt" and "completion", "text" or "messages"'
         )
+    if "messages" in row:
+        return Row(messages=_read_messages(row["messages"], position))
     prompt, completion = ("", row["text"]) if "text" in row else (row.get("prompt"), row.get("completion"))
     if not (isinstance(prompt, str) and isinstance(completion, str)):
-        raise RowsError(f'{position} has no strings "prompt" and "completion" (or "text")')
-    return prompt, completion
+        raise RowsError(f'{position} has no strings "prompt" and "completion" (or "text", or "messages")')
+    return Row(prompt, completion)
+
+
+def _read_messages(messages: object, position: str) -> tuple[Mapping[str, str], ...]:
+    is_chat = isinstance(messages, list) and all(
+        isinstance(each, dict) and isinstance(each.get("role"), str) and isinstance(each.get("content"), str)
+        for each in messages
+    )
+    if not isinstance(messages, list) or not is_chat or not messages:
+        raise RowsError(f'{position} has "messages" that are no list of objects with "role" and "content"')
+    return tuple(messages)
 
 
 def _read_dataset(name: str) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gqa_compress.checkpoint.chat_template import chat_tokens, require_chat_template
 from gqa_compress.errors import RowsError
-from gqa_compress.text.rows import read_rows
+from gqa_compress.text.rows import Row, read_rows
 
 IntArray = npt.NDArray[np.int64]
 
@@ -29,17 +30,17 @@ class TokenizedDataset:
     Attributes:
         tokens: (total,) token ids.
         offsets: (rows + 1,) start of each row.
-        prompt_lengths: (rows,) prompt tokens of each row.
+        is_completion: (total,) whether a token belongs to a completion.
         dropped: number of rows left out because they are too long.
     """
 
     tokens: npt.NDArray[np.int32]
     offsets: IntArray
-    prompt_lengths: IntArray
+    is_completion: npt.NDArray[np.bool_]
     dropped: int
 
     def __len__(self) -> int:
-        return len(self.prompt_lengths)
+        return len(self.offsets) - 1
 
     @property
     def lengths(self) -> IntArray:
@@ -56,7 +57,9 @@ class Batch:
         loss_positions: (n,) indices into the flattened (B·T) whose next token is predicted.
         targets: (n,) those next tokens.
         loss_weights: (n,) weights of the tokens in the loss.
-        is_completion: (n,) whether the tokens belong to a completion.
+        completions: indices into n of the tokens that belong to a completion.
+        prompts: indices of the others.
+        sources: (n,) place in the data set of the token that comes before each of them.
         rows: (n,) row of the batch that each token belongs to.
         tokens: number of tokens without padding.
     """
@@ -65,7 +68,9 @@ class Batch:
     loss_positions: torch.Tensor
     targets: torch.Tensor
     loss_weights: torch.Tensor
-    is_completion: torch.Tensor
+    completions: torch.Tensor
+    prompts: torch.Tensor
+    sources: torch.Tensor
     rows: torch.Tensor
     tokens: int
 
@@ -80,11 +85,12 @@ class Batch:
 def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDataset:
     """Read and tokenize training rows.
 
-    Prompt and completion are tokenized separately, as at inference, and an EOS token is appended.
+    Prompt and completion are tokenized separately, as at inference, and an EOS token is appended; every reply of a chat
+    is a completion.
 
     Args:
-        path: JSONL of {"prompt", "completion"} or {"text"}.
-        tokenizer: a transformers tokenizer with an EOS token.
+        path: JSONL of {"prompt", "completion"}, {"text"} or {"messages"}.
+        tokenizer: a transformers tokenizer with an EOS token, and with a chat template for messages.
         max_length: maximum number of tokens; longer texts are cut into pieces that begin as texts do, longer rows
             with a prompt are left out and counted.
 
@@ -93,32 +99,50 @@ def tokenize_rows(path: Path, tokenizer: Any, *, max_length: int) -> TokenizedDa
 
     Raises:
         RowsError: the rows cannot be read, or none is short enough.
+        CheckpointError: the rows are chats and the tokenizer has no chat template.
     """
-    prompts, completions = zip(*read_rows(path), strict=True)
+    read = read_rows(path)
     if tokenizer.eos_token_id is None:
         raise RowsError("the tokenizer has no EOS token; training needs one")
-    heads = tokenizer(list(prompts), add_special_tokens=True)["input_ids"]
-    tails = tokenizer(list(completions), add_special_tokens=False)["input_ids"]
+    if read[0].messages:
+        require_chat_template(tokenizer)
+        rows = [chat_tokens(tokenizer, row.messages) for row in read]
+    else:
+        rows = _tokenize_prompts(read, tokenizer, max_length)
+    lengths = [sum(len(ids) for ids, _ in row) for row in rows]
+    kept = [row for row, length in zip(rows, lengths, strict=True) if 2 <= length <= max_length]
+    if not kept:
+        raise RowsError(
+            f"{path} has no row of at most max_length={max_length} tokens; the shortest has {min(lengths)}"
+        )
+    sizes = [sum(len(ids) for ids, _ in row) for row in kept]
+    parts = [part for row in kept for part in row]
+    return TokenizedDataset(
+        tokens=np.concatenate([np.array(ids, dtype=np.int32) for ids, _ in parts]),
+        offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.array(sizes, dtype=np.int64))]),
+        is_completion=np.repeat(
+            np.array([is_reply for _, is_reply in parts], dtype=np.bool_), [len(ids) for ids, _ in parts]
+        ),
+        dropped=sum(length > max_length for length in lengths),
+    )
+
+
+def _tokenize_prompts(read: list[Row], tokenizer: Any, max_length: int) -> list[list[tuple[list[int], bool]]]:
+    """Return the parts of rows without messages: a prompt and a completion."""
+    heads = tokenizer([row.prompt for row in read], add_special_tokens=True)["input_ids"]
+    tails = tokenizer([row.completion for row in read], add_special_tokens=False)["input_ids"]
     if heads[0][-1:] == [tokenizer.eos_token_id]:
         raise RowsError("the tokenizer appends its EOS token to every text; prompts must stay open")
     rows = []
-    for prompt, head, tail in zip(prompts, heads, tails, strict=True):
+    for row, head, tail in zip(read, heads, tails, strict=True):
         body = [*tail, tokenizer.eos_token_id]
         room = max_length - len(head)
-        if prompt or len(head) + len(body) <= max_length or room < 2:
-            rows.append((len(head), head + body))
+        if row.prompt or len(head) + len(body) <= max_length or room < 2:
+            rows.append([(head, False), (body, True)])
         else:
-            rows += [(len(head), head + body[begin : begin + room]) for begin in range(0, len(body), room)]
-    kept = [(prompt, row) for prompt, row in rows if 2 <= len(row) <= max_length]
-    if not kept:
-        raise RowsError(f"{path} has no row of at most max_length={max_length} tokens")
-    lengths = np.array([len(row) for _, row in kept], dtype=np.int64)
-    return TokenizedDataset(
-        tokens=np.concatenate([np.array(row, dtype=np.int32) for _, row in kept]),
-        offsets=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
-        prompt_lengths=np.array([prompt for prompt, _ in kept], dtype=np.int64),
-        dropped=sum(len(row) > max_length for _, row in rows),
-    )
+            pieces = (body[begin : begin + room] for begin in range(0, len(body), room))
+            rows += [[(head, False), (piece, True)] for piece in pieces]
+    return rows
 
 
 def plan_epoch(rows: TokenizedDataset, *, max_tokens_per_batch: int, seed: int, epoch: int) -> list[IntArray]:
@@ -168,18 +192,22 @@ def make_batch(rows: TokenizedDataset, chosen: IntArray, *, prompt_loss_weight: 
     lengths = rows.lengths[chosen]
     column = np.arange(lengths.max())  # (T,)
     inside = column < lengths[:, None]  # (B, T)
-    indices = np.minimum(rows.offsets[chosen][:, None] + column, len(rows.tokens) - 1)
+    last = len(rows.tokens) - 1
+    indices = np.minimum(rows.offsets[chosen][:, None] + column, last)
     input_ids = np.where(inside, rows.tokens[indices], 0).astype(np.int64)
     predicts = column < lengths[:, None] - 1
-    completion = column >= rows.prompt_lengths[chosen][:, None] - 1
+    completion = rows.is_completion[np.minimum(indices + 1, last)]
     loss_weights = np.where(completion, 1.0, prompt_loss_weight) * predicts
     loss_positions = np.flatnonzero(loss_weights)
+    of_completion = completion.ravel()[loss_positions]
     return Batch(
         input_ids=torch.from_numpy(input_ids),
         loss_positions=torch.from_numpy(loss_positions),
         targets=torch.from_numpy(np.roll(input_ids, -1, axis=1).ravel()[loss_positions]),
         loss_weights=torch.from_numpy(loss_weights.ravel()[loss_positions].astype(np.float32)),
-        is_completion=torch.from_numpy(completion.ravel()[loss_positions]),
+        completions=torch.from_numpy(np.flatnonzero(of_completion)),
+        prompts=torch.from_numpy(np.flatnonzero(~of_completion)),
+        sources=torch.from_numpy(indices.ravel()[loss_positions]),
         rows=torch.from_numpy(loss_positions // len(column)),
         tokens=int(lengths.sum()),
     )

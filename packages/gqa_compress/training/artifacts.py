@@ -14,9 +14,15 @@ from gqa_compress.checkpoint.environment import versions
 from gqa_compress.checkpoint.reader import read_config
 from gqa_compress.deprecated import rename_output_fields, with_old_names
 from gqa_compress.errors import InputError, TrainingError
-from gqa_compress.training.checkpoints import TrainerState, check_fingerprint, resume_fingerprint
+from gqa_compress.training.checkpoints import (
+    TrainerState,
+    check_fingerprint,
+    load_trainable_,
+    resume_fingerprint,
+    trainable_state_dict,
+)
 from gqa_compress.training.config import TrainingConfig, as_json, same_run
-from gqa_compress.training.session import TrainingSession
+from gqa_compress.training.session import TrainingSession, build_model
 from graphling_io.outputs import apply_umask, write_json
 
 REPORT = "training.json"
@@ -140,8 +146,22 @@ def _output_dtype(recipe: TrainingConfig) -> torch.dtype:
     return found
 
 
+def _whole_model(run: TrainingSession, tokenizer: Any) -> tuple[Any, Any]:
+    """Return the model and peft's wrapper of it; the first process builds anew what is shared with others."""
+    if not run.workers.is_sharded:
+        return run.model, run.adapter
+    weights = trainable_state_dict(run.model)
+    if not run.workers.is_first:
+        return None, None
+    model, adapter, _ = build_model(run.recipe, tokenizer, pruned=run.state.pruned, calibrate=False)
+    load_trainable_(model, weights)
+    return model, adapter
+
+
 def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) -> None:
     """Write the standard checkpoint; its config.json comes last, so an incomplete one cannot be loaded.
+
+    A call of all processes; the first one writes.
 
     Args:
         run: the run at its end.
@@ -156,8 +176,11 @@ def write_model(run: TrainingSession, tokenizer: Any, report: TrainingReport) ->
     """
     out = run.recipe.output_dir
     folder = out / "checkpoints" / "final"
+    model, adapter = _whole_model(run, tokenizer)
+    if not run.workers.is_first:
+        return
     shutil.rmtree(folder, ignore_errors=True)
-    model = run.model if run.adapter is None else run.adapter.merge_and_unload()
+    model = model if adapter is None else adapter.merge_and_unload()
     model.to(_output_dtype(run.recipe))
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():

@@ -16,9 +16,16 @@ from gqa_compress.deprecated import TRAINER_STATE, rename_fields, rename_recipe_
 from gqa_compress.errors import CheckpointError
 from gqa_compress.text.rows import file_hash
 from gqa_compress.training.config import TrainingConfig, as_json
+from gqa_compress.training.workers import like, load_optimizer_state_, whole_optimizer_state, whole_tensor
 from graphling_io.outputs import atomic_directory, atomic_file
 
 SAVE_TOTAL_LIMIT = 2
+# Values of fields that runs of earlier versions do not record.
+ADDED_FIELDS: dict[str, Any] = {"frozen_dtype": "float32"}
+ADDED_FIELDS_OF_GROUPS: dict[str, dict[str, Any]] = {
+    "lora": {"targets": "attention"},
+    "teacher": {"cache": False, "cache_top_k": 64},
+}
 BEST = "best.safetensors"
 # Pruning within a time limit fades the original heads over at least this many steps, however slow they are.
 MIN_PRUNING_STEPS = 50
@@ -82,7 +89,7 @@ class LoadedCheckpoint:
     def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Load the checkpoint into a model and its optimizer."""
         load_trainable_(model, self.weights)
-        optimizer.load_state_dict(self.optimizer["optimizer"])
+        load_optimizer_state_(optimizer, self.optimizer["optimizer"])
         torch.set_rng_state(self.optimizer["generators"]["cpu"])
         if torch.cuda.is_available():
             torch.cuda.set_rng_state_all(self.optimizer["generators"]["cuda"])
@@ -94,8 +101,10 @@ def save(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     fingerprint: Mapping[str, Any],
+    *,
+    writes: bool = True,
 ) -> Path:
-    """Write a checkpoint and remove all but the last two.
+    """Write a checkpoint and remove all but the last two; a call of all processes.
 
     Args:
         folder: folder of all checkpoints of the run.
@@ -103,6 +112,7 @@ def save(
         model: its trainable weights are written.
         optimizer: its state is written.
         fingerprint: identity of the run.
+        writes: whether this process is the one that writes.
 
     Returns:
         Folder of the checkpoint.
@@ -111,12 +121,13 @@ def save(
         FOLDER/step-00000200/{model.safetensors, optimizer.pt, progress.json}.
     """
     path = folder / f"step-{state.step:08d}"
+    weights, moments = trainable_state_dict(model), whole_optimizer_state(optimizer)
+    if not writes:
+        return path
     with atomic_directory(path, markers=["progress.json"], force=True) as temporary:
-        write_tensors(temporary / "model.safetensors", trainable_state_dict(model))
+        write_tensors(temporary / "model.safetensors", weights)
         generators = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-        torch.save(
-            {"optimizer": optimizer.state_dict(), "generators": generators}, temporary / "optimizer.pt"
-        )
+        torch.save({"optimizer": moments, "generators": generators}, temporary / "optimizer.pt")
         content = {"progress": asdict(state), "run": fingerprint}
         (temporary / "progress.json").write_text(json.dumps(content))
     for old in list_checkpoints(folder)[:-SAVE_TOTAL_LIMIT]:
@@ -124,10 +135,12 @@ def save(
     return path
 
 
-def save_best(folder: Path, model: torch.nn.Module) -> None:
+def save_best(folder: Path, model: torch.nn.Module, *, writes: bool = True) -> None:
     """Write the trainable weights of the best evaluation into the folder of all checkpoints."""
-    with atomic_file(folder / BEST) as temporary:
-        write_tensors(temporary, trainable_state_dict(model))
+    weights = trainable_state_dict(model)
+    if writes:
+        with atomic_file(folder / BEST) as temporary:
+            write_tensors(temporary, weights)
 
 
 def load_best(folder: Path, model: torch.nn.Module) -> None:
@@ -136,8 +149,12 @@ def load_best(folder: Path, model: torch.nn.Module) -> None:
 
 
 def trainable_state_dict(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the trainable weights by name."""
-    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    """Return the trainable weights by name, whole; a call of all processes."""
+    return {
+        name: whole_tensor(parameter.detach()).contiguous()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 @torch.no_grad()
@@ -145,7 +162,7 @@ def load_trainable_(model: torch.nn.Module, weights: dict[str, torch.Tensor]) ->
     """Set the trainable weights, given all of them by name."""
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            parameter.copy_(weights[name])
+            parameter.copy_(like(weights[name], parameter))
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -196,9 +213,10 @@ def resume_fingerprint(recipe: TrainingConfig) -> dict[str, Any]:
     found["tokenizer"] = content_hash(recipe.tokenizer_folder, *TOKENIZER_FILES)
     found["init_checkpoint"] = content_hash(recipe.init_checkpoint) if recipe.init_checkpoint else None
     if recipe.teacher:
-        found["teacher"] = as_json(recipe)["teacher"] | {
-            "checkpoint": content_hash(recipe.teacher.checkpoint)
-        }  # type: ignore[operator]
+        found["teacher"] = as_json(recipe)["teacher"] | {  # type: ignore[operator]
+            "checkpoint": content_hash(recipe.teacher.checkpoint),
+            "cache": recipe.teacher.cache is not None,
+        }
     if recipe.pruning and recipe.pruning.calibration:
         found["pruning"] = as_json(recipe)["pruning"] | {"calibration": file_hash(recipe.pruning.calibration)}  # type: ignore[operator]
     return found | {"format": 2}
@@ -222,16 +240,27 @@ def check_fingerprint(
     if "format" not in stored:
         now = as_json(recipe) | {name: fingerprint[name] for name in ("train_file", "validation_file")}
         del now["output_dir"]
+        if fingerprint["teacher"]:
+            now["teacher"] = now["teacher"] | {"cache": fingerprint["teacher"]["cache"]}  # type: ignore[operator]
         defaults = as_json(
             TrainingConfig(output_dir=Path(), train_file=Path(), init_checkpoint=Path(), max_steps=1)
         )
         stored = defaults | rename_recipe_fields(stored)[0]
         stored = {name: value for name, value in stored.items() if name in now}
-    if changed := _differences(now, stored):
+    if changed := _differences(now, _completed(stored)):
         raise CheckpointError(
             f"{folder} belongs to another run: {', '.join(changed)} changed since it was started (files count by their "
             "content); restore that, name another output_dir, or start anew with --force"
         )
+
+
+def _completed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored identity with the fields that its version did not have yet."""
+    found = ADDED_FIELDS | dict(stored)
+    for group, fields in ADDED_FIELDS_OF_GROUPS.items():
+        if isinstance(found.get(group), Mapping):
+            found[group] = fields | found[group]
+    return found
 
 
 def _differences(now: Mapping[str, Any], stored: Mapping[str, Any], prefix: str = "") -> list[str]:

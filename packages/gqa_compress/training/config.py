@@ -83,6 +83,10 @@ class Teacher:
 
     checkpoint: Path
     """Checkpoint folder of the teacher, with the same tokenizer."""
+    cache: Path | None = None
+    """Folder of its highest logits that `gqa-compress teach` wrote, read instead of running it."""
+    cache_top_k: Positive = 64
+    """Number of highest logits of a token in that folder; the rest of the vocabulary counts as one token."""
     kl_weight: Ratio = 0.5
     """Weight of the distillation loss; that of cross-entropy is 1 minus it."""
     temperature: PositiveFloat = 1.0
@@ -97,7 +101,7 @@ class Teacher:
 
 @dataclass(frozen=True, kw_only=True)
 class Lora:
-    """LoRA of the attention projections, merged into them at the end."""
+    """LoRA of projections, merged into them at the end."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -105,6 +109,8 @@ class Lora:
     """Rank of each update."""
     lora_alpha: Positive = 32
     """Scale of each update, divided by the rank."""
+    targets: Literal["attention", "all"] = "attention"
+    """Projections that get an update: those of attention, or those of the MLP too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +158,8 @@ class TrainingConfig:
     output_dir: Path
     """Folder for the model, `metrics.jsonl` and `checkpoints/`."""
     train_file: Path
-    """JSONL of {"prompt", "completion"} (loss on the completion) or {"text"} (loss on all of it)."""
+    """JSONL of {"prompt", "completion"} (loss on the completion), {"messages"} (loss on replies of the assistant) or
+    {"text"} (loss on all of it)."""
     validation_file: Path | None = None
     """Held-out rows of the same form."""
     tokenizer: Path | None = None
@@ -164,7 +171,7 @@ class TrainingConfig:
     teacher: Teacher | None = None
     """Distillation from a teacher."""
     trainable: Literal["full", "attention", "kv", "lora"] = "full"
-    """Weights to train: all, q/k/v/o, k/v, or LoRA of q/k/v/o."""
+    """Weights to train: all, q/k/v/o, k/v, or LoRA."""
     lora: Lora = field(default_factory=Lora)
     """LoRA if `trainable` is `lora`."""
     pruning: Pruning | None = None
@@ -194,7 +201,9 @@ class TrainingConfig:
     save_steps: Positive = 200
     """Steps between two checkpoints."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Data type of matrix products; `auto` is bf16 where the hardware supports it. Weights stay fp32."""
+    """Data type of matrix products; `auto` is bf16 where the hardware supports it. Trained weights stay fp32."""
+    frozen_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Data type of weights that are not trained, those of the teacher included; bfloat16 needs `precision: bf16`."""
     dtype: Literal["source", "float32", "bfloat16", "float16"] = "source"
     """Data type of the weights that are written; `source` is that of `init_checkpoint`, fp32 from scratch."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -217,6 +226,8 @@ class TrainingConfig:
             raise ValueError("`pruning` needs an `init_checkpoint`, and `trainable` other than lora")
         if self.early_stopping_patience is not None and self.validation_file is None:
             raise ValueError("`early_stopping_patience` needs `validation_file`, the held-out rows")
+        if self.frozen_dtype == "bfloat16" and self.precision != "bf16":
+            raise ValueError(f"`frozen_dtype: bfloat16` needs `precision: bf16`, not {self.precision}")
         if self.max_length > self.max_tokens_per_batch:
             raise ValueError(
                 f"max_length={self.max_length} exceeds max_tokens_per_batch={self.max_tokens_per_batch}; raise it"
@@ -238,7 +249,7 @@ class TrainingConfig:
     def inputs(self) -> list[Path]:
         """All files and folders that the run reads."""
         found = [self.train_file, self.validation_file, self.tokenizer, self.init_checkpoint]
-        found += [self.teacher.checkpoint if self.teacher else None]
+        found += [self.teacher.checkpoint, self.teacher.cache] if self.teacher else []
         found += [self.pruning.calibration if self.pruning else None]
         return [path for path in found if path is not None]
 

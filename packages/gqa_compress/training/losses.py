@@ -1,5 +1,6 @@
 """Logits at the positions of the loss, and losses as functions of logits."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -56,6 +57,64 @@ def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, *, temperature: 
     log_student = F.log_softmax(student.float() / temperature, dim=-1)
     log_teacher = F.log_softmax(teacher.float() / temperature, dim=-1)
     return F.kl_div(log_student, log_teacher, log_target=True, reduction="none").sum(-1) * temperature**2
+
+
+@dataclass(frozen=True)
+class TopLogits:
+    """The most probable tokens of a teacher at each position, most probable first.
+
+    Attributes:
+        log_probabilities: (n, k), at the temperature of the distillation.
+        tokens: (n, k) token ids.
+    """
+
+    log_probabilities: torch.Tensor
+    tokens: torch.Tensor
+
+    def at(self, rows: torch.Tensor) -> "TopLogits":
+        """Return some positions, given by index."""
+        return TopLogits(self.log_probabilities[rows], self.tokens[rows])
+
+
+def kl_of_top(student: torch.Tensor, teacher: TopLogits, *, temperature: float) -> torch.Tensor:
+    """Compute KL(teacher ‖ student) at each position over the teacher's top tokens and all others as one.
+
+    Args:
+        student: (n, V) logits.
+        teacher: its top tokens.
+        temperature: temperature of both distributions, that of the teacher's log-probabilities.
+
+    Returns:
+        (n,) nats, in fp32: at most, and with all tokens exactly, the divergence over the vocabulary.
+    """
+    log_student = F.log_softmax(student.float() / temperature, dim=-1).gather(-1, teacher.tokens)
+    log_teacher = teacher.log_probabilities.float()
+    top = (log_teacher.exp() * (log_teacher - log_student)).sum(-1)
+    tiny = torch.finfo(torch.float32).eps
+    rest_teacher, rest_student = (
+        (1 - each.exp().sum(-1)).clamp_min(tiny) for each in (log_teacher, log_student)
+    )
+    rest = rest_teacher * (rest_teacher.log() - rest_student.log())
+    return (top + rest) * temperature**2
+
+
+def bild_of_top(
+    student: torch.Tensor, teacher: TopLogits, *, top_k: int, temperature: float, scale: float
+) -> torch.Tensor:
+    """Compute the bi-directional logits difference at each position by the teacher's top tokens.
+
+    A token that the student ranks high and that is not among them has the lowest of their logits.
+
+    Args:
+        student: (n, V) logits.
+        teacher: its top tokens.
+        top_k: see `bild`.
+        temperature: see `bild`.
+        scale: temperature of the teacher's log-probabilities.
+    """
+    logits = teacher.log_probabilities.float() * scale  # the same up to a constant of each position
+    full = logits[:, -1:].expand(student.shape).scatter(-1, teacher.tokens, logits)
+    return bild(student, full, top_k=top_k, temperature=temperature)
 
 
 def bild(student: torch.Tensor, teacher: torch.Tensor, *, top_k: int, temperature: float) -> torch.Tensor:

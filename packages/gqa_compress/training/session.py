@@ -19,15 +19,16 @@ from gqa_compress.training import checkpoints
 from gqa_compress.training.config import Pruning, TrainingConfig
 from gqa_compress.training.losses import cross_entropy, logits_at_positions
 from gqa_compress.training.setup import (
+    cast_frozen_,
     check_vocabulary,
     choose_trainable,
     load_for_training,
     make_model,
     make_optimizer,
-    pick_device,
     uses_bf16,
 )
-from gqa_compress.training.teacher import LiveTeacher
+from gqa_compress.training.teacher import CachedTeacher, LiveTeacher, open_teacher
+from gqa_compress.training.workers import Workers
 from graphling_io.console import print_status
 
 
@@ -37,7 +38,7 @@ class TrainingSession:
 
     recipe: TrainingConfig
     model: Any
-    teacher: LiveTeacher | None
+    teacher: LiveTeacher | CachedTeacher | None
     adapter: Any
     """peft's wrapper of a model with LoRA."""
     student: MixedHeadModel | None
@@ -49,10 +50,13 @@ class TrainingSession:
     validation_rows: TokenizedDataset | None
     fingerprint: dict[str, Any]
     state: checkpoints.TrainerState
+    workers: Workers
 
     def logits(self, model: Any, batch: Batch) -> torch.Tensor:
         """Return a model's logits at the batch's positions, (n, V), in the precision of the run."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+        # Weights that are shared with other processes are gathered in that precision already.
+        casts = self.bf16 and not self.workers.is_sharded
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=casts):
             return logits_at_positions(model, batch)
 
     def loss(self, batch: Batch) -> torch.Tensor:
@@ -63,9 +67,7 @@ class TrainingSession:
         if kl_weight < 1:
             loss = loss + (1 - kl_weight) * cross_entropy(logits, batch.targets)
         if self.teacher and kl_weight > 0:
-            with torch.no_grad():
-                target = self.logits(self.teacher.model, batch)
-            loss = loss + kl_weight * self.teacher.loss(logits, target, batch)
+            loss = loss + kl_weight * self.teacher.loss(logits, batch, self.logits)
         return (loss * batch.loss_weights).sum()
 
     def batches(self) -> Iterator[Batch]:
@@ -100,15 +102,23 @@ class TrainingSession:
         chosen = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
         loss, tokens, exact = 0.0, 0, 0
         size = max(1, recipe.max_tokens_per_batch // int(rows.lengths[chosen].max()))
-        for begin in range(0, count, size):
-            batch = make_batch(rows, chosen[begin : begin + size], prompt_loss_weight=0.0).to(self.device)
+        parts = [chosen[begin : begin + size] for begin in range(0, count, size)]
+        workers = self.workers
+        for begin in range(0, len(parts), workers.count):
+            number = begin + workers.rank
+            # Every process runs the model as often as the others; what is surplus does not count.
+            part = parts[min(number, len(parts) - 1)]
+            batch = make_batch(rows, part, prompt_loss_weight=0.0).to(self.device)
             logits = self.logits(self.model, batch)
+            if number >= len(parts):
+                continue
             loss += float(cross_entropy(logits, batch.targets).sum())
             tokens += len(batch.targets)
             wrong = torch.unique(batch.rows[logits.argmax(-1) != batch.targets])
             exact += len(batch.input_ids) - len(wrong)
+        loss, all_tokens, all_exact = workers.sum(loss, tokens, exact)
         self.model.train()
-        return {"eval_loss": loss / max(1, tokens), "eval_exact_match": exact / count}
+        return {"eval_loss": loss / max(1, all_tokens), "eval_exact_match": all_exact / count}
 
     def sample_masks(self) -> None:
         """Sample the masks of the next step from a seed that depends on the step alone."""
@@ -145,11 +155,12 @@ class TrainingSession:
             self.state.pruned = True
 
 
-def prepare(recipe: TrainingConfig, *, resume: bool) -> tuple[TrainingSession, Any]:
+def prepare(recipe: TrainingConfig, workers: Workers, *, resume: bool) -> tuple[TrainingSession, Any]:
     """Prepare a run.
 
     Args:
         recipe: the run.
+        workers: the processes of the run.
         resume: continue from the newest checkpoint, if there is one.
 
     Returns:
@@ -158,50 +169,78 @@ def prepare(recipe: TrainingConfig, *, resume: bool) -> tuple[TrainingSession, A
     Raises:
         InputError: an input is missing or does not fit, or the checkpoint belongs to another run.
     """
-    device = pick_device(recipe)
+    workers.check_share(recipe.gradient_accumulation_steps)
+    device = workers.device
     if device.type == "cpu":
         disable_malloc_trim()
     tokenizer = load_tokenizer(recipe.tokenizer_folder)
     rows = tokenize_rows(recipe.train_file, tokenizer, max_length=recipe.max_length)
     held_out = recipe.validation_file
     validation = tokenize_rows(held_out, tokenizer, max_length=recipe.max_length) if held_out else None
-    if rows.dropped:
+    if rows.dropped and workers.is_first:
         print_status(f"{rows.dropped} rows of more than {recipe.max_length} tokens are left out")
     fingerprint = checkpoints.resume_fingerprint(recipe)
     saved = checkpoints.read(recipe.output_dir / "checkpoints", recipe, fingerprint) if resume else None
-    model = _load_or_make_model(recipe, tokenizer).to(device).train()
-    teacher = LiveTeacher(recipe.teacher, tokenizer, device) if recipe.teacher else None
-    adapter = choose_trainable(model, recipe)
-    student = _mix_heads(recipe, model, calibrate=saved is None)
-    optimizer = _make_optimizer(recipe, model, student)
     state = saved.state if saved else checkpoints.TrainerState()
     if recipe.max_minutes is None:
         state.advance_masks(recipe)  # checkpoints of older versions do not hold it
-    if student is not None and state.pruned:
-        student.remove_original_heads()
-        optimizer, student = _make_optimizer(recipe, model, student), None
+    bf16 = uses_bf16(recipe, device)
+    model, adapter, student = build_model(recipe, tokenizer, pruned=state.pruned, calibrate=saved is None)
+    teacher = open_teacher(recipe, tokenizer)
+    for each in (model, teacher.model if isinstance(teacher, LiveTeacher) else None):
+        if each is not None and not workers.is_sharded:
+            each.to(device)
+        elif each is not None:
+            masks = student.masks.parameters() if student is not None and each is model else ()
+            workers.shard_(each, bf16=bf16, whole=masks)
+    optimizer = _make_optimizer(recipe, model, student)
     if saved is not None:
         saved.restore(model, optimizer)
     run = TrainingSession(
         recipe=recipe,
-        model=model,
+        model=model.train(),
         teacher=teacher,
         adapter=adapter,
         student=student,
         optimizer=optimizer,
         device=device,
-        bf16=uses_bf16(recipe, device),
+        bf16=bf16,
         train_rows=rows,
         validation_rows=validation,
         fingerprint=fingerprint,
         state=state,
+        workers=workers,
     )
     return run, tokenizer
 
 
+def build_model(
+    recipe: TrainingConfig, tokenizer: Any, *, pruned: bool, calibrate: bool
+) -> tuple[Any, Any, MixedHeadModel | None]:
+    """Build the model of a run on the CPU, with the weights that it starts from.
+
+    Args:
+        recipe: the run.
+        tokenizer: tokenizer of the model.
+        pruned: whether the original KV heads have been removed.
+        calibrate: whether a model to be pruned is aligned on text; not needed if its weights are loaded afterwards.
+
+    Returns:
+        The model; peft's wrapper of it, if it has LoRA; the model with original and merged heads, while it has both.
+    """
+    model = _load_or_make_model(recipe, tokenizer)
+    adapter = choose_trainable(model, recipe)
+    cast_frozen_(model, recipe)
+    student = _mix_heads(recipe, model, calibrate=calibrate)
+    if student is not None and pruned:
+        student.remove_original_heads()
+        student = None
+    return model, adapter, student
+
+
 def _load_or_make_model(recipe: TrainingConfig, tokenizer: Any) -> Any:
     if recipe.init_checkpoint is not None:
-        model = load_for_training(recipe.init_checkpoint)
+        model = load_for_training(recipe.init_checkpoint, recipe.max_length)
     else:
         assert recipe.model is not None  # noqa: S101  checked by the recipe
         model = make_model(recipe.model, tokenizer, recipe.seed)

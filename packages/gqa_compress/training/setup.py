@@ -17,6 +17,8 @@ from gqa_compress.training.config import ModelConfig, TrainingConfig
 
 # Model types whose only attention mask is the causal one.
 PLAIN_CAUSAL = {"llama", "qwen2", "gemma"}
+# Longest row for which scores of all pairs of tokens are worth their memory on a CPU.
+MAX_SCORES_LENGTH = 512
 
 
 def pick_device(recipe: TrainingConfig) -> torch.device:
@@ -38,8 +40,12 @@ def uses_bf16(recipe: TrainingConfig, device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
-def load_for_training(folder: Path) -> Any:
+def load_for_training(folder: Path, max_length: int) -> Any:
     """Load a checkpoint in fp32 with the fastest attention implementation.
+
+    Args:
+        folder: checkpoint folder.
+        max_length: maximum number of tokens of a row.
 
     Raises:
         CheckpointError: the checkpoint cannot be loaded, or could not be saved again.
@@ -51,7 +57,7 @@ def load_for_training(folder: Path) -> Any:
         raise CheckpointError(
             f"{folder / 'generation_config.json'} is invalid, so the trained model could not be saved: {error}"
         ) from error
-    return _with_attention(model)
+    return with_attention(model, max_length)
 
 
 def make_model(config: ModelConfig, tokenizer: Any, seed: int) -> Any:
@@ -65,7 +71,16 @@ def make_model(config: ModelConfig, tokenizer: Any, seed: int) -> Any:
     Returns:
         The model.
     """
-    llama = LlamaConfig(
+    llama = llama_config(config, tokenizer)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(llama)  # type: ignore[no-untyped-call]
+    return with_attention(model, config.max_position_embeddings)
+
+
+def llama_config(config: ModelConfig, tokenizer: Any) -> LlamaConfig:
+    """Return the configuration of transformers for a model with random weights."""
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=config.hidden_size,
         intermediate_size=config.intermediate_size,
@@ -83,9 +98,6 @@ def make_model(config: ModelConfig, tokenizer: Any, seed: int) -> Any:
         pad_token_id=tokenizer.pad_token_id,
         use_cache=True,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return _with_attention(LlamaForCausalLM(llama))  # type: ignore[no-untyped-call]
 
 
 def check_vocabulary(model: Any, tokenizer: Any) -> None:
@@ -132,10 +144,19 @@ def choose_trainable(model: Any, recipe: TrainingConfig) -> Any:
     from peft import LoraConfig, get_peft_model
 
     leaves = [name.rsplit(".", 1)[-1] for name in names]
-    config = LoraConfig(r=recipe.lora.r, lora_alpha=recipe.lora.lora_alpha, target_modules=leaves)
+    targets = leaves if recipe.lora.targets == "attention" else "all-linear"
+    config = LoraConfig(r=recipe.lora.r, lora_alpha=recipe.lora.lora_alpha, target_modules=targets)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return get_peft_model(model, config)
+
+
+def cast_frozen_(model: torch.nn.Module, recipe: TrainingConfig) -> None:
+    """Store weights that are not trained in the recipe's data type for them."""
+    dtype = getattr(torch, recipe.frozen_dtype)
+    for parameter in model.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.to(dtype)
 
 
 def make_optimizer(
@@ -181,10 +202,11 @@ def learning_rate(recipe: TrainingConfig, state: TrainerState) -> float:
     return optimizer.learning_rate * warmup * decay
 
 
-def _with_attention(model: Any) -> Any:
+def with_attention(model: Any, max_length: int) -> Any:
+    """Choose the fastest attention implementation for rows of this length on this machine; return the model."""
     config = model.config
     plain = config.model_type in PLAIN_CAUSAL and not getattr(config, "use_sliding_window", False)
-    if plain and not torch.cuda.is_available():
+    if plain and max_length <= MAX_SCORES_LENGTH and not torch.cuda.is_available():
         attention.register()
         model.set_attn_implementation(attention.NAME)
     return model
