@@ -1,7 +1,7 @@
-"""Formats of training rows: for a small per-graph model (atoms), for general models (chat, completion), Parquet.
+"""Formats of training rows: for a small per-graph model (atoms), and Parquet; those for general models: `chat_rows`.
 
-Values of each question are linked by the linker that serving uses, in atoms partly after perturbation, and a pair is
-kept only if its query can be written with the values that are linked.
+Values of each question are linked by the linker that serving uses, partly after perturbation, and a pair is kept only
+if its query can be written with the values that are linked.
 """
 
 from __future__ import annotations
@@ -13,16 +13,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from graphling_io.outputs import write_text
-from t2c_core.prompt.chat import ChatFormat
-from t2c_core.prompt.chat_replies import REFUSAL
 from t2c_core.prompt.schema_tokens import SchemaTokenFormat
-from t2c_core.prompt.text_casts import with_casts
 from t2c_core.prompt.tokenizer import save_tokenizer, train_tokenizer
-from t2c_core.values.index import ValueIndex
-from t2c_core.values.linker import Linker
 from t2c_data.dataset.report import dataset_card
 from t2c_data.export.atom_rows import AtomRow, link_pairs
-from t2c_data.export.query_relinking import relink_query
+from t2c_data.export.manifest import SPLITS, write_manifest
 from t2c_data.pairs import write_lines
 
 if TYPE_CHECKING:
@@ -32,7 +27,6 @@ if TYPE_CHECKING:
     from t2c_core.schema.model import GraphSchema
     from t2c_data.pairs import Pair
 
-SPLITS = ("train", "dev", "test")
 CALIBRATION_ROWS = 6_000
 """Maximum number of rows of the calibration text."""
 
@@ -74,60 +68,6 @@ def export_atoms(
     return _write_atoms(rows, drops, out, schema)
 
 
-def export_chat(
-    pairs: Sequence[Pair],
-    out: Path,
-    *,
-    schema: GraphSchema,
-    snapshot: Path,
-    messages: bool = True,
-    dropped: Mapping[str, int] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Write rows for general models, `{"messages"}` or `{"prompt", "completion"}`, and return the manifest.
-
-    Args:
-        pairs: the pairs.
-        out: the folder.
-        schema: schema of the graph.
-        snapshot: folder with the value index.
-        messages: chat messages rather than prompt and completion.
-        dropped: number of pairs that were left out before, by reason.
-        progress: called with the number of linked pairs and of all pairs.
-    """
-    chat, atoms = ChatFormat(schema), SchemaTokenFormat(schema)
-    rows: dict[str, list[str]] = {name: [] for name in SPLITS}
-    drops = Counter({"unlinked": 0, **(dropped or {})})
-    with ValueIndex(snapshot / "values.sqlite") as index:
-        linker = Linker(index, schema)
-        for number, pair in enumerate(pairs, 1):
-            linked = linker.link(pair.question)
-            completion = relink_query(pair, linked, atoms) if pair.cypher else REFUSAL
-            if completion is None:
-                drops["unlinked"] += 1
-            else:
-                cypher = with_casts(completion, schema, atoms.names) if pair.cypher else REFUSAL
-                prompt = chat.messages(linked)
-                content: dict[str, Any] = {"messages": [*prompt, {"role": "assistant", "content": cypher}]}
-                if not messages:
-                    text = "\n\n".join(each["content"] for each in prompt) + "\n"
-                    content = {"prompt": text, "completion": cypher}
-                rows[pair.split].append(json.dumps({**content, "id": pair.id}, ensure_ascii=False))
-            if progress:
-                progress(number, len(pairs))
-    for name, lines in rows.items():
-        write_lines(out / f"{name}.jsonl", lines)
-    return _write_manifest(
-        out,
-        {
-            "format": ChatFormat.name,
-            "rows": {name: len(lines) for name, lines in rows.items()},
-            "dropped": dict(sorted(drops.items())),
-            "schema": schema.version,
-        },
-    )
-
-
 def export_parquet(
     pairs: Sequence[Pair], out: Path, *, dropped: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
@@ -155,7 +95,7 @@ def export_parquet(
             pq.write_table(pa.Table.from_pylist(content), out / f"{name}.parquet")
     write_text(out / "README.md", dataset_card(pairs, rows))
     manifest = {"format": "parquet", "rows": rows, **({"dropped": dict(dropped)} if dropped else {})}
-    return _write_manifest(out, manifest)
+    return write_manifest(out, manifest)
 
 
 def _majority_completion(rows: Sequence[AtomRow]) -> tuple[list[AtomRow], int]:
@@ -191,7 +131,7 @@ def _write_atoms(
         {"text": row.prompt + row.completion} for row in train[::step][:CALIBRATION_ROWS]
     )
     write_lines(out / "calibration.jsonl", map(_line, texts))
-    return _write_manifest(
+    return write_manifest(
         out,
         {
             "format": SchemaTokenFormat.name,
@@ -208,8 +148,3 @@ def _write_atoms(
 
 def _line(content: dict[str, str]) -> str:
     return json.dumps(content, ensure_ascii=False)
-
-
-def _write_manifest(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    write_text(out / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return manifest

@@ -128,6 +128,8 @@ class ExportConfig:
     """Seed of the perturbations."""
     noise: float = 0.45
     """Ratio of training questions whose quotes, capitals or letters are perturbed before linking (atoms)."""
+    turns: int = 1
+    """Maximum number of questions of a row (chat); their one system message holds the schema."""
     include_rejected: bool = False
     """Also export pairs that validation rejected (`"keep": false`)."""
     force: bool = False
@@ -138,3 +140,5 @@ class ExportConfig:
             raise DataInputError(f"--format {self.format} links values and needs --snapshot DIR")
         if not 0 <= self.noise <= 1:
             raise DataInputError(f"invalid --noise {self.noise}: expected a ratio from 0 to 1")
+        if self.turns < 1:
+            raise DataInputError(f"invalid --turns {self.turns}: expected at least 1")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphling_io.outputs import atomic_directory
 from t2c_core.schema.model import GraphSchema
-from t2c_data.export.formats import export_atoms, export_chat, export_parquet
+from t2c_data.export.chat_rows import export_chat
+from t2c_data.export.formats import export_atoms, export_parquet
 from t2c_data.pairs import read_pairs
 
 if TYPE_CHECKING:
@@ -47,5 +48,5 @@ def run_export(
             )  # fmt: skip
         return export_chat(
             found, folder, schema=schema, snapshot=config.snapshot, messages=config.format == "chat",
-            dropped=dropped, progress=progress,
+            turns=config.turns, dropped=dropped, progress=progress,
         )  # fmt: skip

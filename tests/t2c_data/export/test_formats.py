@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from t2c_core.prompt.chat import ChatFormat
 from t2c_core.prompt.schema_tokens import UNANSWERABLE, SchemaTokenFormat
 from t2c_core.schema.model import GraphSchema
 from t2c_core.values.index import ValueIndex
 from t2c_core.values.linker import Linker
 from t2c_data.export.augmentation import perturb, typo
-from t2c_data.export.formats import export_atoms, export_chat, export_parquet
+from t2c_data.export.chat_rows import export_chat
+from t2c_data.export.formats import export_atoms, export_parquet
 from t2c_data.export.query_relinking import relink_query
 from t2c_data.pairs import Pair, read_pairs
+from t2c_service.answering.prompting.builder import PromptBuilder
 
 
 @pytest.fixture(scope="session")
@@ -158,8 +161,42 @@ def test_chat_rows_end_with_the_query(
     found = rows(tmp_path / "train.jsonl")
     assert len(found) == manifest["rows"]["train"] > 40
     assert [each["role"] for each in found[0]["messages"]] == ["system", "user", "assistant"]
+    replies = [each["messages"][-1]["content"] for each in found]
+    assert not [each for each in replies if each != each.strip() or "( " in each]  # as people write Cypher
     export_chat(pairs[:60], tmp_path / ".", schema=schema, snapshot=graph.snapshot, messages=False)
     assert set(rows(tmp_path / "train.jsonl")[0]) == {"prompt", "completion", "id"}
+
+
+def test_questions_share_the_system_message_of_a_row(
+    graph: Any, schema: GraphSchema, pairs: list[Pair], tmp_path: Path
+) -> None:
+    chosen = [replace(pair, split="train") for pair in pairs[:60]]
+    single, shared = tmp_path / "single", tmp_path / "shared"
+    for folder, turns in ((single, 1), (shared, 4)):
+        folder.mkdir()
+        export_chat(chosen, folder, schema=schema, snapshot=graph.snapshot, turns=turns)
+    alone, together = rows(single / "train.jsonl"), rows(shared / "train.jsonl")
+    assert len(together) == -(-len(alone) // 4)
+    replies = [message for row in together for message in row["messages"][1:]]
+    assert replies == [message for row in alone for message in row["messages"][1:]]
+    assert all(row["messages"][0] == alone[0]["messages"][0] for row in together)
+    manifest = json.loads((shared / "manifest.json").read_text())
+    assert (manifest["rows"]["train"], manifest["questions"]["train"]) == (len(together), len(alone))
+
+
+def test_rows_of_a_long_schema_hold_the_part_that_the_service_sends(
+    graph: Any, schema: GraphSchema, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2c_data.export.chat_rows.MAX_SCHEMA_CHARS", 1500)
+    chosen = [replace(pair, split="train") for pair in pairs[:8]]
+    export_chat(chosen, tmp_path, schema=schema, snapshot=graph.snapshot, turns=4)
+    builder = PromptBuilder(schema, ChatFormat(schema), schema_chars=1500)
+    with ValueIndex(graph.snapshot / "values.sqlite") as index:
+        linker = Linker(index, schema)
+        by_id = {pair.id: linker.link(pair.question) for pair in chosen}
+    for row in rows(tmp_path / "train.jsonl"):
+        sent = builder.prepare(by_id[row["id"]]).initial_requests(1)[0].prompt
+        assert row["messages"][:-1] == sent
 
 
 def test_parquet_loads_as_a_data_set_with_a_card(pairs: list[Pair], tmp_path: Path) -> None:
