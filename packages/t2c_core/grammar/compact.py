@@ -197,6 +197,7 @@ class _AtomsGrammar:
                 sequence(has["numbers"], _SIGN, "number"),
                 sequence(has["numbers"], within),
                 sequence(has["numbers"], _SIGN, has["numbers"]),
+                sequence(has["numbers"], _SIGN, literal(" n")),  # the mean of a first MATCH
                 sequence(has["truths"], _EQUALITY, one_of((literal(" true"), literal(" false")))),
                 sequence(has["times"] and "days", _SIGN, dated),
                 sequence(has["times"] and "days", _SIGN, has["times"] and "days"),
@@ -305,4 +306,8 @@ class _AtomsGrammar:
             f" ({literal(',')} late){{0,3}} tail"
         )
         self._rules.add("gathered", [f"{with_} {last}"])
-        return [literal(" MATCH"), "patterns", where, optional, one_of(("returned", "gathered"))]
+        numbers = "numbers" if "numbers" in self._rules else ""
+        averaged = f"{literal(' avg(')} {numbers} {literal(')')} {literal(' AS')} {literal(' n')}"
+        mean = f"({literal(' MATCH')} pattern {literal(' WITH')} {averaged})?" if numbers else ""
+        mean_first = [mean] if mean else []
+        return [*mean_first, literal(" MATCH"), "patterns", where, optional, one_of(("returned", "gathered"))]

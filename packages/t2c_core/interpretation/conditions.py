@@ -163,7 +163,7 @@ class Conditions:
                 return f"{sign}{self.literal(operand)}"
         raise NotVerbalisedError("a computed constant")
 
-    def modifier(  # noqa: C901, PLR0911  one case a form
+    def modifier(  # noqa: C901, PLR0911, PLR0912  one case a form
         self, variable: str, owner: str, condition: t.Expression, *, plural: bool
     ) -> str:
         """Return one condition as it stands behind the noun."""
@@ -183,6 +183,11 @@ class Conditions:
                 key := _property_of(variable, left)
             ) and is_constant(right):
                 return self._comparison(owner, key, operator, right, plural=plural)
+            case t.Comparison((left, t.Variable() as right), (operator,)) if key := _property_of(
+                variable, left
+            ):
+                noun = words.property_noun(owner, key)
+                return f"with {noun} {COMPARISONS[operator]}{self._reader.value(right)}"
             case t.Comparison((t.Property(t.Property() as inner, part), right), (operator,)) if (
                 key := _property_of(variable, inner)
             ) and is_constant(right):
@@ -221,6 +226,11 @@ class Conditions:
             if phrase is not None:
                 return agree(phrase, plural=plural)
             return f"with {words.property_noun(owner, key)} {'true' if holds else 'false'}"
+        of_zero = {"=": "zero_phrases", ">": "positive_phrases"}
+        if value == "0" and operator in of_zero:
+            phrase = words.property_phrase(owner, key, of_zero[operator])
+            if phrase is not None:
+                return agree(phrase, plural=plural)
         comparative = {">": ("greater_than", "more"), "<": ("less_than", "less")}
         fields = comparative.get(operator, ("", ""))
         phrase = words.property_phrase(owner, key, *fields) if operator in comparative else None

@@ -81,6 +81,7 @@ class _Reader:
     def __init__(self, schema: GraphSchema, words: Words, parameters: Mapping[str, Any]) -> None:
         self.schema = schema
         self.words = words
+        self.parameters = parameters
         self.stage = _Stage()
         self.aliases: dict[str, t.Expression] = {}
         self.nodes = NounPhrases(schema, words, parameters, self.value)
@@ -116,15 +117,9 @@ class _Reader:
         if clause.star or clause.skip is not None:
             raise NotVerbalisedError("WITH * or SKIP")
         if any(has_aggregate(item.expression) for item in clause.items):
-            if self.stage.is_grouped:
-                raise NotVerbalisedError("two groupings")
-            keys = [item for item in clause.items if not has_aggregate(item.expression)]
-            self.nodes.keys = [owner for item in keys if (owner := self._owner(item.expression)) is not None]
-            self.stage.groups = keys
-            for item in clause.items:
-                if isinstance(item.alias, t.Variable) and has_aggregate(item.expression):
-                    self.stage.values[item.alias.name] = self.value(item.expression)
-            self.stage.is_grouped = True
+            self._group(clause)
+            if not self.stage.is_grouped:
+                return
         for item in clause.items:
             if isinstance(item.alias, t.Variable) and item.alias.name not in self.stage.values:
                 self.aliases[item.alias.name] = item.expression
@@ -134,6 +129,21 @@ class _Reader:
                 self.stage.suffixes.append(f"only where {self.conditions.clause(clause.where)}")
             else:
                 self.nodes.pattern.require(clause.where)
+
+    def _group(self, clause: t.With) -> None:
+        """Take up the groups and measures of a WITH; figures of everything are followed by other nodes."""
+        if self.stage.is_grouped:
+            raise NotVerbalisedError("two groupings")
+        keys = [item for item in clause.items if not has_aggregate(item.expression)]
+        self.nodes.keys = [owner for item in keys if (owner := self._owner(item.expression)) is not None]
+        self.stage.groups = keys
+        for item in clause.items:
+            if isinstance(item.alias, t.Variable) and has_aggregate(item.expression):
+                self.stage.values[item.alias.name] = self.value(item.expression)
+        self.stage.is_grouped = bool(keys) or clause.where is not None or clause.limit is not None
+        if not self.stage.is_grouped:
+            self.nodes = NounPhrases(self.schema, self.words, self.parameters, self.value)
+            self.conditions = self.nodes.conditions
 
     def _return(self, clause: t.Return) -> str:
         if clause.star:
@@ -199,6 +209,8 @@ class _Reader:
             groups = join([self._plural_key(item) for item in self.stage.groups])
             return f"{join([self.value(item.expression) for item in measures])}, over {groups}"
         if not self.stage.is_grouped:
+            if any(self._is_value(item.expression) for item in keys):
+                raise NotVerbalisedError("a group by a figure of other things")
             self.nodes.keys = [owner for item in keys if (owner := self._owner(item.expression)) is not None]
         measured = [self.value(item.expression) for item in measures]
         named: list[str] = []

@@ -82,6 +82,10 @@ class CypherBuilder:
         conditions = CONDITION_SEPARATOR.join([*self._conditions, *extra])
         return f"{text} WHERE {WHERE_DELIMITER}{conditions}{WHERE_DELIMITER}" if conditions else text
 
+    def mean(self, access: str) -> str:
+        """Render the mean of a property of the root over all nodes of its label, as `n`."""
+        return f"MATCH {self._names.node(self.root.label)} WITH avg({access}) AS n"
+
     def exists(self, rel: QueryRelationship, anchor: QueryNode) -> str:
         """Render an EXISTS subquery over a relationship."""
         return "EXISTS { " + self._subquery(rel, anchor) + " }"
@@ -262,7 +266,8 @@ class CypherTemplateWriter:
             return f"count(CASE WHEN {exists} THEN 1 END)"
         if attribute == "var":
             return builder.variable(slot.part)
-        return builder.access(slot.part, slot.name) + slot.suffix
+        access = builder.access(slot.part, slot.name) + slot.suffix
+        return builder.mean(access) if attribute == "mean" else access
 
     def _not_null(self, builder: CypherBuilder) -> tuple[str, ...]:
         """Render conditions that exclude nulls where an order or a group depends on the value."""

@@ -32,6 +32,8 @@ _CLAUSES = re.compile(
     r"RETURN (?P<items>.*?)"
     r"(?: ORDER BY (?P<order>.*?)(?P<descending> DESC)?(?: LIMIT (?P<limit>.*))?)?$"
 )
+MEAN = " n"
+"""End of a template's condition that compares with the mean of a property."""
 _TOLERANCE = 1e-9
 
 
@@ -90,7 +92,7 @@ class TemplateEvaluator:
         assert clauses is not None  # noqa: S101 - every shipped template is parsed by a test
         matcher = TreeMatcher(self._graph)
         rows = _Rows(matcher.bindings(root, max_bindings=self._max_bindings), root, slots, matcher)
-        rows.drop_others(template)
+        rows.drop_others(template, self._mean(template, root, slots))
         if clauses["group"]:
             table = [[*row, row[-1]] for row in self._grouped(rows, clauses)]
             width = len(clauses["items"].split(", "))
@@ -112,6 +114,14 @@ class TemplateEvaluator:
         may_repeat = roots < 2 if "{many}" in clauses["items"] else unique and roots == len(rows.bindings)
         is_set = may_repeat and "DISTINCT" not in clauses["items"]
         return Answer(table, is_set=is_set)
+
+    def _mean(self, template: QuestionTemplate, root: QueryNode, slots: dict[str, Slot]) -> float | None:
+        """Return the mean of slot `b` over all nodes of the root's label, if the template compares with it."""
+        if not template.where.endswith(MEAN):
+            return None
+        held = [each.properties.get(slots["b"].name) for each in self._graph.by_label.get(root.label, ())]
+        values = [each for each in held if each is not None]
+        return math.fsum(values) / len(values) if values else None
 
     @staticmethod
     def _ordered(table: list[list[Any]], clauses: re.Match[str], slots: dict[str, Slot]) -> Answer:
@@ -170,18 +180,20 @@ class _Rows:
         self.slots = slots
         self._matcher = matcher
 
-    def drop_others(self, template: QuestionTemplate) -> None:
+    def drop_others(self, template: QuestionTemplate, mean: float | None) -> None:
         """Keep the bindings that meet the further conditions of a template."""
         if template.not_null or template.where:
-            self.bindings = [each for each in self.bindings if self._is_kept(each, template)]
+            self.bindings = [each for each in self.bindings if self._is_kept(each, template, mean)]
 
-    def _is_kept(self, binding: Binding, template: QuestionTemplate) -> bool:
+    def _is_kept(self, binding: Binding, template: QuestionTemplate, mean: float | None) -> bool:
         if any(self.value(binding, self.slots[name]) is None for name in template.not_null):
             return False
         if not template.where:
             return True
-        first, second = self.value(binding, self.slots["b"]), self.value(binding, self.slots["c"])
-        return first is not None and second is not None and compare("gt", first, [second])
+        first = self.value(binding, self.slots["b"])
+        second = mean if template.where.endswith(MEAN) else self.value(binding, self.slots["c"])
+        operator = "lt" if " < " in template.where else "gt"
+        return first is not None and second is not None and compare(operator, first, [second])
 
     def value(self, binding: Binding, slot: Slot) -> Any:
         """Return the value of a slot: a property, part of a date, or a number of neighbours."""

@@ -75,6 +75,7 @@ SCHEMA = GraphSchema(
             "MATCH (drug:Drug)-[cures:CURES]->(odd_label:`Odd``Label`) WITH odd_label, count(*) AS n WHERE n > $v1 "
             "RETURN odd_label.name, n"
         ),
+        "MATCH (drug:Drug) WITH avg(drug.year) AS n MATCH (drug:Drug) WHERE drug.year > n RETURN count(*)",
         "MATCH (drug:Drug) WHERE (drug.name = $v1 OR drug.year < $v2) RETURN drug.year, drug.name ORDER BY drug.year",
     ],
 )

@@ -46,6 +46,7 @@ CURES = "(drug:Drug)-[cures:CURES]->(odd_label:`Odd``Label`)"
         f"MATCH (drug:Drug) WHERE COUNT {{ MATCH {CURES} }} > $v2 RETURN avg( COUNT {{ MATCH {CURES} }} )",
         f"MATCH {CURES} WITH odd_label.name AS g, count(*) AS n WHERE n > $v2 RETURN g, n ORDER BY n DESC",
         f"MATCH {CURES} RETURN odd_label.name, count(*) ORDER BY count(*) DESC LIMIT 1",
+        f"MATCH (drug:Drug) WITH avg(drug.year) AS n MATCH {CURES} WHERE drug.year > n AND drug.name = $v1 RETURN drug.name",
         "MATCH (drug:Drug) RETURN 100.0 * count(CASE WHEN drug.year > $v2 THEN 1 END) / count(*)",
     ],
 )
@@ -60,6 +61,8 @@ def test_sound_queries_are_accepted(cypher: str) -> None:
         "MATCH (drug:Drug) WITH drug.sold AS g, count(DISTINCT drug) AS n RETURN drug.year",
         "MATCH (drug:Drug) WHERE drug.name = $v1 AND drug.name = $v6 RETURN drug.year",
         "MATCH (drug:Drug) RETURN drug.name ORDER BY n",
+        "MATCH (drug:Drug) WHERE drug.year > n RETURN drug.name",
+        "MATCH (drug:Drug) WITH avg(drug.year) AS n MATCH (drug2:Drug) WHERE drug.year > n RETURN drug2.name",
         f"MATCH (drug:Drug) WHERE EXISTS {{ MATCH {CURES} }} RETURN odd_label.name",
         f"MATCH {CURES} WITH odd_label, count(*) AS n WHERE n > $v2 RETURN drug.name",
         "MATCH (drug:Drug) WHERE drug.form = $v1 RETURN drug.name",

@@ -68,6 +68,10 @@ TAKES = "MATCH (p:Patient)-[t:TAKES]->(d:Drug)"
         ("MATCH (p:Patient) RETURN count(p)", "The number of patients"),
         ("MATCH (p:Patient) WHERE p.age > 60 RETURN p.name", "Patients older than 60"),
         (
+            "MATCH (p:Patient) WITH avg(p.age) AS n MATCH (q:Patient) WHERE q.age > n RETURN q.name",
+            "Patients with age over the average age of patients",
+        ),
+        (
             "MATCH (p:Patient) WHERE p.age >= 60 AND p.age <= 70 RETURN p.name",
             "Patients with age from 60 to 70",
         ),
