@@ -30,10 +30,11 @@ $(VLLM_STAMP): $(STAMP)
 demo: $(STAMP) ## Start graph, model, service and page (ONCE=1: ask one question and stop)
 	@$(BIN)/graphling demo $(if $(ONCE),--once)
 
-own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [MAPPING= LEXICON= PAIRS_DEV= FEEDBACK= SCRATCH= MINUTES=25 PAIRS=60000]
+own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or CSV=folder [BASE=checkpoint HEAL=lora KV_HEADS= QUESTIONS=500 MAPPING= LEXICON= PAIRS_DEV= FEEDBACK= SCRATCH= MINUTES=25 PAIRS=60000]
 	@$(BIN)/graphling own --name '$(NAME)' $(if $(URI),--uri '$(URI)') $(if $(CSV),--csv '$(CSV)') \
 	  $(if $(MAPPING),--mapping '$(MAPPING)') $(if $(LEXICON),--lexicon '$(LEXICON)') $(if $(PAIRS_DEV),--pairs-dev '$(PAIRS_DEV)') $(if $(MINUTES),--minutes '$(MINUTES)') \
-	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)') $(if $(SCRATCH),--from-scratch)
+	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)') $(if $(SCRATCH),--from-scratch) \
+	  $(if $(BASE),--base '$(BASE)') $(if $(HEAL),--heal '$(HEAL)') $(if $(KV_HEADS),--kv-heads '$(KV_HEADS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
 
 starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours)
 	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \

@@ -56,9 +56,15 @@ def own(config: Annotated[OwnConfig, Parameter(name="*")], *, publish: Path | No
     publish
         Also write the model and its card to this folder.
     """
+    from graphling.base_model import build_from_base
     from graphling.own import build, publish_model
 
-    build(config)
+    if config.base is not None:
+        if publish is not None:
+            raise ValueError("--publish is for models of the starter's kind, without --base")
+        build_from_base(config)
+    else:
+        build(config)
     if publish is not None:
         publish_model(config, publish)
     print(config.home / "report.md")

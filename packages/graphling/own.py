@@ -14,10 +14,11 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  (the command line reads the annotations)
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from graphling.locations import DEMO, RECIPES, ROOT
 from graphling.model_report import card, render_report, usage
@@ -38,15 +39,14 @@ if TYPE_CHECKING:
 
 STARTER = DEMO / "starter"
 """The model from which others start: it knows the language of questions and of queries."""
-TEACHER_KV_HEADS = 8
+TEACHER_KV_HEADS, KV_HEADS = 8, 2
+"""Numbers of KV heads of the teacher and, unless it is given, of the compressed model."""
 LAYER_DISTILL_STEPS = 0
 """Conversion by its closed form alone; the distillation that follows gains more in the same time."""
 TEACHER_SHARE, DISTILLATION_SHARE = 0.5, 0.25
 """Fractions of the minutes for training; building, converting and evaluating take the rest."""
 DISTILLATION_RATE = 1.5e-4
 """Learning rate of a distillation of one minute; it grows with the root of the minutes up to that of the recipe."""
-HELD_OUT_QUESTIONS = 500
-"""Maximum number of held-out synthetic questions in the evaluation."""
 VARIANTS = {"teacher": "teacher.yaml", "model": "graphling.yaml"}
 """Settings file of each model that is served."""
 MAX_ACCURACY_DROP = 0.02
@@ -94,8 +94,14 @@ class OwnConfig:
     """Minutes of distillation, instead of a quarter of the minutes; the student is trained further in them."""
     pairs: int = 60_000
     """Number of pairs to build."""
-    kv_heads: int = 2
-    """Number of KV heads of the compressed model."""
+    kv_heads: int | None = None
+    """Number of KV heads of the compressed model; 2 if omitted, with a base at most half of its own."""
+    base: Path | None = None
+    """Checkpoint folder of an instruction-tuned model to tune and compress, instead of the starter model."""
+    heal: Literal["full", "lora"] = "full"
+    """What is trained after the compression of a base: all weights (16 bytes each), or LoRA."""
+    questions: Annotated[int, Parameter(validator=Number(gte=1))] = 500
+    """Maximum number of held-out synthetic questions in the evaluation."""
     from_scratch: Annotated[bool, Parameter(negative=())] = False
     """Start from random weights instead of the starter model."""
     seed: int = 0
@@ -118,6 +124,12 @@ class OwnConfig:
         for key in ("minutes", "distil_minutes"):
             if (value := getattr(self, key)) is not None and value <= 0:
                 raise ValueError(f"invalid {key.upper()}={value}: expected more than 0")
+        if self.base and not (self.base / "config.json").is_file():
+            raise ValueError(
+                f"BASE={self.base}: expected the folder of a Hugging Face checkpoint, with config.json"
+            )
+        if self.base and self.from_scratch:
+            raise ValueError("BASE= and SCRATCH= exclude each other")
 
     @property
     def home(self) -> Path:
@@ -195,6 +207,14 @@ def open_graph(config: OwnConfig, steps: StepRunner) -> Iterator[str]:
 
 def prepare(config: OwnConfig, steps: StepRunner, uri: str) -> None:
     """Write snapshot, lexicon, pairs and training rows; pairs that fail validation are not exported."""
+    home, snapshot, training = config.home, config.home / "snapshot", prepare_pairs(config, steps, uri)
+    steps.run("rows", lambda: run_console_script(
+        "t2c-data", "export", "--pairs", training, "--snapshot", snapshot, "--format", "atoms",
+        "--out", home / "rows"), reads=[training, snapshot])  # fmt: skip
+
+
+def prepare_pairs(config: OwnConfig, steps: StepRunner, uri: str) -> Path:
+    """Write snapshot, lexicon and validated pairs; return the file of those to train on."""
     home, snapshot, words = config.home, config.home / "snapshot", config.words
     pairs, validated = home / "pairs" / "pairs.jsonl", home / "validated.jsonl"
     graph = ("--uri", uri, "--snapshot", snapshot, "--lexicon", words)
@@ -209,10 +229,7 @@ def prepare(config: OwnConfig, steps: StepRunner, uri: str) -> None:
     steps.run("validated.jsonl", lambda: run_console_script(
         "t2c-data", "validate", *graph, "--pairs", pairs, "--out", validated, "--keep-inconclusive", "--no-run"),
         reads=[pairs, snapshot, words])  # fmt: skip
-    training = add_feedback(config, steps, graph) if config.feedback else validated
-    steps.run("rows", lambda: run_console_script(
-        "t2c-data", "export", "--pairs", training, "--snapshot", snapshot, "--format", "atoms",
-        "--out", home / "rows"), reads=[training, snapshot])  # fmt: skip
+    return add_feedback(config, steps, graph) if config.feedback else validated
 
 
 def add_feedback(config: OwnConfig, steps: StepRunner, graph: tuple[object, ...]) -> Path:
@@ -260,10 +277,11 @@ def train(config: OwnConfig, steps: StepRunner) -> None:
 def convert(config: OwnConfig, steps: StepRunner) -> None:
     """Convert the teacher to fewer KV heads by calibration."""
     home, calibration = config.home, config.home / "rows" / "calibration.jsonl"
+    kv_heads = config.kv_heads or KV_HEADS
     steps.run("converted", lambda: run_console_script(
-        "gqa-compress", "convert", home / "teacher", "--kv-heads", config.kv_heads,
+        "gqa-compress", "convert", home / "teacher", "--kv-heads", kv_heads,
         "--layer-distill-steps", LAYER_DISTILL_STEPS, "--calibration", calibration, "--out", home / "converted"),
-        reads=[home / "teacher", calibration], parameters=[config.kv_heads, LAYER_DISTILL_STEPS])  # fmt: skip
+        reads=[home / "teacher", calibration], parameters=[kv_heads, LAYER_DISTILL_STEPS])  # fmt: skip
 
 
 def distil(config: OwnConfig, steps: StepRunner) -> None:
@@ -312,21 +330,28 @@ def write_settings(config: OwnConfig) -> None:
     Keys that a person has added to the settings are kept.
     """
     home = config.home
-    content = {
-        "graph": {"uri": config.uri} if config.uri else {"home": "graph"},
-        "snapshot": "snapshot",
-        "prompt": "atoms",
-        "lexicon": str(config.words) if config.lexicon else "lexicon.yaml",
-        "examples": "examples.jsonl",
-        "title": home.name,
-    }
+    content = graph_settings(config)
     for part, name in VARIANTS.items():
         # The minimum confidence is tuned on answers that are given without one.
-        _update_settings(home / name, content | {"model": {"kind": "local", "path": part}}, None)
-    write_if_changed(home / "examples.jsonl", to_jsonl(choose_examples(kept_pairs(config))))
+        model = {"kind": "local", "path": part}
+        update_settings(home / name, content | {"prompt": "atoms", "model": model}, None)
 
 
-def _update_settings(file: Path, content: dict[str, Any], min_confidence: float | None) -> None:
+def graph_settings(config: OwnConfig) -> dict[str, Any]:
+    """Write the example questions of the page, and return the settings that do not depend on the model."""
+    examples = config.home / "examples.jsonl"
+    write_if_changed(examples, to_jsonl(choose_examples(kept_pairs(config))))
+    return {
+        "graph": {"uri": config.uri} if config.uri else {"home": "graph"},
+        "snapshot": "snapshot",
+        "lexicon": str(config.words) if config.lexicon else "lexicon.yaml",
+        "examples": examples.name,
+        "title": config.home.name,
+    }
+
+
+def update_settings(file: Path, content: dict[str, Any], min_confidence: float | None) -> None:
+    """Write settings, and keep what a person has added to them; the minimum confidence is replaced."""
     known: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     limits = {key: value for key, value in known.pop("limits", {}).items() if key != "min_confidence"}
     if min_confidence is not None:
@@ -365,7 +390,7 @@ def _is_rough(pair: dict[str, Any]) -> bool:
 def evaluate(config: OwnConfig, steps: StepRunner) -> None:
     """Evaluate teacher and model on the held-out questions."""
     home, held_out = config.home, config.home / "held_out.jsonl"
-    write_if_changed(held_out, to_jsonl(kept_pairs(config)[:HELD_OUT_QUESTIONS]))
+    write_if_changed(held_out, to_jsonl(kept_pairs(config)[: config.questions]))
     text = home / "rows" / "test.jsonl"
     for part in VARIANTS:
         measure(config, steps, f"{part}_text", [home / part, text], (
@@ -404,7 +429,7 @@ def tune_min_confidence(config: OwnConfig) -> None:
         file = config.home / "evaluation" / f"{part}_held_out.json"
         rows = json.loads(file.read_text(encoding="utf-8"))["coverage_by_confidence"]
         minimum = max(row["min_confidence"] for row in rows if row["ex"] >= rows[0]["ex"] - MAX_ACCURACY_DROP)
-        _update_settings(config.home / settings, {}, minimum)
+        update_settings(config.home / settings, {}, minimum)
 
 
 def write_report(config: OwnConfig, minutes: dict[str, float]) -> None:
