@@ -145,7 +145,7 @@ class ResultView:
             diagnosis_note(answer.diagnosis, self.run)
         if answer.status in {"refused", "failed"}:
             ui.label(answer.attempts[-1].message).classes("g-note g-bad g-break")
-        if self._session.keeps_feedback and answer.question and answer.request_id:
+        if self._session.keeps_feedback and answer.question and answer.request_id and not answer.choices:
             FeedbackBar(
                 answer,
                 self._session.give_feedback,
