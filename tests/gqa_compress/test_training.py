@@ -26,6 +26,7 @@ from gqa_compress.training.config import ModelConfig, Optimizer, Teacher, Traini
 from gqa_compress.training.loop import train
 from gqa_compress.training.session import prepare
 from gqa_compress.training.setup import learning_rate, make_optimizer
+from gqa_compress.training.workers import Workers
 from graphling_io.outputs import OutputError
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -318,7 +319,8 @@ def test_weights_decay_but_not_norms_biases_and_embeddings() -> None:
 
 
 def test_exact_match_counts_rows_whose_every_token_is_predicted(recipe: TrainingConfig) -> None:
-    run, _ = prepare(replace(recipe, max_eval_samples=400), resume=False)
+    alone = Workers(0, 1, torch.device("cpu"))
+    run, _ = prepare(replace(recipe, max_eval_samples=400), alone, resume=False)
     rows = run.validation_rows
     assert rows is not None
 

@@ -223,7 +223,8 @@ def build_model(
         recipe: the run.
         tokenizer: tokenizer of the model.
         pruned: whether the original KV heads have been removed.
-        calibrate: whether a model to be pruned is aligned on text; not needed if its weights are loaded afterwards.
+        calibrate: whether a model to be pruned is aligned on text; not needed if its weights are loaded afterwards, unless
+            some of those that alignment changes are not trained.
 
     Returns:
         The model; peft's wrapper of it, if it has LoRA; the model with original and merged heads, while it has both.
@@ -231,7 +232,8 @@ def build_model(
     model = _load_or_make_model(recipe, tokenizer)
     adapter = choose_trainable(model, recipe)
     cast_frozen_(model, recipe)
-    student = _mix_heads(recipe, model, calibrate=calibrate)
+    # Alignment turns queries and outputs too, which no checkpoint holds if they are not trained.
+    student = _mix_heads(recipe, model, calibrate=calibrate or recipe.trainable == "kv")
     if student is not None and pruned:
         student.remove_original_heads()
         student = None
