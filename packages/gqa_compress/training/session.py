@@ -223,8 +223,8 @@ def build_model(
         recipe: the run.
         tokenizer: tokenizer of the model.
         pruned: whether the original KV heads have been removed.
-        calibrate: whether a model to be pruned is aligned on text; not needed if its weights are loaded afterwards, unless
-            some of those that alignment changes are not trained.
+        calibrate: whether a model to be pruned is aligned on text; not needed if its weights are loaded afterwards,
+            unless some of those that alignment changes are not trained.
 
     Returns:
         The model; peft's wrapper of it, if it has LoRA; the model with original and merged heads, while it has both.
