@@ -36,9 +36,9 @@ own: $(STAMP) ## From your graph to your model: NAME=mygraph URI=bolt://... or C
 	  $(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEEDBACK),--feedback '$(FEEDBACK)') $(if $(SCRATCH),--from-scratch) \
 	  $(if $(BASE),--base '$(BASE)') $(if $(HEAL),--heal '$(HEAL)') $(if $(KV_HEADS),--kv-heads '$(KV_HEADS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
 
-starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours)
+starter: $(STAMP) ## Rebuild the starter model in demo/starter from the demo graph (two hours; CONTINUE=1: start from the present one)
 	@$(BIN)/graphling own --name starter --csv demo/graph --lexicon demo/lexicon.yaml \
-	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),56)' --distil-minutes '$(or $(DISTIL_MINUTES),46)' --pairs '$(or $(PAIRS),60000)' --kv-heads 1 --from-scratch
+	  --pairs-dev demo/questions.jsonl --publish demo/starter --minutes '$(or $(MINUTES),56)' --distil-minutes '$(or $(DISTIL_MINUTES),46)' --pairs '$(or $(PAIRS),60000)' --kv-heads 1 $(if $(CONTINUE),,--from-scratch)
 
 check: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

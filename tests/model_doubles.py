@@ -77,6 +77,12 @@ class Reply:
     delay_s: float = 0.0
     endless: bool = False
     """Whether the body never ends."""
+    logprobs: tuple[float, ...] = (-0.0625, -0.1875)
+    """Log probabilities of its tokens, those of a model that is sure."""
+
+
+UNSURE = (-0.25, -0.75)
+"""Log probabilities of the tokens of a model that is not sure."""
 
 
 class ScriptedServer:
@@ -194,7 +200,7 @@ def _completion(asked: Mapping[str, Any], answer: Reply, chat: bool) -> dict[str
     if chat:
         choice["message"] = {"role": "assistant", "content": answer.text}
     else:
-        choice |= {"text": answer.text, "logprobs": {"token_logprobs": [-0.25, -0.75]}}
+        choice |= {"text": answer.text, "logprobs": {"token_logprobs": list(answer.logprobs)}}
     return {
         "id": "cmpl-1",
         "object": "chat.completion" if chat else "text_completion",

@@ -69,7 +69,7 @@ def card(content: dict[str, Any]) -> str:
     conversion, distillation = content["conversion"], content["distillation"]
     without_minutes = {name: each for name, each in content.items() if name != "minutes"}
     return f"""{CARD}{render_report(without_minutes)}
-A standard LLaMA checkpoint. The teacher was trained from scratch on the pairs; `gqa-compress convert` took it from
+A standard LLaMA checkpoint. The teacher was trained on the pairs; `gqa-compress convert` took it from
 {conversion["kv_heads_before"]} to {conversion["kv_heads_after"]} KV heads with
 {conversion["calibration_tokens"]:,} calibration tokens of the same pairs (`conversion.json`), and it was then distilled
 towards its teacher for {distillation["tokens"]:,} tokens (`training.json`). It reads and writes the `atoms` format of

@@ -55,7 +55,7 @@ _CLOSING = frozenset({",", ")", "]"})
 
 _TEXT_OPERATORS = frozenset({"CONTAINS", "STARTS WITH", "ENDS WITH"})
 _CLAUSE_ENDS = frozenset(
-    {"AND", "OR", "NOT", "WHERE", "RETURN", "WITH", "ORDER BY", "MATCH", "OPTIONAL MATCH", "{", "}"}
+    {"AND", "OR", "NOT", "WHERE", "RETURN", "WITH", "ORDER BY", "MATCH", "OPTIONAL MATCH", "CASE WHEN", "{", "}"}
 )
 _COUNTS = frozenset({"LIMIT", "count(*)", "n"})
 

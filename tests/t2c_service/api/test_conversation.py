@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.model_doubles import UNSURE, Reply
 from tests.t2c_service.api.test_chat import chatting
 from tests.t2c_service.conftest import Script, running
 
@@ -141,7 +142,7 @@ async def test_a_chat_model_has_the_earlier_turns_in_its_prompt(settings: Settin
 
 
 async def test_a_question_with_two_readings_asks_back(client: httpx2.AsyncClient, script: Script) -> None:
-    script.says = [TREATS, CAUSES]
+    script.says = [Reply(each, logprobs=UNSURE) for each in (TREATS, CAUSES)]
     answer = await ask(client, DEPRESSION)
     assert answer["status"] == "ambiguous"
     assert [choice["cypher"] for choice in answer["choices"]] == [TREATS, CAUSES]
@@ -152,7 +153,7 @@ async def test_a_question_with_two_readings_asks_back(client: httpx2.AsyncClient
 async def test_a_reading_is_taken_by_its_number_or_by_the_next_turn(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
-    script.says = [TREATS, CAUSES]
+    script.says = [Reply(each, logprobs=UNSURE) for each in (TREATS, CAUSES)]
     by_number = await ask(client, DEPRESSION, choice=2)
     by_turn = await ask(client, "the second", DEPRESSION)
     by_words = await ask(client, "the side effect", DEPRESSION)
@@ -162,5 +163,5 @@ async def test_a_reading_is_taken_by_its_number_or_by_the_next_turn(
 
 
 async def test_readings_with_the_same_rows_are_one(client: httpx2.AsyncClient, script: Script) -> None:
-    script.says = [TREATS, f"{TREATS} ORDER BY drug.name"]
+    script.says = [Reply(each, logprobs=UNSURE) for each in (TREATS, f"{TREATS} ORDER BY drug.name")]
     assert (await ask(client, DEPRESSION))["status"] == "answered"

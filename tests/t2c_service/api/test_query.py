@@ -56,7 +56,7 @@ async def test_a_question_gets_rows_answer_query_and_trace(
     assert answer["truncated"] is False
     assert answer["model"] == "scripted"
     assert [attempt["outcome"] for attempt in answer["attempts"]] == ["ran"]
-    assert answer["attempts"][0]["mean_logprob"] == -0.5
+    assert answer["attempts"][0]["mean_logprob"] == -0.125
     assert set(answer["timings_ms"]) >= {"link", "model", "explain", "run", "total"}
     linked = answer["linked_values"][0]
     assert (linked["name"], linked["text"]) == ("v1", "warfarin")
@@ -73,6 +73,7 @@ async def test_the_response_is_what_openapi_says(client: httpx2.AsyncClient, scr
     QueryResponse.model_validate(example)
     assert set(QueryResponse.model_fields) - set(example) == {
         "diagnosis",
+        "follow_up_of",
         "plan",
         "verified_query",
     }  # null, and left out for it

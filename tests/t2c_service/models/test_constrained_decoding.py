@@ -127,9 +127,10 @@ def broken_rules(cypher: str, linked: LinkedQuestion) -> list[str]:
         if link.kind == "value" and not use.text and not places & possible:
             found.append(f"{use.name} is not in {use.property}")
     if "{" not in cypher:
-        triples = [each for each in atoms if TRIPLE.fullmatch(each)]
-        if len(triples) != len(set(triples)):
-            found.append("a pattern is repeated")
+        for part in cypher.split(" WITH "):
+            triples = [each for each in tokenize(part) if TRIPLE.fullmatch(each)]
+            if len(triples) != len(set(triples)):
+                found.append("a pattern is repeated")
     for node in walk(parse(cypher)):
         if isinstance(node, FunctionInvocation) and node.name[-1].lower() in {"sum", "avg"}:
             (argument,) = node.arguments

@@ -48,7 +48,7 @@ async def test_text_prompts_go_to_completions_greedily(connect: Connect) -> None
         model = connect(server.url, name="scripted", max_tokens=99)
         written = await model.complete("the prompt", timeout_s=10)
     assert written.text == " RETURN 1"
-    assert (written.tokens, written.mean_logprob) == (2, -0.5)
+    assert (written.tokens, written.mean_logprob) == (2, -0.125)
     assert server.requests[0]["prompt"] == "the prompt"
     assert (server.requests[0]["temperature"], server.requests[0]["max_tokens"]) == (0.0, 99)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
+from tests.model_doubles import UNSURE, Reply
 from tests.t2c_service.conftest import Script
 from tests.t2c_service.page.test_page import (
     CHROMIUM,
@@ -78,13 +79,13 @@ async def test_a_dialogue_with_a_choice_a_correction_and_a_verified_query(
 
         await page.get_by_role("button", name="New conversation").click()
         await expect(page.get_by_text("A follow-up refers to:")).to_have_count(0)
-        script.says = [TREATS, CAUSES]
+        script.says = [Reply(each, logprobs=UNSURE) for each in (TREATS, CAUSES)]
         await seen.ask("Which drugs are there with depression?")
         await expect(page.get_by_text("Which one is meant?")).to_be_visible(timeout=WAIT_MS)
         await expect(page.locator(".g-choice")).to_have_count(2)
         await look("ambiguous")
         await page.locator(".g-choice").nth(1).click()
-        await expect(page.locator(".g-answer")).to_contain_text("results", timeout=WAIT_MS)
+        await expect(page.locator(".g-answer")).to_contain_text("Isotretinoin", timeout=WAIT_MS)
         await expect(page.locator(".g-choice")).to_have_count(0)
         await seen.ask("how many are there?")
         await expect(page.get_by_text("Follows up on: Which drugs are there with depression?")).to_be_visible(
