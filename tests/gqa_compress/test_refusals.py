@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
 
 
-def test_a_disk_that_fills_up_at_the_last_small_file_leaves_nothing(
+def test_a_disk_that_fills_up_at_the_last_small_file_leaves_what_the_next_run_goes_on_from(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = save_tiny(tiny_model("llama"), tmp_path / "source")
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_at_the_last_small_file_leaves_nothing(
     monkeypatch.setattr("gqa_compress.conversion.convert.write_card", fail)
     with pytest.raises(OutputError, match=r"out cannot be written: .*No space left"):
         convert(source, text, tmp_path / "out", PLAN)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.partial", "source"]  # goes on from there
 
 
 def test_an_output_below_a_file_is_refused(tmp_path: Path, text: Path) -> None:

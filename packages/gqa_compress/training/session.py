@@ -191,7 +191,8 @@ def prepare(recipe: TrainingConfig, workers: Workers, *, resume: bool) -> tuple[
         if each is not None and not workers.is_sharded:
             each.to(device)
         elif each is not None:
-            masks = student.masks.parameters() if student is not None and each is model else ()
+            has_masks = student is not None and each is model and not state.pruned
+            masks = student.masks.parameters() if student is not None and has_masks else ()
             workers.shard_(each, bf16=bf16, whole=masks)
     optimizer = _make_optimizer(recipe, model, student)
     if saved is not None:
@@ -201,7 +202,7 @@ def prepare(recipe: TrainingConfig, workers: Workers, *, resume: bool) -> tuple[
         model=model.train(),
         teacher=teacher,
         adapter=adapter,
-        student=student,
+        student=None if state.pruned else student,
         optimizer=optimizer,
         device=device,
         bf16=bf16,
@@ -227,7 +228,7 @@ def build_model(
             unless some of those that alignment changes are not trained.
 
     Returns:
-        The model; peft's wrapper of it, if it has LoRA; the model with original and merged heads, while it has both.
+        The model; peft's wrapper of it, if it has LoRA; the model with original and merged heads, if it is pruned.
     """
     model = _load_or_make_model(recipe, tokenizer)
     adapter = choose_trainable(model, recipe)
@@ -236,7 +237,6 @@ def build_model(
     student = _mix_heads(recipe, model, calibrate=calibrate or recipe.trainable == "kv")
     if student is not None and pruned:
         student.remove_original_heads()
-        student = None
     return model, adapter, student
 
 

@@ -67,7 +67,7 @@ async def test_a_question_of_its_own_starts_anew(client: httpx2.AsyncClient, scr
 
 
 async def test_a_follow_up_that_cannot_be_applied_says_so(client: httpx2.AsyncClient, script: Script) -> None:
-    script.says = [TREATS]
+    script.says = [Reply(TREATS, logprobs=UNSURE)]
     answer = await ask(client, "what is their salary?", FIRST)
     assert answer["status"] == "unanswerable"
     assert FIRST in answer["answer"]
