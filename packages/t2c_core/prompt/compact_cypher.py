@@ -55,7 +55,20 @@ _CLOSING = frozenset({",", ")", "]"})
 
 _TEXT_OPERATORS = frozenset({"CONTAINS", "STARTS WITH", "ENDS WITH"})
 _CLAUSE_ENDS = frozenset(
-    {"AND", "OR", "NOT", "WHERE", "RETURN", "WITH", "ORDER BY", "MATCH", "OPTIONAL MATCH", "CASE WHEN", "{", "}"}
+    {
+        "AND",
+        "OR",
+        "NOT",
+        "WHERE",
+        "RETURN",
+        "WITH",
+        "ORDER BY",
+        "MATCH",
+        "OPTIONAL MATCH",
+        "CASE WHEN",
+        "{",
+        "}",
+    }
 )
 _COUNTS = frozenset({"LIMIT", "count(*)", "n"})
 

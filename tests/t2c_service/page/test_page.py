@@ -207,7 +207,11 @@ async def test_every_way_in_gives_the_same_answer(address: str, script: Script) 
     script.by_words = {"treat": TREATS, "cost": "<unanswerable>"}
     script.says = [COUNTS]
     program = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "t2c_service" / "entries.py"))
-    questions = ["Which drugs treat asthma?", "What does warfarin cost?", "How many drugs are there for asthma and gout?"]
+    questions = [
+        "Which drugs treat asthma?",
+        "What does warfarin cost?",
+        "How many drugs are there for asthma and gout?",
+    ]
     found = await program["compare"](address, questions)
     assert found["differences"] == []
     assert found["statuses"] == {"answered": 2, "unanswerable": 1}
