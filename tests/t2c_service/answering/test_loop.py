@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.model_doubles import Reply
+from tests.model_doubles import UNSURE, Reply
 from tests.t2c_service.conftest import Script, running
 
 from t2c_service.answering.attempts.confidence import INTERCEPT, PROBABILITY_WEIGHT
@@ -106,13 +106,13 @@ async def test_a_name_that_no_query_uses_is_a_warning(client: httpx2.AsyncClient
 async def test_confidence_comes_from_the_probability_and_the_differences(
     client: httpx2.AsyncClient, script: Script
 ) -> None:
-    script.says = [HALF_LIFE]
+    script.says = [Reply(HALF_LIFE, logprobs=UNSURE)]
     confidence = (await ask(client))["confidence"]
     assert confidence["agreement"] is None
     assert confidence["probability"] == pytest.approx(math.exp(-0.5 * 2), abs=1e-3)  # two tokens at -0.5
     likely = 1 / (1 + math.exp(-(INTERCEPT - PROBABILITY_WEIGHT)))
     assert confidence["score"] == pytest.approx(likely, abs=1e-3)
-    script.says = [UNNAMED, UNNAMED]
+    script.says = [Reply(UNNAMED, logprobs=UNSURE)] * 2
     differing = (await ask(client, NAMED))["confidence"]
     assert differing["differences"] > 0
     assert differing["score"] < confidence["score"]
@@ -120,7 +120,7 @@ async def test_confidence_comes_from_the_probability_and_the_differences(
 
 async def test_low_confidence_is_a_warning(client: httpx2.AsyncClient, script: Script) -> None:
     counts = [f"MATCH (n:{label}) RETURN count(n)" for label in ("Drug", "Disease", "Patient")]
-    script.says = [ROUTE, HALF_LIFE, *counts]
+    script.says = [Reply(each, logprobs=UNSURE) for each in (ROUTE, HALF_LIFE, *counts)]
     warnings = (await ask(client, samples=5))["warnings"]
     assert any("Low confidence" in warning for warning in warnings)
 
@@ -128,7 +128,7 @@ async def test_low_confidence_is_a_warning(client: httpx2.AsyncClient, script: S
 async def test_below_the_minimum_confidence_the_answer_is_unanswerable(
     settings: Settings, script: Script
 ) -> None:
-    script.says = [HALF_LIFE]
+    script.says = [Reply(HALF_LIFE, logprobs=UNSURE)]
     limits = settings.limits.model_copy(update={"min_confidence": 0.9})
     async with running(settings.model_copy(update={"limits": limits})) as client:
         answer = await ask(client)
