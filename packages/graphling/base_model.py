@@ -24,6 +24,7 @@ from graphling.own import (
     measure,
     open_graph,
     prepare_pairs,
+    run_training,
     update_settings,
 )
 from graphling.step_runner import (
@@ -151,21 +152,9 @@ def _train(
     reads: Sequence[Path],
     *parameters: object,
 ) -> None:
-    home = config.home
-    length = row_tokens(home / ROWS / "train.jsonl")
-    content = yaml.safe_load(template.read_text(encoding="utf-8")) | recipe | {
-        "output_dir": out,
-        "train_file": f"{ROWS}/train.jsonl",
-        "validation_file": f"{ROWS}/dev.jsonl",
-        "max_length": length,
-        "max_tokens_per_batch": length,
-        "seed": config.seed,
-    }  # fmt: skip
-    file = home / template.name
-    write_if_changed(file, yaml.safe_dump(content))
-    steps.run(out, lambda: run_console_script(
-        "gqa-compress", "train", file, *(["--resume"] if (home / out).exists() else []), cwd=home),
-        reads=[home / ROWS, *reads], parameters=[content, *parameters], resumes=True)  # fmt: skip
+    length = row_tokens(config.home / ROWS / "train.jsonl")
+    sizes = {"max_length": length, "max_tokens_per_batch": length}
+    run_training(config, steps, out, template, recipe | sizes, reads, *parameters, rows=ROWS)
 
 
 def row_tokens(file: Path) -> int:

@@ -306,22 +306,35 @@ def run_training(
     template: Path,
     recipe: dict[str, Any],
     reads: Sequence[Path],
+    *parameters: object,
+    rows: str = "rows",
 ) -> None:
-    """Run `gqa-compress train` with a recipe of the repository and the fields of this run."""
+    """Run `gqa-compress train` with a recipe of the repository and the fields of this run.
+
+    Args:
+        config: the run.
+        steps: runs the step.
+        out: folder of the trained model in that of the run.
+        template: recipe of the repository.
+        recipe: fields of this run.
+        reads: inputs beside the rows.
+        parameters: what else the step depends on.
+        rows: folder of the training rows in that of the run.
+    """
     home = config.home
     # Relative paths, so that the recipe stays the same when the folder is moved.
-    rows = {
+    paths = {
         "output_dir": out,
-        "train_file": "rows/train.jsonl",
-        "validation_file": "rows/dev.jsonl",
+        "train_file": f"{rows}/train.jsonl",
+        "validation_file": f"{rows}/dev.jsonl",
         "seed": config.seed,
     }
-    content = yaml.safe_load(template.read_text(encoding="utf-8")) | rows | recipe
+    content = yaml.safe_load(template.read_text(encoding="utf-8")) | paths | recipe
     file = home / template.name
     write_if_changed(file, yaml.safe_dump(content))
     steps.run(out, lambda: run_console_script(
         "gqa-compress", "train", file, *(["--resume"] if (home / out).exists() else []), cwd=home),
-        reads=[home / "rows", *reads], parameters=[content], resumes=True)  # fmt: skip
+        reads=[home / rows, *reads], parameters=[content, *parameters], resumes=True)  # fmt: skip
 
 
 def write_settings(config: OwnConfig) -> None:

@@ -80,9 +80,7 @@ UNSUPPORTED: Mapping[str, str] = {
         ),
         ENCODER,
     ),
-    **dict.fromkeys(
-        ("t5", "mt5", "bart", "mbart", "pegasus"), "has an encoder beside its decoder, which is not supported"
-    ),
+    **dict.fromkeys(("t5", "mt5", "bart", "mbart", "pegasus"), ENCODER_DECODER),
     "gemma2": "normalizes the attention output before the residual stream, which ridge updates do not cover",
     "granite": "scales the attention output before the residual stream, which ridge updates do not cover",
     "olmo": "may clip queries, keys and values, which does not commute with merging",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.traversal import AGGREGATES, children, transform, walk
+from t2c_core.cypher.traversal import AGGREGATES, MIRRORED, children, transform, walk
 from t2c_core.errors import CypherSyntaxError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Expression, LabelExpression, Node
     from t2c_core.schema.model import Scalar
 
-"""Aggregating functions, in lower case."""
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _NESTED = (t.SubqueryExpression, t.PatternComprehension, t.PatternExpression)
 """Expressions whose inner accesses and literals belong to comparisons of their own."""
 _LITERALS = (t.String, t.Integer, t.Float)
@@ -219,7 +217,7 @@ class QueryAnalysis:
         for held, side, other in ((0, right, 1), (1, left, 0)):
             if accesses[other] or figures[other]:
                 continue
-            shown = _MIRRORED.get(operator, operator) if held else operator
+            shown = MIRRORED.get(operator, operator) if held else operator
             for value, name in self._values(self.resolved(side)):
                 computed = any(isinstance(node, t.FunctionInvocation) for node in sides[other])
                 own = tuple(dict.fromkeys(accesses[held]))
@@ -319,7 +317,7 @@ class QueryAnalysis:
         for node in self._nodes:
             if isinstance(node, t.Not):
                 operand = node.operand
-                is_range = isinstance(operand, t.Comparison) and operand.operators[0] in _MIRRORED
+                is_range = isinstance(operand, t.Comparison) and operand.operators[0] in MIRRORED
                 if not is_range and not isinstance(operand, t.IsNull):
                     return True
             if isinstance(node, t.LabelNot) or (

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NodeT = TypeVar("NodeT", bound=Node)
 AGGREGATES = frozenset("count sum avg min max collect stdev stdevp percentilecont percentiledisc".split())
 """Names of the functions that aggregate rows, in lower case."""
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+"""Operators of ranges, and those that say the same with the operands exchanged."""
 _PLAIN = frozenset({"str", "int", "bool", "float", "int | None", "str | None", "tuple[str, ...]"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from t2c_core.cypher import ast_nodes as t
+from t2c_core.cypher.traversal import MIRRORED, walk
 from t2c_core.interpretation.pattern import NotVerbalisedError
 from t2c_core.interpretation.words import agree
 
@@ -40,7 +41,7 @@ CLAUSES = {
     "CONTAINS": "contains", "STARTS WITH": "starts with", "ENDS WITH": "ends with", "IN": "is",
     "=~": "matches the pattern",
 }  # fmt: skip
-REVERSED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "<>": "<>"}
+REVERSED = {**MIRRORED, "=": "=", "<>": "<>"}
 _FOLDS = {"tolower", "toupper", "trim", "lower", "upper"}
 _CASTS = {"date", "datetime", "localdatetime", "time", "localtime", "tofloat", "tointeger", "duration"}
 
@@ -296,8 +297,6 @@ def _ranges(
 
 def is_constant(expression: t.Expression) -> bool:
     """Return whether an expression depends on no variable and runs no subquery."""
-    from t2c_core.cypher.traversal import walk
-
     return not any(
         isinstance(each, t.Variable | t.SubqueryExpression | t.CountStar) for each in walk(expression)
     )

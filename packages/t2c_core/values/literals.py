@@ -101,10 +101,9 @@ class _Patterns:
         )
         self.any_month = re.compile(rf"(?<![\w-]){month}(?!\w)", re.IGNORECASE)
         digits = _DIGITS[forms.decimal].replace("{groups}", re.escape(forms.groups))
+        points = ".," if forms.decimal == "," else "."
         self.number = re.compile(
-            rf"(?<![\w./,])(?<![\w)][-–—])(?P<sign>[-−](?=[.,]?\d))?(?P<digits>{digits}){_BEHIND_NUMBER}"
-            if forms.decimal == ","
-            else rf"(?<![\w./])(?<![\w)][-–—])(?P<sign>[-−](?=\.?\d))?(?P<digits>{digits}){_BEHIND_NUMBER}",
+            rf"(?<![\w/{points}])(?<![\w)][-–—])(?P<sign>[-−](?=[{points}]?\d))?(?P<digits>{digits}){_BEHIND_NUMBER}",
             re.IGNORECASE,
         )
         self.range_end = re.compile(

@@ -40,7 +40,7 @@ from t2c_service.errors import DeadlineError
 from t2c_service.observability import REQUEST_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from t2c_core.graph.client import GraphClient
     from t2c_core.prompt import PromptFormat
@@ -233,9 +233,7 @@ class Answerer:
                 linked = await asyncio.to_thread(self._parts.linker.link, question)
                 set_span_attributes(links=len(linked.links))
             links = tuple(map(LinkedValue.of, linked.links))
-            listener(
-                ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]})
-            )
+            _report_links(links, listener)
             with timer("prompt"):
                 prompt = await self._build_prompt(linked, listener, turns)
             chosen, attempts, samples = await self._generate(prompt, options, listener)
@@ -301,14 +299,10 @@ class Answerer:
         linked: LinkedQuestion | None = None,
     ) -> Answer:
         """Answer with a query that was made of the one of the turn before."""
-        timer = StageTimer()
-        with timer("total"):
-            links = tuple(map(LinkedValue.of, linked.links)) if linked else ()
-            listener(
-                ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]})
-            )
-            attempt = await self._runner.run(query[0], dict(query[1]), self._budget(options), listener)
-            context = AnswerContext(
+        links = tuple(map(LinkedValue.of, linked.links)) if linked else ()
+
+        def context(attempt: AttemptResult) -> AnswerContext:
+            return AnswerContext(
                 question=question,
                 links=links,
                 chosen=attempt,
@@ -317,28 +311,20 @@ class Answerer:
                 follow_up_of=previous.question,
                 confidence=Confidence(score=REWRITING_CONFIDENCE) if attempt.is_usable else None,
             )
-            return await self._finish(context, options, timer, listener)
+
+        return await self._answer_by(query, links, context, options, listener)
 
     async def _run(self, cypher: str, parameters: dict[str, Any], options: AskOptions) -> Answer:
-        timer = StageTimer()
-        with timer("total"):
-            attempt = await self._runner.run(cypher, parameters, self._budget(options), no_op_callback)
-            context = AnswerContext(
-                question="", links=(), chosen=attempt, attempts=(attempt,), origin="caller"
-            )
-            return await self._finish(context, options, timer, no_op_callback)
+        def context(attempt: AttemptResult) -> AnswerContext:
+            return AnswerContext(question="", links=(), chosen=attempt, attempts=(attempt,), origin="caller")
+
+        return await self._answer_by((cypher, parameters), (), context, options, no_op_callback)
 
     async def _answer_verified(
         self, question: str, found: VerifiedMatch, options: AskOptions, listener: ProgressCallback
     ) -> Answer:
-        timer = StageTimer()
-        with timer("total"):
-            links = [each.model_dump(mode="json") for each in found.links]
-            listener(ProgressEvent("linked", {"linked_values": links}))
-            attempt = await self._runner.run(
-                found.query.cypher, found.parameters, self._budget(options), listener
-            )
-            context = AnswerContext(
+        def context(attempt: AttemptResult) -> AnswerContext:
+            return AnswerContext(
                 question=question,
                 links=found.links,
                 chosen=attempt,
@@ -346,7 +332,24 @@ class Answerer:
                 origin="verified",
                 verified_query=found.query.name,
             )
-            return await self._finish(context, options, timer, listener)
+
+        query = (found.query.cypher, found.parameters)
+        return await self._answer_by(query, found.links, context, options, listener)
+
+    async def _answer_by(
+        self,
+        query: tuple[str, Mapping[str, Any]],
+        links: tuple[LinkedValue, ...],
+        context: Callable[[AttemptResult], AnswerContext],
+        options: AskOptions,
+        listener: ProgressCallback,
+    ) -> Answer:
+        """Answer with a query that the model did not write."""
+        timer = StageTimer()
+        with timer("total"):
+            _report_links(links, listener)
+            attempt = await self._runner.run(query[0], dict(query[1]), self._budget(options), listener)
+            return await self._finish(context(attempt), options, timer, listener)
 
     async def _build_prompt(
         self, linked: LinkedQuestion, listener: ProgressCallback, turns: tuple[Turn, ...]
@@ -455,3 +458,7 @@ class Answerer:
             model_timeout_s=self._model_timeout_s,
             dry_run=options.dry_run,
         )
+
+
+def _report_links(links: tuple[LinkedValue, ...], listener: ProgressCallback) -> None:
+    listener(ProgressEvent("linked", {"linked_values": [each.model_dump(mode="json") for each in links]}))

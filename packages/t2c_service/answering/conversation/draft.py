@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from t2c_core.cypher import ast_nodes as t
 from t2c_core.cypher.parser import parse
 from t2c_core.cypher.render import render
-from t2c_core.cypher.traversal import transform, walk
+from t2c_core.cypher.traversal import MIRRORED, has_aggregate, transform, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from t2c_core.cypher.ast_nodes import Clause, Expression, LabelExpression, Node
     from t2c_core.schema.model import GraphSchema
 
-AGGREGATES = frozenset({"count", "sum", "avg", "min", "max", "collect"})
 _LITERALS = (t.String, t.Integer, t.Float)
 _PARTS = frozenset({"year", "month", "day"})
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +237,6 @@ def conjuncts(where: Expression) -> list[Expression]:
     return [where]
 
 
-def has_aggregate(expression: Expression) -> bool:
-    """Return whether an expression aggregates."""
-    return any(
-        isinstance(node, t.CountStar)
-        or (isinstance(node, t.FunctionInvocation) and node.name[-1].lower() in AGGREGATES)
-        for node in walk(cast("Node", expression))
-    )
-
-
 def _conditions(node: Node, owners: Mapping[str, str]) -> Iterator[Condition]:
     for match in walk(node):
         if isinstance(match, t.Match | t.With) and match.where is not None:
@@ -263,7 +252,7 @@ def _read(term: Node, owners: Mapping[str, str]) -> Iterator[Condition]:
         left, right = inner.operands
         operator = inner.operators[0]
         if access(cast("Node", left)) is None:
-            left, right, operator = right, left, _MIRRORED.get(operator, operator)
+            left, right, operator = right, left, MIRRORED.get(operator, operator)
         held = access(cast("Node", left))
         value = right.arguments[0] if _is_date(right) else right  # type: ignore[union-attr]
         if isinstance(value, t.Parameter):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from t2c_core.cypher import ast_nodes as t
-from t2c_service.answering.conversation.draft import Draft, has_aggregate
+from t2c_core.cypher.traversal import has_aggregate
 from t2c_service.answering.conversation.vocabulary import PropertyOf
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from t2c_core.cypher.ast_nodes import Expression
     from t2c_core.schema.model import Triple
+    from t2c_service.answering.conversation.draft import Draft
     from t2c_service.answering.conversation.vocabulary import Vocabulary
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from t2c_core.cypher import ast_nodes as t
-from t2c_service.answering.conversation.draft import access, conjuncts, has_aggregate
+from t2c_core.cypher.traversal import has_aggregate
+from t2c_service.answering.conversation.draft import access, conjuncts
 from t2c_service.answering.conversation.placing import Placing, UnplacedError, property_access
 
 if TYPE_CHECKING:
